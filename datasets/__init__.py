@@ -1,0 +1,1 @@
+"""What is segmented: tasks, splits, preprocessing and the data sources."""

@@ -1,0 +1,63 @@
+"""One lazy registry for models, datasets and protocols, with plug-ins and a helpful error."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Mapping
+from importlib.metadata import entry_points
+from typing import Any
+
+
+class UnknownName(LookupError):
+    """No such model, dataset, protocol or figure; the message names the nearest one."""
+
+    def __init__(self, kind: str, name: str, known: list[str]) -> None:
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
+        super().__init__(f"unknown {kind} {name!r}; {hint}")
+
+
+class Registry:
+    """Names to objects, imported only when asked for.
+
+    Parameters
+    ----------
+    kind : str
+        What error messages call an entry.
+    builtin : mapping of name to ``module:attribute``
+    group : str
+        Entry-point group of third-party entries. ``module:attribute`` works as a name too.
+    """
+
+    def __init__(self, kind: str, builtin: Mapping[str, str], group: str) -> None:
+        self.kind, self.builtin, self.group = kind, dict(builtin), group
+
+    def targets(self) -> dict[str, str]:
+        """All names, the built-in ones first, each with its ``module:attribute``."""
+        return self.builtin | {e.name: e.value for e in entry_points(group=self.group)}
+
+    def names(self) -> list[str]:
+        return list(self.targets())
+
+    def get(self, name: str) -> Any:
+        """The object behind a name.
+
+        Raises
+        ------
+        UnknownName
+            If there is no such name, module or attribute.
+        """
+        targets = self.targets()
+        target = targets.get(name, name)
+        module, colon, attribute = target.partition(":")
+        if not colon:
+            raise UnknownName(self.kind, name, list(targets))
+        try:
+            return getattr(importlib.import_module(module), attribute)
+        except ModuleNotFoundError as error:
+            if error.name and not module.startswith(error.name):
+                raise
+            raise UnknownName(self.kind, name, list(targets)) from error
+        except AttributeError as error:
+            raise UnknownName(self.kind, name, list(targets)) from error

@@ -1,0 +1,98 @@
+"""A segmentation task and its data, the unit in which both papers count (MultiverSeg, section 4 and B.1)."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+
+Split = Literal["train", "val", "test"]
+
+
+class DataError(ValueError):
+    """The data on disk cannot be used; the message is one sentence that says what to do."""
+
+
+@dataclass(frozen=True, order=True)
+class Task:
+    """Name of a binary 2D task: (dataset, cohort, modality, axis, label)."""
+
+    dataset: str
+    cohort: str
+    modality: str
+    axis: str
+    label: str
+
+    @property
+    def name(self) -> str:
+        """The five parts joined by slashes, as in the ``task`` column of the records."""
+        return "/".join((self.dataset, self.cohort, self.modality, self.axis, self.label))
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, eq=False)
+class TaskData:
+    """All images of one task.
+
+    Attributes
+    ----------
+    task : Task
+    images : float32 array (N, 1, H, W) in [0, 1]
+    labels : bool array (N, 1, H, W)
+    subjects : str array (N,)
+    split : str array (N,), each of ``train``, ``val``, ``test``; a subject has one split
+
+    Raises
+    ------
+    DataError
+        If shapes, types, values or splits are not as said above.
+    """
+
+    task: Task
+    images: np.ndarray
+    labels: np.ndarray
+    subjects: np.ndarray
+    split: np.ndarray
+
+    def __post_init__(self) -> None:
+        n = len(self.images)
+        if n == 0:
+            raise DataError(f"{self.task}: the data set is empty")
+        if self.images.dtype != np.float32 or self.labels.dtype != np.bool_:
+            raise DataError(f"{self.task}: images must be float32 and labels bool")
+        if self.images.ndim != 4 or self.images.shape[1] != 1 or self.images.shape != self.labels.shape:
+            raise DataError(
+                f"{self.task}: images {self.images.shape} and labels {self.labels.shape} must share "
+                "one shape (N, 1, H, W)"
+            )
+        if self.subjects.shape != (n,) or self.split.shape != (n,):
+            raise DataError(f"{self.task}: subjects and split must have one entry per image")
+        if not np.isfinite(self.images).all():
+            raise DataError(f"{self.task}: an image holds NaN or infinite values")
+        if self.images.min() < 0 or self.images.max() > 1:
+            raise DataError(f"{self.task}: image values must lie in [0, 1]")
+        if not set(self.split) <= {"train", "val", "test"}:
+            raise DataError(f"{self.task}: splits must be train, val or test")
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def indices(self, split: Split) -> np.ndarray:
+        """Indices of the images of one split, in order."""
+        return np.flatnonzero(self.split == split)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over name, arrays, subjects and split: what a unit's key takes for the data."""
+        digest = hashlib.sha256(self.task.name.encode())
+        digest.update(repr(self.images.shape).encode())
+        digest.update(np.ascontiguousarray(self.images).tobytes())
+        digest.update(np.packbits(self.labels).tobytes())
+        digest.update("\0".join(map(str, self.subjects)).encode())
+        digest.update("\0".join(map(str, self.split)).encode())
+        return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""Who is measured: adapters, networks, weights and training."""

@@ -1,0 +1,1 @@
+"""What is measured: the simulated annotator, the protocol engines and the metrics."""

@@ -1,0 +1,98 @@
+"""What a protocol may ask of a model, and all that a model author has to know."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Click(NamedTuple):
+    """One click: pixel coordinates and whether the ground truth there is foreground."""
+
+    row: int
+    column: int
+    positive: bool
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a model can do; a protocol chooses its models by it.
+
+    Attributes
+    ----------
+    interactive : bool
+        Takes clicks, scribbles or boxes on the target image.
+    in_context : bool
+        Takes segmented images of the same task.
+    setwise : bool
+        Predicts a set of images together (InterConv).
+    needs_training : bool
+        Has to be trained on the task first (nnU-Net).
+    min_context : int
+        With fewer context entries than this the engine passes no context and asks for no prediction
+        without interactions (5 for SP+UVS, MultiverSeg section 5.4).
+    """
+
+    interactive: bool = False
+    in_context: bool = False
+    setwise: bool = False
+    needs_training: bool = False
+    min_context: int = 1
+
+
+@dataclass(frozen=True)
+class Interactions:
+    """Everything the annotator has drawn so far on a batch of images.
+
+    Attributes
+    ----------
+    positive, negative, box : float tensors (B, 1, H, W) in [0, 1]
+    clicks : for each image of the batch its clicks in order, for models that want coordinates
+    """
+
+    positive: Tensor
+    negative: Tensor
+    box: Tensor
+    clicks: tuple[tuple[Click, ...], ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class Context:
+    """Earlier images of the task and their masks: ``images``, ``labels`` float (B, n, 1, H, W) in [0, 1]."""
+
+    images: Tensor
+    labels: Tensor
+
+
+@dataclass(frozen=True)
+class Query:
+    """A batch for one forward pass.
+
+    Attributes
+    ----------
+    image : float tensor (B, 1, H, W) in [0, 1]
+    interactions : Interactions or None
+        None means that the annotator has drawn nothing yet.
+    previous_logits : float tensor (B, 1, H, W) or None
+    context : Context or None
+        The same number of entries for the whole batch.
+    """
+
+    image: Tensor
+    interactions: Interactions | None = None
+    previous_logits: Tensor | None = None
+    context: Context | None = None
+
+
+@runtime_checkable
+class ModelAdapter(Protocol):
+    """A model under test: what it can do, and logits for a batch. It never learns which protocol runs."""
+
+    capabilities: Capabilities
+
+    def predict(self, query: Query) -> Tensor:
+        """Logits, float (B, 1, H, W); the mask is where they are above 0."""
+        ...

@@ -1,0 +1,1 @@
+"""What happened: tables of records, their store and their statistics."""
