@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -58,6 +58,15 @@ class Interactions:
     box: Tensor
     clicks: tuple[tuple[Click, ...], ...] = field(default=())
 
+    def to(self, *target: Any) -> Interactions:
+        """The same with its tensors on another device or of another type, as ``Tensor.to`` has it."""
+        return replace(
+            self,
+            positive=self.positive.to(*target),
+            negative=self.negative.to(*target),
+            box=self.box.to(*target),
+        )
+
 
 @dataclass(frozen=True)
 class Context:
@@ -65,6 +74,10 @@ class Context:
 
     images: Tensor
     labels: Tensor
+
+    def to(self, *target: Any) -> Context:
+        """The same with its tensors on another device or of another type."""
+        return Context(self.images.to(*target), self.labels.to(*target))
 
 
 @dataclass(frozen=True)
@@ -86,10 +99,23 @@ class Query:
     previous_logits: Tensor | None = None
     context: Context | None = None
 
+    def to(self, *target: Any) -> Query:
+        """The same with its tensors on another device or of another type."""
+        return Query(
+            self.image.to(*target),
+            self.interactions and self.interactions.to(*target),
+            None if self.previous_logits is None else self.previous_logits.to(*target),
+            self.context and self.context.to(*target),
+        )
+
 
 @runtime_checkable
 class ModelAdapter(Protocol):
-    """A model under test: what it can do, and logits for a batch. It never learns which protocol runs."""
+    """A model under test: what it can do, and logits for a batch. It never learns which protocol runs.
+
+    An adapter may have an integer attribute ``micro_batch``: every query then holds exactly so many images,
+    filled up if need be, so that results never depend on what is computed together. Without it, 1.
+    """
 
     capabilities: Capabilities
 

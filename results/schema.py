@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pandas as pd
+
+TASK = ("dataset", "cohort", "modality", "axis", "label")
 
 IDENTITY: dict[str, str] = {
     "protocol": "string",
     "model": "string",
-    "dataset": "string",
-    "cohort": "string",
-    "modality": "string",
-    "axis": "string",
-    "label": "string",
+    **dict.fromkeys(TASK, "string"),
     "task": "string",  # the five before it, joined by slashes
     "simulation": "int32",
     "position": "int32",  # 1 for the first image after the seed image
@@ -41,13 +37,8 @@ IMAGES: dict[str, str] = IDENTITY | {
     "seconds": "float64",  # in the model; kept apart on disk because clocks do not repeat
 }
 
-
-@dataclass(frozen=True)
-class Records:
-    """What a protocol returns: ``steps`` has one row per prediction, ``images`` one per image."""
-
-    steps: pd.DataFrame
-    images: pd.DataFrame
+IMAGE_KEY = ("protocol", "model", "task", "simulation", "position")  # names one row of ``images``
+STEP_KEY = (*IMAGE_KEY, "step")  # names one row of ``steps``
 
 
 def typed(rows: list[dict], columns: dict[str, str]) -> pd.DataFrame:

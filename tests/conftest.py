@@ -1,10 +1,16 @@
-"""Toy tasks, a toy model and the real data, if it is there."""
+"""Toy tasks, toy models and the real data, if it is there."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+
+from datasets.task import Task, TaskData
+from protocols.adapter import Capabilities, Query
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -15,3 +21,65 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip("the folder ../shared/data with real images is absent")
     return SHARED_DATA
+
+
+def make_toy_task(train: int = 4, test: int = 20, side: int = 32, name: str = "disc") -> TaskData:
+    """One bright disc per image, each of its own subject, centre and radius; the image is the label."""
+    rng = np.random.default_rng(7)
+    count = train + test
+    rows, columns = np.indices((side, side))
+    center = rng.integers(side // 3, 2 * side // 3, (count, 2, 1, 1))
+    radius = rng.integers(side // 6, side // 4, (count, 1, 1))
+    labels = ((rows - center[:, 0]) ** 2 + (columns - center[:, 1]) ** 2 <= radius**2)[:, None]
+    return TaskData(
+        task=Task("toy", "toy", "drawing", "0", name),
+        images=labels.astype(np.float32),
+        labels=labels,
+        subjects=np.array([f"s{i:02d}" for i in range(count)]),
+        split=np.array(["train"] * train + ["test"] * test),
+    )
+
+
+@pytest.fixture
+def toy_task() -> TaskData:
+    """Four train and twenty test images, 32 x 32."""
+    return make_toy_task()
+
+
+@pytest.fixture
+def make_task() -> Callable[..., TaskData]:
+    """The function behind `toy_task`, for other sizes and names."""
+    return make_toy_task
+
+
+class ToyModel:
+    """Adapter around a function from a query to a bool mask (B, 1, H, W); keeps the queries it was sent."""
+
+    def __init__(self, segment: Callable[[Query], torch.Tensor], **capabilities: object) -> None:
+        self.capabilities = Capabilities(**({"interactive": True} | capabilities))  # type: ignore[arg-type]
+        self.segment = segment
+        self.queries: list[Query] = []
+
+    def predict(self, query: Query) -> torch.Tensor:
+        self.queries.append(query)
+        return torch.where(self.segment(query), 4.0, -4.0)
+
+
+def _marked(query: Query) -> torch.Tensor:
+    """The bright object once it is marked, less whatever was marked as background."""
+    if query.interactions is None:
+        return torch.zeros_like(query.image, dtype=torch.bool)
+    found = (query.interactions.positive > 0).flatten(1).any(1)[:, None, None, None]
+    return (query.image > 0.5) & found & (query.interactions.negative == 0)
+
+
+@pytest.fixture
+def toy_model() -> Callable[..., ToyModel]:
+    """The class of toy models: ``toy_model(segment, in_context=True, ...)``."""
+    return ToyModel
+
+
+@pytest.fixture
+def obedient() -> ToyModel:
+    """A toy model that segments the object with the first positive mark."""
+    return ToyModel(_marked)

@@ -1,0 +1,164 @@
+"""Image and mask files, and the task data made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from datasets.preprocess import preprocess
+from datasets.splits import split_by_subject
+from datasets.task import DataError, Task, TaskData
+
+TIFF = (".tif", ".tiff")
+MASK_SUFFIXES = (".png", *TIFF, ".bmp", ".gif", ".npy")  # JPEG is lossy: it would invent labels
+IMAGE_SUFFIXES = (*MASK_SUFFIXES, ".jpg", ".jpeg")
+
+
+class LabelledImage(NamedTuple):
+    """An image file, the file of its mask and whose image it is."""
+
+    image: Path
+    mask: Path
+    subject: str
+
+
+def pair(images: Iterable[Path], masks: Iterable[Path]) -> list[tuple[Path, Path]]:
+    """Images and masks of the same stem, in the order of their names.
+
+    Raises
+    ------
+    DataError
+        If one of a pair is missing, or two images or two masks share a stem.
+    """
+    image_of, mask_of = _by_stem(images), _by_stem(masks)
+    for stem, image in image_of.items():
+        if stem not in mask_of:
+            raise DataError(
+                f"{image} has no mask; add one of the same name ({', '.join(MASK_SUFFIXES)}) or remove it"
+            )
+    for stem, mask in mask_of.items():
+        if stem not in image_of:
+            raise DataError(f"{mask} is a mask without an image; add the image of the same name or remove it")
+    return [(image, mask_of[stem]) for stem, image in image_of.items()]
+
+
+def read_image(path: Path) -> np.ndarray:
+    """Pixels of a 2D image file: (H, W) gray or (H, W, C), of the file's own type and range.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read or holds more than one image.
+    """
+    pixels, palette = _decode(path)
+    return pixels if palette is None else palette[pixels]
+
+
+def read_mask(path: Path) -> np.ndarray:
+    """Label values of a mask file, int64 (H, W).
+
+    A palette of gray values stands for these, one of colours for its indices.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, is in colour or holds values that are no integers.
+    """
+    values, palette = _decode(path)
+    if palette is not None and _is_gray(palette[np.unique(values)]):
+        values = palette[values]
+    if values.ndim == 3 and values.shape[2] in (2, 4):  # an alpha channel carries no label
+        values = values[..., :-1]
+    if values.ndim == 3 and _is_gray(values):
+        values = values[..., 0]
+    if values.ndim != 2:
+        raise DataError(f"{path} is no mask (shape {values.shape}); save one integer label per pixel")
+    labels = np.round(np.nan_to_num(values)).astype(np.int64)
+    if not np.array_equal(labels, values):
+        raise DataError(f"{path} holds NaN or values between the labels; save one integer label per pixel")
+    return labels
+
+
+def task_from_files(task: Task, files: Sequence[LabelledImage], value: int) -> TaskData:
+    """Preprocessed data of the task whose foreground is one value of the masks.
+
+    The split is made over all images of the cohort; images in which the label is empty are then left out,
+    because no interaction can be simulated on them.
+
+    Raises
+    ------
+    DataError
+        If a file is unusable or no image shows the label.
+    """
+    split = split_by_subject(np.array([f.subject for f in files]), key=task.dataset)
+    pairs = [preprocess(read_image(f.image), read_mask(f.mask) == value, str(f.image)) for f in files]
+    kept = [i for i, (_, label) in enumerate(pairs) if label.any()]
+    if not kept:
+        raise DataError(f"{task}: the data set is empty, no mask shows the label (value {value})")
+    return TaskData(
+        task=task,
+        images=np.stack([pairs[i][0] for i in kept]),
+        labels=np.stack([pairs[i][1] for i in kept]),
+        subjects=np.array([files[i].subject for i in kept]),
+        split=split[kept],
+    )
+
+
+def _is_gray(colours: np.ndarray) -> bool:
+    return colours.shape[-1] in (1, 3) and bool((colours == colours[..., :1]).all())
+
+
+def _by_stem(paths: Iterable[Path]) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for path in sorted(paths):
+        if path.stem in found:
+            raise DataError(f"{path} and {found[path.stem].name} share a name; keep one of them")
+        found[path.stem] = path
+    return found
+
+
+def _decode(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+    try:
+        pixels, palette = _read(path)
+    except DataError:
+        raise
+    except Exception as error:  # every decoder raises errors of its own
+        raise DataError(f"{path} cannot be read ({error}); save the file again or remove it") from error
+    if pixels.dtype.kind not in "buif":
+        raise DataError(f"{path} holds {pixels.dtype} values; save numbers")
+    return pixels, palette
+
+
+def _read(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+    """Pixels, or indices and the palette (256, 3) that they point into."""
+    from PIL import Image, UnidentifiedImageError
+
+    suffix = path.suffix.lower()
+    if suffix == ".npy":
+        return np.load(path, allow_pickle=False), None
+    try:
+        file = Image.open(path)
+    except UnidentifiedImageError:
+        if suffix not in TIFF:
+            raise
+        import tifffile  # Pillow does not know every number type of scientific TIFF
+
+        return tifffile.imread(path), None
+    with file:
+        frames = getattr(file, "n_frames", 1)
+        if frames > 1:
+            raise DataError(f"{path} holds {frames} images; save each 2D image in its own file")
+        if file.mode in ("RGB", "RGBA") and ";16" in str(file.tile):  # of which Pillow would keep 8 bits
+            import cv2
+
+            return np.asarray(cv2.imread(str(path), cv2.IMREAD_UNCHANGED))[..., 2::-1], None
+        if file.mode == "P":
+            colours = np.array(file.getpalette("RGB"), np.uint8).reshape(-1, 3)
+            palette = np.zeros((256, 3), np.uint8)
+            palette[: len(colours)] = colours
+            return np.array(file), palette
+        plain = file.mode in ("1", "L", "LA", "RGB", "RGBA", "F") or file.mode.startswith("I")
+        return np.array(file if plain else file.convert("RGB")), None

@@ -1,0 +1,59 @@
+"""MultiverSeg: interactive segmentation in context (Wong et al., 2025, section 3.2)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+
+from models.network_adapter import NetworkAdapter, stack_inputs
+from models.networks import MultiverSeg as Network
+from models.scribbleprompt import ScribblePrompt
+from protocols.adapter import Capabilities, Context, Query
+
+
+class MultiverSeg(NetworkAdapter):
+    """Predicts from the context, the interactions and its previous logits.
+
+    Parameters
+    ----------
+    fallback : ScribblePrompt or None
+        Segments where there is no context, as in the paper (section 3.2) and the release. With None the
+        network sees one dummy entry, image and label both 0.5 everywhere (A.1).
+    """
+
+    capabilities = Capabilities(interactive=True, in_context=True)
+    network_class = Network
+
+    def __init__(
+        self,
+        network: nn.Module,
+        device: str = "cpu",
+        precision: str = "float32",
+        fallback: ScribblePrompt | None = None,
+    ) -> None:
+        super().__init__(network, device, precision)
+        self.fallback = fallback
+
+    @classmethod
+    def create(cls, name: str, weights: str, device: str, precision: str) -> Self:
+        """Adapter with the weights of ``name``, falling back on the ScribblePrompt of the same set."""
+        adapter = super().create(name, weights, device, precision)
+        adapter.fallback = ScribblePrompt.create("scribbleprompt", companion(weights), device, precision)
+        return adapter
+
+    def forward(self, query: Query) -> Tensor:
+        context = query.context
+        if context is None:
+            if self.fallback is not None:
+                return self.fallback.forward(query)
+            dummy = torch.full_like(query.image, 0.5)[:, None]
+            context = Context(dummy, dummy)
+        return self.network(stack_inputs(query), context.images, context.labels)
+
+
+def companion(weights: str) -> str:
+    """Weights for the second network of a pair: the same set, or the bundled one beside a single file."""
+    return "bundled" if Path(weights).is_file() else weights

@@ -1,0 +1,68 @@
+"""What the network adapters share: device, precision and the five input channels."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Self
+
+import torch
+from torch import Tensor, nn
+
+from models.weights import load_state, weights_path
+from protocols.adapter import Capabilities, Query
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+def stack_inputs(query: Query) -> Tensor:
+    """Image, box, positive, negative and previous logits as (B, 5, H, W); zeros for what is missing."""
+    nothing = torch.zeros_like(query.image)
+    marks = query.interactions
+    channels = (nothing, nothing, nothing) if marks is None else (marks.box, marks.positive, marks.negative)
+    previous = nothing if query.previous_logits is None else query.previous_logits
+    return torch.cat([query.image, *channels, previous], dim=1)
+
+
+class NetworkAdapter:
+    """A network behind the adapter interface.
+
+    A subclass names its ``capabilities``, its ``network_class`` (a module with ``width_of(state)``) and how a
+    query goes through the network (``forward``).
+
+    Parameters
+    ----------
+    network : nn.Module
+    device : str
+        Torch device of the computation; logits come back to the query's device.
+    precision : {"float32", "bfloat16"}
+    """
+
+    capabilities: ClassVar[Capabilities]
+    network_class: ClassVar[type[nn.Module]]
+
+    def __init__(self, network: nn.Module, device: str = "cpu", precision: str = "float32") -> None:
+        self.device, self.dtype = torch.device(device), DTYPES[precision]
+        self.network = network.to(self.device, self.dtype).eval()
+        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        # One image at a time is as fast as a batch on a CPU; a GPU wants to be filled.
+        self.micro_batch = 1 if self.device.type == "cpu" else 32
+
+    @classmethod
+    def create(cls, name: str, weights: str, device: str, precision: str) -> Self:
+        """Adapter with the weights of ``name``; the width is read off the checkpoint.
+
+        Raises
+        ------
+        WeightsError
+            If the checkpoint is missing, damaged or of another layout.
+        """
+        network = load_state(cls.network_class, weights_path(name, weights))
+        return cls(network, device, precision)
+
+    def forward(self, query: Query) -> Tensor:
+        """Logits (B, 1, H, W), with gradients where they are enabled."""
+        raise NotImplementedError
+
+    @torch.inference_mode()
+    def predict(self, query: Query) -> Tensor:
+        """Logits (B, 1, H, W) in float32 on the query's device."""
+        return self.forward(query.to(self.device, self.dtype)).float().to(query.image.device)

@@ -1,0 +1,210 @@
+"""UniverSeg (Butoi et al., 2023) and MultiverSeg (section 3.2.1, A.1): U-Nets of cross blocks."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def _rows(x: Tensor, batch: int) -> Tensor:
+    """(B n, C, H, W) as (B, n, H W C): without a copy in channels-last memory, where sums run fastest."""
+    return x.permute(0, 2, 3, 1).reshape(batch, x.shape[0] // batch, -1)
+
+
+def _mean(support: Tensor, batch: int) -> Tensor:
+    """Mean over the context: (B n, C, H, W) to (B, C, H, W)."""
+    _, channels, height, width = support.shape
+    mean = _rows(support, batch).mean(dim=1)
+    return mean.reshape(batch, height, width, channels).permute(0, 3, 1, 2)
+
+
+class CrossConv(nn.Module):
+    """Convolution of a target with every context entry, split by channel so the target's part runs once."""
+
+    def __init__(self, target: int, support: int, outputs: int) -> None:
+        super().__init__()
+        self.target_channels = target
+        self.cross_conv = nn.Conv2d(target + support, outputs, 3, padding=1)
+
+    def forward(self, target: Tensor, support: Tensor) -> Tensor:
+        """(B, Ct, H, W) and (B n, Cs, H, W) to (B n, C, H, W)."""
+        weight, bias = self.cross_conv.weight, self.cross_conv.bias
+        q = F.conv2d(target, weight[:, : self.target_channels], bias, padding=1)
+        v = F.conv2d(support, weight[:, self.target_channels :], padding=1)
+        mixed = _rows(v, len(q)) + _rows(q, len(q))
+        return mixed.reshape(v.permute(0, 2, 3, 1).shape).permute(0, 3, 1, 2)
+
+
+class ConvOp(nn.Module):
+    """3x3 convolution, LeakyReLU and, in MultiverSeg, LayerNorm over (C, H, W) with per-channel affine."""
+
+    def __init__(self, inputs: int, outputs: int, norm: bool) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, 3, padding=1)
+        if norm:
+            self.norml = nn.GroupNorm(1, outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.leaky_relu(self.conv(x))
+        return self.norml(x) if hasattr(self, "norml") else x
+
+
+class Vmapped(nn.Module):
+    """Holds an operation under the name it has in the released checkpoints."""
+
+    def __init__(self, operation: nn.Module) -> None:
+        super().__init__()
+        self.vmapped = operation
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.vmapped(x)
+
+
+class CrossBlock(nn.Module):
+    """Mixes target and context features and returns both, updated (MultiverSeg, equation 4)."""
+
+    def __init__(
+        self, target: int, support: int, width: int, norm: bool, activation: bool, cross_norm: bool
+    ) -> None:
+        super().__init__()
+        self.cross = CrossConv(target, support, width)
+        self.activation = activation
+        if cross_norm:
+            self.cross_norm = nn.GroupNorm(1, width)
+        self.target = Vmapped(ConvOp(width, width, norm))
+        self.support = Vmapped(ConvOp(width, width, norm))
+
+    def forward(self, target: Tensor, support: Tensor, last: bool = False) -> tuple[Tensor, Tensor]:
+        """New target (B, C, H, W) and support (B n, C, H, W); the last block's support is read by nobody."""
+        mixed = self.cross(target, support)
+        if self.activation:
+            mixed = F.leaky_relu(mixed)
+        if hasattr(self, "cross_norm"):
+            mixed = self.cross_norm(mixed)
+        new_target = self.target(_mean(mixed, len(target)))
+        return new_target, support if last else self.support(mixed)
+
+
+class OutConv(nn.Module):
+    """1x1 output convolution without activation."""
+
+    def __init__(self, inputs: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, 1, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(x)
+
+
+class CrossUNet(nn.Module):
+    """Encoder and decoder of cross blocks with skips for target and context.
+
+    Parameters
+    ----------
+    target_channels : int
+        Channels of the target input.
+    width : int
+        Features of every block.
+    norm, activation : bool
+        LayerNorm after the target and support operations; LeakyReLU after the cross convolution.
+    stages : int
+        Encoder blocks; the decoder has one fewer.
+    cross_norm : bool
+        LayerNorm after the cross convolution, as the paper describes and the release leaves out.
+    bilinear : bool
+        Downsample bilinearly (paper) instead of by max-pooling (release).
+    """
+
+    def __init__(
+        self,
+        target_channels: int,
+        width: int,
+        norm: bool,
+        activation: bool,
+        stages: int = 4,
+        cross_norm: bool = False,
+        bilinear: bool = False,
+    ) -> None:
+        super().__init__()
+        flags = (norm, activation, cross_norm)
+        self.bilinear = bilinear
+        self.enc_blocks = nn.ModuleList(
+            CrossBlock(width, width, width, *flags)
+            if stage
+            else CrossBlock(target_channels, 2, width, *flags)
+            for stage in range(stages)
+        )
+        self.dec_blocks = nn.ModuleList(
+            CrossBlock(2 * width, 2 * width, width, *flags) for _ in range(stages - 1)
+        )
+        self.out_conv = OutConv(width)
+
+    @staticmethod
+    def width_of(state: dict[str, Tensor]) -> int:
+        """Width of a checkpoint of this layout."""
+        return state["out_conv.conv.weight"].shape[1]
+
+    def _down(self, x: Tensor) -> Tensor:
+        if self.bilinear:
+            return F.interpolate(x, scale_factor=0.5, mode="bilinear", align_corners=False)
+        return F.max_pool2d(x, 2)
+
+    @staticmethod
+    def _up(x: Tensor) -> Tensor:
+        return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
+
+    def forward(self, target: Tensor, images: Tensor, labels: Tensor) -> Tensor:
+        """Logits of a target given its context.
+
+        Parameters
+        ----------
+        target : (B, target_channels, H, W)
+        images, labels : (B, n, 1, H, W) with n >= 1, values in [0, 1]
+
+        Returns
+        -------
+        Tensor (B, 1, H, W)
+        """
+        support = torch.cat([images, labels], dim=2).flatten(0, 1)
+        support = support.contiguous(memory_format=torch.channels_last)
+        skips = []
+        for block in self.enc_blocks[:-1]:
+            target, support = block(target, support)
+            skips.append((target, support))
+            target, support = self._down(target), self._down(support)
+        target, support = self.enc_blocks[-1](target, support)
+        for block in self.dec_blocks:
+            skip_target, skip_support = skips.pop()
+            target = torch.cat([self._up(target), skip_target], dim=1)
+            support = torch.cat([self._up(support), skip_support], dim=1)
+            target, support = block(target, support, last=block is self.dec_blocks[-1])
+        return self.out_conv(target)
+
+
+class UniverSeg(CrossUNet):
+    """The released UniverSeg layout; width 64 in its checkpoint (1,182,785 parameters)."""
+
+    def __init__(self, width: int = 64) -> None:
+        super().__init__(1, width, norm=False, activation=False)
+
+
+class MultiverSeg(CrossUNet):
+    """The released MultiverSeg layout; width 256 in its checkpoint (18,903,297 parameters).
+
+    ``paper=True`` builds what the paper describes instead: five encoder stages, LayerNorm after the cross
+    convolution, bilinear downsampling.
+    """
+
+    CHANNELS = 5  # image, box, positive, negative, previous logits
+
+    def __init__(self, width: int = 256, paper: bool = False) -> None:
+        super().__init__(
+            self.CHANNELS,
+            width,
+            norm=True,
+            activation=True,
+            stages=5 if paper else 4,
+            cross_norm=paper,
+            bilinear=paper,
+        )

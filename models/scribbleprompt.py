@@ -1,0 +1,19 @@
+"""ScribblePrompt-UNet: interactive segmentation of one image (Wong et al., 2024)."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from models.network_adapter import NetworkAdapter, stack_inputs
+from models.networks import ScribblePromptUNet
+from protocols.adapter import Capabilities, Query
+
+
+class ScribblePrompt(NetworkAdapter):
+    """Predicts from the image, all interactions so far and its previous logits."""
+
+    capabilities = Capabilities(interactive=True)
+    network_class = ScribblePromptUNet
+
+    def forward(self, query: Query) -> Tensor:
+        return self.network(stack_inputs(query))

@@ -1,0 +1,21 @@
+"""UniverSeg: in-context segmentation without interactions (Butoi et al., 2023)."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from models.network_adapter import NetworkAdapter
+from models.networks import UniverSeg as Network
+from protocols.adapter import Capabilities, Query
+
+
+class UniverSeg(NetworkAdapter):
+    """Predicts from the image and the context, without ensembling; it needs a context."""
+
+    capabilities = Capabilities(in_context=True)
+    network_class = Network
+
+    def forward(self, query: Query) -> Tensor:
+        if query.context is None:
+            raise ValueError("UniverSeg needs a context of at least one image")
+        return self.network(query.image, query.context.images, query.context.labels)

@@ -1,0 +1,211 @@
+"""Where weights come from: bundled with the package, the authors' public links, or a file of the user's."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import platformdirs
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    Network = TypeVar("Network", bound=nn.Module)
+
+BUNDLED = Path(__file__).parent / "bundled"
+
+
+class WeightsError(ValueError):
+    """Weights cannot be used; the message is one sentence that says what to do."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A public checkpoint: its file name, where it is, and its size in parameters (for the layout check)."""
+
+    file: str
+    url: str
+    parameters: int
+
+
+OFFICIAL = {
+    "scribbleprompt": Checkpoint(
+        "ScribblePrompt_unet_v1_nf192_res128.pt",
+        "https://www.dropbox.com/scl/fi/pnw88n05irnv5z1snlklr/ScribblePrompt_unet_v1_nf192_res128.pt"
+        "?rlkey=dr8xvkf0wj2r082h1zzpcmz5o&dl=1",
+        3_991_882,
+    ),
+    "universeg": Checkpoint(
+        "universeg_v1_nf64_ss64_STA.pt",
+        "https://github.com/JJGO/UniverSeg/releases/download/weights/universeg_v1_nf64_ss64_STA.pt",
+        1_182_785,
+    ),
+    "multiverseg": Checkpoint(
+        "MultiverSeg_v1_nf256_res128.pt",
+        "https://www.dropbox.com/scl/fi/pcf7kgz87bqfrathbri63/MultiverSeg_v1_nf256_res128.pt"
+        "?rlkey=j646jh2b1wocvptpeascrzrt0&dl=1",
+        18_903_297,
+    ),
+}
+
+
+def official_folder() -> Path:
+    """Where fetched checkpoints lie: the user's cache folder."""
+    return Path(platformdirs.user_cache_dir("segbench")) / "weights"
+
+
+def weights_path(name: str, weights: str = "bundled") -> Path:
+    """File that holds the weights of a model; official ones are fetched first.
+
+    Parameters
+    ----------
+    name : str
+        A model with weights of its own: scribbleprompt, universeg or multiverseg.
+    weights : str
+        ``bundled``, ``official``, a checkpoint file, or a folder with one ``<name>.safetensors`` or
+        ``<name>.pt`` a model.
+
+    Raises
+    ------
+    WeightsError
+        If there is no such file, or it cannot be fetched.
+    """
+    if weights == "official":
+        return fetch(name)
+    folder = BUNDLED if weights == "bundled" else Path(weights)
+    if folder.is_file():
+        return folder
+    for suffix in (".safetensors", ".pt"):
+        if (path := folder / f"{name}{suffix}").is_file():
+            return path
+    raise WeightsError(f"no weights for {name} in {folder}; give a checkpoint file, `bundled` or `official`")
+
+
+def fetch(name: str, folder: Path | None = None, url: str | None = None) -> Path:
+    """Fetch a public checkpoint and record its checksum beside it; verified on every later use.
+
+    The authors publish no checksums, so the first download is checked by its layout, and every later use
+    against the checksum recorded then.
+
+    Raises
+    ------
+    WeightsError
+        If the link cannot be reached, the file is not such a checkpoint, or it changed since it was fetched.
+    """
+    import pooch
+
+    checkpoint = OFFICIAL[name]
+    folder = folder or official_folder()
+    path = folder / checkpoint.file
+    record = path.with_suffix(".sha256")
+    if path.is_file() and record.is_file():
+        verify(name, folder)
+        return path
+    by_hand = f"download {url or checkpoint.url} and pass the file by --weights PATH"
+    try:
+        if not path.is_file():
+            pooch.retrieve(url or checkpoint.url, known_hash=None, fname=checkpoint.file, path=folder)
+        _check_size(path, checkpoint.parameters)
+    except WeightsError:
+        path.unlink()
+        raise
+    except Exception as error:  # pooch passes on whatever its downloader raises
+        raise WeightsError(f"the public checkpoint of {name} cannot be fetched here: {by_hand}") from error
+    record.write_text(file_checksum(path))
+    return path
+
+
+def verify(name: str, folder: Path | None = None) -> str:
+    """Checksum of a fetched checkpoint.
+
+    Raises
+    ------
+    WeightsError
+        If it is absent or no longer what was fetched.
+    """
+    path = (folder or official_folder()) / OFFICIAL[name].file
+    record = path.with_suffix(".sha256")
+    if not (path.is_file() and record.is_file()):
+        raise WeightsError(
+            f"the public checkpoint of {name} is not here: python -m benchmark weights fetch {name}"
+        )
+    found = file_checksum(path)
+    if found != record.read_text().strip():
+        raise WeightsError(
+            f"{path} is not the file that was fetched (wrong checksum): delete it and fetch it again"
+        )
+    return found
+
+
+def file_checksum(path: Path) -> str:
+    """SHA-256 of a file."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@lru_cache(maxsize=32)
+def checksum(name: str, weights: str = "bundled") -> str:
+    """SHA-256 of the file that holds a model's weights."""
+    return file_checksum(weights_path(name, weights))
+
+
+def read_state(path: Path) -> dict[str, Tensor]:
+    """Tensors of a checkpoint file, safetensors or a state dict (bare or under ``model``); no pickled code.
+
+    Raises
+    ------
+    WeightsError
+        If the file is neither.
+    """
+    import torch
+    from safetensors.torch import load_file
+
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # each format has its own errors for a damaged file
+        raise WeightsError(
+            f"{path} is not a readable checkpoint (safetensors or a plain state dict)"
+        ) from error
+    state = state.get("model", state) if isinstance(state, dict) else state
+    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise WeightsError(f"{path} holds no state dict of tensors")
+    return state
+
+
+def load_state(network_class: type[Network], path: Path) -> Network:
+    """A network of the checkpoint's own width with the checkpoint's weights.
+
+    Raises
+    ------
+    WeightsError
+        If names or shapes are not those of the layout; the first difference is named.
+    """
+    state = read_state(path)
+    wrong = WeightsError(f"{path} is not a checkpoint of {network_class.__name__}")
+    try:
+        network = network_class(network_class.width_of(state))  # type: ignore[attr-defined]
+    except (KeyError, IndexError) as error:
+        raise wrong from error
+    expected = network.state_dict()
+    for name in sorted(expected.keys() | state.keys()):
+        if name not in state or name not in expected:
+            raise WeightsError(f"{wrong}: {name} is {'missing' if name not in state else 'unknown'}")
+        if state[name].shape != expected[name].shape:
+            raise WeightsError(
+                f"{wrong}: {name} has shape {tuple(state[name].shape)}, not {tuple(expected[name].shape)}"
+            )
+    network.load_state_dict({name: value.float() for name, value in state.items()})
+    return network
+
+
+def _check_size(path: Path, parameters: int) -> None:
+    found = sum(value.numel() for value in read_state(path).values())
+    if found != parameters:
+        raise WeightsError(
+            f"{path.name} as fetched has {found:,} parameters, not the published {parameters:,}"
+        )

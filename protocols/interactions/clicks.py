@@ -1,0 +1,93 @@
+"""Simulated clicks: where an annotator would correct a prediction (MultiverSeg, section 5.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+
+from protocols.adapter import Click
+from protocols.interactions.geometry import largest_component, squared_distance
+
+
+def center_click(label: np.ndarray, prediction: np.ndarray) -> Click | None:
+    """A click at the centre of the largest error.
+
+    Errors are 8-connected components of false negatives or of false positives, which never join. The one of
+    the largest area is taken, and of its pixels the one farthest from the outside of the false-negative
+    (or false-positive) mask; the image border is no obstacle. Ties, of components and of pixels, go to the
+    first pixel in row-major order. A mask that fills the image is clicked at its centre.
+
+    Parameters
+    ----------
+    label, prediction : bool arrays (H, W)
+
+    Returns
+    -------
+    Click or None
+        ``positive`` is the ground truth at the pixel. None where the prediction has no error.
+    """
+    errors = [mask for mask in (label & ~prediction, prediction & ~label) if mask.any()]
+    if not errors:
+        return None
+    areas, firsts, components = zip(*map(largest_component, errors), strict=True)
+    chosen = min(range(len(errors)), key=lambda k: (-areas[k], firsts[k]))
+    distance = np.where(components[chosen], squared_distance(errors[chosen]), -1)
+    return _click(distance, label)
+
+
+def ritm_click(label: np.ndarray, prediction: np.ndarray, clicked: Collection[Click] = ()) -> Click | None:
+    """A click by the rule of RITM, the alternative to `center_click`.
+
+    The centre of the largest circle inside the false negatives or the false positives, whichever is larger
+    (the false positives when equal). The image border is an obstacle; clicked pixels are not clicked again.
+
+    Parameters
+    ----------
+    label, prediction : bool arrays (H, W)
+    clicked : clicks so far
+
+    Returns
+    -------
+    Click or None
+        None where no error is left to click.
+    """
+    missed, spurious = (
+        squared_distance(np.pad(mask, 1))[1:-1, 1:-1] for mask in (label & ~prediction, prediction & ~label)
+    )
+    for click in clicked:
+        missed[click.row, click.column] = spurious[click.row, click.column] = 0
+    distance = missed if missed.max() > spurious.max() else spurious
+    return _click(distance, label) if distance.any() else None
+
+
+def random_click(mask: np.ndarray, rng: np.random.Generator) -> Click | None:
+    """A click on a uniformly random pixel of a mask.
+
+    Parameters
+    ----------
+    mask : bool array (H, W)
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    Click or None
+        Positive, as a click on the label; on another region the caller sets ``positive``. None where the
+        mask is empty.
+    """
+    pixels = np.flatnonzero(mask)
+    if not len(pixels):
+        return None
+    row, column = divmod(int(rng.choice(pixels)), mask.shape[1])
+    return Click(row, column, True)
+
+
+def center_clicks(labels: np.ndarray, predictions: np.ndarray) -> list[Click | None]:
+    """`center_click` for each pair of a batch of bool arrays (B, H, W)."""
+    return [center_click(label, prediction) for label, prediction in zip(labels, predictions, strict=True)]
+
+
+def _click(distance: np.ndarray, label: np.ndarray) -> Click:
+    """The first pixel in row-major order of the largest distance."""
+    row, column = divmod(int(np.argmax(distance)), distance.shape[1])
+    return Click(row, column, bool(label[row, column]))

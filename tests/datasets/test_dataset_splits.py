@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from datasets.splits import split_by_subject
+
+
+def counts(split: np.ndarray) -> tuple[int, int, int]:
+    return tuple(int((split == name).sum()) for name in ("train", "val", "test"))  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize(
+    ("n", "expected"),
+    [
+        (300, (180, 60, 60)),
+        (100, (60, 20, 20)),
+        (8, (4, 2, 2)),
+        (7, (5, 1, 1)),
+        (3, (1, 1, 1)),
+        (2, (2, 0, 0)),
+        (1, (1, 0, 0)),
+    ],
+)
+def test_sizes_follow_the_rounding_rule(n: int, expected: tuple[int, int, int]) -> None:
+    assert counts(split_by_subject(np.array([f"s{i}" for i in range(n)]), "any")) == expected
+
+
+def test_all_images_of_a_subject_share_one_split() -> None:
+    subjects = np.array([f"s{i % 10}" for i in range(50)])
+    split = split_by_subject(subjects, "any")
+    assert all(len(set(split[subjects == s])) == 1 for s in set(subjects))
+    assert counts(split) == (30, 10, 10)
+
+
+def test_split_depends_on_subject_and_key_only_not_on_order() -> None:
+    subjects = np.array([f"s{i}" for i in range(40)])
+    backwards = split_by_subject(subjects[::-1], "wbc")[::-1]
+    assert (split_by_subject(subjects, "wbc") == backwards).all()
+    assert (split_by_subject(subjects, "wbc") != split_by_subject(subjects, "other")).any()
+
+
+def test_split_is_the_same_on_every_machine() -> None:
+    split = split_by_subject(np.array(list("abcdefghij")), "wbc")
+    assert "".join(name[1] for name in split) == "rarrerrrea"

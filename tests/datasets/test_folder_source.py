@@ -1,0 +1,209 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from datasets import DataError, load, source
+
+SHAPE = (20, 30)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Ten images ``p<subject>_<view>.png``, two per subject, with a binary mask each."""
+    rng = np.random.default_rng(0)
+    path = tmp_path / "my knees"
+    for kind in ("images", "masks"):
+        (path / kind).mkdir(parents=True)
+    for i in range(10):
+        name = f"p{i // 2}_{i % 2}.png"
+        write(path / "images" / name, rng.integers(0, 255, SHAPE, dtype=np.uint8))
+        write(path / "masks" / name, mask_of(255))
+    return path
+
+
+def mask_of(*values: int) -> np.ndarray:
+    """Four rows of each value below each other."""
+    mask = np.zeros(SHAPE, np.uint8)
+    for i, value in enumerate(values):
+        mask[4 * i : 4 * i + 4] = value
+    return mask
+
+
+def write(path: Path, values: np.ndarray) -> None:
+    Image.fromarray(values).save(path)
+
+
+def names(path: Path) -> list[str]:
+    return [task.name for task in source(f"folder:{path}").tasks(None)]
+
+
+def error(path: Path) -> str:
+    with pytest.raises(DataError) as caught:
+        load(f"folder:{path}")
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+def test_binary_masks_make_one_task(folder: Path) -> None:
+    assert source(f"folder:{folder}").installed(None)
+    (data,) = load(f"folder:{folder}")
+    assert data.task.name == "my_knees/all/unknown/0/foreground"
+    assert data.images.shape == (10, 1, 128, 128)
+    assert data.labels.mean() == pytest.approx(4 * 30 / 30**2, abs=0.01)
+    assert len(set(data.subjects)) == 10
+    assert [len(data.indices(s)) for s in ("train", "val", "test")] == [6, 2, 2]
+
+
+def test_every_value_of_integer_masks_is_a_task_and_lacking_images_are_left_out(folder: Path) -> None:
+    for i, path in enumerate(sorted((folder / "masks").iterdir())):
+        write(path, mask_of(1, 3) if i else mask_of(1))
+    one, three = load(f"folder:{folder}")
+    assert (one.task.label, three.task.label) == ("1", "3")
+    assert (len(one), len(three)) == (10, 9)
+    kept = np.isin(one.subjects, three.subjects)
+    assert (one.split[kept] == three.split).all()
+    assert not (one.labels[kept] & three.labels).any()
+
+
+def test_settings_name_the_task_and_its_labels(folder: Path) -> None:
+    for path in (folder / "masks").iterdir():
+        write(path, mask_of(1, 2, 9))
+    (folder / "dataset.toml").write_text(
+        'name = "knees"\ncohort = "a/b"\nmodality = "X-Ray"\nlabels = {1 = "femur", 2 = "left tibia"}\n'
+    )
+    assert names(folder) == ["knees/a_b/X-Ray/0/femur", "knees/a_b/X-Ray/0/left_tibia"]
+
+
+def test_subjects_by_pattern(folder: Path) -> None:
+    (folder / "dataset.toml").write_text('subject_pattern = "^(p[0-9])_"')
+    (data,) = load(f"folder:{folder}")
+    assert list(data.subjects) == [f"p{i // 2}" for i in range(10)]
+    assert all(len(set(data.split[data.subjects == s])) == 1 for s in set(data.subjects))
+
+
+def test_subjects_by_table(folder: Path) -> None:
+    rows = [f"p{i // 2}_{i % 2}.png,mouse {i % 5}\n" for i in range(10)]
+    (folder / "subjects.csv").write_text("file,subject\n" + "".join(rows), encoding="utf-8-sig")
+    (data,) = load(f"folder:{folder}")
+    assert sorted(set(data.subjects)) == [f"mouse {i}" for i in range(5)]
+
+
+def test_formats_may_be_mixed(folder: Path) -> None:
+    image, mask = folder / "images" / "p0_0.png", folder / "masks" / "p0_0.png"
+    write(image.with_suffix(".jpg"), np.zeros((*SHAPE, 3), np.uint8))
+    np.save(mask.with_suffix(".npy"), mask_of(255) > 0)
+    write(mask.with_name("p1_0.tif"), mask_of(1))
+    image.unlink(), mask.unlink(), mask.with_name("p1_0.png").unlink()
+    assert names(folder) == ["my_knees/all/unknown/0/1", "my_knees/all/unknown/0/255"]
+
+
+def test_no_folder(tmp_path: Path) -> None:
+    assert not source(f"folder:{tmp_path / 'absent'}").installed(None)
+    assert "there is no folder" in error(tmp_path / "absent") and "images" in error(tmp_path / "absent")
+
+
+def test_no_masks_folder(folder: Path) -> None:
+    (folder / "masks").rename(folder / "labels")
+    assert "there is no folder" in error(folder) and "masks" in error(folder)
+
+
+def test_empty(folder: Path) -> None:
+    for path in folder.rglob("*.png"):
+        path.unlink()
+    assert "images is empty" in error(folder)
+
+
+def test_image_without_mask(folder: Path) -> None:
+    (folder / "masks" / "p3_1.png").unlink()
+    assert "p3_1.png has no mask" in error(folder)
+
+
+def test_mask_without_image(folder: Path) -> None:
+    (folder / "images" / "p3_1.png").unlink()
+    assert "p3_1.png is a mask without an image" in error(folder)
+
+
+def test_shapes_differ(folder: Path) -> None:
+    write(folder / "masks" / "p3_1.png", mask_of(255).T)
+    assert "p3_1.png: the image is 20x30 and its mask 30x20" in error(folder)
+
+
+def test_nan(folder: Path) -> None:
+    (folder / "images" / "p3_1.png").unlink()
+    np.save(folder / "images" / "p3_1.npy", np.full(SHAPE, np.nan))
+    assert "p3_1.npy holds NaN" in error(folder)
+
+
+def test_unreadable(folder: Path) -> None:
+    (folder / "masks" / "p3_1.png").write_bytes(b"?")
+    assert "p3_1.png cannot be read" in error(folder)
+
+
+def test_other_file_types(folder: Path) -> None:
+    (folder / "images" / ".hidden").touch()
+    assert names(folder)
+    (folder / "images" / "p9.dcm").touch()
+    assert "p9.dcm is of no type for images" in error(folder)
+
+
+def test_jpeg_masks(folder: Path) -> None:
+    mask = folder / "masks" / "p3_1.png"
+    write(mask.with_suffix(".jpg"), mask_of(255))
+    assert "p3_1.jpg is of no type for masks" in error(folder)
+
+
+def test_masks_without_foreground(folder: Path) -> None:
+    for path in (folder / "masks").iterdir():
+        write(path, mask_of())
+    assert "every mask is empty" in error(folder)
+
+
+def test_pictures_instead_of_masks(folder: Path) -> None:
+    write(folder / "masks" / "p3_1.png", np.arange(600, dtype=np.uint8).reshape(SHAPE))
+    assert "p3_1.png brings the masks to more than 64 values" in error(folder)
+
+
+def test_label_that_no_mask_shows(folder: Path) -> None:
+    (folder / "dataset.toml").write_text('labels = {7 = "femur"}')
+    assert "no mask shows the label (value 7)" in error(folder)
+
+
+def test_table_that_misses_a_file(folder: Path) -> None:
+    (folder / "subjects.csv").write_text("file,subject\np0_0.png,a\n")
+    assert "subjects.csv names no subject for p0_1.png" in error(folder)
+
+
+def test_table_without_its_columns(folder: Path) -> None:
+    (folder / "subjects.csv").write_text("image;person\np0_0.png;a\n")
+    assert "subjects.csv lacks the column 'file'" in error(folder)
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ('subject_pattern = "^(x)_"', "finds no subject in p0_0.png"),
+        ('subject_pattern = "p"', "must have one group"),
+        ('subject_pattern = "("', "no regular expression"),
+        ('subjects = "x"', "unknown key 'subjects'"),
+        ("name = 3", "name must be a non-empty text"),
+        ("labels = {}", "labels must be a non-empty table"),
+        ('labels = {a = "femur"}', "integer mask value"),
+        ('labels = {1 = "femur", 2 = "femur"}', "a name of its own"),
+        ("name = ", "cannot be read"),
+    ],
+)
+def test_wrong_settings(folder: Path, settings: str, says: str) -> None:
+    (folder / "dataset.toml").write_text(settings)
+    message = error(folder)
+    assert "dataset.toml" in message and says in message
+
+
+def test_subjects_given_twice(folder: Path) -> None:
+    (folder / "dataset.toml").write_text('subject_pattern = "^(p[0-9])_"')
+    (folder / "subjects.csv").write_text("file,subject\n")
+    assert "both name subjects" in error(folder)

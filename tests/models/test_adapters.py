@@ -1,0 +1,114 @@
+"""Adapters behave as the papers describe the methods."""
+
+import pytest
+import torch
+
+from models import MODELS, create_model
+from models.multiverseg import MultiverSeg
+from models.networks import MultiverSeg as MultiverSegNetwork
+from models.networks import ScribblePromptUNet
+from models.networks import UniverSeg as UniverSegNetwork
+from models.scribbleprompt import ScribblePrompt
+from models.sp_uvs import ScribblePromptUniverSeg
+from models.universeg import UniverSeg
+from protocols.adapter import Context, Interactions, ModelAdapter, Query
+
+SIDE = 32
+
+
+@pytest.fixture
+def image():
+    return torch.rand(2, 1, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture
+def marks():
+    maps = torch.zeros(3, 2, 1, SIDE, SIDE)
+    maps[0, :, :, 8, 8] = 1
+    maps[1, :, :, 20, 20] = 1
+    return Interactions(*maps)
+
+
+@pytest.fixture
+def context():
+    generator = torch.Generator().manual_seed(1)
+    images = torch.rand(2, 3, 1, SIDE, SIDE, generator=generator)
+    return Context(images, (images > 0.5).float())
+
+
+def networks():
+    torch.manual_seed(0)
+    interactive, in_context = ScribblePrompt(ScribblePromptUNet(4)), UniverSeg(UniverSegNetwork(4))
+    return {
+        "scribbleprompt": interactive,
+        "universeg": in_context,
+        "multiverseg": MultiverSeg(MultiverSegNetwork(4), fallback=interactive),
+        "sp-uvs": ScribblePromptUniverSeg(interactive, in_context),
+    }
+
+
+def test_every_model_is_an_adapter_with_its_class_capabilities():
+    for name in MODELS.names():
+        adapter = create_model(name)
+        assert isinstance(adapter, ModelAdapter)
+        assert adapter.capabilities == MODELS.get(name).capabilities
+
+
+@pytest.mark.parametrize("name", ["scribbleprompt", "universeg", "multiverseg", "sp-uvs", "random-walker"])
+def test_logits_have_the_images_shape_and_do_not_depend_on_the_batch(name, image, marks, context):
+    adapter = networks().get(name) or create_model(name)
+    query = Query(image, marks, torch.zeros_like(image), context)
+    both = adapter.predict(query)
+    assert both.shape == image.shape and both.dtype == torch.float32
+    one = Query(
+        image[1:],
+        Interactions(marks.positive[1:], marks.negative[1:], marks.box[1:]),
+        torch.zeros_like(image[1:]),
+        Context(context.images[1:], context.labels[1:]),
+    )
+    assert torch.allclose(adapter.predict(one), both[1:], atol=1e-5)
+
+
+def test_multiverseg_falls_back_on_scribbleprompt_without_context(image, marks):
+    models = networks()
+    query = Query(image, marks)
+    assert torch.equal(models["multiverseg"].predict(query), models["scribbleprompt"].predict(query))
+
+
+def test_multiverseg_without_fallback_sees_one_grey_entry(image, marks):
+    torch.manual_seed(0)
+    adapter = MultiverSeg(MultiverSegNetwork(4))
+    grey = torch.full((2, 1, 1, SIDE, SIDE), 0.5)
+    expected = adapter.predict(Query(image, marks, None, Context(grey, grey)))
+    assert torch.equal(adapter.predict(Query(image, marks)), expected)
+
+
+def test_sp_uvs_predicts_by_universeg_first_and_refines_by_scribbleprompt(image, marks, context):
+    models = networks()
+    first = models["sp-uvs"].predict(Query(image, context=context))
+    assert torch.equal(first, models["universeg"].predict(Query(image, context=context)))
+    then = models["sp-uvs"].predict(Query(image, marks, first, context))
+    assert torch.equal(then, models["scribbleprompt"].predict(Query(image, marks, first)))
+
+
+def test_previous_logits_and_each_mark_reach_the_network(image, marks):
+    adapter = networks()["scribbleprompt"]
+    plain = adapter.predict(Query(image))
+    nothing = torch.zeros_like(image)
+    for query in (
+        Query(image, previous_logits=torch.ones_like(image)),
+        Query(image, Interactions(marks.positive, nothing, nothing)),
+        Query(image, Interactions(nothing, marks.positive, nothing)),
+        Query(image, Interactions(nothing, nothing, marks.positive)),
+    ):
+        assert not torch.equal(adapter.predict(query), plain)
+
+
+def test_random_walker_stops_at_the_edge_of_a_square():
+    label = torch.zeros(1, 1, 64, 64)
+    label[..., 16:48, 16:48] = 1
+    positive = torch.zeros_like(label)
+    positive[..., 32, 32] = 1
+    nothing = torch.zeros_like(label)
+    logits = create_model("random-walker").predict(Query(label, Interactions(positive, nothing, nothing)))
+    assert ((logits > 0) == (label > 0)).float().mean() > 0.95

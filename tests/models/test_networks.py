@@ -1,0 +1,121 @@
+"""The networks take the released layouts and compute what their papers say."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from models.networks import MultiverSeg, ScribblePromptUNet, UniverSeg
+
+LAYOUTS = Path(__file__).resolve().parents[3] / "shared" / "spec" / "checkpoint_layouts.json"
+RELEASED = {
+    "universeg_v1_nf64_ss64_STA.pt": (UniverSeg, 64, 1_182_785),
+    "MultiverSeg_v1_nf256_res128.pt": (MultiverSeg, 256, 18_903_297),
+    "ScribblePrompt_unet_v1_nf192_res128.pt": (ScribblePromptUNet, 192, 3_991_882),
+}
+
+
+@pytest.mark.parametrize(("network", "width", "count"), RELEASED.values(), ids=RELEASED)
+def test_parameter_counts_are_the_published_ones(network, width, count):
+    with torch.device("meta"):
+        assert sum(p.numel() for p in network(width).parameters()) == count
+
+
+@pytest.mark.parametrize("file", RELEASED)
+def test_names_and_shapes_are_those_of_the_checkpoint(file):
+    if not LAYOUTS.is_file():
+        pytest.skip("the folder ../shared/spec with the layouts is absent")
+    network, width, _ = RELEASED[file]
+    with torch.device("meta"):
+        shapes = {name: list(value.shape) for name, value in network(width).state_dict().items()}
+    assert shapes == json.loads(LAYOUTS.read_text())[file]["tensors"]
+
+
+@pytest.mark.parametrize(("network", "width", "_count"), RELEASED.values(), ids=RELEASED)
+def test_width_is_read_off_the_state(network, width, _count):
+    assert network.width_of(network(8).state_dict()) == 8
+
+
+def _block(block, target, support):
+    """A cross block written out: one concatenated convolution a context entry (equation 4)."""
+
+    def op(module, x):
+        x = F.leaky_relu(module.vmapped.conv(x))
+        return module.vmapped.norml(x) if hasattr(module.vmapped, "norml") else x
+
+    mixed = [block.cross.cross_conv(torch.cat([target, entry], 1)) for entry in support]
+    if block.activation:
+        mixed = [F.leaky_relu(z) for z in mixed]
+    return op(block.target, torch.stack(mixed).mean(0)), [op(block.support, z) for z in mixed]
+
+
+def _up(x):
+    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
+
+
+def written_out(network, target, images, labels):
+    """The whole network, entry by entry."""
+    support = list(torch.cat([images, labels], 2).unbind(1))
+    skips = []
+    for index, block in enumerate(network.enc_blocks):
+        target, support = _block(block, target, support)
+        if index < 3:
+            skips.append((target, support))
+            target, support = F.max_pool2d(target, 2), [F.max_pool2d(v, 2) for v in support]
+    for block in network.dec_blocks:
+        skip, skips_support = skips.pop()
+        target = torch.cat([_up(target), skip], 1)
+        support = [torch.cat([_up(v), s], 1) for v, s in zip(support, skips_support, strict=True)]
+        target, support = _block(block, target, support)
+    return network.out_conv.conv(target)
+
+
+@pytest.mark.parametrize(("network", "channels"), [(UniverSeg, 1), (MultiverSeg, 5)])
+def test_split_cross_convolution_computes_the_plain_one(network, channels):
+    torch.manual_seed(0)
+    net = network(8)
+    target, images, labels = (
+        torch.rand(2, channels, 32, 32),
+        torch.rand(2, 3, 1, 32, 32),
+        torch.rand(2, 3, 1, 32, 32),
+    )
+    expected = written_out(net, target, images, labels)
+    assert torch.allclose(net(target, images, labels), expected, atol=1e-4)
+    last = net.to(memory_format=torch.channels_last)
+    assert torch.allclose(last(target, images, labels), expected, atol=1e-4)
+
+
+def test_context_order_does_not_matter():
+    torch.manual_seed(0)
+    net = MultiverSeg(8)
+    target, images, labels = (
+        torch.rand(1, 5, 32, 32),
+        torch.rand(1, 4, 1, 32, 32),
+        torch.rand(1, 4, 1, 32, 32),
+    )
+    turned = net(target, images.flip(1), labels.flip(1))
+    assert torch.allclose(net(target, images, labels), turned, atol=1e-4)
+
+
+def test_unet_is_the_sequence_of_the_specification():
+    torch.manual_seed(0)
+    net, x = ScribblePromptUNet(4), torch.rand(1, 5, 32, 32)
+    skips, y = [], x
+    for down in net.downs:
+        y = F.prelu(down.conv[0](y), down.conv[1].weight)
+        skips.append(y)
+        y = F.max_pool2d(y, 2)
+    y = F.prelu(net.bottleneck.conv[0](y), net.bottleneck.conv[1].weight)
+    for index in (1, 3, 5, 7):
+        conv = net.ups[index].conv
+        y = F.prelu(conv[0](torch.cat([skips.pop(), _up(y)], 1)), conv[1].weight)
+    assert torch.allclose(net(x), net.final_conv.conv[0](y), atol=1e-5)
+
+
+def test_the_papers_variant_has_five_stages_and_runs():
+    net = MultiverSeg(4, paper=True)
+    assert len(net.enc_blocks) == 5 and len(net.dec_blocks) == 4
+    out = net(torch.rand(1, 5, 32, 32), torch.rand(1, 2, 1, 32, 32), torch.rand(1, 2, 1, 32, 32))
+    assert out.shape == (1, 1, 32, 32)

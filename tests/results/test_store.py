@@ -1,0 +1,245 @@
+"""Units and manifests on disk: complete or absent, the same bytes every time."""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import results
+from results import Run, StoreError
+from results.schema import IMAGES, STEPS, typed
+
+SETTINGS = {"seed": 0, "target_dice": 0.9}
+
+
+def tables(simulations=(0, 1), model="m", label="l", clock=0.5) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Two images per simulation and two predictions per image."""
+    steps, images = [], []
+    for simulation in simulations:
+        for position in (1, 2):
+            own = {
+                "protocol": "p",
+                "model": model,
+                "dataset": "d",
+                "cohort": "c",
+                "modality": "m",
+                "axis": "a",
+            }
+            own |= {
+                "label": label,
+                "task": f"d/c/m/a/{label}",
+                "simulation": simulation,
+                "position": position,
+            }
+            own |= {"image": 7, "subject": "s7", "context_size": position}
+            dice = simulation / 10 + position / 100
+            images.append(
+                own | {"interactions": 2, "reached": True, "dice": dice, "hd95": 1.0, "seconds": clock}
+            )
+            for step in (1, 2):
+                click = {"step": step, "kind": "click+", "row": 3, "column": 4}
+                steps.append(own | click | {"dice": dice, "tp": 1, "fp": 2, "fn": 3})
+    return typed(steps, STEPS), typed(images, IMAGES)
+
+
+def filled(path: Path, **blocks) -> Run:
+    run = Run.open_or_create(path, SETTINGS)
+    for key, simulations in blocks.items():
+        run.write(key, {"simulations": list(simulations)}, *tables(simulations))
+    return run
+
+
+def test_what_is_written_is_read_back(tmp_path):
+    run = filled(tmp_path / "run", a=(0, 1))
+    assert run.has("a")
+    assert not run.has("b")
+    assert run.units() == ["a"]
+    read = results.load(tmp_path / "run")
+    steps, images = tables()
+    pd.testing.assert_frame_equal(read.steps, steps)
+    pd.testing.assert_frame_equal(read.images, images)
+    assert read.manifests[0]["settings"] == SETTINGS
+
+
+def test_grouping_into_units_and_order_of_rows_leave_no_trace(tmp_path):
+    filled(tmp_path / "one", a=(0, 1, 2, 3))
+    run = filled(tmp_path / "two", z=(0, 1))
+    steps, images = tables((2, 3))
+    run.write("b", {}, steps.sample(frac=1, random_state=0), images.sample(frac=1, random_state=0))
+    one, two = results.load(str(tmp_path / "one")), results.load(tmp_path / "two")
+    pd.testing.assert_frame_equal(one.steps, two.steps)
+    pd.testing.assert_frame_equal(one.images, two.images)
+
+
+def test_tables_are_the_same_bytes_whatever_the_clock_says(tmp_path):
+    for name, clock in (("one", 0.5), ("two", 0.7)):
+        steps, images = tables(clock=clock)
+        Run.open_or_create(tmp_path / name, SETTINGS).write("a", {}, steps, images[::-1])
+    units = [tmp_path / name / "units" / "a" for name in ("one", "two")]
+    for file in ("steps.parquet", "images.parquet", "unit.json"):
+        assert units[0].joinpath(file).read_bytes() == units[1].joinpath(file).read_bytes()
+    assert results.load(tmp_path / "two").images.seconds.tolist() == [0.7] * 4
+
+
+def test_several_runs_are_read_as_one(tmp_path):
+    filled(tmp_path / "one", a=(0,))
+    filled(tmp_path / "two", b=(1,))
+    read = results.load([tmp_path / "one", tmp_path / "two"])
+    assert read.images.simulation.tolist() == [0, 0, 1, 1]
+    assert len(read.manifests) == 2
+
+
+def test_overlapping_units_are_read_once(tmp_path):
+    run = filled(tmp_path, a=(0, 1))
+    run.write("b", {}, *tables((1, 2), clock=9.0))
+    read = results.load(tmp_path)
+    assert read.images.simulation.tolist() == [0, 0, 1, 1, 2, 2]
+    assert read.images.seconds.tolist() == [0.5] * 4 + [9.0] * 2
+    assert len(read.steps) == 12
+
+
+def test_units_that_disagree_are_refused(tmp_path):
+    run = filled(tmp_path, a=(0, 1))
+    steps, images = tables((1,))
+    run.write("b", {}, steps, images.assign(dice=0.123))
+    with pytest.raises(StoreError, match=r"disagree about .*simulation 1"):
+        results.load(tmp_path)
+
+
+def test_first_of_two_writers_wins(tmp_path):
+    run = Run.open_or_create(tmp_path, SETTINGS)
+    written = [tables(clock=float(clock)) for clock in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda pair: run.write("a", {}, *pair), written))
+    assert run.has("a")
+    assert sorted(p.name for p in (tmp_path / "units").iterdir()) == ["a"]
+    first = results.load(tmp_path)
+    run.write("a", {}, *tables(model="other"))
+    assert results.load(tmp_path).images.equals(first.images)
+
+
+@pytest.mark.parametrize("file", ["steps.parquet", "images.parquet", "timings.parquet", "unit.json"])
+@pytest.mark.parametrize("damage", ["cut", "flip", "gone"])
+def test_damaged_unit_is_set_aside_and_written_again(tmp_path, caplog, file, damage):
+    run = filled(tmp_path, a=(0, 1))
+    for attempt in (1, 2):
+        path = tmp_path / "units" / "a" / file
+        content = bytearray(path.read_bytes())
+        place = 0 if file == "unit.json" else 40
+        content[place : place + 4] = b"oops"
+        path.write_bytes(content if damage == "flip" else content[: len(content) // 2])
+        if damage == "gone":
+            path.unlink()
+        with pytest.raises(StoreError, match="damaged"):
+            results.load(tmp_path)
+        assert not run.has("a")
+        assert (tmp_path / "damaged" / f"a-{attempt}").is_dir()
+        assert "computed again" in caplog.text
+        run.write("a", {}, *tables())
+        assert run.has("a")
+
+
+def test_full_disk_leaves_nothing_half_written(tmp_path):
+    run = filled(tmp_path, a=(0,))
+    manifest = (tmp_path / "manifest.json").read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(StoreError, match="cannot write"):
+            run.write("b", {}, *tables())
+        with pytest.raises(StoreError, match="cannot write"):
+            run.write_manifest({"text": "x" * 5000})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [p.name for p in (tmp_path / "units").iterdir()] == ["a"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["manifest.json", "units"]
+    assert (tmp_path / "manifest.json").read_bytes() == manifest
+
+
+def test_leftovers_of_a_killed_writer_are_ignored_and_cleaned(tmp_path):
+    filled(tmp_path, a=(0,))
+    code = (
+        "import os, signal, sys; from pathlib import Path; import results.store as s;"
+        "t = s._temporary(Path(sys.argv[1])); t.mkdir(); (t / 'steps.parquet').write_bytes(b'half');"
+        "print(t, flush=True); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "units")]
+    killed = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
+    leftover = Path(killed.stdout.strip())
+    assert leftover.is_dir()
+    assert results.load(tmp_path).images.simulation.tolist() == [0, 0]
+    assert Run.open_or_create(tmp_path, SETTINGS).units() == ["a"]
+    assert not leftover.exists()
+
+
+def test_manifest_is_replaced_but_keeps_the_settings(tmp_path):
+    run = Run.open_or_create(tmp_path, SETTINGS)
+    run.write_manifest({"versions": {"numpy": "2"}})
+    run.write_manifest({"versions": {"numpy": "3"}})
+    again = Run.open_or_create(tmp_path, {"target_dice": 0.9, "seed": 0})
+    assert again.manifest()["versions"] == {"numpy": "3"}
+    assert again.settings == SETTINGS
+
+
+def test_other_settings_are_refused_by_name(tmp_path):
+    Run.open_or_create(tmp_path, SETTINGS | {"images": (1, 2)})
+    Run.open_or_create(tmp_path, SETTINGS | {"images": [1, 2]})
+    with pytest.raises(StoreError, match=r"other settings \(seed: 0 there, 1 now\)"):
+        Run.open_or_create(tmp_path, SETTINGS | {"images": [1, 2], "seed": 1})
+    filled(tmp_path / "b", a=(0,))
+    with pytest.raises(StoreError, match="images"):
+        results.load([tmp_path, tmp_path / "b"])
+
+
+def test_folders_that_are_no_run_are_refused(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("x")
+    with pytest.raises(StoreError, match="no run"):
+        Run.open_or_create(tmp_path / "mine", SETTINGS)
+    assert [p.name for p in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
+    for path in (tmp_path / "mine", tmp_path / "absent", tmp_path / "mine" / "thesis.txt"):
+        with pytest.raises(StoreError, match="holds no run"):
+            results.load(path)
+    with pytest.raises(StoreError, match="cannot write"):
+        Run.open_or_create(tmp_path / "mine" / "thesis.txt" / "run", SETTINGS)
+    with pytest.raises(StoreError, match="cannot write"):
+        Run.open_or_create(tmp_path / "mine" / "thesis.txt", SETTINGS)
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"format": 99, "settings": {}}', "{}"])
+def test_damaged_manifest_is_refused(tmp_path, content):
+    filled(tmp_path, a=(0,))
+    (tmp_path / "manifest.json").write_text(content)
+    with pytest.raises(StoreError, match="damaged or of another version"):
+        results.load(tmp_path)
+
+
+def test_run_without_units_is_refused(tmp_path):
+    Run.open_or_create(tmp_path, SETTINGS)
+    with pytest.raises(StoreError, match="no finished unit"):
+        results.load(tmp_path)
+
+
+def test_descriptions_are_kept_for_people(tmp_path):
+    filled(tmp_path, a=(0, 1))
+    unit = json.loads((tmp_path / "units" / "a" / "unit.json").read_text())
+    assert unit["key"] == "a"
+    assert unit["description"] == {"simulations": [0, 1]}
+
+
+def test_published_figures_have_source_and_unit():
+    table7 = results.published("table7")
+    assert list(table7) == ["artefact", "protocol", "model", "metric", "value", "std", "source"]
+    assert len(table7) == 2 * 3 * 3
+    assert not table7.isna().any(axis=None)
+    assert np.all(table7["std"] > 0)
+    assert len(results.published("fig4")) == 2
+    assert results.published("nothing").empty
