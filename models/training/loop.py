@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from models.network_adapter import NetworkAdapter
 from models.registry import MODELS
-from models.training.presets import PRESETS, Preset, Stage
+from models.training.presets import PRESETS, Stage
 from models.training.prompts import Annotator, interactions
 from models.training.synthetic import synthetic_tasks
 from protocols.adapter import Context, Query
@@ -57,7 +57,7 @@ def batch(stage: Stage, seed: int, index: int, device: torch.device) -> tuple[Te
 
 
 def episode(
-    adapter: NetworkAdapter, preset: Preset, stage: Stage, seed: int, index: int, precision: str
+    adapter: NetworkAdapter, stage: Stage, seed: int, index: int, precision: str
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Logits and label (B, 1, H, W) of each step of interactive segmentation of one batch.
 
@@ -79,7 +79,7 @@ def episode(
         logits = forward(query)
         yield logits, label
         query = Query(image, None, logits.detach(), context)
-    for _ in range(preset.steps):
+    for _ in range(stage.steps):
         if query.previous_logits is None:
             for annotator in annotators:
                 annotator.start()
@@ -102,14 +102,101 @@ def initialise(network: nn.Module, generator: torch.Generator) -> None:
                 nn.init.zeros_(module.bias)
 
 
-def _schedule(preset: Preset) -> list[Stage]:
-    """The stage of every batch."""
-    return [stage for stage in preset.stages for _ in range(stage.batches)]
+class Training:
+    """One training, new or resumed: network, optimiser and what is on disk.
 
+    Parameters as for `train`.
+    """
 
-def _rate(preset: Preset, progress: float) -> float:
-    """Learning rate after a share of the batches: a short warm-up, then down to a twentieth."""
-    return preset.learning_rate * min(1.0, (progress + 1e-3) / 0.01) * (1 - 0.95 * progress)
+    def __init__(self, model: str, preset: str, output: Path, seed: int, device: str, precision: str) -> None:
+        if preset not in PRESETS or model not in PRESETS[preset]:
+            raise TrainingError(
+                f"no training of {model!r} by preset {preset!r}; models: {', '.join(PRESETS['small'])}; "
+                f"presets: {', '.join(PRESETS)}"
+            )
+        self.model, self.output, self.seed, self.precision = model, output, seed, precision
+        self.preset = PRESETS[preset][model]
+        self.configuration = {"model": model, "preset": asdict(self.preset), "seed": seed}
+        self.schedule = [stage for stage in self.preset.stages for _ in range(stage.batches)]
+        adapter_class = MODELS.get(model)
+        network = adapter_class.network_class(self.preset.width)
+        initialise(network, torch.Generator().manual_seed(seed))
+        self.adapter: NetworkAdapter = adapter_class(network, device)
+        self.network = self.adapter.network.train()
+        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=self.preset.learning_rate)
+        output.mkdir(parents=True, exist_ok=True)
+        self.checkpoint = output / "checkpoint.pt"
+        self.done = self._resume()
+
+    def batch(self, index: int) -> dict[str, float]:
+        """Learn from one batch, one update a prediction; returns the row of the log."""
+        stage, began = self.schedule[index], time.monotonic()
+        row: dict[str, float] = {"batch": index, "side": stage.side}
+        for group in self.optimizer.param_groups:
+            group["lr"] = self._rate(index / len(self.schedule))
+        for step, (logits, label) in enumerate(
+            episode(self.adapter, stage, self.seed, index, self.precision)
+        ):
+            loss = soft_dice_and_cross_entropy(logits, label)
+            if not math.isfinite(loss.item()):
+                raise TrainingError(
+                    f"the loss of batch {index} is not finite; the last checkpoint is kept in {self.output}"
+                )
+            self.optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+            self.optimizer.step()
+            row |= {f"loss_{step}": loss.item(), f"dice_{step}": hard_dice(logits, label).mean().item()}
+        return row | {"seconds": time.monotonic() - began}
+
+    def save(self, done: int) -> None:
+        """Write the checkpoint beside the last one, then take its place."""
+        state = {
+            "configuration": self.configuration,
+            "batch": done,
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+        }
+        temporary = self.checkpoint.with_suffix(".tmp")
+        torch.save(state, temporary)
+        temporary.replace(self.checkpoint)
+
+    def log(self, row: dict[str, float]) -> None:
+        """One row of ``log.csv``; a stage with fewer predictions leaves columns empty."""
+        predictions = max(stage.steps + bool(stage.context) for stage in self.preset.stages)
+        losses = [f"{what}_{step}" for step in range(predictions) for what in ("loss", "dice")]
+        path = self.output / "log.csv"
+        new = not path.is_file()
+        with path.open("a", newline="") as stream:
+            writer = csv.DictWriter(stream, ["batch", "side", "seconds", *losses])
+            if new:
+                writer.writeheader()
+            writer.writerow({name: f"{value:.6g}" for name, value in row.items()})
+
+    def export(self) -> Path:
+        """Write the weights as safetensors."""
+        from safetensors.torch import save_file
+
+        path = self.output / f"{self.model}.safetensors"
+        save_file({name: value.contiguous() for name, value in self.network.state_dict().items()}, path)
+        return path
+
+    def _resume(self) -> int:
+        """Load the last checkpoint, if there is one; returns the batch to go on with."""
+        if not self.checkpoint.is_file():
+            return 0
+        state = torch.load(self.checkpoint, map_location=self.adapter.device, weights_only=True)
+        if state["configuration"] != self.configuration:
+            raise TrainingError(
+                f"{self.output} holds a training of another configuration; choose another --output"
+            )
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        return state["batch"]
+
+    def _rate(self, progress: float) -> float:
+        """Learning rate after a share of the batches: a short warm-up, then down to a twentieth."""
+        return self.preset.learning_rate * min(1.0, (progress + 1e-3) / 0.01) * (1 - 0.95 * progress)
 
 
 def train(
@@ -139,106 +226,13 @@ def train(
     TrainingError
         If there is no such schedule, the folder holds another training, or the loss is not finite.
     """
-    from safetensors.torch import save_file
     from tqdm import tqdm
 
-    if preset not in PRESETS or model not in PRESETS[preset]:
-        raise TrainingError(
-            f"no training of {model!r} by preset {preset!r}; models: {', '.join(PRESETS['small'])}; "
-            f"presets: {', '.join(PRESETS)}"
-        )
-    schedule = PRESETS[preset][model]
-    configuration = {"model": model, "preset": asdict(schedule), "seed": seed}
-    adapter_class = MODELS.get(model)
-    network = adapter_class.network_class(schedule.width)
-    initialise(network, torch.Generator().manual_seed(seed))
-    adapter = adapter_class(network, device)
-    adapter.network.train()
-    optimizer = torch.optim.Adam(adapter.network.parameters(), lr=schedule.learning_rate)
-    output.mkdir(parents=True, exist_ok=True)
-    checkpoint = output / "checkpoint.pt"
-    first = _resume(checkpoint, configuration, adapter, optimizer)
-
-    stages = _schedule(schedule)
-    saved = time.monotonic()
-    log = output / "log.csv"
-    for index in tqdm(range(first, len(stages)), initial=first, total=len(stages), desc=f"train {model}"):
-        for group in optimizer.param_groups:
-            group["lr"] = _rate(schedule, index / len(stages))
-        started = time.monotonic()
-        row = _train_batch(adapter, optimizer, schedule, stages[index], seed, index, precision)
-        _append(
-            log, {"batch": index, "side": stages[index].side, "seconds": time.monotonic() - started} | row
-        )
-        if time.monotonic() - saved > SAVE_EVERY or index + 1 == len(stages):
-            _save(checkpoint, configuration, index + 1, adapter, optimizer)
+    training = Training(model, preset, output, seed, device, precision)
+    saved, total = time.monotonic(), len(training.schedule)
+    for index in tqdm(range(training.done, total), initial=training.done, total=total, desc=f"train {model}"):
+        training.log(training.batch(index))
+        if time.monotonic() - saved > SAVE_EVERY or index + 1 == total:
+            training.save(index + 1)
             saved = time.monotonic()
-    weights = output / f"{model}.safetensors"
-    save_file({name: value.contiguous() for name, value in adapter.network.state_dict().items()}, weights)
-    return weights
-
-
-def _train_batch(
-    adapter: NetworkAdapter,
-    optimizer: torch.optim.Optimizer,
-    preset: Preset,
-    stage: Stage,
-    seed: int,
-    index: int,
-    precision: str,
-) -> dict[str, float]:
-    """One batch, one update a step; returns loss and Dice of each step."""
-    row: dict[str, float] = {}
-    for step, (logits, label) in enumerate(episode(adapter, preset, stage, seed, index, precision)):
-        loss = soft_dice_and_cross_entropy(logits, label)
-        if not math.isfinite(loss.item()):
-            raise TrainingError(
-                f"the loss of batch {index} is not finite; the last checkpoint is kept, lower the rate"
-            )
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(adapter.network.parameters(), 1.0)
-        optimizer.step()
-        row |= {f"loss_{step}": loss.item(), f"dice_{step}": hard_dice(logits, label).mean().item()}
-    return row
-
-
-def _resume(
-    path: Path, configuration: dict, adapter: NetworkAdapter, optimizer: torch.optim.Optimizer
-) -> int:
-    """Load the last checkpoint, if there is one; returns the batch to go on with."""
-    if not path.is_file():
-        return 0
-    state = torch.load(path, map_location=adapter.device, weights_only=True)
-    if state["configuration"] != configuration:
-        raise TrainingError(
-            f"{path.parent} holds a training of another configuration; choose another --output"
-        )
-    adapter.network.load_state_dict(state["network"])
-    optimizer.load_state_dict(state["optimizer"])
-    return state["batch"]
-
-
-def _save(
-    path: Path, configuration: dict, done: int, adapter: NetworkAdapter, optimizer: torch.optim.Optimizer
-) -> None:
-    """Write the checkpoint beside the last one, then take its place."""
-    state = {
-        "configuration": configuration,
-        "batch": done,
-        "network": adapter.network.state_dict(),
-        "optimizer": optimizer.state_dict(),
-    }
-    temporary = path.with_suffix(".tmp")
-    torch.save(state, temporary)
-    temporary.replace(path)
-
-
-def _append(path: Path, row: dict[str, float]) -> None:
-    """One row of the log; steps are few, so the header is that of the first row."""
-    new = not path.is_file()
-    with path.open("a", newline="") as stream:
-        writer = csv.writer(stream)
-        if new:
-            writer.writerow(row)
-        writer.writerow([f"{value:.6g}" for value in row.values()])
+    return training.export()

@@ -58,16 +58,16 @@ def test_annotator_marks_the_right_side_of_the_label():
 def test_a_stopped_training_ends_where_an_unbroken_one_does(tmp_path, model, monkeypatch):
     whole = loop.train(model, "smoke", tmp_path / "whole", precision="float32")
 
-    calls, real = [], loop._train_batch
+    calls, real = [], loop.Training.batch
 
-    def breaks(*args):
+    def breaks(training, index):
         calls.append(None)
         if len(calls) == 4:
             raise KeyboardInterrupt
-        return real(*args)
+        return real(training, index)
 
     monkeypatch.setattr(loop, "SAVE_EVERY", 0)
-    monkeypatch.setattr(loop, "_train_batch", breaks)
+    monkeypatch.setattr(loop.Training, "batch", breaks)
     with pytest.raises(KeyboardInterrupt):
         loop.train(model, "smoke", tmp_path / "broken", precision="float32")
     resumed = loop.train(model, "smoke", tmp_path / "broken", precision="float32")
@@ -77,7 +77,7 @@ def test_a_stopped_training_ends_where_an_unbroken_one_does(tmp_path, model, mon
 
 def test_training_learns(tmp_path):
     schedule = dataclasses.replace(
-        PRESETS["smoke"]["universeg"], width=8, stages=(loop.Stage(32, 4, 2, 40),), learning_rate=3e-3
+        PRESETS["smoke"]["universeg"], width=8, stages=(loop.Stage(32, 4, 2, 0, 40),), learning_rate=3e-3
     )
     PRESETS["learns"] = {"universeg": schedule}
     try:
