@@ -36,7 +36,7 @@ def draw(rng: np.random.Generator) -> Picture:
     image = _red_cells(rng, image, plasma, cell)
     image = paint(image, cell, plasma * _cytoplasm(rng, kind, cell), rng.uniform(0.7, 1.3))
     dark = rng.uniform(0.2, 0.44)
-    chromatin = dark * (1 + 0.26 * field(rng, 16) + 0.14 * grain(rng, 0.8)) + 0.12 * np.exp(
+    chromatin = dark * (1 + 0.2 * field(rng, 16) + 0.14 * grain(rng, 0.8)) + 0.12 * np.exp(
         -depth(nucleus) / 2
     )
     image = paint(image, nucleus, plasma * chromatin, rng.uniform(0.6, 1.1))

@@ -29,11 +29,14 @@ def draw(rng: np.random.Generator) -> Picture:
     halo = blur(fill((contour - contour.mean(0)) * 1.15 + contour.mean(0)), 1.5) - blur(coverage, 1.5)
     echo = echo * (1 + (rng.uniform(0.3, 1.0) if malignant else rng.uniform(0, 0.5)) * np.clip(halo, 0, 1))
     around = np.median(echo[(blur(coverage, 3) > 0.1) & (coverage < 0.5)])
-    inside = rng.uniform(0.1, 0.28) * around * np.exp(0.3 * field(rng, 9) + 0.2 * field(rng, 20))
+    near = np.clip(2 * blur(coverage, 3), 0, 1)
+    echo = echo + near * np.clip(0.6 * around - echo, 0, None)  # no other tissue as dark may touch it
+    inside = rng.uniform(0.1, 0.26) * around * np.exp(0.3 * field(rng, 9) + 0.2 * field(rng, 20))
+    inside = np.minimum(inside, 0.34 * around)
     echo = paint(echo, coverage, inside, rng.uniform(1.2, 2.2) if malignant else rng.uniform(0.7, 1.3))
     behind = _behind(coverage)
     echo = echo * np.exp(behind * (rng.uniform(-0.9, -0.3) if malignant else rng.uniform(-0.1, 0.6)))
-    echo = echo * _shadows(rng)
+    echo = echo * (near + (1 - near) * _shadows(rng))
     return _scan(rng, echo), {"lesion": label(coverage)}
 
 

@@ -1,0 +1,61 @@
+"""Total interactions to segment a set of images, by data set and method (MultiverSeg, Fig. 16)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from reports import numbers, style
+from reports.figures.bars import draw_bars
+from reports.figures.curves import note, shared_legend, top
+from reports.registry import SEQUENTIAL, get
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from results import Results
+
+
+def fig16_data(results: Results) -> pd.DataFrame:
+    """Interactions that a whole set of images takes, per data set, or per cohort of a single data set.
+
+    Returns
+    -------
+    DataFrame
+        A row per protocol, ``level`` (``dataset`` or ``cohort``), ``group`` (its name), model and interval
+        unit, with ``mean``, ``std``, ``low`` and ``high`` in interactions per task.
+    """
+    return numbers.totals_by_group(results, SEQUENTIAL)
+
+
+@style.themed
+def fig16(results: Results, data: pd.DataFrame | None = None) -> Figure:
+    """A panel per protocol, a cluster of bars per data set (or cohort), a bar per model.
+
+    Parameters
+    ----------
+    results : Results
+    data : DataFrame, optional
+        The numbers of `fig16_data`, where they are at hand.
+    """
+    from matplotlib.figure import Figure
+
+    data = fig16_data(results) if data is None else data
+    protocols = style.protocols_in_order(data.protocol)
+    groups = sorted(data.group.unique())
+    looks = style.looks(data.model)
+    width = max(len(groups) * max(0.2 * len(looks) + 0.15, 1.05) + 1.2, 6.4)
+    figure = Figure(figsize=(width, 2.7 * len(protocols) + 0.9), layout="constrained")
+    panels = figure.subplots(len(protocols), 1, sharex=True, squeeze=False)[:, 0]
+    for axes, protocol in zip(panels, protocols, strict=True):
+        part = data[data.protocol == protocol]
+        draw_bars(axes, part, groups, looks, "group", "model")
+        wording = style.wording(protocol)
+        axes.set_title(wording.title)
+        axes.set_ylabel(f"{wording.unit.capitalize()}\nper {numbers.set_size(results, SEQUENTIAL)} images")
+        axes.set_ylim(0, top(part))
+    panels[-1].set_xlabel(numbers.group_title(data).capitalize())
+    shared_legend(figure, list(panels))
+    note(figure, numbers.describe_interval(get("fig16").interval, data))
+    return figure

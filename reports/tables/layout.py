@@ -1,0 +1,78 @@
+"""Tables for people: numbers rounded, intervals in one cell, names spelled out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from reports import style
+
+HEADINGS = {"protocol": "Protocol", "model": "Method", "baseline": "Compared with", "example": "Example"}
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table as text; the first ``heads`` columns name the row."""
+
+    columns: list[str]
+    rows: list[list[str]]
+    heads: int = 1
+
+    def markdown(self) -> str:
+        """As a Markdown table."""
+        frame = pd.DataFrame([[_escaped(cell) for cell in row] for row in self.rows], columns=self.columns)
+        return frame.to_markdown(index=False, disable_numparse=True) + "\n"
+
+
+def number(value: float, digits: int = 2) -> str:
+    """A figure with a true minus sign, or a dash where there is none."""
+    return "–" if pd.isna(value) else f"{value:.{digits}f}".replace("-", "−")
+
+
+def interval(row: pd.Series, digits: int = 2) -> str:
+    """Mean with the ends of its interval."""
+    return f"{number(row['mean'], digits)} [{number(row['low'], digits)}, {number(row['high'], digits)}]"
+
+
+def shown(column: str, value: object) -> str:
+    """A key of a row or column as people read it."""
+    if column == "protocol":
+        return style.wording(str(value)).title
+    if column in ("model", "baseline"):
+        return style.looks([str(value)])[str(value)].title
+    if column == "unit":
+        return f"Over {value}s"
+    return str(value)
+
+
+def wide(data: pd.DataFrame, rows: Sequence[str], column: str) -> Grid:
+    """Means and intervals with one row per combination of ``rows`` and one column per value of ``column``.
+
+    The order of rows and columns is the one in which they come in ``data``.
+    """
+    cells = data.assign(cell=data.apply(interval, axis=1))
+    table = cells.pivot_table("cell", list(rows), column, aggfunc="first", sort=False, observed=True)
+    heads = [_heading(name, data) for name in rows]
+    body = [
+        [shown(name, key) for name, key in zip(rows, _keys(index), strict=True)]
+        + ["–" if pd.isna(cell) else str(cell) for cell in values]
+        for index, values in zip(table.index, table.to_numpy(), strict=True)
+    ]
+    return Grid(heads + [shown(column, value) for value in table.columns], body, len(rows))
+
+
+def _keys(index: object) -> tuple:
+    return index if isinstance(index, tuple) else (index,)
+
+
+def _heading(column: str, data: pd.DataFrame) -> str:
+    if column == "group":
+        return {"dataset": "Data set", "cohort": "Cohort"}[data.level.iloc[0]]
+    return HEADINGS.get(column, column.capitalize())
+
+
+def _escaped(cell: str) -> str:
+    """Task and model names come from outside; a bar or a line break in one must not end a cell."""
+    return cell.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")

@@ -1,0 +1,172 @@
+"""Scribbles against an independent implementation of the same random process."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from scipy import ndimage, stats
+
+from protocols.interactions import (
+    centerline_scribble,
+    centerline_scribbles,
+    keyed_generator,
+    line_scribble,
+    line_scribbles,
+)
+from protocols.interactions.geometry import break_mask, random_warp, skeleton
+
+ROWS, COLUMNS = np.indices((96, 96))
+DISC = (ROWS - 45) ** 2 + (COLUMNS - 50) ** 2 < 30**2
+RING = DISC & ((ROWS - 45) ** 2 + (COLUMNS - 50) ** 2 > 24**2)
+BACKGROUND = ~DISC
+
+
+def thinned(mask: np.ndarray) -> np.ndarray:
+    inner = mask.astype(np.uint8) * 255
+    inner[[0, -1]] = 0
+    inner[:, [0, -1]] = 0
+    return cv2.ximgproc.thinning(inner, thinningType=cv2.ximgproc.THINNING_ZHANGSUEN) > 0
+
+
+def reference_warp(drawing: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The displacement with PyTorch's own resampling."""
+    side = drawing.shape[0]
+    spacing, deviation = rng.uniform(4, 16), rng.uniform(1, 6)
+    points = int(side // spacing)
+    noise = torch.from_numpy(rng.standard_normal((1, 2, points, points)))
+    field = torch.nn.functional.interpolate(noise, size=(side, side), mode="bilinear")
+    field = (field - field.mean((2, 3), keepdim=True)) / field.std((2, 3), keepdim=True) * deviation
+    places = torch.from_numpy(np.indices((side, side))[None]) + field
+    grid = (2 * places / (side - 1) - 1).flip(1).permute(0, 2, 3, 1)  # x before y
+    image = torch.from_numpy(drawing.astype(float))[None, None]
+    moved = torch.nn.functional.grid_sample(image, grid, align_corners=True)[0, 0].numpy()
+    return (moved - moved.min()) / (moved.max() - moved.min()) if moved.any() else moved
+
+
+def reference_centerline(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    line = thinned(mask)
+    noise = ndimage.gaussian_filter(rng.standard_normal(mask.shape), rng.uniform(4, 16), mode="constant")
+    broken = line & ((noise - noise.mean()) / noise.std() > 0)
+    broken = broken if broken.any() else line
+    warped = reference_warp(broken, rng) * mask
+    return warped if warped.any() else broken.astype(float)
+
+
+def reference_line(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    (y0, x0), (y1, x1) = rng.permutation(np.argwhere(mask))[:2].tolist()
+    drawing = cv2.line(np.zeros(mask.shape, np.uint8), (x0, y0), (x1, y1), 1)
+    warped = reference_warp(drawing, rng) * mask
+    return warped if warped.any() else (drawing * mask).astype(float)
+
+
+@pytest.mark.parametrize(
+    ("ours", "reference", "mask"),
+    [
+        (centerline_scribble, reference_centerline, DISC),
+        (centerline_scribble, reference_centerline, RING),
+        (centerline_scribble, reference_centerline, BACKGROUND),
+        (line_scribble, reference_line, DISC),
+        (line_scribble, reference_line, BACKGROUND),
+    ],
+)
+def test_mass_and_length_are_distributed_as_the_process_says(ours, reference, mask):
+    mine = [ours(mask, np.random.default_rng(seed)) for seed in range(250)]
+    theirs = [reference(mask, np.random.default_rng(1000 + seed)) for seed in range(250)]
+    for measure in (np.sum, np.count_nonzero, lambda scribble: np.count_nonzero(scribble > 0.5)):
+        a, b = [float(measure(s)) for s in mine], [float(measure(s)) for s in theirs]
+        assert stats.ks_2samp(a, b).pvalue > 1e-3
+        assert np.mean(a) == pytest.approx(np.mean(b), rel=0.15)
+
+
+@pytest.mark.parametrize("scribble", [centerline_scribble, line_scribble])
+def test_scribbles_are_soft_and_stay_inside_the_mask(scribble):
+    rng = np.random.default_rng(0)
+    for mask in (DISC, RING, BACKGROUND, np.ones((96, 96), bool)):
+        for _ in range(20):
+            drawn = scribble(mask, rng)
+            assert drawn.dtype == np.float32 and drawn.shape == mask.shape
+            assert drawn.min() == 0 and 0 < drawn.max() <= 1
+            assert not drawn[~mask].any()
+
+
+def test_skeleton_is_zhang_suen_of_the_mask_without_its_border():
+    rng = np.random.default_rng(1)
+    for _ in range(200):
+        shape = tuple(rng.integers(3, 50, 2))
+        mask = ndimage.gaussian_filter(rng.standard_normal(shape), rng.uniform(0.3, 4)) > rng.normal(0, 0.05)
+        np.testing.assert_array_equal(skeleton(mask), thinned(mask))
+
+
+def test_break_mask_keeps_about_half():
+    rng = np.random.default_rng(2)
+    kept = [break_mask((96, 96), rng).mean() for _ in range(300)]
+    assert np.mean(kept) == pytest.approx(0.5, abs=0.01)
+    assert np.std(kept) > 0.02  # blobs, not pixels
+
+
+def test_warp_moves_by_one_to_six_pixels():
+    # On a ramp the warp adds the displacement itself, up to the rescaling, away from the border.
+    rng = np.random.default_rng(3)
+    ramp = COLUMNS.astype(np.float32)
+    inner = slice(30, 66), slice(30, 66)
+    moves = [np.std((random_warp(ramp, rng) * 95 - ramp)[inner]) for _ in range(200)]
+    assert min(moves) > 0.3 and max(moves) < 10
+    assert np.mean(moves) == pytest.approx(3.2, abs=0.6)
+
+
+def test_warp_and_break_are_undone_where_nothing_is_left():
+    mask = np.zeros((96, 96), bool)
+    mask[40, 60] = True
+    drawn = [centerline_scribble(mask, np.random.default_rng(seed)) for seed in range(60)]
+    assert all(np.argwhere(scribble).tolist() == [[40, 60]] for scribble in drawn)
+    assert sum(scribble[40, 60] == 1 for scribble in drawn) > 30
+    assert all(line_scribble(mask, np.random.default_rng(seed)).any() for seed in range(60))
+
+
+@pytest.mark.parametrize("scribble", [centerline_scribble, line_scribble])
+def test_an_empty_mask_gets_an_empty_scribble(scribble):
+    drawn = scribble(np.zeros((20, 30), bool), np.random.default_rng(0))
+    assert drawn.shape == (20, 30) and drawn.dtype == np.float32 and not drawn.any()
+
+
+def test_a_mask_on_the_border_alone_has_no_centerline():
+    mask = np.zeros((20, 30), bool)
+    mask[0] = True
+    assert not centerline_scribble(mask, np.random.default_rng(0)).any()
+
+
+def test_small_and_oblong_images_work():
+    rng = np.random.default_rng(4)
+    for shape in ((5, 7), (16, 16), (20, 90)):
+        mask = np.ones(shape, bool)
+        assert centerline_scribble(mask, rng).shape == shape
+        assert line_scribble(mask, rng).any()
+
+
+def test_more_lines_draw_more():
+    mass = [
+        np.mean([line_scribble(DISC, np.random.default_rng(s), count=n).sum() for s in range(60)])
+        for n in (0, 1, 3)
+    ]
+    assert mass[0] == 0
+    assert mass[2] > 1.8 * mass[1]
+
+
+@pytest.mark.parametrize(
+    ("batched", "single"), [(centerline_scribbles, centerline_scribble), (line_scribbles, line_scribble)]
+)
+def test_batched_scribbles_equal_single_ones_bit_for_bit(batched, single):
+    masks = np.stack([DISC, RING, np.zeros_like(DISC), BACKGROUND, DISC])
+
+    def generators():
+        return [keyed_generator(0, "task", k) for k in range(5)]
+
+    together = batched(masks, generators())
+    alone = [single(mask, rng) for mask, rng in zip(masks, generators(), strict=True)]
+    assert together.dtype == np.float32
+    np.testing.assert_array_equal(together, np.stack(alone))
+    backwards = batched(masks[::-1], generators()[::-1])[::-1]
+    np.testing.assert_array_equal(together, backwards)
+    assert batched(masks[:0], []).shape == (0, 96, 96)

@@ -1,0 +1,343 @@
+"""The sequential engine with toy models whose interactions can be counted by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from datasets.lookup import UnknownName
+from datasets.task import Task, TaskData
+from protocols.adapter import Capabilities
+from protocols.config import Config, ProtocolError
+from protocols.registry import PROTOCOLS
+from protocols.sequential import CENTER_CLICKS, CENTERLINE_SCRIBBLES, draw_images
+from results.schema import IMAGES, STEPS
+
+BOTH = pytest.mark.parametrize("protocol", [CENTER_CLICKS, CENTERLINE_SCRIBBLES], ids=lambda p: p.name)
+
+
+@pytest.fixture
+def squares() -> TaskData:
+    """Three squares of 5 x 5 pixels in every one of 3 images, the first for training."""
+    labels = np.zeros((3, 1, 32, 32), bool)
+    for row, column in ((4, 20), (12, 4), (22, 14)):
+        labels[:, :, row : row + 5, column : column + 5] = True
+    return TaskData(
+        Task("toy", "toy", "drawing", "0", "squares"),
+        labels.astype(np.float32),
+        labels,
+        np.array(["a", "b", "c"]),
+        np.array(["train", "test", "test"]),
+    )
+
+
+def squares_around_clicks(query):
+    """A square of 5 x 5 around every positive click, from the coordinates."""
+    mask = torch.zeros_like(query.image, dtype=torch.bool)
+    for number, clicks in enumerate(query.interactions.clicks):
+        for row, column, positive in clicks:
+            if positive:
+                mask[number, 0, row - 2 : row + 3, column - 2 : column + 3] = True
+    return mask
+
+
+def nothing(query):
+    return torch.zeros_like(query.image, dtype=torch.bool)
+
+
+def everything(query):
+    return torch.ones_like(query.image, dtype=torch.bool)
+
+
+def bright_if_context(query):
+    """The object if there is a context, else nothing."""
+    return (query.image > 0.5) & (query.context is not None)
+
+
+def play(protocol, data, model, simulations=(0,), seed_model=None, **config):
+    return protocol.run(data, model, simulations, Config(**config), seed_model or model, "toy")
+
+
+def outcomes(records):
+    """Interactions, whether the target was reached, and the final Dice, for each image."""
+    return [(row["interactions"], row["reached"], row["dice"]) for row in records.images]
+
+
+def without_clock(records):
+    images = [{key: value for key, value in row.items() if key != "seconds"} for row in records.images]
+    return records.steps, images
+
+
+def test_one_click_per_square_in_row_major_order(squares, toy_model):
+    records = play(CENTER_CLICKS, squares, toy_model(squares_around_clicks), images=2)
+    first = [row for row in records.steps if row["position"] == 1]
+    assert [(row["step"], row["kind"], row["row"], row["column"]) for row in first] == [
+        (1, "click+", 6, 22),
+        (2, "click+", 14, 6),
+        (3, "click+", 24, 16),
+    ]
+    assert [row["dice"] for row in first] == [0.5, 0.8, 1.0]
+    assert [(row["tp"], row["fp"], row["fn"]) for row in first] == [(25, 0, 50), (50, 0, 25), (75, 0, 0)]
+    assert outcomes(records) == [(3, True, 1.0)] * 2
+    assert {row["image"] for row in records.images} == {1, 2}
+
+
+@pytest.mark.parametrize(
+    ("config", "interactions", "reached", "final"),
+    [
+        ({"target_dice": 0.8}, 2, True, 0.8),  # exactly the target is enough
+        ({"target_dice": 0.81}, 3, True, 1.0),
+        ({"max_steps": 3}, 3, True, 1.0),  # success at the very last step counts
+        ({"max_steps": 2}, 2, False, 0.8),
+        ({"target_dice": 1}, 3, True, 1.0),
+    ],
+)
+def test_when_an_image_is_done(squares, toy_model, config, interactions, reached, final):
+    records = play(CENTER_CLICKS, squares, toy_model(squares_around_clicks), images=2, **config)
+    for row in records.images:
+        assert (row["interactions"], row["reached"], row["dice"]) == (interactions, reached, final)
+        assert (row["hd95"] == 0) == (final == 1)
+
+
+@pytest.mark.parametrize(("protocol", "maximum"), [(CENTER_CLICKS, 20), (CENTERLINE_SCRIBBLES, 10)])
+def test_a_model_that_never_reaches_the_target_gets_the_maximum(toy_task, toy_model, protocol, maximum):
+    records = play(protocol, toy_task, toy_model(nothing))
+    assert len(records.images) == 18
+    assert all((row["interactions"], row["reached"]) == (maximum, False) for row in records.images)
+    assert all(row["hd95"] == pytest.approx(32 * 2**0.5) for row in records.images)
+    assert [row["step"] for row in records.steps] == list(range(1, maximum + 1)) * 18
+
+
+def test_columns_are_those_of_the_schema(toy_task, obedient):
+    records = play(CENTER_CLICKS, toy_task, obedient)
+    assert {frozenset(row) for row in records.steps} == {frozenset(STEPS)}
+    assert {frozenset(row) for row in records.images} == {frozenset(IMAGES)}
+    row = records.images[0]
+    assert row["seconds"] > 0
+    assert (row["protocol"], row["model"], row["task"]) == ("center-clicks", "toy", toy_task.task.name)
+    assert row["subject"] == toy_task.subjects[row["image"]]
+
+
+@BOTH
+def test_context_grows_and_saves_all_interactions(protocol, toy_task, toy_model, obedient):
+    model = toy_model(bright_if_context, in_context=True)
+    records = play(protocol, toy_task, model, seed_model=obedient)
+    assert [row["context_size"] for row in records.images] == list(range(1, 19))
+    assert all((row["interactions"], row["reached"]) == (0, True) for row in records.images)
+    assert all((row["step"], row["kind"], row["row"]) == (0, "none", -1) for row in records.steps)
+    assert [query.context.images.shape[:2] for query in model.queries] == [(1, n) for n in range(1, 19)]
+    assert all(query.interactions is None and query.previous_logits is None for query in model.queries)
+
+
+@BOTH
+def test_below_its_minimum_a_model_gets_no_context(protocol, toy_task, toy_model, obedient):
+    def segment(query):
+        return bright_if_context(query) | obedient.segment(query)
+
+    model = toy_model(segment, in_context=True, min_context=5)
+    records = play(protocol, toy_task, model, seed_model=obedient)
+    assert [row["context_size"] for row in records.images] == [0] * 4 + list(range(5, 19))
+    assert [row["interactions"] for row in records.images] == [1] * 4 + [0] * 14
+    assert records.steps[0]["kind"] in ("click+", "scribble+-")
+    few = play(protocol, toy_task, model, seed_model=obedient, images=4)
+    assert without_clock(few)[1] == without_clock(records)[1][:4]
+
+
+@BOTH
+def test_after_step_0_interactions_are_corrections(protocol, toy_task, toy_model, obedient):
+    def segment(query):
+        return everything(query) if query.interactions is None else query.image > 0.5
+
+    model = toy_model(segment, in_context=True)
+    records = play(protocol, toy_task, model, seed_model=obedient, images=1)
+    correction = "click-" if protocol is CENTER_CLICKS else "scribble-"
+    assert [row["kind"] for row in records.steps] == ["none", correction]
+    bare, corrected = model.queries
+    assert bare.interactions is None and bare.previous_logits is None
+    assert not corrected.interactions.positive.any() and corrected.interactions.negative.any()
+    assert not corrected.interactions.box.any()
+    assert (corrected.previous_logits == 4).all()
+    assert corrected.context.images.shape == (1, 1, 1, 32, 32)
+
+
+def test_scribbles_start_with_both_kinds_and_then_correct_one_region(toy_task, toy_model):
+    model = toy_model(nothing)
+    records = play(CENTERLINE_SCRIBBLES, toy_task, model, images=1)
+    assert [row["kind"] for row in records.steps] == ["scribble+-"] + ["scribble+"] * 9
+    label = torch.from_numpy(toy_task.labels[records.images[0]["image"]])
+    for query in model.queries:
+        assert not query.interactions.positive[0][~label].any()
+        assert not query.interactions.negative[0][label].any()
+        assert query.interactions.positive.min() >= 0 and query.interactions.positive.max() <= 1
+    mass = [float(query.interactions.positive.sum()) for query in model.queries]
+    assert mass == sorted(mass) and mass[0] > 0  # marks add up
+    assert len({float(query.interactions.negative.sum()) for query in model.queries}) == 1
+    assert model.queries[0].previous_logits is None
+    assert all((query.previous_logits == -4).all() for query in model.queries[1:])
+
+
+def test_scribbles_differ_between_simulations_and_steps_of_an_image(toy_task, toy_model):
+    model = toy_model(nothing)
+    play(CENTERLINE_SCRIBBLES, toy_task, model, simulations=range(2))
+    maps: dict[bytes, list] = {}
+    for query in model.queries:
+        maps.setdefault(query.image.numpy().tobytes(), []).append(query.interactions.positive)
+    twice = [positive for positive in maps.values() if len(positive) == 20]  # ten steps, twice
+    assert len(twice) > 10
+    starts = [positive[:2] for positive in twice]
+    assert sum(not torch.equal(a, b) for a, b in starts) > len(starts) / 2
+    # Were a correction drawn like the one before, it would mark no new pixel.
+    assert np.mean([len({np.count_nonzero(p) for p in positive[::2]}) for positive in twice]) > 5
+
+
+def test_false_positives_are_scribbled_on_by_their_share(toy_task, toy_model):
+    def half_wrong(query):  # misses the object, and finds as many pixels elsewhere
+        return torch.roll(query.image > 0.5, 16, dims=-1)
+
+    records = play(CENTERLINE_SCRIBBLES, toy_task, toy_model(half_wrong), simulations=range(8))
+    kinds = [row["kind"] for row in records.steps if row["step"] > 1]
+    assert set(kinds) == {"scribble+", "scribble-"}
+    assert kinds.count("scribble-") / len(kinds) == pytest.approx(0.5, abs=0.05)
+
+
+@pytest.mark.parametrize("variant", ["binary", "soft", "ground-truth"])
+def test_what_joins_the_context(toy_task, toy_model, obedient, variant):
+    seed = toy_model(lambda query: (query.image > 0.5) & (torch.arange(32) < 16))
+    model = toy_model(bright_if_context, in_context=True)
+    records = play(CENTER_CLICKS, toy_task, model, seed_model=seed, images=3, context=variant)
+    context = model.queries[-1].context
+    order = draw_images(toy_task, 0, Config(images=3))
+    assert records.images[-1]["image"] == order[3]
+    np.testing.assert_array_equal(context.images[0], toy_task.images[order[:3]])
+    label = toy_task.labels[order[0], 0]
+    half = label & (np.arange(32) < 16)
+    soft = np.where(half, 1 / (1 + np.exp(-4)), 1 / (1 + np.exp(4)))
+    expected = {"binary": half, "soft": soft, "ground-truth": label}[variant]
+    np.testing.assert_allclose(context.labels[0, 0, 0], expected, atol=1e-6)
+
+
+@BOTH
+def test_grouping_of_simulations_changes_nothing(protocol, toy_task, toy_model):
+    def segment(query):  # depends on every mark, on the context and on the previous logits
+        mask = query.image > 0.6
+        if query.interactions is not None:
+            grown = torch.nn.functional.max_pool2d(query.interactions.positive, 5, 1, 2) > 0.3
+            mask = mask & grown
+            if query.previous_logits is not None:
+                mask = mask | (query.previous_logits > 0)
+        if query.context is not None:
+            mask = mask & (query.context.labels.mean((1, 2, 3, 4), keepdim=True)[:, 0] > 0.01)
+        return mask
+
+    def model():
+        return toy_model(segment, in_context=True, min_context=3)
+
+    together = play(protocol, toy_task, model(), range(6))
+    singly = [play(protocol, toy_task, model(), [simulation]) for simulation in range(6)]
+    assert without_clock(together)[0] == [row for records in singly for row in records.steps]
+    assert without_clock(together)[1] == [row for records in singly for row in without_clock(records)[1]]
+    larger = model()
+    larger.micro_batch = 4
+    assert without_clock(play(protocol, toy_task, larger, range(6))) == without_clock(together)
+    assert {len(query.image) for query in larger.queries} == {4}
+    assert len({row["interactions"] for row in together.images}) > 1
+
+
+@BOTH
+def test_all_models_see_the_same_images_and_the_same_first_marks(protocol, toy_task, toy_model, obedient):
+    other = toy_model(nothing)
+    a, b = play(protocol, toy_task, obedient, range(3)), play(protocol, toy_task, other, range(3))
+    assert [row["image"] for row in a.images] == [row["image"] for row in b.images]
+    firsts = [
+        [torch.cat([q.image, q.interactions.positive, q.interactions.negative]) for q in queries]
+        for queries in (
+            [query for query in model.queries if query.previous_logits is None] for model in (obedient, other)
+        )
+    ]
+    assert all(torch.equal(mine, its) for mine, its in zip(*firsts, strict=True))
+
+
+def test_images_are_drawn_without_replacement_from_the_test_split(toy_task):
+    orders = [draw_images(toy_task, simulation, Config()) for simulation in range(30)]
+    assert all(len(set(order[1:])) == 18 and min(order[1:]) >= 4 for order in orders)
+    assert {order[0] for order in orders} == {0, 1, 2, 3}
+    assert len({tuple(order) for order in orders}) == 30
+    np.testing.assert_array_equal(draw_images(toy_task, 3, Config(images=5)), orders[3][:6])
+    assert (draw_images(toy_task, 3, Config(seed=1)) != orders[3]).any()
+
+
+def test_click_trajectories_of_context_free_models_are_shared(toy_task, obedient):
+    records = play(CENTER_CLICKS, toy_task, obedient, range(10))
+    distinct = {row["image"] for row in records.images}
+    assert len(obedient.queries) == len(distinct) == 20
+    assert len({(row["image"], row["seconds"]) for row in records.images}) == 20
+
+
+def test_an_image_without_the_label_gets_no_click_but_a_prediction(squares, toy_model):
+    squares.labels[1:] = False
+    blank = play(CENTER_CLICKS, squares, toy_model(nothing), images=2)
+    assert outcomes(blank) == [(1, True, 1.0)] * 2
+    assert {row["kind"] for row in blank.steps} == {"none"}
+    wrong = play(CENTER_CLICKS, squares, toy_model(everything), images=2, max_steps=3)
+    assert [row["kind"] for row in wrong.steps] == ["none", "click-", "click-"] * 2
+    assert all(row["hd95"] == pytest.approx(32 * 2**0.5) for row in wrong.images)
+
+
+@BOTH
+def test_who_and_what_cannot_take_part(protocol, toy_task, make_task, obedient, toy_model):
+    assert protocol.refuses(Capabilities(interactive=True)) is None
+    assert protocol.refuses(Capabilities(interactive=True, in_context=True)) is None
+    for capabilities, reason in [
+        (Capabilities(in_context=True), "takes no interactions"),
+        (Capabilities(interactive=True, needs_training=True), "trained"),
+        (Capabilities(interactive=True, setwise=True), "sets of images"),
+    ]:
+        assert reason in (protocol.refuses(capabilities) or "")
+    assert protocol.missing(toy_task, Config()) is None
+    assert "17 test images" in (protocol.missing(make_task(test=17), Config()) or "")
+    assert "no train image" in (protocol.missing(make_task(train=0), Config()) or "")
+    with pytest.raises(ProtocolError, match="17 test images"):
+        play(protocol, make_task(test=17), obedient)
+    with pytest.raises(ProtocolError, match=r"toy cannot run .*: it takes no interactions"):
+        play(protocol, toy_task, toy_model(nothing, interactive=False, in_context=True))
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (lambda image: image[:, 0], r"Broken returned logits of shape \(1, 32, 32\) instead of \(1, 1, 3"),
+        (lambda image: image / 0, "Broken returned NaN or infinite logits"),
+        (lambda image: image.numpy(), "Broken returned ndarray"),
+    ],
+)
+def test_invalid_predictions_name_the_model(toy_task, answer, message):
+    class Broken:
+        capabilities = Capabilities(interactive=True)
+
+        def predict(self, query):
+            return answer(query.image)
+
+    with pytest.raises(ProtocolError, match=message):
+        play(CENTER_CLICKS, toy_task, Broken())
+
+
+def test_a_network_in_half_precision_is_taken_as_it_is(toy_task, obedient):
+    class Half:
+        capabilities = Capabilities(interactive=True)
+
+        def predict(self, query):
+            return obedient.predict(query).bfloat16().requires_grad_()
+
+    assert without_clock(play(CENTER_CLICKS, toy_task, Half())) == without_clock(
+        play(CENTER_CLICKS, toy_task, obedient)
+    )
+
+
+def test_protocols_are_found_by_name():
+    assert PROTOCOLS.names()[:2] == ["center-clicks", "centerline-scribbles"]
+    for name, maximum in (("center-clicks", 20), ("centerline-scribbles", 10)):
+        protocol = PROTOCOLS.get(name)
+        assert (protocol.name, protocol.max_steps, protocol.version) == (name, maximum, 1)
+    with pytest.raises(UnknownName, match="did you mean center-clicks"):
+        PROTOCOLS.get("centre-click")

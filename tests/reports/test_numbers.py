@@ -1,0 +1,136 @@
+"""The numbers of figures and tables against means computed by hand."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from reports.figures.fig3 import fig3, fig3_data
+from reports.figures.fig4 import fig4, fig4_data
+from reports.figures.fig11 import fig11, fig11_data
+from reports.figures.fig16 import fig16, fig16_data
+from reports.tables.table7 import table7
+from results.schema import IMAGES, STEPS, typed
+
+# Interactions by (model, cohort): two simulations of two images. The maximum is 10, and 10 here is a failure.
+EFFORT = {
+    ("scribbleprompt", "a"): ((4, 6), (2, 4)),
+    ("scribbleprompt", "b"): ((10, 10), (8, 10)),
+    ("multiverseg", "a"): ((2, 1), (4, 1)),
+    ("multiverseg", "b"): ((10, 1), (6, 2)),
+}
+
+
+@pytest.fixture(scope="module")
+def tiny() -> SimpleNamespace:
+    rows = [
+        {
+            "protocol": "centerline-scribbles",
+            "model": model,
+            "dataset": "toy",
+            "cohort": cohort,
+            "modality": "m",
+            "axis": "0",
+            "label": "x",
+            "task": f"toy/{cohort}/m/0/x",
+            "simulation": simulation,
+            "position": position,
+            "image": position,
+            "subject": f"{simulation}-{position}",
+            "context_size": position,
+            "interactions": needed,
+            "reached": needed < 10,
+            "dice": 0.92 if cohort == "a" else 0.94,
+            "hd95": 1.0 if cohort == "a" else 2.0,
+            "seconds": 0.1,
+        }
+        for (model, cohort), simulations in EFFORT.items()
+        for simulation, images in enumerate(simulations)
+        for position, needed in enumerate(images, start=1)
+    ]
+    return SimpleNamespace(steps=typed([], STEPS), images=typed(rows, IMAGES), manifests=[])
+
+
+def only(data, **values):
+    """The single row with these values, over simulations."""
+    if "unit" in data:
+        data = data[data.unit == "simulation"]
+    for name, value in values.items():
+        data = data[data[name] == value]
+    assert len(data) == 1
+    return data.iloc[0]
+
+
+def test_fig3_averages_simulations_then_tasks(tiny):
+    data = fig3_data(tiny)
+    assert only(data, model="scribbleprompt", example=1)["mean"] == pytest.approx(
+        ((4 + 2) / 2 + (10 + 8) / 2) / 2
+    )
+    assert only(data, model="multiverseg", example=2)["mean"] == pytest.approx((1 + 1.5) / 2)
+    assert set(data.unit) == {"simulation", "subject"}
+    assert set(data.loc[data.unit == "simulation", "n_units"]) == {2}
+
+
+def test_fig11_and_fig16_tell_cohorts_apart_where_there_is_one_data_set(tiny):
+    curves, totals = fig11_data(tiny), fig16_data(tiny)
+    assert set(curves.level) == set(totals.level) == {"cohort"}
+    assert only(curves, model="multiverseg", group="b", example=1)["mean"] == pytest.approx(8)
+    assert only(totals, model="scribbleprompt", group="a")["mean"] == pytest.approx((10 + 6) / 2)
+    assert only(totals, model="multiverseg", group="b")["mean"] == pytest.approx((11 + 8) / 2)
+
+
+def test_fig4_averages_the_change_of_each_task(tiny):
+    row = only(fig4_data(tiny), baseline="scribbleprompt")
+    change_a, change_b = 100 * (8 - 16) / 16, 100 * (19 - 38) / 38
+    assert row["mean"] == pytest.approx((change_a + change_b) / 2)
+
+
+def test_table7_counts_steps_and_failures_of_a_set_and_stands_beside_the_paper(tiny):
+    table = table7(tiny)
+    steps = only(table, model="scribbleprompt", metric="total_steps")
+    assert steps["mean"] == pytest.approx((8 + 19) / 2)
+    assert only(table, model="scribbleprompt", metric="failures")["mean"] == pytest.approx((0 + 1.5) / 2)
+    assert only(table, model="multiverseg", metric="failures")["mean"] == pytest.approx((0 + 0.5) / 2)
+    quality = only(table, model="multiverseg", metric="dice_percent")
+    assert quality["mean"] == pytest.approx(93.0)
+    assert quality["difference"] == pytest.approx(93.0 - quality["paper"])
+    assert only(table, model="multiverseg", metric="hd95")["mean"] == pytest.approx(1.5)
+    assert table[table.metric == "failures"].paper.isna().all()
+
+
+@pytest.mark.parametrize("protocols", [("center-clicks",), ("center-clicks", "centerline-scribbles")])
+def test_there_is_a_panel_per_protocol(run_of, protocols):
+    some = run_of(protocols=protocols, models=("scribbleprompt", "multiverseg"), simulations=2, count=3)
+    assert len(fig3(some).axes) == len(fig4(some).axes) == len(fig16(some).axes) == len(protocols)
+
+
+def test_fig11_has_a_panel_per_data_set_named_in_its_title(run):
+    figure = fig11(run)
+    titles = [axes.get_title() for axes in figure.axes]
+    assert titles == ["Data set: buid", "Data set: wbc"] * 2
+    assert len({axes.get_ylim() for axes in figure.axes[:2]}) == 1
+
+
+def test_axes_name_the_target_and_the_unit(run):
+    curves = fig3(run)
+    assert [axes.get_ylabel() for axes in curves.axes] == ["Clicks to 90% Dice", "Scribble steps to 90% Dice"]
+    assert curves.get_supxlabel() == "Shading: 95% bootstrap interval over 3 simulations."
+    assert "subjects" in fig4(run).get_supxlabel()
+
+
+def test_a_single_simulation_is_drawn_without_an_interval(run_of):
+    single = run_of(simulations=1, count=3)
+    assert fig3_data(single).query("unit == 'simulation'").low.isna().all()
+    assert "only one" in fig3(single).get_supxlabel()
+    assert "only one" in fig4(single).get_supxlabel()
+
+
+def test_looks_are_fixed_for_known_models_and_repeatable_for_others():
+    from reports.style import looks
+
+    alone, together = looks(["multiverseg"]), looks(["zeta", "multiverseg", "alpha"])
+    assert alone["multiverseg"] == together["multiverseg"]
+    assert list(together) == ["multiverseg", "alpha", "zeta"]
+    assert together == looks(["alpha", "zeta", "multiverseg"])
+    assert len({look.color for look in together.values()}) == 3
