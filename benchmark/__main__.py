@@ -1,0 +1,13 @@
+"""``python -m benchmark``: see ``python -m benchmark --help``."""
+
+from __future__ import annotations
+
+from benchmark.cli import cli
+
+
+def main() -> None:
+    cli(prog_name="python -m benchmark")
+
+
+if __name__ == "__main__":
+    main()

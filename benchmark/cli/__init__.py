@@ -1,0 +1,71 @@
+"""The command line: one module per subcommand, imported only when it is asked for."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from benchmark.errors import describe
+from benchmark.tree import check
+
+COMMANDS = ("run", "report", "list", "data", "weights", "train")
+
+
+def _remember_debug(context: click.Context, _: click.Parameter, value: bool) -> None:
+    context.meta["debug"] = context.meta.get("debug", False) or value
+
+
+def _debug_option() -> click.Option:
+    return click.Option(
+        ["--debug"],
+        is_flag=True,
+        expose_value=False,
+        callback=_remember_debug,
+        help="Show the traceback of an error.",
+    )
+
+
+class OneSentence(click.ClickException):
+    """An error as it is shown to people: one line and an exit status."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(" ".join(message.split()))
+        self.exit_code = status  # type: ignore[misc]
+
+
+class Tool(click.Group):
+    """A group that imports a subcommand when it is used and turns every error into one sentence."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"benchmark.cli.{cmd_name}").command
+        if not any(p.name == "debug" for p in command.params):
+            command.params.append(_debug_option())
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            check()
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
+        except (Exception, KeyboardInterrupt) as error:
+            if ctx.meta["debug"]:
+                raise
+            raise OneSentence(*describe(error)) from error
+
+
+@click.group(cls=Tool, params=[_debug_option()], context_settings={"show_default": True})
+def cli() -> None:
+    """Benchmark interactive and in-context segmentation models, reproducibly."""
+    # `module:Class` names may live in the folder the command is started in.
+    if str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))

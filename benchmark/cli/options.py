@@ -1,0 +1,18 @@
+"""Options whose defaults are those of the function behind the command."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+POSITIVE = click.IntRange(min=1)
+
+
+def option(function: Callable[..., Any], flag: str, help: str, **attributes: Any) -> click.Option:
+    """An option of a command; ``--some-name`` sets the keyword argument ``some_name`` of `function`."""
+    name = flag.removeprefix("--").replace("-", "_")
+    default = inspect.signature(function).parameters[name].default
+    return click.Option([flag], default=default, help=help, **attributes)

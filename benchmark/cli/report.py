@@ -1,0 +1,86 @@
+"""``report``: figures, tables and a page from one or several runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from benchmark.cli.options import option
+from benchmark.cli.run import RUNS, Names
+from benchmark.errors import Failure
+
+BUILD = Path("reports/build")
+
+
+def report(
+    runs: str | Path | Sequence[str | Path] = (),
+    *,
+    only: Names | None = None,
+    output: str | Path | None = None,
+) -> Path:
+    """Draw every figure and table that the runs have the records for.
+
+    Parameters
+    ----------
+    runs : path or sequence of paths
+        Folders of runs with the same settings; without any, the newest one under ``results/runs``.
+    only : str or sequence of str, optional
+        Names of figures and tables.
+    output : path, optional
+        Folder of the report; without it one under ``reports/build``.
+
+    Returns
+    -------
+    Path
+        The page, ``index.html``.
+    """
+    from benchmark.selection import names
+    from reports.build import build
+    from results import load
+
+    folders = [Path(run) for run in ([runs] if isinstance(runs, str | Path) else runs)] or [newest()]
+    where = Path(output or BUILD / "+".join(folder.resolve().name for folder in folders))
+    return build(load(folders), where, names(only) if only is not None else None)
+
+
+def newest() -> Path:
+    """The run that was begun or continued last.
+
+    Raises
+    ------
+    Failure
+        If there is none.
+    """
+    manifests = sorted(RUNS.glob("*/manifest.json"), key=lambda file: file.stat().st_mtime)
+    if not manifests:
+        raise Failure(f"there is no run in {RUNS}; start one with python -m benchmark run")
+    return manifests[-1].parent
+
+
+def _report(runs: tuple[str, ...], only: str | None, output: str | None, format: str) -> None:
+    page = report(runs, only=only, output=output)
+    if format == "html":
+        click.echo(page)
+    else:
+        for file in sorted(page.parent.glob("tables/*.csv")):
+            click.echo(file)
+
+
+command = click.Command(
+    "report",
+    callback=_report,
+    help=f"Turn runs into figures, tables and a page; without RUN, the newest one in {RUNS}.",
+    params=[
+        click.Argument(["runs"], nargs=-1, metavar="[RUN]..."),
+        option(report, "--only", "Figures and tables, comma-separated.  [default: all]", metavar="NAMES"),
+        option(report, "--output", f"Folder of the report.  [default: one in {BUILD}]", metavar="DIR"),
+        click.Option(
+            ["--format"],
+            type=click.Choice(["html", "csv"]),
+            default="html",
+            help="Whether to print the path of the page, or those of the numbers' CSV files.",
+        ),
+    ],
+)

@@ -1,0 +1,173 @@
+"""``run``: measure models, resumably."""
+
+from __future__ import annotations
+
+import inspect
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from benchmark.cli.options import POSITIVE, option
+
+if TYPE_CHECKING:
+    from benchmark.plan import Unit
+    from benchmark.selection import Selection
+    from benchmark.settings import Settings
+
+RUNS = Path("results/runs")
+Names = str | Sequence[str]
+
+
+def run(
+    *,
+    protocol: Names = "center-clicks,centerline-scribbles",
+    models: Names = "all",
+    datasets: Names | None = None,
+    data_root: str | Path | None = None,
+    preset: str = "quick",
+    simulations: int | None = None,
+    images: int | None = None,
+    target_dice: float = 0.9,
+    max_steps: int | None = None,
+    context: Any = "binary",
+    weights: str | Path = "bundled",
+    device: str = "auto",
+    precision: str = "auto",
+    workers: int | None = None,
+    seed: int = 0,
+    output: str | Path | None = None,
+    dry_run: bool = False,
+) -> Path:
+    """Measure models on tasks; the same call continues an interrupted run.
+
+    Parameters
+    ----------
+    protocol, models, datasets : str or sequence of str
+        Names; ``models="all"`` takes every model that a protocol can use.
+    preset : {"smoke", "quick", "paper"}
+        Sets `simulations` and `images` where these are not given.
+    output : path, optional
+        Without it, a folder under ``results/runs`` that belongs to exactly this plan.
+    others : as the options of ``python -m benchmark run``
+
+    Returns
+    -------
+    Path
+        The folder of the run, for `results.load`.
+    """
+    command = _command(dict(locals()))
+    from benchmark.plan import checksums, plan
+    from benchmark.provenance import manifest
+    from benchmark.selection import choose_datasets, names, select
+    from benchmark.settings import resolve_preset, resolve_root, resolve_settings
+    from protocols.config import Config
+
+    root = resolve_root(data_root)
+    chosen, line = choose_datasets(datasets, root)
+    click.echo(line)
+    much = resolve_preset(preset, simulations, images)
+    config = Config(seed, target_dice, max_steps, much.images, context)
+    settings = resolve_settings(config, much.simulations, weights, device, precision)
+    selection = select(names(protocol), names(models), chosen, root, config)
+    sums = checksums(selection, settings)
+    units = plan(selection, settings, sums)
+    where = Path(output or _default_output(preset, units))
+    _describe(selection, settings, units, where)
+    if not dry_run:
+        record = manifest(selection, settings, sums, preset, command)
+        _execute(units, settings, root, where, workers, record)
+    return where
+
+
+def _default_output(preset: str, units: list[Unit]) -> Path:
+    """A folder that belongs to exactly these units, so that the same command finds it again."""
+    from benchmark.plan import digest
+
+    return RUNS / f"{preset}-{digest(sorted(unit.key for unit in units))[:8]}"
+
+
+def _describe(selection: Selection, settings: Settings, units: list[Unit], where: Path) -> None:
+    for left in selection.left_out:
+        click.echo(f"Left out: {left.kind} {left.name}: {left.reason}")
+    click.echo(
+        f"{len(selection.protocols)} protocols, {len(selection.all_models())} models, "
+        f"{len(selection.all_tasks())} tasks, {settings.simulations} simulations of "
+        f"{settings.config.images} images: {len(units)} units, {settings.precision} on {settings.device}"
+    )
+    for name in selection.protocols:
+        click.echo(f"  {name}: {', '.join(selection.models[name])}")
+    click.echo(f"Output: {where}")
+
+
+def _execute(
+    units: list[Unit],
+    settings: Settings,
+    root: Path,
+    where: Path,
+    workers: int | None,
+    manifest: dict[str, Any],
+) -> None:
+    """Run what is not finished yet, then print the summary."""
+    from benchmark.execute import Job, execute
+    from benchmark.provenance import merged
+    from benchmark.settings import resolve_workers
+    from benchmark.summary import summary
+    from results import load
+    from results.store import Run
+
+    store = Run.open_or_create(where, settings.flat())
+    left = [unit for unit in units if not store.has(unit.key)]
+    if left:
+        if len(left) < len(units):
+            click.echo(f"{len(units) - len(left)} of {len(units)} units are finished already")
+        store.write_manifest(merged(store.manifest(), manifest))
+        execute(left, Job(settings, root, where), resolve_workers(workers, settings.device))
+    else:
+        click.echo("Nothing left to do: all units are finished")
+    click.echo(f"\n{summary(load(where).images)}\n")
+    click.echo(f"Report: {shlex.join(['python', '-m', 'benchmark', 'report', str(where)])}")
+
+
+def _command(given: dict[str, Any]) -> str:
+    """The command line of a call, with what differs from the defaults."""
+    words = ["python", "-m", "benchmark", "run"]
+    for name, parameter in inspect.signature(run).parameters.items():
+        value = given[name]
+        if value != parameter.default and name != "dry_run":
+            text = str(value) if isinstance(value, str | Path | int | float) else ",".join(value)
+            words += [f"--{name.replace('_', '-')}", text]
+    return shlex.join(words)
+
+
+command = click.Command(
+    "run",
+    callback=run,
+    help="Measure models on tasks. The same command continues an interrupted run.",
+    params=[
+        option(run, "--protocol", "Protocols, comma-separated.", metavar="NAMES"),
+        option(run, "--models", "Models, comma-separated, or all.", metavar="NAMES"),
+        option(run, "--datasets", "Data sets.  [default: the installed ones, or phantoms]", metavar="NAMES"),
+        option(run, "--data-root", "Where they are.  [default: $SEGBENCH_DATA or the cache]", metavar="DIR"),
+        option(run, "--preset", "How much.", type=click.Choice(["smoke", "quick", "paper"])),
+        option(run, "--simulations", "Passes over a task.  [default: the preset's]", type=POSITIVE),
+        option(run, "--images", "Images of a pass.  [default: the preset's]", type=POSITIVE),
+        option(run, "--target-dice", "Dice of a finished image.", type=click.FloatRange(0, 1, min_open=True)),
+        option(run, "--max-steps", "Interactions at most.  [default: the protocol's]", type=POSITIVE),
+        option(
+            run,
+            "--context",
+            "What of a finished image joins the context.",
+            type=click.Choice(["binary", "soft", "ground-truth"]),
+        ),
+        option(run, "--weights", "Weights of the models.", metavar="bundled|official|PATH"),
+        option(run, "--device", "Where models compute.", type=click.Choice(["auto", "cpu", "cuda"])),
+        option(run, "--precision", "How models compute.", type=click.Choice(["auto", "float32", "bfloat16"])),
+        option(run, "--workers", "Processes.  [default: one per core, or per GPU]", type=POSITIVE),
+        option(run, "--seed", "Root of all randomness.", type=int),
+        option(run, "--output", f"Folder of the run.  [default: one in {RUNS}]", metavar="DIR"),
+        option(run, "--dry-run", "Only say what would run.", is_flag=True),
+    ],
+)

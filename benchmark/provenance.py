@@ -1,0 +1,104 @@
+"""Where a run comes from: versions, commit, settings, weights and data, written beside the records."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from benchmark.plan import SEED_MODEL, Checksums, seed_weights
+from benchmark.selection import Selection
+from benchmark.settings import Settings
+
+# What computes the numbers; torch's version tells its build (CPU or CUDA) too.
+PACKAGES = (
+    "torch",
+    "numpy",
+    "scipy",
+    "scikit-image",
+    "opencv-contrib-python-headless",
+    "pandas",
+    "pyarrow",
+    "joblib",
+    "safetensors",
+)
+
+
+def manifest(
+    selection: Selection, settings: Settings, weights: Checksums, preset: str, command: str
+) -> dict[str, Any]:
+    """Everything one has to know to repeat a run, as plain values for JSON.
+
+    Parameters
+    ----------
+    selection, settings, weights : what takes part and how
+    preset : name of the preset that the settings started from
+    command : the command line that does it again
+    """
+    return {
+        "version": _version("segbench"),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "git": git(Path(__file__).resolve().parents[1]),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "command": command,
+        "settings": settings.flat(),
+        "preset": preset,
+        "simulations": settings.simulations,
+        "protocols": list(selection.protocols),
+        "models": {
+            name: {"weights": settings.weights if value else None, "checksum": value}
+            for name, value in weights.models.items()
+        },
+        "seed_model": _seed_model(settings, weights),
+        "tasks": {
+            chosen.task.name: {"fingerprint": chosen.fingerprint, **chosen.counts}
+            for chosen in selection.all_tasks()
+        },
+        "left_out": [asdict(left) for left in selection.left_out],
+    }
+
+
+def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """The manifest of a run that is continued, maybe with other models, protocols or tasks than before."""
+    together = {name: old.get(name, {}) | new[name] for name in ("models", "tasks")}
+    protocols = list(dict.fromkeys([*old.get("protocols", ()), *new["protocols"]]))
+    return new | together | {"protocols": protocols, "created": old.get("created", new["created"])}
+
+
+def _seed_model(settings: Settings, weights: Checksums) -> dict[str, Any] | None:
+    if weights.seed is None:
+        return None
+    return {"name": SEED_MODEL, "weights": seed_weights(settings.weights), "checksum": weights.seed}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def git(root: Path) -> dict[str, Any]:
+    """Commit of the working tree and whether it has changes; both None where `root` is no working tree."""
+    try:
+        top = _git(root, "rev-parse", "--show-toplevel")
+        # An installed copy may lie inside someone else's repository.
+        if Path(top).resolve() == root:
+            return {
+                "commit": _git(root, "rev-parse", "HEAD"),
+                "dirty": bool(_git(root, "status", "--porcelain")),
+            }
+    except (OSError, subprocess.CalledProcessError):
+        pass
+    return {"commit": None, "dirty": None}
+
+
+def _git(root: Path, *words: str) -> str:
+    done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, check=True)
+    return done.stdout.strip()

@@ -1,0 +1,22 @@
+"""The short table at the end of a run."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+
+def summary(images: pd.DataFrame) -> str:
+    """Mean interactions to the target Dice (NoI90 where it is 0.9), Dice and failures, by protocol and model.
+
+    Parameters
+    ----------
+    images : DataFrame
+        The records, one row per image. Means are hierarchical: every data set counts the same.
+    """
+    from results.statistics import hierarchical_mean
+
+    by = ["protocol", "model"]
+    table = hierarchical_mean(images, "interactions", by)
+    table["Dice"] = hierarchical_mean(images, "dice", by).dice
+    table["failures"] = (1 - hierarchical_mean(images, "reached", by).reached).map("{:.0%}".format)
+    return table.to_string(index=False, float_format="{:.2f}".format)

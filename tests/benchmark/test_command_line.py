@@ -1,0 +1,132 @@
+"""The command line: names, options, errors and exit statuses."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from benchmark.cli import COMMANDS, cli
+from benchmark.errors import describe
+
+ROOT = Path(__file__).resolve().parents[2]
+TOYS = ("--datasets", "toys:Toys", "--images", "2", "--simulations", "1", "--device", "cpu")
+HEAVY = ("torch", "pandas", "numpy", "scipy", "joblib", "models")
+
+
+def tool(*words):
+    return CliRunner().invoke(cli, [str(word) for word in words])
+
+
+def python(*words, cwd):
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.run([sys.executable, *words], cwd=cwd, env=environment, capture_output=True, text=True)
+
+
+def failed(result, status):
+    """The one line that the tool says when it fails."""
+    assert result.exit_code == status, result.output
+    assert "Traceback" not in result.output
+    lines = result.stderr.splitlines()
+    assert lines[-1].startswith("Error: ")
+    return lines[-1]
+
+
+def test_help_imports_nothing_heavy(tmp_path):
+    code = (
+        "import sys\nfrom benchmark.cli import cli\ncli(['--help'], standalone_mode=False)\n"
+        f"print([name for name in {HEAVY} if name in sys.modules])"
+    )
+    done = python("-c", code, cwd=tmp_path)
+    assert done.stdout.splitlines()[-1] == "[]", done.stderr
+    assert all(f"\n  {name} " in done.stdout for name in COMMANDS)
+
+
+def test_importing_the_package_is_light(tmp_path):
+    done = python("-c", "import benchmark, sys; print('click' in sys.modules)", cwd=tmp_path)
+    assert done.stdout == "False\n"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_and_debug(command):
+    result = tool(command, "--help")
+    assert result.exit_code == 0
+    assert "--debug" in result.output
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--models", "scribbleprmpt"), "unknown model 'scribbleprmpt'; did you mean scribbleprompt?"),
+        (("--models", "toys:Nothing"), "unknown model 'toys:Nothing'"),
+        (("--protocol", "centre-clicks"), "unknown protocol 'centre-clicks'; did you mean center-clicks?"),
+        (("--datasets", "wcb"), "unknown dataset 'wcb'; did you mean wbc?"),
+        (("--models", " , "), "a list of names is empty"),
+        (("--target-dice", "1.5"), "1.5"),
+        (("--simulations", "0"), "0"),
+        (("--preset", "slow"), "slow"),
+        (("--bogus",), "--bogus"),
+    ],
+)
+def test_wrong_usage_exits_2(tmp_path, words, sentence):
+    result = tool("run", *TOYS, "--models", "toys:Brush", "--output", tmp_path / "run", *words)
+    assert sentence in failed(result, 2)
+    assert not (tmp_path / "run").exists()
+
+
+def test_unknown_names_of_other_commands():
+    assert "did you mean universeg?" in failed(tool("weights", "verify", "univrseg"), 2)
+    assert "did you mean multiverseg?" in failed(tool("train", "multiversg"), 2)
+    assert "did you mean phantoms?" in failed(tool("data", "fetch", "phantom"), 2)
+    assert "cannot be downloaded" in failed(tool("data", "fetch", "phantoms"), 1)
+
+
+def test_report_without_a_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "there is no run in results/runs" in failed(tool("report"), 1)
+    assert "holds no run" in failed(tool("report", "elsewhere"), 1)
+
+
+@pytest.mark.parametrize("kind", ["models", "protocols", "datasets", "tasks", "figures"])
+def test_list_for_people_and_for_programs(kind, tmp_path):
+    rows = json.loads(tool("list", kind, "--format", "json", "--data-root", tmp_path).output)
+    names = [row["name"] for row in rows]
+    lines = tool("list", kind, "--data-root", tmp_path).output.splitlines()
+    assert names
+    assert [line.startswith(name) for line, name in zip(lines, names, strict=True)] == [True] * len(names)
+
+
+def test_shadowed_package_is_named(tmp_path):
+    (tmp_path / "datasets").mkdir()
+    (tmp_path / "datasets" / "__init__.py").touch()
+    done = python("-m", "benchmark", "list", "models", cwd=tmp_path)
+    assert done.returncode == 1
+    assert f"'datasets' comes from {tmp_path / 'datasets'}" in done.stderr
+
+
+def test_folders_of_the_same_names_shadow_nothing(tmp_path):
+    (tmp_path / "results" / "runs").mkdir(parents=True)
+    (tmp_path / "datasets").mkdir()
+    done = python("-m", "benchmark", "list", "protocols", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (MemoryError(), 1),
+        (OSError(28, "No space left on device", "here"), 1),
+        (ZeroDivisionError("division"), 1),
+        (KeyboardInterrupt(), 130),
+    ],
+)
+def test_every_error_has_a_sentence(error, status):
+    message, code = describe(error)
+    assert code == status
+    assert message
+    assert "\n" not in message

@@ -1,0 +1,267 @@
+"""``run`` and ``report`` from end to end, with a toy data set and toy models."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from click.testing import CliRunner
+from safetensors.torch import save_file
+
+import benchmark
+from benchmark.cli import cli
+from models.networks import MultiverSeg, ScribblePromptUNet, UniverSeg
+from results import load
+
+TOYS = {
+    "models": "toys:Brush",
+    "datasets": "toys:Toys",
+    "images": 3,
+    "simulations": 2,
+    "device": "cpu",
+    "precision": "float32",
+    "workers": 1,
+}
+
+
+def tool(*words, **options):
+    flags = [f"--{name.replace('_', '-')}={value}" for name, value in (TOYS | options).items()]
+    return CliRunner().invoke(cli, ["run", *flags, *map(str, words)])
+
+
+def failed(result, status=1):
+    assert result.exit_code == status, result.output
+    assert "Traceback" not in result.output
+    return result.stderr.splitlines()[-1]
+
+
+def table(run) -> bytes:
+    """All records of a run but the clock's, as bytes."""
+    results = load(run)
+    frames = results.steps, results.images.drop(columns="seconds")
+    return b"".join(frame.to_csv(index=False, float_format="%.17g").encode() for frame in frames)
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory) -> Path:
+    """A folder of untrained weights for every network."""
+    folder = tmp_path_factory.mktemp("weights")
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        networks = {
+            "scribbleprompt": ScribblePromptUNet(4),
+            "universeg": UniverSeg(4),
+            "multiverseg": MultiverSeg(4),
+        }
+    for name, network in networks.items():
+        save_file(
+            {key: value.contiguous() for key, value in network.state_dict().items()},
+            folder / f"{name}.safetensors",
+        )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Path:
+    """A finished run of the toys."""
+    output = tmp_path_factory.mktemp("finished") / "run"
+    result = tool(output=output)
+    assert result.exit_code == 0, result.output
+    return output
+
+
+def test_run_leaves_records_and_a_manifest(finished):
+    images = load(finished).images
+    assert len(images) == 2 * 2 * 2 * 3  # protocols, tasks, simulations, images
+    assert images.groupby("protocol").reached.mean()["center-clicks"] == 1
+    manifest = json.loads((finished / "manifest.json").read_text())
+    assert manifest["settings"]["precision"] == "float32"
+    assert manifest["models"] == {"toys:Brush": {"weights": None, "checksum": None}}
+    assert set(manifest["packages"]) >= {"torch", "numpy"}
+    assert manifest["tasks"]["toys/drawn/synthetic/0/one"]["test"] == 6
+    assert manifest["command"].startswith("python -m benchmark run --models toys:Brush --datasets toys:Toys")
+
+
+def test_run_says_what_it_takes_and_how_it_ended(finished):
+    lines = tool(output=finished).output.splitlines()
+    assert lines[0] == "Data sets: toys:Toys"
+    assert "Nothing left to do: all units are finished" in lines
+    summary = next(line for line in lines if line.split()[:2] == ["center-clicks", "toys:Brush"])
+    assert summary.endswith("0%")
+    assert lines[-1] == f"Report: python -m benchmark report {finished}"
+
+
+def test_report_of_a_run(finished, tmp_path):
+    result = CliRunner().invoke(cli, ["report", str(finished), "--output", str(tmp_path), "--only", "table7"])
+    assert result.output == f"{tmp_path / 'index.html'}\n"
+    assert (tmp_path / "tables" / "table7.csv").is_file()
+    result = CliRunner().invoke(
+        cli, ["report", str(finished), "--output", str(tmp_path), "--only", "table7", "--format", "csv"]
+    )
+    assert result.output == f"{tmp_path / 'tables' / 'table7.csv'}\n"
+
+
+def test_report_knows_its_figures(finished, tmp_path):
+    result = CliRunner().invoke(
+        cli, ["report", str(finished), "--only", "table8", "--output", str(tmp_path / "r")]
+    )
+    assert "did you mean table7?" in failed(result, 2)
+    assert not (tmp_path / "r").exists()
+
+
+def test_commands_as_functions_with_their_default_folders(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    options = TOYS | {"models": ["toys:Brush"], "protocol": "center-clicks", "preset": "smoke"}
+    run = benchmark.run(**options)
+    assert run.parent == Path("results/runs")
+    assert run.name.startswith("smoke-")
+    assert benchmark.run(**options) == run
+    assert benchmark.run(**options | {"seed": 1}) != run
+    assert benchmark.run(**options | {"seed": 1, "dry_run": True}) != run
+    page = benchmark.report(only=["table7"])
+    assert page.parent.parent == Path("reports/build")
+    assert page.parent.name != run.name  # the newest
+    assert "Nothing left to do" in capsys.readouterr().out
+
+
+def test_records_do_not_depend_on_workers_or_units(weights, tmp_path, monkeypatch):
+    options = {
+        "models": "scribbleprompt,multiverseg,sp-uvs",
+        "weights": weights,
+        "simulations": 3,
+        "images": 6,
+        "max_steps": 2,
+    }
+    assert tool(output=tmp_path / "one", **options).exit_code == 0
+    monkeypatch.setattr("benchmark.plan.BLOCK", 2)
+    result = tool(output=tmp_path / "two", **options | {"workers": 2})
+    assert result.exit_code == 0, result.output
+    units = [len(list((tmp_path / name / "units").iterdir())) for name in ("one", "two")]
+    assert units == [12, 24]
+    assert table(tmp_path / "one") == table(tmp_path / "two")
+    assert load(tmp_path / "one").images.context_size.max() == 6
+
+
+def test_another_seed_gives_other_records(finished, tmp_path):
+    assert tool(output=tmp_path / "run", seed=1).exit_code == 0
+    assert table(tmp_path / "run") != table(finished)
+
+
+def test_a_run_grows_by_simulations_and_models(finished, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(finished, run)
+    result = tool(output=run, models="toys:Brush,toys:Slow", max_steps=2, simulations=1)
+    assert "other settings" in failed(result)
+    assert tool(output=run, models="toys:Slow", simulations=1).exit_code == 0
+    assert load(run).images.groupby("model").size().to_dict() == {"toys:Brush": 24, "toys:Slow": 12}
+    assert set(json.loads((run / "manifest.json").read_text())["models"]) == {"toys:Brush", "toys:Slow"}
+
+
+def test_dry_run_writes_nothing(tmp_path):
+    result = tool("--dry-run", output=tmp_path / "run")
+    assert result.exit_code == 0
+    assert "4 units" in result.output
+    assert not (tmp_path / "run").exists()
+
+
+def test_all_models_but_those_that_cannot(weights, tmp_path):
+    result = tool("--dry-run", models="all", weights=weights, output=tmp_path / "run")
+    assert "Left out: model universeg: it takes no interactions" in result.output
+    assert "center-clicks: scribbleprompt, multiverseg, sp-uvs, random-walker" in result.output
+
+
+def test_a_named_model_that_cannot_take_part(tmp_path):
+    result = tool(models="toys:Automatic", output=tmp_path / "run")
+    assert failed(result).endswith(
+        "toys:Automatic cannot take part in center-clicks, centerline-scribbles: it takes no interactions"
+    )
+
+
+def test_too_few_test_images(tmp_path):
+    result = tool(images=7, output=tmp_path / "run")
+    assert "none of the 2 tasks can be used, as toys/drawn/synthetic/0/one: it has 6 test images" in failed(
+        result
+    )
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_data_set_without_tasks(tmp_path):
+    assert "none of the 0 tasks can be used, as there is none" in failed(
+        tool(datasets="toys:Empty", output=tmp_path / "run")
+    )
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"), [("toys:Broken", "NaN"), ("toys:Faulty", "unexpected ZeroDivisionError")]
+)
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_failing_model_is_named(model, reason, workers, tmp_path):
+    message = failed(tool(models=model, workers=workers, output=tmp_path / "run"))
+    assert f"{model} failed on toys/drawn/synthetic/0/" in message
+    assert reason in message
+
+
+def test_a_killed_worker_is_reported(tmp_path):
+    result = tool(models="toys:Killed", workers=2, output=tmp_path / "run")
+    assert "a worker process was killed, most likely for lack of memory" in failed(result)
+
+
+def test_debug_shows_the_traceback(tmp_path):
+    result = tool("--debug", models="toys:Faulty", output=tmp_path / "run")
+    assert isinstance(result.exception.__cause__, ZeroDivisionError)
+
+
+def test_a_folder_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").touch()
+    assert "cannot write" in failed(tool(output=tmp_path / "file" / "run"))
+
+
+def test_a_folder_that_is_something_else(tmp_path):
+    (tmp_path / "notes.txt").touch()
+    assert "no run" in failed(tool(output=tmp_path))
+
+
+def test_wrong_weights_end_a_run_before_it_begins(weights, tmp_path):
+    wrong = tmp_path / "wrong.safetensors"
+    save_file({"weight": torch.zeros(3)}, wrong)
+    for path in (wrong, tmp_path / "absent.pt", weights / "universeg.safetensors"):
+        result = tool(models="scribbleprompt", weights=path, output=tmp_path / "run")
+        assert path.stem in failed(result)
+    assert not (tmp_path / "run").exists()
+
+
+def test_no_gpu(tmp_path):
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU here")
+    assert "run with --device cpu" in failed(tool(device="cuda", output=tmp_path / "run"))
+
+
+def test_phantoms_are_the_default_where_nothing_is_installed(tmp_path, monkeypatch):
+    from benchmark.selection import choose_datasets
+    from benchmark.settings import resolve_root
+
+    monkeypatch.setenv("SEGBENCH_DATA", str(tmp_path))
+    assert resolve_root(None) == tmp_path
+    names, line = choose_datasets(None, tmp_path)
+    assert names == ["phantoms"]
+    assert line.startswith("Data sets: phantoms (embedded; no evaluation data set is installed")
+
+
+def test_installed_data_sets_come_first(shared_data):
+    from benchmark.selection import choose_datasets
+
+    names, line = choose_datasets(None, shared_data)
+    assert names == ["wbc"]
+    assert "installed in" in line
+
+
+def test_columns_of_the_two_tables_join(finished):
+    results = load(finished)
+    key = ["protocol", "model", "task", "simulation", "position"]
+    steps = results.steps.groupby(key).step.max().reset_index()
+    merged = pd.merge(results.images, steps, on=key, validate="one_to_one")
+    assert (merged.step == merged.interactions).all()
