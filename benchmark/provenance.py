@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from benchmark.errors import Failure
 from benchmark.plan import SEED_MODEL, Checksums, seed_weights
 from benchmark.selection import Selection
 from benchmark.settings import Settings
@@ -65,7 +66,20 @@ def manifest(
 
 
 def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    """The manifest of a run that is continued, maybe with other models, protocols or tasks than before."""
+    """The manifest of a run that is continued, maybe with other models, protocols or tasks than before.
+
+    Raises
+    ------
+    Failure
+        If a model has other weights, or a task other data, than when the run began.
+    """
+    for what, identity in (("models", "checksum"), ("tasks", "fingerprint")):
+        for name, entry in old.get(what, {}).items():
+            if name in new[what] and new[what][name][identity] != entry[identity]:
+                raise Failure(
+                    f"the output folder holds a run in which {name} had another {identity}; "
+                    "choose another --output"
+                )
     together = {name: old.get(name, {}) | new[name] for name in ("models", "tasks")}
     protocols = list(dict.fromkeys([*old.get("protocols", ()), *new["protocols"]]))
     return new | together | {"protocols": protocols, "created": old.get("created", new["created"])}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -146,7 +145,6 @@ def file_checksum(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-@lru_cache(maxsize=32)
 def checksum(name: str, weights: str = "bundled") -> str:
     """SHA-256 of the file that holds a model's weights."""
     return file_checksum(weights_path(name, weights))

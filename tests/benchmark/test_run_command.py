@@ -234,6 +234,14 @@ def test_wrong_weights_end_a_run_before_it_begins(weights, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_other_weights_do_not_mix_with_a_run(weights, tmp_path):
+    own = shutil.copytree(weights, tmp_path / "weights")
+    options = {"models": "scribbleprompt", "weights": own, "output": tmp_path / "run", "max_steps": 1}
+    assert tool(**options).exit_code == 0
+    save_file(ScribblePromptUNet(2).state_dict(), own / "scribbleprompt.safetensors")
+    assert "scribbleprompt had another checksum; choose another --output" in failed(tool(**options))
+
+
 def test_no_gpu(tmp_path):
     if torch.cuda.is_available():
         pytest.skip("there is a GPU here")
