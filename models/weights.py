@@ -64,8 +64,8 @@ def weights_path(name: str, weights: str = "bundled") -> Path:
     name : str
         A model with weights of its own: scribbleprompt, universeg or multiverseg.
     weights : str
-        ``bundled``, ``official``, a checkpoint file, or a folder with one ``<name>.safetensors`` or
-        ``<name>.pt`` a model.
+        ``bundled``, ``official``, a checkpoint file, or a folder that holds, for each model, one
+        ``<name>.safetensors``, ``<name>.pt`` or file named as the authors name it.
 
     Raises
     ------
@@ -77,9 +77,9 @@ def weights_path(name: str, weights: str = "bundled") -> Path:
     folder = BUNDLED if weights == "bundled" else Path(weights)
     if folder.is_file():
         return folder
-    for suffix in (".safetensors", ".pt"):
-        if (path := folder / f"{name}{suffix}").is_file():
-            return path
+    for file in (f"{name}.safetensors", f"{name}.pt", OFFICIAL[name].file):
+        if (folder / file).is_file():
+            return folder / file
     raise WeightsError(f"no weights for {name} in {folder}; give a checkpoint file, `bundled` or `official`")
 
 
@@ -103,7 +103,7 @@ def fetch(name: str, folder: Path | None = None, url: str | None = None) -> Path
     if path.is_file() and record.is_file():
         verify(name, folder)
         return path
-    by_hand = f"download {url or checkpoint.url} and pass the file by --weights PATH"
+    by_hand = f"download {url or checkpoint.url} and pass the file, or a folder of such files, by --weights PATH"
     try:
         if not path.is_file():
             pooch.retrieve(url or checkpoint.url, known_hash=None, fname=checkpoint.file, path=folder)

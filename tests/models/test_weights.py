@@ -29,7 +29,7 @@ def test_any_form_and_width_loads(tmp_path, network, form):
 def test_wrong_layout_names_the_tensor(tmp_path):
     path = tmp_path / "w.pt"
     torch.save(UniverSeg(4).state_dict(), path)
-    with pytest.raises(WeightsError, match=r"not a checkpoint of MultiverSeg: enc_blocks\.0"):
+    with pytest.raises(WeightsError, match=r"not a checkpoint of MultiverSeg: dec_blocks\.0"):
         load_state(MultiverSeg, path)
     with pytest.raises(WeightsError, match="not a checkpoint of ScribblePromptUNet"):
         load_state(ScribblePromptUNet, path)
@@ -55,6 +55,12 @@ def test_other_files_and_pickled_code_are_refused(tmp_path, content):
     (tmp_path / "w.pt").write_bytes(content)
     with pytest.raises(WeightsError, match="not a readable checkpoint"):
         load_state(UniverSeg, tmp_path / "w.pt")
+
+
+def test_a_folder_may_hold_files_named_as_the_authors_name_them(tmp_path):
+    for name, checkpoint in OFFICIAL.items():
+        (tmp_path / checkpoint.file).touch()
+        assert weights_path(name, str(tmp_path)) == tmp_path / checkpoint.file
 
 
 def test_missing_weights_say_where_they_were_looked_for(tmp_path):
@@ -103,7 +109,7 @@ def test_fetch_refuses_another_checkpoint_and_keeps_nothing(tmp_path, server):
 
 
 def test_unreachable_link_says_what_to_do(tmp_path):
-    with pytest.raises(WeightsError, match=r"download http://127.0.0.1:9/x and pass the file by --weights"):
+    with pytest.raises(WeightsError, match=r"download http://127.0.0.1:9/x and pass the file, or a folder"):
         fetch("universeg", tmp_path, "http://127.0.0.1:9/x")
 
 
