@@ -21,7 +21,7 @@ class Preset:
 
 PRESETS = {
     "smoke": Preset(simulations=1, images=4),
-    "quick": Preset(simulations=4, images=18),
+    "quick": Preset(simulations=1, images=18),
     "paper": Preset(simulations=200, images=18),
 }
 
