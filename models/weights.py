@@ -103,7 +103,7 @@ def fetch(name: str, folder: Path | None = None, url: str | None = None) -> Path
     if path.is_file() and record.is_file():
         verify(name, folder)
         return path
-    by_hand = f"download {url or checkpoint.url} and pass the file, or a folder of such files, by --weights PATH"
+    by_hand = f"download {url or checkpoint.url} and pass the file, or a folder of them, by --weights PATH"
     try:
         if not path.is_file():
             pooch.retrieve(url or checkpoint.url, known_hash=None, fname=checkpoint.file, path=folder)
