@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, nullcontext
@@ -71,6 +72,8 @@ def _in_process(units: Sequence[Unit], job: Job) -> Iterator[Unit]:
 def _in_pool(units: Sequence[Unit], job: Job, workers: int) -> Iterator[Unit]:
     from joblib import Parallel, delayed
 
+    # What a stop leaves unfinished is said by the command itself.
+    warnings.filterwarnings("ignore", message=".*tasks .*(executed|processed)", module="joblib")
     with _free_devices(job.settings.device, workers) as devices:
         pool = Parallel(
             n_jobs=workers,
