@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.errors import Failure, describe
-from benchmark.plan import SEED_MODEL, Unit, seed_weights
+from benchmark.plan import SEED_MODEL, Unit
 from benchmark.settings import Settings
+from models.weights import companion
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,7 @@ def _compute(unit: Unit, job: Job, device: str) -> None:
     model = _adapter(unit.model, settings.weights, device, settings.precision)
     seed = None
     if unit.in_context:
-        seed = _adapter(SEED_MODEL, seed_weights(settings.weights), device, settings.precision)
+        seed = _adapter(SEED_MODEL, companion(settings.weights), device, settings.precision)
     records = PROTOCOLS.get(unit.protocol).run(
         _data(unit.source, unit.task, job.root), model, unit.simulations, settings.config, seed, unit.model
     )

@@ -6,14 +6,13 @@ import hashlib
 import json
 from dataclasses import dataclass
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 from benchmark.selection import ChosenTask, Selection
 from benchmark.settings import Settings
 from datasets.task import Task
 from models.registry import MODELS, WEIGHTS, create_model
-from models.weights import checksum
+from models.weights import checksum, companion
 
 # Simulations of a unit. Fixed, since another block is another key: a run that is continued with
 # another number of workers must find its finished units again. The records do not depend on it.
@@ -67,11 +66,6 @@ class Checksums:
     seed: str | None
 
 
-def seed_weights(weights: str) -> str:
-    """The weights of the seed model: the run's set, or the bundled one beside a single checkpoint file."""
-    return "bundled" if Path(weights).is_file() else weights
-
-
 def checksums(selection: Selection, settings: Settings) -> Checksums:
     """Checksums of all weights of a run, after every model has been made once.
 
@@ -82,7 +76,7 @@ def checksums(selection: Selection, settings: Settings) -> Checksums:
     """
     models = {name: _checksum(name, settings.weights) for name in selection.all_models()}
     in_context = any(MODELS.get(name).capabilities.in_context for name in models)
-    seed = _checksum(SEED_MODEL, seed_weights(settings.weights)) if in_context else None
+    seed = _checksum(SEED_MODEL, companion(settings.weights)) if in_context else None
     return Checksums(models, seed)
 
 
@@ -90,7 +84,7 @@ def _checksum(name: str, weights: str) -> str | None:
     """Of one file, or of the checksums of several; a file that is given is the named model's own."""
     create_model(name, weights=weights)
     parts = [
-        checksum(part, weights if part == name else seed_weights(weights)) for part in WEIGHTS.get(name, ())
+        checksum(part, weights if part == name else companion(weights)) for part in WEIGHTS.get(name, ())
     ]
     return parts[0] if len(parts) == 1 else digest(parts) if parts else None
 

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.errors import Failure
-from benchmark.plan import SEED_MODEL, Checksums, seed_weights
+from benchmark.plan import SEED_MODEL, Checksums
 from benchmark.selection import Selection
 from benchmark.settings import Settings
+from models.weights import companion
 
 # What computes the numbers; torch's version tells its build (CPU or CUDA) too.
 PACKAGES = (
@@ -88,7 +89,7 @@ def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
 def _seed_model(settings: Settings, weights: Checksums) -> dict[str, Any] | None:
     if weights.seed is None:
         return None
-    return {"name": SEED_MODEL, "weights": seed_weights(settings.weights), "checksum": weights.seed}
+    return {"name": SEED_MODEL, "weights": companion(settings.weights), "checksum": weights.seed}
 
 
 def _version(name: str) -> str | None:

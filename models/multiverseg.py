@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Self
 
 import torch
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 from models.network_adapter import NetworkAdapter, stack_inputs
 from models.networks import MultiverSeg as Network
 from models.scribbleprompt import ScribblePrompt
+from models.weights import companion
 from protocols.adapter import Capabilities, Context, Query
 
 
@@ -52,8 +52,3 @@ class MultiverSeg(NetworkAdapter):
             dummy = torch.full_like(query.image, 0.5)[:, None]
             context = Context(dummy, dummy)
         return self.network(stack_inputs(query), context.images, context.labels)
-
-
-def companion(weights: str) -> str:
-    """Weights for the second network of a pair: the same set, or the bundled one beside a single file."""
-    return "bundled" if Path(weights).is_file() else weights

@@ -83,6 +83,11 @@ def weights_path(name: str, weights: str = "bundled") -> Path:
     raise WeightsError(f"no weights for {name} in {folder}; give a checkpoint file, `bundled` or `official`")
 
 
+def companion(weights: str) -> str:
+    """Weights of the second network of a pair: the same set, or the bundled one beside a single file."""
+    return "bundled" if Path(weights).is_file() else weights
+
+
 def fetch(name: str, folder: Path | None = None, url: str | None = None) -> Path:
     """Fetch a public checkpoint and record its checksum beside it; verified on every later use.
 

@@ -31,6 +31,8 @@ def uninterrupted(tmp_path_factory):
 
 def begin(output: Path) -> subprocess.Popen:
     """Start a run in a process group of its own, and wait for its first finished unit."""
+    # A background job of a shell ignores Ctrl-C and passes that on; a run in a terminal does not.
+    inherited = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         [sys.executable, "-m", "benchmark", *WORDS, str(output)],
         cwd=HERE,
@@ -40,6 +42,7 @@ def begin(output: Path) -> subprocess.Popen:
         text=True,
         start_new_session=True,
     )
+    signal.signal(signal.SIGINT, inherited)
     deadline = time.monotonic() + 120
     while not units(output):
         assert process.poll() is None, process.stderr.read()
