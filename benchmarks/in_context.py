@@ -1,6 +1,7 @@
-"""In-context Dice of the bundled weights against the context size, for the model card.
+"""In-context Dice against the context size, for the model card.
 
 Usage: python benchmarks/in_context.py [--dataset wbc] [--data-root DIR] [--split val] [--images N]
+       [--models universeg,multiverseg] [--weights bundled]
 
 Each image gets one context a size, drawn without replacement from the train split, with true labels.
 """
@@ -34,7 +35,7 @@ def mean_dice(adapter: ModelAdapter, data: TaskData, images: np.ndarray, size: i
             torch.from_numpy(data.labels[chosen].astype(np.float32))[None],
         )
         logits = adapter.predict(Query(torch.from_numpy(data.images[[image]]), context=context))
-        scores.append(dice(logits[0, 0].numpy() > 0, data.labels[image, 0]))
+        scores.append(float(dice(logits[0, 0].numpy() > 0, data.labels[image, 0])))
     return float(np.mean(scores))
 
 
@@ -42,6 +43,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--models", default="universeg,multiverseg")
+    parser.add_argument("--weights", default="bundled", help="bundled, official, or a file or folder")
     parser.add_argument("--dataset", default="wbc")
     parser.add_argument("--data-root", type=Path)
     parser.add_argument("--split", default="val")
@@ -49,8 +52,8 @@ def main() -> None:
     options = parser.parse_args()
     tasks = load(options.dataset, options.data_root)
     print(f"{'model':14}{'task':44}" + "".join(f"{size:>7}" for size in SIZES))
-    for name in ("universeg", "multiverseg"):
-        adapter = create_model(name)
+    for name in options.models.split(","):
+        adapter = create_model(name, options.weights)
         rows = []
         for data in tasks:
             images = data.indices(options.split)[: options.images]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,11 +13,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from datasets.task import TaskData
 from models.network_adapter import NetworkAdapter
 from models.registry import MODELS
+from models.training.augmentation import WITHIN_TASK, augment
+from models.training.collection import Collection
 from models.training.presets import PRESETS, Stage
 from models.training.prompts import Annotator, interactions
+from models.training.superpixels import superpixel_tasks
 from models.training.synthetic import synthetic_tasks
+from models.training.widening import widen
+from models.weights import file_checksum, read_state, weights_path
 from protocols.adapter import Context, Query
 from protocols.interactions import keyed_generator
 
@@ -28,13 +34,18 @@ class TrainingError(RuntimeError):
     """Training cannot go on; the message is one sentence that says what to do."""
 
 
-def soft_dice_and_cross_entropy(logits: Tensor, label: Tensor) -> Tensor:
-    """Soft Dice loss plus binary cross-entropy, mean over the batch; both (B, 1, H, W)."""
+def segmentation_loss(logits: Tensor, label: Tensor, gamma: float) -> Tensor:
+    """Soft Dice loss plus focal loss, mean over the batch (section 5.1); both (B, 1, H, W).
+
+    With ``gamma`` 0 the focal loss is the binary cross-entropy.
+    """
     probability = torch.sigmoid(logits)
     overlap = (probability * label).sum((1, 2, 3))
     size = probability.sum((1, 2, 3)) + label.sum((1, 2, 3))
     dice = 1 - (2 * overlap + 1) / (size + 1)
-    return dice.mean() + F.binary_cross_entropy_with_logits(logits, label)
+    entropy = F.binary_cross_entropy_with_logits(logits, label, reduction="none")
+    missing = torch.where(label > 0.5, 1 - probability, probability)
+    return dice.mean() + (missing**gamma * entropy).mean()
 
 
 def hard_dice(logits: Tensor, label: Tensor) -> Tensor:
@@ -42,55 +53,6 @@ def hard_dice(logits: Tensor, label: Tensor) -> Tensor:
     mask, truth = logits > 0, label > 0.5
     size = mask.sum((1, 2, 3)) + truth.sum((1, 2, 3))
     return torch.where(size > 0, 2 * (mask & truth).sum((1, 2, 3)) / size.clamp(min=1), 1.0)
-
-
-def batch(stage: Stage, seed: int, index: int, device: torch.device) -> tuple[Tensor, Tensor, Context | None]:
-    """Images and labels (B, 1, H, W) and their context; the same for the same seed and index."""
-    rng = keyed_generator(seed, "training", index)
-    generator = torch.Generator(device).manual_seed(int(rng.integers(2**62)))
-    if not stage.context:  # two members of each task, so that layers and poses vary within a batch
-        images, labels = synthetic_tasks(generator, stage.tasks // 2, 2, stage.side)
-        return images.flatten(0, 1), labels.flatten(0, 1), None
-    size = int(rng.integers(1, stage.context + 1))
-    images, labels = synthetic_tasks(generator, stage.tasks, size + 1, stage.side)
-    return images[:, 0], labels[:, 0], Context(images[:, 1:], labels[:, 1:])
-
-
-def episode(
-    adapter: NetworkAdapter, stage: Stage, seed: int, index: int, precision: str
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Logits and label (B, 1, H, W) of each step of interactive segmentation of one batch.
-
-    The caller updates the network between steps; what it predicted is fed back without gradients.
-    """
-
-    def forward(query: Query) -> Tensor:
-        with torch.autocast(adapter.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-            return adapter.forward(query).float()
-
-    image, label, context = batch(stage, seed, index, adapter.device)
-    truths = label[:, 0].bool().cpu().numpy()
-    annotators = [
-        Annotator(truth, keyed_generator(seed, "prompts", index, position))
-        for position, truth in enumerate(truths)
-    ]
-    query = Query(image, context=context)
-    if context is not None:
-        logits = forward(query)
-        yield logits, label
-        query = Query(image, None, logits.detach(), context)
-    for _ in range(stage.steps):
-        if query.previous_logits is None:
-            for annotator in annotators:
-                annotator.start()
-        else:
-            predictions = (query.previous_logits[:, 0] > 0).cpu().numpy()
-            for annotator, prediction in zip(annotators, predictions, strict=True):
-                annotator.correct(prediction)
-        query = Query(image, interactions(annotators, image), query.previous_logits, context)
-        logits = forward(query)
-        yield logits, label
-        query = Query(image, None, logits.detach(), context)
 
 
 def initialise(network: nn.Module, generator: torch.Generator) -> None:
@@ -108,7 +70,17 @@ class Training:
     Parameters as for `train`.
     """
 
-    def __init__(self, model: str, preset: str, output: Path, seed: int, device: str, precision: str) -> None:
+    def __init__(
+        self,
+        model: str,
+        preset: str,
+        output: Path,
+        seed: int,
+        device: str,
+        precision: str,
+        start: str | None,
+        tasks: Sequence[TaskData],
+    ) -> None:
         if preset not in PRESETS or model not in PRESETS[preset]:
             raise TrainingError(
                 f"no training of {model!r} by preset {preset!r}; models: {', '.join(PRESETS['small'])}; "
@@ -116,11 +88,23 @@ class Training:
             )
         self.model, self.output, self.seed, self.precision = model, output, seed, precision
         self.preset = PRESETS[preset][model]
-        self.configuration = {"model": model, "preset": asdict(self.preset), "seed": seed}
+        self.draw = Collection(tasks, device) if tasks else synthetic_tasks
+        first = weights_path(model, start) if start else None
+        self.configuration = {
+            "model": model,
+            "preset": asdict(self.preset),
+            "seed": seed,
+            "start": first and file_checksum(first),
+            "tasks": [data.task.name for data in tasks],
+        }
         self.schedule = [stage for stage in self.preset.stages for _ in range(stage.batches)]
         adapter_class = MODELS.get(model)
         network = adapter_class.network_class(self.preset.width)
-        initialise(network, torch.Generator().manual_seed(seed))
+        generator = torch.Generator().manual_seed(seed)
+        if first:
+            self._continue(network, first, generator)
+        else:
+            initialise(network, generator)
         self.adapter: NetworkAdapter = adapter_class(network, device)
         self.network = self.adapter.network.train()
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=self.preset.learning_rate)
@@ -129,28 +113,30 @@ class Training:
         self.done = self._resume()
 
     def batch(self, index: int) -> dict[str, float]:
-        """Learn from one batch, one update a prediction; returns the row of the log."""
+        """Learn from one batch; returns the row of the log."""
         stage, began = self.schedule[index], time.monotonic()
         row: dict[str, float] = {"batch": index, "side": stage.side}
         for group in self.optimizer.param_groups:
             group["lr"] = self._rate(index / len(self.schedule))
-        for step, (logits, label) in enumerate(
-            episode(self.adapter, stage, self.seed, index, self.precision)
-        ):
-            loss = soft_dice_and_cross_entropy(logits, label)
-            if not math.isfinite(loss.item()):
-                raise TrainingError(
-                    f"the loss of batch {index} is not finite; the last checkpoint is kept in {self.output}"
-                )
-            self.optimizer.zero_grad(set_to_none=True)
+        for step, (logits, label) in enumerate(self._episode(stage, index)):
+            loss = segmentation_loss(logits, label, self.preset.focal)
+            self._require_finite(loss.item(), "loss", index)
             loss.backward()
-            nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-            self.optimizer.step()
+            if not self.preset.chained:
+                self._update(index)
             row |= {f"loss_{step}": loss.item(), f"dice_{step}": hard_dice(logits, label).mean().item()}
+        if self.preset.chained:
+            self._update(index)
         return row | {"seconds": time.monotonic() - began}
 
     def save(self, done: int) -> None:
-        """Write the checkpoint beside the last one, then take its place."""
+        """Write the checkpoint beside the last one, then take its place.
+
+        Raises
+        ------
+        TrainingError
+            If it cannot be written, on a full disk say; the last checkpoint is kept.
+        """
         state = {
             "configuration": self.configuration,
             "batch": done,
@@ -158,8 +144,14 @@ class Training:
             "optimizer": self.optimizer.state_dict(),
         }
         temporary = self.checkpoint.with_suffix(".tmp")
-        torch.save(state, temporary)
-        temporary.replace(self.checkpoint)
+        try:
+            torch.save(state, temporary)
+            temporary.replace(self.checkpoint)
+        except (OSError, RuntimeError) as error:  # torch raises a RuntimeError where a disk is full
+            temporary.unlink(missing_ok=True)
+            raise TrainingError(
+                f"{self.checkpoint} cannot be written ({_first_line(error)}); the one before it is kept"
+            ) from error
 
     def log(self, row: dict[str, float]) -> None:
         """One row of ``log.csv``; a stage with fewer predictions leaves columns empty."""
@@ -174,12 +166,81 @@ class Training:
             writer.writerow({name: f"{value:.6g}" for name, value in row.items()})
 
     def export(self) -> Path:
-        """Write the weights as safetensors."""
+        """Write the weights as safetensors in float16."""
         from safetensors.torch import save_file
 
         path = self.output / f"{self.model}.safetensors"
-        save_file({name: value.contiguous() for name, value in self.network.state_dict().items()}, path)
+        save_file(
+            {name: value.half().contiguous() for name, value in self.network.state_dict().items()}, path
+        )
         return path
+
+    def _episode(self, stage: Stage, index: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Logits and label (B, 1, H, W) of each step of interactive segmentation of one batch.
+
+        The network may be updated between steps; what it predicted is fed back without gradients.
+        """
+        image, label, context = self._examples(stage, index)
+        annotators = [
+            Annotator(truth, keyed_generator(self.seed, "prompts", index, position), self.preset.single)
+            for position, truth in enumerate(label[:, 0].bool().cpu().numpy())
+        ]
+        logits = None
+        if context is not None:
+            logits = self._forward(Query(image, context=context))
+            yield logits, label
+        for _ in range(stage.steps):
+            previous = None if logits is None else logits.detach()
+            _annotate(annotators, previous)
+            logits = self._forward(Query(image, interactions(annotators, image), previous, context))
+            yield logits, label
+
+    def _forward(self, query: Query) -> Tensor:
+        device = self.adapter.device.type
+        with torch.autocast(device, torch.bfloat16, enabled=self.precision == "bfloat16"):
+            return self.adapter.forward(query).float()
+
+    def _examples(self, stage: Stage, index: int) -> tuple[Tensor, Tensor, Context | None]:
+        """Images and labels (B, 1, H, W) and their context; the same for the same seed and index."""
+        rng = keyed_generator(self.seed, "training", index)
+        generator = torch.Generator(self.adapter.device).manual_seed(int(rng.integers(2**62)))
+        if not stage.context:  # two members of each task, so that layers and poses vary within a batch
+            images, labels = self._tasks(generator, stage.targets(0) // 2, 2, stage.side)
+            return images.flatten(0, 1), labels.flatten(0, 1), None
+        size = int(rng.integers(1, stage.context + 1))
+        images, labels = self._tasks(generator, stage.targets(size), size + 1, stage.side)
+        return images[:, 0], labels[:, 0], Context(images[:, 1:], labels[:, 1:])
+
+    def _tasks(
+        self, generator: torch.Generator, tasks: int, members: int, side: int
+    ) -> tuple[Tensor, Tensor]:
+        """Images and labels (tasks, members, 1, side, side): some made of superpixels, all augmented."""
+        images, labels = self.draw(generator, tasks, members, side)
+        replaced = torch.rand(tasks, generator=generator, device=generator.device) < self.preset.superpixels
+        if replaced.any():
+            images[replaced], labels[replaced] = superpixel_tasks(generator, images[replaced, 0], members)
+        images, labels = augment(generator, images, labels, WITHIN_TASK, shared=False)
+        return augment(generator, images, labels, self.preset.task_augmentations, shared=True)
+
+    def _require_finite(self, value: float, what: str, index: int) -> None:
+        if not math.isfinite(value):
+            raise TrainingError(
+                f"the {what} of batch {index} is not finite; the last checkpoint is kept in {self.output}"
+            )
+
+    def _update(self, index: int) -> None:
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self._require_finite(norm.item(), "gradient", index)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+
+    def _continue(self, network: nn.Module, path: Path, generator: torch.Generator) -> None:
+        """Take the weights of a trained network that is as wide or narrower."""
+        state = read_state(path)
+        width = MODELS.get(self.model).network_class.width_of(state)
+        if width > self.preset.width:
+            raise TrainingError(f"{path} holds a network of width {width}, more than {self.preset.width}")
+        network.load_state_dict(widen(state, width, self.preset.width, generator))
 
     def _resume(self) -> int:
         """Load the last checkpoint, if there is one; returns the batch to go on with."""
@@ -195,12 +256,34 @@ class Training:
         return state["batch"]
 
     def _rate(self, progress: float) -> float:
-        """Learning rate after a share of the batches: a short warm-up, then down to a twentieth."""
-        return self.preset.learning_rate * min(1.0, (progress + 1e-3) / 0.01) * (1 - 0.95 * progress)
+        """Learning rate after a share of the batches."""
+        decay = 1 - (1 - self.preset.final_rate) * progress
+        return self.preset.learning_rate * min(1.0, (progress + 1e-3) / 0.01) * decay
+
+
+def _annotate(annotators: list[Annotator], previous: Tensor | None) -> None:
+    """Begin, or correct the predictions of which these are the logits (B, 1, H, W)."""
+    if previous is None:
+        for annotator in annotators:
+            annotator.start()
+        return
+    for annotator, prediction in zip(annotators, (previous[:, 0] > 0).cpu().numpy(), strict=True):
+        annotator.correct(prediction)
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).split("\n")[0]
 
 
 def train(
-    model: str, preset: str, output: Path, seed: int = 0, device: str = "cpu", precision: str = "bfloat16"
+    model: str,
+    preset: str,
+    output: Path,
+    seed: int = 0,
+    device: str = "cpu",
+    precision: str = "bfloat16",
+    start: str | None = None,
+    tasks: Sequence[TaskData] = (),
 ) -> Path:
     """Train a model, or go on with its training, and export its weights.
 
@@ -215,6 +298,10 @@ def train(
     device : str
     precision : {"float32", "bfloat16"}
         Of the arithmetic (autocast); the weights are float32.
+    start : str or None
+        Weights to begin with, as for `models.weights.weights_path`; those of a narrower network are widened.
+    tasks : sequence of TaskData
+        Real tasks whose train splits to learn from; none for fully synthetic ones.
 
     Returns
     -------
@@ -224,11 +311,16 @@ def train(
     Raises
     ------
     TrainingError
-        If there is no such schedule, the folder holds another training, or the loss is not finite.
+        If there is no such schedule, the folder holds another training, the loss is not finite, or the
+        checkpoint cannot be written.
+    WeightsError
+        If the weights to begin with cannot be read.
+    DataError
+        If a real task has too few training images.
     """
     from tqdm import tqdm
 
-    training = Training(model, preset, output, seed, device, precision)
+    training = Training(model, preset, output, seed, device, precision, start, tasks)
     saved, total = time.monotonic(), len(training.schedule)
     for index in tqdm(range(training.done, total), initial=training.done, total=total, desc=f"train {model}"):
         training.log(training.batch(index))

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from models.training.augmentation import TASK, Augmentation
+
+# A label of one or two pixels' width is beyond what a small network learns in a few hours.
+REGIONS_ONLY = tuple(row for row in TASK if row.name != "Sobel Edges Label")
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -13,21 +18,29 @@ class Stage:
     ----------
     side : int
         Pixels of an image's side.
-    tasks : int
-        Images in a batch, each of a task of its own where there is a context.
+    images : int
+        Images in a batch, targets and context together.
     context : int
-        Context images at most; at least one, drawn for each batch. 0 for a model without context.
+        Context images of a target at most; at least one, drawn for each batch. 0 for a model without context.
     steps : int
         Interaction steps simulated for each image. A model that takes a context predicts once from the
-        context alone before them. The weights are updated after every prediction.
+        context alone before them.
     batches : int
+    tasks : int or None
+        Targets in a batch at most, each of a task of its own where there is a context.
     """
 
     side: int
-    tasks: int
+    images: int
     context: int
     steps: int
     batches: int
+    tasks: int | None = None
+
+    def targets(self, context: int) -> int:
+        """Targets of a batch whose context has a given size."""
+        room = max(1, self.images // (context + 1))
+        return min(room, self.tasks or room)
 
 
 @dataclass(frozen=True)
@@ -39,28 +52,65 @@ class Preset:
     width : int
         Features of the network.
     learning_rate : float
-        Of Adam, decaying linearly to a twentieth over all batches.
+        Of Adam, after a short warm-up.
     stages : tuple of Stage
+    final_rate : float
+        Share of the learning rate that is left at the end of a linear decay; 1 keeps it constant.
+    focal : float
+        Exponent gamma of the focal loss beside the soft Dice loss; 0 is plain cross-entropy.
+    chained : bool
+        One update for the sum of an image's predictions (Algorithm 1), or one after each of them.
+    superpixels : float
+        Probability that a task is replaced by one made of superpixels (B.2).
+    task_augmentations : tuple of Augmentation
+        Table 5b or a part of it.
+    single : float
+        Share of the images annotated with one mark a step, as in the evaluation (see `prompts.Annotator`).
     """
 
     width: int
     learning_rate: float
     stages: tuple[Stage, ...]
+    final_rate: float = 0.05
+    focal: float = 0.0
+    chained: bool = False
+    superpixels: float = 0.2
+    task_augmentations: tuple[Augmentation, ...] = REGIONS_ONLY
+    single: float = 0.5
 
 
-# ``small`` made the bundled weights; ``smoke`` shows that everything runs.
+def _paper(width: int, context: int, steps: int, batches: int) -> Preset:
+    """Sections 3.3, 5.1 and B.2: batches of two targets, 128 x 128, Adam at 1e-4, soft Dice + focal loss."""
+    stage = Stage(128, 2 * (context + 1), context, steps, batches, tasks=2)
+    return Preset(
+        width,
+        learning_rate=1e-4,
+        stages=(stage,),
+        final_rate=1.0,
+        focal=20.0,
+        chained=True,
+        superpixels=0.5,
+        task_augmentations=TASK,
+        single=0.0,
+    )
+
+
+# ``small`` made the bundled weights; ``smoke`` shows that everything runs. The papers name no number of
+# batches, so those of ``paper`` are ours.
 PRESETS: dict[str, dict[str, Preset]] = {
+    "paper": {
+        "scribbleprompt": _paper(192, 0, 5, 500_000),
+        "universeg": _paper(64, 64, 0, 500_000),
+        "multiverseg": _paper(256, 64, 3, 500_000),
+    },
     "small": {
-        "scribbleprompt": Preset(48, 1e-3, (Stage(64, 16, 0, 5, 1400), Stage(128, 8, 0, 5, 300))),
-        "universeg": Preset(32, 1e-3, (Stage(64, 8, 8, 0, 2200), Stage(128, 4, 6, 0, 350))),
-        # What a click means is learnt once the context is understood, and takes longer chains of steps.
-        "multiverseg": Preset(
-            32, 1e-3, (Stage(64, 8, 8, 2, 700), Stage(64, 6, 6, 5, 1100), Stage(128, 3, 5, 4, 500))
-        ),
+        "scribbleprompt": Preset(64, 1e-3, (Stage(64, 16, 0, 6, 600), Stage(128, 8, 0, 8, 450))),
+        "universeg": Preset(64, 1e-3, (Stage(64, 40, 12, 0, 1000), Stage(128, 16, 8, 0, 500))),
+        "multiverseg": Preset(64, 1e-3, (Stage(64, 32, 10, 6, 450), Stage(128, 14, 8, 6, 350))),
     },
     "smoke": {
         "scribbleprompt": Preset(4, 1e-3, (Stage(32, 2, 0, 2, 3), Stage(48, 2, 0, 2, 2))),
-        "universeg": Preset(4, 1e-3, (Stage(32, 2, 2, 0, 3), Stage(48, 2, 2, 0, 2))),
-        "multiverseg": Preset(4, 1e-3, (Stage(32, 2, 2, 2, 3), Stage(48, 2, 2, 2, 2))),
+        "universeg": Preset(4, 1e-3, (Stage(32, 6, 2, 0, 3), Stage(48, 6, 2, 0, 2))),
+        "multiverseg": Preset(4, 1e-3, (Stage(32, 6, 2, 2, 3), Stage(48, 6, 2, 2, 2))),
     },
 }

@@ -2,43 +2,77 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from protocols.adapter import Interactions
-from protocols.interactions import center_click, centerline_scribble, line_scribble, random_click
+from protocols.adapter import Click, Interactions
+from protocols.interactions import (
+    border_click,
+    center_click,
+    centerline_scribble,
+    contour_scribble,
+    line_scribble,
+    random_click,
+)
 
-MANY = (0.6, 0.25, 0.15)  # chance of 1, 2 or 3 marks in a step
-CLICKS, CENTERLINES, LINES = range(3)
+MOST = 3  # marks of one side in a step
+BOX_JITTER = 3  # pixels
+
+
+def _central(region: np.ndarray, rng: np.random.Generator) -> Click | None:
+    return center_click(region, np.zeros_like(region))
+
+
+CLICKS: tuple[Callable[[np.ndarray, np.random.Generator], Click | None], ...] = (
+    random_click,
+    _central,
+    border_click,
+)
+SCRIBBLES = (line_scribble, centerline_scribble, contour_scribble)
 
 
 @dataclass
 class Annotator:
-    """A simulated annotator of one image, with one habit (clicks or a kind of scribble).
+    """A simulated annotator of one image.
+
+    An image is annotated by clicks of one kind, by scribbles of one kind, or by both in turn; in a quarter of
+    the images a box comes with them.
 
     Parameters
     ----------
     label : bool array (H, W)
     rng : numpy.random.Generator
+    single : float
+        Share of the images annotated as in the evaluation: clicks at the centre of the largest error or
+        centerline scribbles, one a step (scribbles start with one on each side).
     """
 
     label: np.ndarray
     rng: np.random.Generator
+    single: float = 0.0
     marks: np.ndarray = field(init=False)  # positive, negative, box: float32 (3, H, W) in [0, 1]
 
     def __post_init__(self) -> None:
         self.marks = np.zeros((3, *self.label.shape), np.float32)
-        self.habit = self.rng.choice(3, p=(0.5, 0.35, 0.15))
+        self.sparing = self.rng.random() < self.single
+        self.click = CLICKS[1] if self.sparing else CLICKS[self.rng.integers(len(CLICKS))]
+        self.scribble = SCRIBBLES[1] if self.sparing else SCRIBBLES[self.rng.integers(len(SCRIBBLES))]
+        # How likely a mark is a click.
+        self.clicks = float(self.rng.integers(2)) if self.sparing else self.rng.choice((0.0, 0.5, 1.0))
 
     def start(self) -> None:
-        """One to three positive marks, none to three negative ones, sometimes a box."""
-        self._mark(self.label, positive=True, first_central=self.rng.random() < 0.7)
-        if self.rng.random() < (0.3 if self.habit == CLICKS else 0.8):
-            self._mark(~self.label, positive=False, first_central=False)
-        if self.rng.random() < 0.1:
+        """One to three positive marks, none to three negative ones, and perhaps a box."""
+        if self.sparing:
+            self._mark(self.label, positive=True, count=1)
+            self._mark(~self.label, positive=False, count=0 if self.clicks else 1)
+            return
+        self._mark(self.label, positive=True, count=int(self.rng.integers(1, MOST + 1)))
+        self._mark(~self.label, positive=False, count=int(self.rng.integers(0, MOST + 1)))
+        if self.rng.random() < 0.25:
             self._box()
 
     def correct(self, prediction: np.ndarray) -> None:
@@ -46,32 +80,30 @@ class Annotator:
         missed, spurious = self.label & ~prediction, prediction & ~self.label
         if not (missed | spurious).any():
             return
-        if self.habit == CLICKS and (click := center_click(self.label, prediction)):
-            self.marks[0 if click.positive else 1, click.row, click.column] = 1
-        if self.habit != CLICKS or self.rng.random() < 0.4:
-            positive = self.rng.random() < missed.sum() / (missed.sum() + spurious.sum())
-            self._mark(missed if positive else spurious, positive, first_central=False)
+        for _ in range(1 if self.sparing else self.rng.integers(1, MOST + 1)):
+            if self.sparing and self.clicks and (click := center_click(self.label, prediction)):
+                self.marks[0 if click.positive else 1, click.row, click.column] = 1
+                continue
+            positive = bool(self.rng.random() < missed.sum() / (missed.sum() + spurious.sum()))
+            self._mark(missed if positive else spurious, positive, count=1)
 
-    def _mark(self, region: np.ndarray, positive: bool, first_central: bool) -> None:
+    def _mark(self, region: np.ndarray, positive: bool, count: int) -> None:
         channel = self.marks[0 if positive else 1]
-        for index in range(self.rng.choice((1, 2, 3), p=MANY)):
-            if self.habit == CLICKS:
-                central = first_central and index == 0
-                click = (
-                    center_click(region, np.zeros_like(region)) if central else random_click(region, self.rng)
-                )
-                if click:
-                    channel[click.row, click.column] = 1
-            else:
-                draw = centerline_scribble if self.habit == CENTERLINES else line_scribble
-                np.maximum(channel, draw(region, self.rng), out=channel)
+        for _ in range(count):
+            if self.rng.random() >= self.clicks:
+                np.maximum(channel, self.scribble(region, self.rng), out=channel)
+            elif click := self.click(region, self.rng):
+                channel[click.row, click.column] = 1
 
     def _box(self) -> None:
         rows, columns = np.nonzero(self.label)
         if len(rows):
-            jitter = self.rng.integers(-3, 4, 4)
-            top, left = max(rows.min() + jitter[0], 0), max(columns.min() + jitter[1], 0)
-            self.marks[2, top : rows.max() + 1 + jitter[2], left : columns.max() + 1 + jitter[3]] = 1
+            top, left, bottom, right = self.rng.integers(-BOX_JITTER, BOX_JITTER + 1, 4)
+            self.marks[
+                2,
+                max(rows.min() + top, 0) : max(rows.max() + 1 + bottom, 1),
+                max(columns.min() + left, 0) : max(columns.max() + 1 + right, 1),
+            ] = 1
 
 
 def interactions(annotators: list[Annotator], like: Tensor) -> Interactions:

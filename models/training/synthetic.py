@@ -1,27 +1,31 @@
-"""Synthetic segmentation tasks, drawn in batches: no real image and no evaluation phantom enters training.
+"""Fully synthetic segmentation tasks, drawn in batches; no real image and no evaluation phantom is used.
 
-A task is a stack of layers painted over each other (blobs of noise, wobbly ellipses, shapes nested in one
-another, rows of repeated shapes, tubes). Its members are the same stack seen through another pose, another
-smooth deformation, other sizes, another light and other noise. One layer is the label. UniverSeg and
-MultiverSeg (section 4) train on synthetic data of the same kind.
+A task is a picture of regions painted over each other: a stack of layers (blobs of noise, wobbly ellipses,
+shapes nested in one another, rows of repeated shapes, tubes) or a body with a core among scattered objects.
+Each of its members is the same picture seen through another pose, deformation, light and noise. How far the
+members differ is a property of the task: from one anatomy that is bent a little to individuals that share
+nothing but their kind. One region, or one with all that lies in it, is the label. MultiverSeg (section 4)
+trains on synthetic data of the same purpose.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-# Ellipse, nested in the layer below, blob of noise, tube, row of shapes.
-KIND_WEIGHTS = (0.4, 0.25, 0.15, 0.08, 0.12)
+# Ellipse, nested in the layer below, lobes in the layer below, blob of noise, tube, row, scattered discs.
+LAYERS = (0.34, 0.2, 0.1, 0.12, 0.08, 0.1, 0.06)
+REGIONS = 7  # besides the background
 
 
 @dataclass(frozen=True)
 class Sampler:
-    """Draws uniform numbers from one generator on one device."""
+    """Draws random numbers from one generator on one device."""
 
     generator: torch.Generator
 
@@ -53,7 +57,6 @@ def _coordinates(sampler: Sampler, tasks: int, members: int, side: int) -> Tenso
     count = tasks * members
     axis = torch.linspace(-1, 1, side, device=sampler.generator.device)
     grid = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), dim=-1)
-    # How alike the members of a task are is itself a property of the task.
     spread = sampler.uniform((tasks, 1), 0.2, 1.0).expand(tasks, members).reshape(count, 1)
     angle = spread[:, 0] * sampler.normal((count,)) * 0.35
     # Cells have no upright position.
@@ -71,145 +74,238 @@ def _coordinates(sampler: Sampler, tasks: int, members: int, side: int) -> Tenso
     return posed.unflatten(0, (tasks, members))
 
 
-def _look(field: Tensor, where: Tensor) -> Tensor:
-    """Canvas fields (T, S, S) sampled at the members' coordinates: (T, M, S, S)."""
-    tasks, members, side, _, _ = where.shape
-    seen = F.grid_sample(
-        field[:, None],
-        where.reshape(tasks, members * side, side, 2),
-        mode="bilinear",
-        padding_mode="reflection",
-        align_corners=True,
+@dataclass(frozen=True)
+class View:
+    """Draws what a task's members share and what each has of its own.
+
+    Attributes
+    ----------
+    sampler : Sampler
+    where : Tensor (T, M, S, S, 2)
+        Where each pixel of a member lies on its task's canvas.
+    variety : Tensor (T, 1, 1, 1) in [0, 1]
+        0 where the members are one anatomy, 1 where each is an individual.
+    """
+
+    sampler: Sampler
+    where: Tensor
+    variety: Tensor
+
+    def blend(self, shared: Tensor, own: Tensor) -> Tensor:
+        """Standard normal of a normal of the task (T, 1, ...) and one of each member (T, M, ...)."""
+        return torch.sqrt(1 - self.variety**2) * shared + self.variety * own
+
+    def normal(self) -> Tensor:
+        """A standard normal for each member: (T, M, 1, 1)."""
+        tasks, members = self.where.shape[:2]
+        return self.blend(self.sampler.normal((tasks, 1, 1, 1)), self.sampler.normal((tasks, members, 1, 1)))
+
+    def uniform(self, low: float, high: float) -> Tensor:
+        """A uniform number for each member: (T, M, 1, 1)."""
+        return low + (high - low) * torch.special.ndtr(self.normal())
+
+    def task(self, low: float, high: float) -> Tensor:
+        """A uniform number for each task: (T, 1, 1, 1)."""
+        return self.sampler.uniform((len(self.where), 1, 1, 1), low, high)
+
+    def chance(self, probability: float) -> Tensor:
+        """A yes or no for each task: (T, 1, 1, 1)."""
+        return self.sampler.chance(probability, (len(self.where), 1, 1, 1))
+
+    def noise(self, cells: int) -> Tensor:
+        """Smooth noise (T, M, S, S) of standard deviation about 1."""
+        tasks, _, side = self.where.shape[:3]
+        shared = self.look(smooth_noise(self.sampler, tasks, cells, side))
+        return self.blend(shared, self.own_noise(cells))
+
+    def own_noise(self, cells: int) -> Tensor:
+        """Smooth noise (T, M, S, S) that no two members share."""
+        tasks, members, side = self.where.shape[:3]
+        return smooth_noise(self.sampler, tasks * members, cells, side).unflatten(0, (tasks, members))
+
+    def look(self, field: Tensor) -> Tensor:
+        """Canvas fields (T, S, S) as the members see them: (T, M, S, S)."""
+        tasks, members, side, _, _ = self.where.shape
+        seen = F.grid_sample(
+            field[:, None],
+            self.where.reshape(tasks, members * side, side, 2),
+            mode="bilinear",
+            padding_mode="reflection",
+            align_corners=True,
+        )
+        return seen.reshape(tasks, members, side, side)
+
+
+def _ellipse(view: View, reach: float, small: float, large: float) -> Tensor:
+    """Wobbly ellipse (T, M, S, S), positive inside; its centre lies within ``reach`` of the canvas's."""
+    x, y = view.where.unbind(-1)
+    x = x - view.task(-reach, reach) - 0.08 * view.variety * view.normal()
+    y = y - view.task(-reach, reach) - 0.08 * view.variety * view.normal()
+    radius = view.task(math.log(small), math.log(large)).exp() * torch.exp(
+        0.25 * view.variety * view.normal()
     )
-    return seen.reshape(tasks, members, side, side)
-
-
-def _ellipse(sampler: Sampler, where: Tensor, small: float, large: float) -> Tensor:
-    """Wobbly ellipse, positive inside, whose centre and size vary a little between members."""
-    tasks, members, side = where.shape[:3]
-    centre = sampler.uniform((tasks, 1, 1, 1, 2), -0.65, 0.65)
-    centre = centre + 0.05 * sampler.normal((tasks, members, 1, 1, 2))
-    radius = small * (large / small) ** sampler.uniform((tasks, 1, 1, 1))
-    radius = radius * torch.exp(0.12 * sampler.normal((tasks, members, 1, 1)))
-    stretch = torch.exp(0.35 * sampler.normal((tasks, 1, 1, 1)))
-    angle = sampler.uniform((tasks, 1, 1, 1), 0, math.pi)
-    dx, dy = (where - centre).unbind(-1)
-    u = (dx * torch.cos(angle) + dy * torch.sin(angle)) * stretch
-    v = (dy * torch.cos(angle) - dx * torch.sin(angle)) / stretch
-    wobble = _look(smooth_noise(sampler, tasks, 5, side), where) * sampler.uniform((tasks, 1, 1, 1), 0, 0.25)
+    stretch, angle = torch.exp(0.3 * view.normal()), view.uniform(0, math.pi)
+    u = (x * torch.cos(angle) + y * torch.sin(angle)) * stretch
+    v = (y * torch.cos(angle) - x * torch.sin(angle)) / stretch
+    wobble = view.noise(5) * view.task(0, 0.25)
     return 1 - torch.sqrt(u**2 + v**2) / radius + wobble
 
 
-def _row(sampler: Sampler, where: Tensor) -> Tensor:
+def _row(view: View) -> Tensor:
     """A row or field of equal shapes (teeth, vertebrae, cells), positive inside each."""
-    tasks = len(where)
-    angle = sampler.uniform((tasks, 1, 1, 1), 0, 2 * math.pi)
-    x, y = where.unbind(-1)
+    x, y = view.where.unbind(-1)
+    angle = view.task(0, 2 * math.pi)
     u = x * torch.cos(angle) + y * torch.sin(angle)
-    v = y * torch.cos(angle) - x * torch.sin(angle) + 0.3 * sampler.uniform((tasks, 1, 1, 1), -1, 1) * u**2
-    period = sampler.uniform((tasks, 1, 1, 1), 0.25, 0.6)
-    fill = sampler.uniform((tasks, 1, 1, 1), 0.5, 0.9)
+    v = y * torch.cos(angle) - x * torch.sin(angle) + 0.3 * view.task(-1, 1) * u**2
+    period, fill = view.task(0.25, 0.6), view.uniform(0.5, 0.9)
     along = (torch.remainder(u / period, 1) - 0.5) * 2 / fill
     # One row in most tasks, a grid in the others.
-    grid = sampler.chance(0.3, (tasks, 1, 1, 1))
-    height = sampler.uniform((tasks, 1, 1, 1), 0.1, 0.35)
-    offset = sampler.uniform((tasks, 1, 1, 1), -0.4, 0.4)
-    across = torch.where(grid, (torch.remainder(v / period, 1) - 0.5) * 2 / fill, (v - offset) / height)
-    power = torch.where(sampler.chance(0.5, (tasks, 1, 1, 1)), 2.0, 4.0)
+    grid = view.chance(0.3)
+    row = (v - view.task(-0.4, 0.4)) / view.uniform(0.1, 0.35)
+    across = torch.where(grid, (torch.remainder(v / period, 1) - 0.5) * 2 / fill, row)
+    power = torch.where(view.chance(0.5), 2.0, 4.0)
     return 1 - (along.abs() ** power + across.abs() ** power) ** (1 / power)
 
 
-def _layer(sampler: Sampler, where: Tensor, below: Tensor) -> Tensor:
+def _scatter(view: View, count: int = 12) -> Tensor:
+    """Discs of about one size at random places, others for every member; positive inside each."""
+    tasks, members = view.where.shape[:2]
+    radius = view.task(0.08, 0.3) * torch.exp(view.task(0, 0.3) * view.normal())
+    nearest = torch.full_like(view.where[..., 0], math.inf)
+    for _ in range(count):
+        centre = view.sampler.uniform((tasks, members, 1, 1, 2), -1.1, 1.1)
+        grown = torch.exp(0.1 * view.sampler.normal((tasks, members, 1, 1)))
+        nearest = torch.minimum(nearest, torch.linalg.vector_norm(view.where - centre, dim=-1) / grown)
+    return 1 - nearest / radius + 0.08 * view.own_noise(8)
+
+
+def _lobes(view: View, below: Tensor) -> Tensor:
+    """Lobes that stay within the shape below."""
+    return torch.minimum(below - view.task(0.1, 0.35), view.noise(int(view.sampler.integers(3, 6, ()))) + 0.2)
+
+
+def _layer(view: View, below: Tensor) -> Tensor:
     """One layer, positive where it covers what is below it: (T, M, S, S), its kind drawn for each task."""
-    tasks, _, side = where.shape[:3]
-    blob = _look(smooth_noise(sampler, tasks, int(sampler.integers(2, 7, ())), side), where)
-    tube = _look(smooth_noise(sampler, tasks, int(sampler.integers(3, 7, ())), side), where)
+    cells = [int(view.sampler.integers(2, 7, ())) for _ in range(2)]
+    blob, tube = view.noise(cells[0]), view.noise(cells[1])
     options = torch.stack(
         [
-            _ellipse(sampler, where, 0.12, 0.7),
-            below - sampler.uniform((tasks, 1, 1, 1), 0.15, 0.6) + 0.15 * blob,
-            blob - sampler.uniform((tasks, 1, 1, 1), 0.3, 1.5),
-            sampler.uniform((tasks, 1, 1, 1), 0.08, 0.3) - tube.abs(),
-            _row(sampler, where),
+            _ellipse(view, 0.65, 0.12, 0.7),
+            below - view.uniform(0.15, 0.6) + 0.15 * blob,
+            _lobes(view, below),
+            blob - view.task(0.3, 1.5),
+            view.task(0.08, 0.3) - tube.abs(),
+            _row(view),
+            _scatter(view, 6),
         ]
     )
-    weights = torch.tensor(KIND_WEIGHTS, device=where.device)
-    kind = torch.multinomial(weights, tasks, replacement=True, generator=sampler.generator)
-    return options[kind, torch.arange(tasks, device=where.device)]
+    weights = torch.tensor(LAYERS, device=below.device)
+    kind = torch.multinomial(weights, len(below), replacement=True, generator=view.sampler.generator)
+    return options[kind, torch.arange(len(below), device=below.device)]
 
 
-def _label_maps(sampler: Sampler, where: Tensor, layers: int) -> Tensor:
-    """Region index at each pixel, 0 for the background: (T, M, S, S)."""
-    tasks, members, side = where.shape[:3]
-    regions = torch.zeros((tasks, members, side, side), dtype=torch.long, device=where.device)
-    below = _ellipse(sampler, where, 0.2, 0.9)
-    crowded = sampler.uniform((tasks, 1, 1, 1), 0.2, 0.9)
-    for index in range(1, layers + 1):
-        layer = below if index == 1 else _layer(sampler, where, below)
-        present = (sampler.uniform((tasks, 1, 1, 1)) < crowded) | (index == 1)
-        regions = torch.where((layer > 0) & present, index, regions)
+def _paint(regions: Tensor, layer: Tensor, index: int, present: Tensor) -> Tensor:
+    return torch.where((layer > 0) & present, index, regions)
+
+
+def stack(view: View) -> Tensor:
+    """Organs: up to seven layers over each other. Region of each pixel, 0 the background: (T, M, S, S)."""
+    below = _ellipse(view, 0.5, 0.2, 0.9)
+    regions = (below > 0).long()
+    crowded = view.task(0.0, 0.9)
+    for index in range(2, REGIONS + 1):
+        layer, present = _layer(view, below), view.task(0, 1) < crowded
+        regions = _paint(regions, layer, index, present)
         below = torch.where(present, layer, below)
     return regions
 
 
-def _texture(sampler: Sampler, where: Tensor, regions: Tensor, layers: int) -> Tensor:
+def body(view: View) -> Tensor:
+    """A cell or lesion: a body with a core, whole or lobed, among scattered objects: (T, M, S, S)."""
+    scattered = _scatter(view)
+    whole = _ellipse(view, 0.25, 0.25, 0.75)
+    inside = whole - view.uniform(0.15, 0.6) + 0.1 * view.noise(4)
+    core = torch.where(view.chance(0.5), inside, _lobes(view, whole))
+    layers = (
+        (scattered, 0.7),
+        (scattered - view.task(0.3, 0.6), 0.4),  # rings: discs with a pale centre
+        (_ellipse(view, 0.9, 0.1, 0.4), 0.2),
+        (whole, 1.0),
+        (core, 0.9),
+        (torch.minimum(core - 0.1, view.noise(8) - 1), 0.25),
+    )
+    regions = torch.zeros_like(whole, dtype=torch.long)
+    for index, (layer, probability) in enumerate(layers, start=1):
+        regions = _paint(regions, layer, index, view.chance(probability))
+    return regions
+
+
+FAMILIES: dict[str, tuple[float, Callable[[View], Tensor]]] = {"stack": (0.6, stack), "body": (0.4, body)}
+
+
+def _regions(view: View) -> Tensor:
+    """Regions of all tasks, each of a family of its own."""
+    weights = torch.tensor([weight for weight, _ in FAMILIES.values()], device=view.where.device)
+    drawn = torch.multinomial(weights, len(view.where), replacement=True, generator=view.sampler.generator)
+    regions = torch.zeros(view.where.shape[:-1], dtype=torch.long, device=view.where.device)
+    for index, (_, family) in enumerate(FAMILIES.values()):
+        chosen = drawn == index
+        if chosen.any():
+            regions[chosen] = family(View(view.sampler, view.where[chosen], view.variety[chosen]))
+    return regions
+
+
+def _texture(view: View, regions: Tensor) -> Tensor:
     """Grey value of every pixel from its region's mean, gradient and texture."""
-    tasks, members, side = where.shape[:3]
-    palette = sampler.uniform((tasks, layers + 1))
+    sampler = view.sampler
+    tasks, members, side, _ = regions.shape
+    palette = sampler.uniform((tasks, REGIONS + 1))
     # Some regions look like another one, so that place and shape have to decide.
-    alike = sampler.integers(0, layers + 1, (tasks, layers + 1))
-    palette = torch.where(sampler.chance(0.25, palette.shape), palette.gather(1, alike), palette)
-    means = palette[:, None] + 0.04 * sampler.normal((tasks, members, layers + 1))
-    strength = sampler.uniform((tasks, layers + 1), 0.0, 0.12) * sampler.chance(0.7, palette.shape)
+    alike = sampler.integers(0, REGIONS + 1, (tasks, REGIONS + 1))
+    borrowed = palette.gather(1, alike) + 0.05 * sampler.normal(palette.shape)
+    palette = torch.where(sampler.chance(0.25, palette.shape), borrowed, palette)
+    means = palette[:, None] + 0.04 * sampler.normal((tasks, members, REGIONS + 1))
+    strength = sampler.uniform((tasks, REGIONS + 1), 0.0, 0.12) * sampler.chance(0.7, palette.shape)
     flat = regions.flatten(2)
     image = means.gather(2, flat).unflatten(2, (side, side))
     amount = strength[:, None].expand(-1, members, -1).gather(2, flat).unflatten(2, (side, side))
-    coarse = _look(smooth_noise(sampler, tasks, 10, side), where)
-    grain = smooth_noise(sampler, tasks * members, side // 3, side).unflatten(0, (tasks, members))
-    own = smooth_noise(sampler, tasks * members, 6, side).unflatten(0, (tasks, members))
+    coarse, grain, own = view.noise(10), view.own_noise(side // 3), view.own_noise(6)
     mix = sampler.uniform((3, tasks, 1, 1, 1))
     return image + amount * (mix[0] * coarse + mix[1] * grain + mix[2] * own)
 
 
-def _acquire(sampler: Sampler, image: Tensor) -> Tensor:
+def _acquire(view: View, image: Tensor) -> Tensor:
     """What a scanner does to the picture: blur, bias field, speckle or noise, gamma; rescaled to [0, 1]."""
-    tasks, members, side, _ = image.shape
-    flat = image
-    soft = F.avg_pool2d(flat, 3, stride=1, padding=1, count_include_pad=False)
+    soft = F.avg_pool2d(image, 3, stride=1, padding=1, count_include_pad=False)
     softer = F.avg_pool2d(soft, 3, stride=1, padding=1, count_include_pad=False)
-    blur = sampler.uniform((tasks, 1, 1, 1), 0, 2)
-    flat = torch.where(blur < 1, flat + blur * (soft - flat), soft + (blur - 1) * (softer - soft))
-    bias = smooth_noise(sampler, tasks * members, 2, side).unflatten(0, (tasks, members))
-    flat = flat * (1 + sampler.uniform((tasks, 1, 1, 1), 0, 0.2) * bias)
-    noise = sampler.normal(flat.shape)
-    grain = smooth_noise(sampler, tasks * members, side // 2, side).unflatten(0, (tasks, members))
-    noise = torch.where(sampler.chance(0.4, (tasks, 1, 1, 1)), grain, noise)
-    level = sampler.uniform((tasks, 1, 1, 1), 0, 0.12) * sampler.chance(0.8, (tasks, 1, 1, 1))
-    speckle = sampler.chance(0.25, (tasks, 1, 1, 1))
-    flat = torch.where(speckle, flat * (1 + 3 * level * noise), flat + level * noise)
-    low, high = flat.amin((2, 3), keepdim=True), flat.amax((2, 3), keepdim=True)
-    flat = (flat - low) / (high - low + 1e-6)
-    gamma = torch.exp(0.35 * sampler.normal((tasks, 1, 1, 1)) + 0.12 * sampler.normal((tasks, members, 1, 1)))
-    return flat**gamma
+    blur = view.task(0, 2)
+    image = torch.where(blur < 1, image + blur * (soft - image), soft + (blur - 1) * (softer - soft))
+    image = image * (1 + view.task(0, 0.2) * view.own_noise(2))
+    white, grain = view.sampler.normal(image.shape), view.own_noise(image.shape[-1] // 2)
+    noise = torch.where(view.chance(0.4), grain, white)
+    level = 0.12 * view.task(0, 1) ** 2
+    image = torch.where(view.chance(0.25), image * (1 + 3 * level * noise), image + level * noise)
+    low, high = image.amin((2, 3), keepdim=True), image.amax((2, 3), keepdim=True)
+    image = (image - low) / (high - low + 1e-6)
+    tasks, members = image.shape[:2]
+    own = view.sampler.normal((tasks, members, 1, 1))
+    return image ** torch.exp(0.35 * view.sampler.normal((tasks, 1, 1, 1)) + 0.12 * own)
 
 
-def _choose(sampler: Sampler, regions: Tensor, layers: int) -> Tensor:
+def _choose(view: View, regions: Tensor) -> Tensor:
     """One region of each task as the label, by preference one that every member shows: bool (T, M, S, S)."""
-    area = torch.stack([(regions == index).float().mean((2, 3)) for index in range(layers + 1)], dim=-1)
+    area = torch.stack([(regions == index).float().mean((2, 3)) for index in range(REGIONS + 1)], dim=-1)
     least, mean = area.amin(1), area.mean(1)
     weight = (least > 0.003).float() * (mean < 0.6).float() + 1e-6 * mean
     weight[:, 0] *= 0.1
-    chosen = torch.multinomial(weight, 1, generator=sampler.generator)
-    label = regions == chosen[:, :, None, None]
+    chosen = torch.multinomial(weight, 1, generator=view.sampler.generator)[:, :, None, None]
     # A nested region belongs to the organ around it in a third of the tasks.
-    union = sampler.chance(0.35, (len(regions), 1, 1, 1)) & (chosen > 0)[:, :, None, None]
-    return torch.where(union, regions >= chosen[:, :, None, None], label)
+    union = view.chance(0.35) & (chosen > 0)
+    return torch.where(union, regions >= chosen, regions == chosen)
 
 
-def synthetic_tasks(
-    generator: torch.Generator, tasks: int, members: int, side: int, layers: int = 7
-) -> tuple[Tensor, Tensor]:
-    """Draw tasks of the synthetic family.
+def synthetic_tasks(generator: torch.Generator, tasks: int, members: int, side: int) -> tuple[Tensor, Tensor]:
+    """Draw tasks of the synthetic families.
 
     Parameters
     ----------
@@ -219,8 +315,6 @@ def synthetic_tasks(
         Number of tasks and of images in each.
     side : int
         Pixels of an image's side.
-    layers : int
-        Regions besides the background.
 
     Returns
     -------
@@ -228,8 +322,8 @@ def synthetic_tasks(
     labels : float32 of the same shape, 0 or 1
     """
     sampler = Sampler(generator)
-    where = _coordinates(sampler, tasks, members, side)
-    regions = _label_maps(sampler, where, layers)
-    image = _acquire(sampler, _texture(sampler, where, regions, layers))
-    label = _choose(sampler, regions, layers)
-    return image[:, :, None], label[:, :, None].float()
+    variety = sampler.uniform((tasks, 1, 1, 1)) ** 1.5
+    view = View(sampler, _coordinates(sampler, tasks, members, side), variety)
+    regions = _regions(view)
+    image = _acquire(view, _texture(view, regions))
+    return image[:, :, None], _choose(view, regions)[:, :, None].float()

@@ -82,6 +82,22 @@ def random_click(mask: np.ndarray, rng: np.random.Generator) -> Click | None:
     return Click(row, column, True)
 
 
+def border_click(mask: np.ndarray, rng: np.random.Generator) -> Click | None:
+    """A click on a random pixel of a mask's border: one with a neighbour, across an edge, outside the mask.
+
+    Parameters
+    ----------
+    mask : bool array (H, W)
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    Click or None
+        Positive, as `random_click`. None where the mask is empty.
+    """
+    return random_click(mask & (squared_distance(mask) <= 1), rng)
+
+
 def center_clicks(labels: np.ndarray, predictions: np.ndarray) -> list[Click | None]:
     """`center_click` for each pair of a batch of bool arrays (B, H, W)."""
     return [center_click(label, prediction) for label, prediction in zip(labels, predictions, strict=True)]

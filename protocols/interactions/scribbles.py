@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from protocols.interactions.geometry import break_mask, random_warp, skeleton
+from protocols.interactions.geometry import break_mask, random_warp, skeleton, squared_distance
 
 
 def centerline_scribble(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -56,6 +56,32 @@ def line_scribble(mask: np.ndarray, rng: np.random.Generator, count: int = 1) ->
         points = [divmod(int(pixel), mask.shape[1])[::-1] for pixel in (start, end)]  # cv2 wants (x, y)
         cv2.line(drawing, points[0], points[1], 1)
     return _warp_inside(drawing > 0, mask, rng)
+
+
+def contour_scribble(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A scribble along the inside of a region's border.
+
+    The line of pixels at one random depth, up to half way to the region's deepest point, is broken up, warped
+    and cut to the region as a centre line is.
+
+    Parameters
+    ----------
+    mask : bool array (H, W)
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    float32 array (H, W) in [0, 1]
+        Zero outside the mask; all zero where the mask is empty.
+    """
+    depth = np.sqrt(squared_distance(mask))
+    if not depth.any():
+        return np.zeros(mask.shape, np.float32)
+    least = rng.uniform(1, (depth.max() + 1) / 2)
+    # From one pixel to the next depth changes by one at most: no such line is empty.
+    line = (depth >= least) & (depth < least + 1)
+    broken = line & break_mask(line.shape, rng)
+    return _warp_inside(broken if broken.any() else line, mask, rng)
 
 
 def centerline_scribbles(masks: np.ndarray, rngs: Sequence[np.random.Generator]) -> np.ndarray:

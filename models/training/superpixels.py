@@ -1,0 +1,72 @@
+"""Synthetic tasks from single images: a superpixel as the label (MultiverSeg, section 4 and App. B.2)."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from skimage.segmentation import felzenszwalb
+from torch import Tensor
+
+from models.training.augmentation import SYNTHETIC, augment
+from models.training.synthetic import Sampler
+
+SCALES = (1.0, 500.0)
+# A superpixel that covers more of the image than this is a background rather than a thing to segment.
+LARGEST = 0.9
+
+
+def superpixels(image: np.ndarray, scale: float) -> np.ndarray:
+    """Felzenszwalb superpixels of an image.
+
+    Parameters
+    ----------
+    image : float (side, side) in [0, 1]
+    scale : float
+        The larger, the larger the superpixels; 1 to 500 in the paper.
+
+    Returns
+    -------
+    int (side, side)
+        The superpixel of each pixel, from 0 and without gaps.
+    """
+    return felzenszwalb(image, scale=scale, channel_axis=None)
+
+
+def _label(regions: np.ndarray, draw: float) -> np.ndarray:
+    """One of the superpixels as a mask, picked by a number in [0, 1)."""
+    shares = np.bincount(regions.ravel()) / regions.size
+    choices = np.flatnonzero(shares <= LARGEST)
+    if len(choices) == 0:
+        choices = np.arange(len(shares))
+    return regions == choices[int(draw * len(choices))]
+
+
+def superpixel_tasks(generator: torch.Generator, images: Tensor, members: int) -> tuple[Tensor, Tensor]:
+    """Make a task of each image: one of its superpixels is the label, the members are augmented copies.
+
+    Superpixels are computed image by image on the CPU, wherever the images lie; the rest is batched.
+
+    Parameters
+    ----------
+    generator : torch.Generator
+        All randomness; on the images' device.
+    images : float32 (tasks, 1, side, side) in [0, 1]
+    members : int
+        Images of a task.
+
+    Returns
+    -------
+    images : float32 (tasks, members, 1, side, side) in [0, 1]
+    labels : float32 of the same shape, 0 or 1
+    """
+    sampler = Sampler(generator)
+    scales = sampler.uniform((len(images),), *SCALES).tolist()
+    draws = sampler.uniform((len(images),)).tolist()
+    pictures = images[:, 0].cpu().numpy()
+    chosen = [
+        _label(superpixels(picture, scale), draw)
+        for picture, scale, draw in zip(pictures, scales, draws, strict=True)
+    ]
+    labels = torch.from_numpy(np.stack(chosen)[:, None]).to(images)
+    image, label = (stack[:, None].expand(-1, members, -1, -1, -1) for stack in (images, labels))
+    return augment(generator, image, label, SYNTHETIC, shared=False)

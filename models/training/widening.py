@@ -1,0 +1,41 @@
+"""A trained network made wider without changing what it computes (Net2Net: Chen et al., 2016)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def widen(state: dict[str, Tensor], narrow: int, wide: int, generator: torch.Generator) -> dict[str, Tensor]:
+    """Weights of a wider network of the same layout that computes the same function.
+
+    Features are repeated in turn, and each weight that read a feature is shared out at random among the
+    feature's copies, so that copies learn apart from each other. Exact for networks whose feature lists are
+    whole numbers of ``width`` features; where a layer normalises over its features, ``wide`` must be a
+    multiple of ``narrow``.
+
+    Parameters
+    ----------
+    state : tensors of a network of width ``narrow``
+    narrow, wide : int
+    generator : torch.Generator
+        On the CPU.
+
+    Returns
+    -------
+    dict of Tensor
+    """
+    return {name: _widen(value.float(), narrow, wide, generator) for name, value in state.items()}
+
+
+def _widen(value: Tensor, narrow: int, wide: int, generator: torch.Generator) -> Tensor:
+    copies = torch.arange(wide) % narrow
+    if value.shape[0] == narrow:  # features written; the output convolution writes one
+        value = value[copies]
+    if value.ndim == 1 or value.shape[1] % narrow:  # the first layers read channels, not features
+        return value
+    groups = value.shape[1] // narrow
+    value = value.unflatten(1, (groups, narrow))[:, :, copies]
+    share = torch.rand(value.shape[:3], generator=generator)
+    total = torch.zeros(*share.shape[:2], narrow).index_add_(2, copies, share)
+    return (value * (share / total[:, :, copies])[..., None, None]).flatten(1, 2)
