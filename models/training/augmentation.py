@@ -37,11 +37,12 @@ class Augmentation:
     parameters: dict[str, Range | float] = field(default_factory=dict)
 
 
+# The tables give sharpness as 5, which kornia's random sharpness takes for the upper end of a range from 0.
 SYNTHETIC = (
     Augmentation("Random Affine", 0.8, {"degrees": (-25, 25), "translation": (0, 0.2), "scale": (0.9, 1.5)}),
     Augmentation("Brightness Contrast", 0.5, {"brightness": (-0.1, 0.1), "contrast": (0.5, 1.5)}),
     Augmentation("Elastic Transform", 0.8, {"alpha": (1, 10), "sigma": (8, 15)}),
-    Augmentation("Sharpness", 0.5, {"sharpness": 5}),
+    Augmentation("Sharpness", 0.5, {"sharpness": (0, 5)}),
     Augmentation("Gaussian Blur", 0.5, {"sigma": (0.1, 1.5), "k": 5}),
     Augmentation("Gaussian Noise", 0.5, {"mu": (0, 0.05), "sigma": (0, 0.05)}),
     Augmentation("Horizontal Flip", 0.5),
@@ -53,7 +54,7 @@ WITHIN_TASK = (
     Augmentation("Random Affine", 0.25, {"degrees": (-25, 25), "translation": (0, 0.1), "scale": (0.9, 1.1)}),
     Augmentation("Brightness Contrast", 0.25, {"brightness": (-0.1, 0.1), "contrast": (0.5, 1.5)}),
     Augmentation("Elastic Transform", 0.8, {"alpha": (1, 2.5), "sigma": (7, 9)}),
-    Augmentation("Sharpness", 0.25, {"sharpness": 5}),
+    Augmentation("Sharpness", 0.25, {"sharpness": (0, 5)}),
     Augmentation("Gaussian Blur", 0.25, {"sigma": (0.1, 1.0), "k": 5}),
     Augmentation("Gaussian Noise", 0.25, {"mu": (0, 0.05), "sigma": (0, 0.05)}),
 )
@@ -65,7 +66,7 @@ TASK = (
     Augmentation("Gaussian Blur", 0.5, {"sigma": (0.1, 1.1), "k": 5}),
     Augmentation("Gaussian Noise", 0.5, {"mu": (0, 0.05), "sigma": (0, 0.05)}),
     Augmentation("Elastic Transform", 0.5, {"alpha": (1, 2), "sigma": (6, 8)}),
-    Augmentation("Sharpness", 0.5, {"sharpness": 5}),
+    Augmentation("Sharpness", 0.5, {"sharpness": (0, 5)}),
     Augmentation("Horizontal Flip", 0.5),
     Augmentation("Vertical Flip", 0.5),
     Augmentation("Sobel Edges Label", 0.5),
@@ -119,8 +120,8 @@ def _brightness_contrast(
     return enhance.adjust_brightness(scaled, shift), labels
 
 
-def _sharpness(sampler: Sampler, images: Tensor, labels: Tensor, sharpness: float) -> Pair:
-    return enhance.sharpness(images, float(sharpness)), labels
+def _sharpness(sampler: Sampler, images: Tensor, labels: Tensor, sharpness: Range) -> Pair:
+    return enhance.sharpness(images, sampler.uniform((len(images),), *sharpness)), labels
 
 
 def _blur(sampler: Sampler, images: Tensor, labels: Tensor, sigma: Range, k: int) -> Pair:

@@ -22,7 +22,8 @@ class Collection:
     Raises
     ------
     DataError
-        If a task has fewer than two images in its train split: a target and a context.
+        If a task has fewer than two images in its train split, a target and a context, or images of another
+        size than the other tasks.
     """
 
     def __init__(self, tasks: Sequence[TaskData], device: str) -> None:
@@ -32,6 +33,8 @@ class Collection:
             chosen = data.indices("train")
             if len(chosen) < 2:
                 raise DataError(f"{data.task}: training needs two images in the train split")
+            if data.images.shape[2:] != tasks[0].images.shape[2:]:
+                raise DataError(f"{data.task}: its images have another size than those of {tasks[0].task}")
             self.images.append(torch.from_numpy(data.images[chosen]).to(device))
             self.labels.append(torch.from_numpy(data.labels[chosen]).to(device, torch.float32))
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
+import json
 import math
+import shutil
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -23,7 +26,7 @@ from models.training.prompts import Annotator, interactions
 from models.training.superpixels import superpixel_tasks
 from models.training.synthetic import synthetic_tasks
 from models.training.widening import widen
-from models.weights import file_checksum, read_state, weights_path
+from models.weights import file_checksum, load_state, weights_path
 from protocols.adapter import Context, Query
 from protocols.interactions import keyed_generator
 
@@ -109,7 +112,7 @@ class Training:
         self.network = self.adapter.network.train()
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=self.preset.learning_rate)
         output.mkdir(parents=True, exist_ok=True)
-        self.checkpoint = output / "checkpoint.pt"
+        self.checkpoint, self.rows = output / "checkpoint.pt", output / "log.csv"
         self.done = self._resume()
 
     def batch(self, index: int) -> dict[str, float]:
@@ -143,36 +146,29 @@ class Training:
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
         }
-        temporary = self.checkpoint.with_suffix(".tmp")
-        try:
+        with _written(self.checkpoint) as temporary:
             torch.save(state, temporary)
-            temporary.replace(self.checkpoint)
-        except (OSError, RuntimeError) as error:  # torch raises a RuntimeError where a disk is full
-            temporary.unlink(missing_ok=True)
-            raise TrainingError(
-                f"{self.checkpoint} cannot be written ({_first_line(error)}); the one before it is kept"
-            ) from error
 
     def log(self, row: dict[str, float]) -> None:
         """One row of ``log.csv``; a stage with fewer predictions leaves columns empty."""
         predictions = max(stage.steps + bool(stage.context) for stage in self.preset.stages)
         losses = [f"{what}_{step}" for step in range(predictions) for what in ("loss", "dice")]
-        path = self.output / "log.csv"
-        new = not path.is_file()
-        with path.open("a", newline="") as stream:
+        new = not (self.rows.is_file() and self.rows.stat().st_size)
+        with _explained(self.rows), self.rows.open("a", newline="") as stream:
             writer = csv.DictWriter(stream, ["batch", "side", "seconds", *losses])
             if new:
                 writer.writeheader()
             writer.writerow({name: f"{value:.6g}" for name, value in row.items()})
 
     def export(self) -> Path:
-        """Write the weights as safetensors in float16."""
+        """Write the weights as safetensors in float16, with the training's configuration in the header."""
         from safetensors.torch import save_file
 
         path = self.output / f"{self.model}.safetensors"
-        save_file(
-            {name: value.half().contiguous() for name, value in self.network.state_dict().items()}, path
-        )
+        weights = {name: value.half().contiguous() for name, value in self.network.state_dict().items()}
+        with _written(path) as temporary:
+            save_file(weights, temporary, metadata={"training": json.dumps(self.configuration)})
+        path.chmod(0o644)
         return path
 
     def _episode(self, stage: Stage, index: int) -> Iterator[tuple[Tensor, Tensor]]:
@@ -236,8 +232,9 @@ class Training:
 
     def _continue(self, network: nn.Module, path: Path, generator: torch.Generator) -> None:
         """Take the weights of a trained network that is as wide or narrower."""
-        state = read_state(path)
-        width = MODELS.get(self.model).network_class.width_of(state)
+        network_class = MODELS.get(self.model).network_class
+        state = load_state(network_class, path).state_dict()
+        width = network_class.width_of(state)
         if width > self.preset.width:
             raise TrainingError(f"{path} holds a network of width {width}, more than {self.preset.width}")
         network.load_state_dict(widen(state, width, self.preset.width, generator))
@@ -246,14 +243,27 @@ class Training:
         """Load the last checkpoint, if there is one; returns the batch to go on with."""
         if not self.checkpoint.is_file():
             return 0
-        state = torch.load(self.checkpoint, map_location=self.adapter.device, weights_only=True)
+        try:
+            state = torch.load(self.checkpoint, map_location=self.adapter.device, weights_only=True)
+        except Exception as error:  # each kind of damage has an error of its own
+            raise TrainingError(f"{self.checkpoint} is damaged; delete it to begin anew") from error
         if state["configuration"] != self.configuration:
             raise TrainingError(
                 f"{self.output} holds a training of another configuration; choose another --output"
             )
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
+        self._forget_rows(state["batch"])
         return state["batch"]
+
+    def _forget_rows(self, done: int) -> None:
+        """Take the rows of batches that the checkpoint does not know out of the log; they are run again."""
+        if not self.rows.is_file():
+            return
+        header, *rows = self.rows.read_text().splitlines(keepends=True) or [""]
+        kept = [row for row in rows if int(row.split(",")[0]) < done]
+        with _written(self.rows) as temporary:
+            temporary.write_text("".join([header, *kept]))
 
     def _rate(self, progress: float) -> float:
         """Learning rate after a share of the batches."""
@@ -271,8 +281,28 @@ def _annotate(annotators: list[Annotator], previous: Tensor | None) -> None:
         annotator.correct(prediction)
 
 
-def _first_line(error: BaseException) -> str:
-    return str(error).split("\n")[0]
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn whatever writing a file raises into one sentence."""
+    try:
+        yield
+    except Exception as error:  # torch and safetensors have errors of their own for a full disk
+        free = shutil.disk_usage(path.parent).free / 2**20
+        raise TrainingError(
+            f"{path} cannot be written ({free:.0f} MiB are free); what was saved before is kept"
+        ) from error
+
+
+@contextmanager
+def _written(path: Path) -> Iterator[Path]:
+    """A temporary path whose file takes the place of `path` once all is written."""
+    temporary = path.with_suffix(".tmp")
+    with _explained(path):
+        try:
+            yield temporary
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def train(

@@ -74,7 +74,7 @@ class Preset:
     final_rate: float = 0.05
     focal: float = 0.0
     chained: bool = False
-    superpixels: float = 0.2
+    superpixels: float = 0.1
     task_augmentations: tuple[Augmentation, ...] = REGIONS_ONLY
     single: float = 0.5
 
@@ -104,9 +104,9 @@ PRESETS: dict[str, dict[str, Preset]] = {
         "multiverseg": _paper(256, 64, 3, 500_000),
     },
     "small": {
-        "scribbleprompt": Preset(64, 1e-3, (Stage(64, 16, 0, 6, 600), Stage(128, 8, 0, 8, 450))),
-        "universeg": Preset(64, 1e-3, (Stage(64, 40, 12, 0, 1000), Stage(128, 16, 8, 0, 500))),
-        "multiverseg": Preset(64, 1e-3, (Stage(64, 32, 10, 6, 450), Stage(128, 14, 8, 6, 350))),
+        "scribbleprompt": Preset(64, 7e-4, (Stage(64, 16, 0, 6, 300), Stage(128, 8, 0, 8, 500))),
+        "universeg": Preset(64, 7e-4, (Stage(64, 40, 12, 0, 600), Stage(128, 16, 8, 0, 300))),
+        "multiverseg": Preset(64, 7e-4, (Stage(64, 32, 10, 6, 150), Stage(128, 14, 8, 6, 330))),
     },
     "smoke": {
         "scribbleprompt": Preset(4, 1e-3, (Stage(32, 2, 0, 2, 3), Stage(48, 2, 0, 2, 2))),

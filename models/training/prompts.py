@@ -98,12 +98,13 @@ class Annotator:
     def _box(self) -> None:
         rows, columns = np.nonzero(self.label)
         if len(rows):
-            top, left, bottom, right = self.rng.integers(-BOX_JITTER, BOX_JITTER + 1, 4)
-            self.marks[
-                2,
-                max(rows.min() + top, 0) : max(rows.max() + 1 + bottom, 1),
-                max(columns.min() + left, 0) : max(columns.max() + 1 + right, 1),
-            ] = 1
+            self.marks[2, self._side(rows), self._side(columns)] = 1
+
+    def _side(self, places: np.ndarray) -> slice:
+        """From the first to the last place, each moved a little; at least one pixel."""
+        moves = self.rng.integers(-BOX_JITTER, BOX_JITTER + 1, 2)
+        first = min(max(places.min() + moves[0], 0), places.max())
+        return slice(first, max(places.max() + moves[1], first) + 1)
 
 
 def interactions(annotators: list[Annotator], like: Tensor) -> Interactions:

@@ -11,8 +11,9 @@ from models.training.augmentation import SYNTHETIC, augment
 from models.training.synthetic import Sampler
 
 SCALES = (1.0, 500.0)
-# A superpixel that covers more of the image than this is a background rather than a thing to segment.
-LARGEST = 0.9
+# A superpixel that covers more of the image is a background rather than a thing to segment, one that covers
+# less is mostly noise.
+SHARES = (0.005, 0.9)
 
 
 def superpixels(image: np.ndarray, scale: float) -> np.ndarray:
@@ -32,10 +33,10 @@ def superpixels(image: np.ndarray, scale: float) -> np.ndarray:
     return felzenszwalb(image, scale=scale, channel_axis=None)
 
 
-def _label(regions: np.ndarray, draw: float) -> np.ndarray:
+def choose_label(regions: np.ndarray, draw: float) -> np.ndarray:
     """One of the superpixels as a mask, picked by a number in [0, 1)."""
     shares = np.bincount(regions.ravel()) / regions.size
-    choices = np.flatnonzero(shares <= LARGEST)
+    choices = np.flatnonzero((shares >= SHARES[0]) & (shares <= SHARES[1]))
     if len(choices) == 0:
         choices = np.arange(len(shares))
     return regions == choices[int(draw * len(choices))]
@@ -64,7 +65,7 @@ def superpixel_tasks(generator: torch.Generator, images: Tensor, members: int) -
     draws = sampler.uniform((len(images),)).tolist()
     pictures = images[:, 0].cpu().numpy()
     chosen = [
-        _label(superpixels(picture, scale), draw)
+        choose_label(superpixels(picture, scale), draw)
         for picture, scale, draw in zip(pictures, scales, draws, strict=True)
     ]
     labels = torch.from_numpy(np.stack(chosen)[:, None]).to(images)

@@ -11,7 +11,7 @@ trains on synthetic data of the same purpose.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -240,19 +240,29 @@ def body(view: View) -> Tensor:
     return regions
 
 
-FAMILIES: dict[str, tuple[float, Callable[[View], Tensor]]] = {"stack": (0.6, stack), "body": (0.4, body)}
+@dataclass(frozen=True)
+class Family:
+    """A kind of pictures: how often it is drawn, what draws it, and how likely each region is the label."""
+
+    weight: float
+    draw: Callable[[View], Tensor]
+    labels: tuple[float, ...] = (0.1, *[1.0] * REGIONS)
 
 
-def _regions(view: View) -> Tensor:
-    """Regions of all tasks, each of a family of its own."""
-    weights = torch.tensor([weight for weight, _ in FAMILIES.values()], device=view.where.device)
+FAMILIES = {"stack": Family(0.5, stack), "body": Family(0.5, body, (0.1, 0.5, 0.5, 0.5, 3.0, 3.0, 1.0, 0.0))}
+
+
+def _regions(view: View, families: Sequence[Family]) -> tuple[Tensor, Tensor]:
+    """Regions of all tasks, each of its own family, and how likely each is the label: (T, REGIONS + 1)."""
+    device = view.where.device
+    weights = torch.tensor([family.weight for family in families], device=device)
     drawn = torch.multinomial(weights, len(view.where), replacement=True, generator=view.sampler.generator)
-    regions = torch.zeros(view.where.shape[:-1], dtype=torch.long, device=view.where.device)
-    for index, (_, family) in enumerate(FAMILIES.values()):
+    regions = torch.zeros(view.where.shape[:-1], dtype=torch.long, device=device)
+    for index, family in enumerate(families):
         chosen = drawn == index
         if chosen.any():
-            regions[chosen] = family(View(view.sampler, view.where[chosen], view.variety[chosen]))
-    return regions
+            regions[chosen] = family.draw(View(view.sampler, view.where[chosen], view.variety[chosen]))
+    return regions, torch.tensor([family.labels for family in families], device=device)[drawn]
 
 
 def _texture(view: View, regions: Tensor) -> Tensor:
@@ -292,19 +302,24 @@ def _acquire(view: View, image: Tensor) -> Tensor:
     return image ** torch.exp(0.35 * view.sampler.normal((tasks, 1, 1, 1)) + 0.12 * own)
 
 
-def _choose(view: View, regions: Tensor) -> Tensor:
+def _choose(view: View, regions: Tensor, likely: Tensor) -> Tensor:
     """One region of each task as the label, by preference one that every member shows: bool (T, M, S, S)."""
     area = torch.stack([(regions == index).float().mean((2, 3)) for index in range(REGIONS + 1)], dim=-1)
     least, mean = area.amin(1), area.mean(1)
-    weight = (least > 0.003).float() * (mean < 0.6).float() + 1e-6 * mean
-    weight[:, 0] *= 0.1
+    weight = likely * (least > 0.003) * (mean < 0.6) + 1e-6 * mean
     chosen = torch.multinomial(weight, 1, generator=view.sampler.generator)[:, :, None, None]
     # A nested region belongs to the organ around it in a third of the tasks.
     union = view.chance(0.35) & (chosen > 0)
     return torch.where(union, regions >= chosen, regions == chosen)
 
 
-def synthetic_tasks(generator: torch.Generator, tasks: int, members: int, side: int) -> tuple[Tensor, Tensor]:
+def synthetic_tasks(
+    generator: torch.Generator,
+    tasks: int,
+    members: int,
+    side: int,
+    families: Sequence[Family] = tuple(FAMILIES.values()),
+) -> tuple[Tensor, Tensor]:
     """Draw tasks of the synthetic families.
 
     Parameters
@@ -315,6 +330,7 @@ def synthetic_tasks(generator: torch.Generator, tasks: int, members: int, side: 
         Number of tasks and of images in each.
     side : int
         Pixels of an image's side.
+    families : sequence of Family
 
     Returns
     -------
@@ -324,6 +340,6 @@ def synthetic_tasks(generator: torch.Generator, tasks: int, members: int, side: 
     sampler = Sampler(generator)
     variety = sampler.uniform((tasks, 1, 1, 1)) ** 1.5
     view = View(sampler, _coordinates(sampler, tasks, members, side), variety)
-    regions = _regions(view)
+    regions, likely = _regions(view, families)
     image = _acquire(view, _texture(view, regions))
-    return image[:, :, None], _choose(view, regions)[:, :, None].float()
+    return image[:, :, None], _choose(view, regions, likely)[:, :, None].float()

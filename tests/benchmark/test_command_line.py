@@ -101,6 +101,49 @@ def test_list_for_people_and_for_programs(kind, tmp_path):
     assert [line.startswith(name) for line, name in zip(lines, names, strict=True)] == [True] * len(names)
 
 
+TRAIN = ("train", "universeg", "--preset", "smoke", "--device", "cpu")
+
+
+def test_train_writes_weights_and_goes_on_where_it_stopped(tmp_path):
+    done = python("-m", "benchmark", *TRAIN, "--output", "out", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [str(Path("out", "universeg.safetensors"))]
+    files = {path.name for path in (tmp_path / "out").iterdir()}
+    assert files == {"checkpoint.pt", "log.csv", "universeg.safetensors"}
+    weights = (tmp_path / "out" / "universeg.safetensors").read_bytes()
+    again = tool(*TRAIN, "--output", tmp_path / "out")
+    assert again.exit_code == 0, again.output
+    assert (tmp_path / "out" / "universeg.safetensors").read_bytes() == weights
+    assert len((tmp_path / "out" / "log.csv").read_text().splitlines()) == 1 + 5
+    other = tool(*TRAIN, "--output", tmp_path / "out", "--seed", "1")
+    assert "another configuration" in failed(other, 1)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--start", "bundled"), "more than 4"),
+        (("--start", "nowhere.pt"), "no weights for universeg in nowhere.pt"),
+        (("--preset", "large"), "no training of 'universeg' by preset 'large'"),
+    ],
+)
+def test_train_says_why_it_cannot_begin(tmp_path, words, sentence):
+    assert sentence in failed(tool(*TRAIN, *words, "--output", tmp_path / "out"), 1)
+    assert not (tmp_path / "out").exists()
+
+
+def test_train_begins_with_weights_that_are_given(tmp_path):
+    import torch
+
+    from models.networks import UniverSeg
+
+    torch.save(UniverSeg(2).state_dict(), tmp_path / "narrow.pt")
+    done = tool(*TRAIN, "--start", tmp_path / "narrow.pt", "--output", tmp_path / "out")
+    assert done.exit_code == 0, done.output
+    plain = tool(*TRAIN, "--output", tmp_path / "out")
+    assert "another configuration" in failed(plain, 1)
+
+
 def test_shadowed_package_is_named(tmp_path):
     (tmp_path / "datasets").mkdir()
     (tmp_path / "datasets" / "__init__.py").touch()

@@ -1,60 +1,219 @@
-"""Training runs, repeats, and goes on after a stop."""
+"""Training learns, repeats, goes on after a stop, and says in one line why it cannot."""
 
+import csv
 import dataclasses
+import math
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
+from models.networks import MultiverSeg, ScribblePromptUNet, UniverSeg
+from models.registry import MODELS, create_model
 from models.training import loop
-from models.training.presets import PRESETS
-from models.training.prompts import Annotator, interactions
-from models.training.synthetic import synthetic_tasks
-from protocols.interactions import keyed_generator
+from models.training.augmentation import TASK
+from models.training.presets import PRESETS, Stage
+from models.weights import OFFICIAL, WeightsError
+from protocols.adapter import Context, Interactions, Query
+
+NETWORKS = {"scribbleprompt": ScribblePromptUNet, "universeg": UniverSeg, "multiverseg": MultiverSeg}
+PREDICTIONS = {"scribbleprompt": 2, "universeg": 1, "multiverseg": 3}  # for an image, by ``smoke``
 
 
-def draw(seed, tasks=6, members=3, side=64):
-    return synthetic_tasks(torch.Generator().manual_seed(seed), tasks, members, side)
+def training(model, output, preset="smoke", seed=0, start=None):
+    return loop.Training(model, preset, output, seed, "cpu", "float32", start, ())
 
 
-def test_synthetic_tasks_are_images_with_a_visible_label():
-    images, labels = draw(0, tasks=24)
-    assert images.shape == labels.shape == (24, 3, 1, 64, 64)
-    assert images.min() >= 0 and images.max() <= 1 and set(labels.unique().tolist()) == {0.0, 1.0}
-    area = labels.mean((2, 3, 4))
-    assert (area > 0).float().mean() > 0.97 and (area < 0.9).float().mean() > 0.9
+def one_line(caught):
+    """The message, if it is one line."""
+    message = str(caught.value)
+    assert message and "\n" not in message
+    return message
 
 
-def test_synthetic_tasks_repeat_by_seed_and_differ_without():
-    assert torch.equal(draw(1)[0], draw(1)[0])
-    assert not torch.equal(draw(1)[0], draw(2)[0])
+def changed(monkeypatch, model, **fields):
+    """A preset of this name: ``smoke`` with other fields."""
+    preset = dataclasses.replace(PRESETS["smoke"][model], **fields)
+    monkeypatch.setitem(PRESETS, "changed", {model: preset})
+    return "changed"
 
 
-def test_members_of_a_task_are_different_images_of_one_label():
-    images, labels = draw(3)
-    assert not torch.equal(images[:, 0], images[:, 1])
-    area = labels.mean((2, 3, 4))
-    between, within = area.mean(1).std(), area.std(1).mean()
-    assert between > within
+@pytest.fixture(scope="module")
+def narrow(tmp_path_factory):
+    """A folder of networks of width 2, half of what ``smoke`` trains."""
+    folder = tmp_path_factory.mktemp("narrow")
+    for name, network in NETWORKS.items():
+        torch.manual_seed(5)
+        state = network(2).state_dict()
+        torch.save({key: value * 2 for key, value in state.items()}, folder / f"{name}.pt")
+    return folder
 
 
-def test_annotator_marks_the_right_side_of_the_label():
-    label = np.zeros((32, 32), bool)
-    label[8:24, 8:24] = True
-    for seed in range(60):
-        annotator = Annotator(label, keyed_generator(seed, "test"))
-        annotator.start()
-        positive, negative, _ = annotator.marks
-        assert positive[label].any() and not positive[~label].any() and not negative[label].any()
-        annotator.correct(np.zeros_like(label))
-        assert not annotator.marks[0][~label].any() and not annotator.marks[1][label].any()
-    assert interactions([annotator], torch.zeros(1)).positive.shape == (1, 1, 32, 32)
+def log_of(folder):
+    return list(csv.DictReader((folder / "log.csv").read_text().splitlines()))
 
 
-@pytest.mark.parametrize("model", PRESETS["smoke"])
+def query(model, side=32):
+    generator = torch.Generator().manual_seed(3)
+    image, positive, negative = torch.rand(3, 2, 1, side, side, generator=generator)
+    context = Context(*torch.rand(2, 2, 3, 1, side, side, generator=generator).round(decimals=1))
+    marks = Interactions(positive.round(), negative.round(), torch.zeros_like(image))
+    if model == "universeg":
+        return Query(image, context=context)
+    return Query(image, marks, image - 0.5, context if model == "multiverseg" else None)
+
+
+# Probabilities 1/2, 3/4 / 1/4, 1/2: the overlap is 5/4, both sizes are 2.
+LOGITS = torch.tensor([[[[0, math.log(3)], [-math.log(3), 0]]]])
+TRUTH = torch.tensor([[[[1.0, 1.0], [0.0, 0.0]]]])
+DICE = 1 - (2 * 1.25 + 1) / (2 + 2 + 1)
+
+
+def test_loss_without_focus_is_dice_and_cross_entropy():
+    entropy = -(2 * math.log(0.5) + 2 * math.log(0.75)) / 4
+    assert loop.segmentation_loss(LOGITS, TRUTH, 0).item() == pytest.approx(DICE + entropy)
+
+
+@pytest.mark.parametrize("gamma", [1.0, 2.0, 20.0])
+def test_loss_with_focus_weighs_pixels_by_what_they_lack(gamma):
+    focal = -(2 * 0.5**gamma * math.log(0.5) + 2 * 0.25**gamma * math.log(0.75)) / 4
+    assert loop.segmentation_loss(LOGITS, TRUTH, gamma).item() == pytest.approx(DICE + focal)
+
+
+@pytest.mark.parametrize("gamma", [0.0, 20.0])
+def test_loss_of_right_wrong_and_extreme_predictions(gamma):
+    right, wrong = (sign * 100 * (2 * TRUTH - 1) for sign in (1, -1))
+    assert loop.segmentation_loss(right, TRUTH, gamma).item() == pytest.approx(0, abs=1e-4)
+    assert loop.segmentation_loss(wrong, TRUTH, gamma).item() > 1
+    nothing = torch.zeros_like(TRUTH)
+    assert loop.segmentation_loss(nothing - 100, nothing, gamma).item() == pytest.approx(0, abs=1e-4)
+    together = loop.segmentation_loss(torch.cat([right, LOGITS]), torch.cat([TRUTH, TRUTH]), gamma)
+    assert together.item() == pytest.approx(loop.segmentation_loss(LOGITS, TRUTH, gamma).item() / 2, rel=1e-4)
+    for logits in (right, wrong, nothing):
+        logits = logits.clone().requires_grad_()
+        loop.segmentation_loss(logits, TRUTH, gamma).backward()
+        assert torch.isfinite(logits.grad).all()
+
+
+def test_stages_share_their_images_out():
+    stage = Stage(side=64, images=16, context=8, steps=3, batches=1)
+    assert [stage.targets(context) for context in (0, 1, 3, 8, 30)] == [16, 8, 4, 1, 1]
+    two = dataclasses.replace(stage, tasks=2)
+    assert [two.targets(context) for context in (0, 1, 8)] == [2, 2, 1]
+
+
+def test_the_papers_presets_are_what_the_paper_says():
+    paper = PRESETS["paper"]
+    assert {name: preset.stages[0].context for name, preset in paper.items()} == {
+        "scribbleprompt": 0,
+        "universeg": 64,
+        "multiverseg": 64,
+    }
+    assert paper["multiverseg"].stages[0].steps == 3 and paper["scribbleprompt"].stages[0].steps == 5
+    for name, preset in paper.items():
+        (stage,) = preset.stages
+        assert stage.side == 128
+        assert {stage.targets(context) for context in range(stage.context + 1)} == {2}
+        assert (preset.learning_rate, preset.final_rate, preset.focal) == (1e-4, 1, 20)
+        assert preset.superpixels == 0.5 and preset.chained and preset.single == 0
+        assert preset.task_augmentations == TASK
+        with torch.device("meta"):
+            network = MODELS.get(name).network_class(preset.width)
+        assert sum(value.numel() for value in network.parameters()) == OFFICIAL[name].parameters
+
+
+@pytest.mark.parametrize(("preset", "model"), [(p, m) for p in PRESETS for m in PRESETS[p]])
+def test_every_preset_builds(preset, model):
+    schedule = PRESETS[preset][model]
+    with torch.device("meta"):
+        MODELS.get(model).network_class(schedule.width)
+    in_context = MODELS.get(model).capabilities.in_context
+    for stage in schedule.stages:
+        assert bool(stage.context) == in_context and stage.side % 16 == 0 and stage.batches > 0
+        assert stage.steps + in_context > 0
+        assert stage.targets(stage.context) >= (1 if in_context else 2)
+
+
+@pytest.mark.parametrize("model", NETWORKS)
+def test_an_episode_is_interactive_segmentation(model, tmp_path, monkeypatch):
+    made, seen = training(model, tmp_path), []
+    forward = made.adapter.forward
+    monkeypatch.setattr(
+        made.adapter, "forward", lambda query: seen.append((query, forward(query))) or seen[-1][1]
+    )
+    sizes = set()
+    for index in range(5):
+        seen.clear()
+        made.batch(index)
+        stage = made.schedule[index]
+        assert len(seen) == PREDICTIONS[model]
+        first = seen[0][0]
+        assert first.image.shape[1:] == (1, stage.side, stage.side) and first.previous_logits is None
+        assert (first.interactions is None) == (first.context is not None) == (model != "scribbleprompt")
+        if first.context is not None:
+            sizes.add(first.context.images.shape[1])
+            assert len(first.image) == stage.targets(first.context.images.shape[1])
+            assert first.context.images.shape == first.context.labels.shape
+        for (before, logits), (after, _) in pairwise(seen):
+            assert torch.equal(after.previous_logits, logits) and not after.previous_logits.requires_grad
+            assert after.image is before.image and after.context is before.context
+            for side in ("positive", "negative"):
+                earlier = getattr(before.interactions, side, torch.zeros(1))
+                assert (getattr(after.interactions, side) >= earlier).all()
+            assert after.interactions.positive.any() or after.interactions.negative.any()
+    assert sizes == (set() if model == "scribbleprompt" else {1, 2})
+
+
+@pytest.mark.parametrize("model", NETWORKS)
+def test_randomness_is_the_seeds_alone(model, tmp_path):
+    def losses(name, seed, other):
+        torch.manual_seed(other)
+        made = training(model, tmp_path / name, seed=seed)
+        torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
+        row = made.batch(3)
+        assert torch.equal(torch_state, torch.get_rng_state())
+        assert np.array_equal(numpy_state, np.random.get_state()[1])  # noqa: NPY002
+        return {name: value for name, value in row.items() if name != "seconds"}
+
+    assert losses("a", 0, 1) == losses("b", 0, 2) != losses("c", 1, 1)
+
+
+@pytest.mark.parametrize("model", NETWORKS)
+@pytest.mark.parametrize("chained", [True, False])
+def test_updates_are_one_a_batch_or_one_a_prediction(model, chained, tmp_path, monkeypatch):
+    made = training(model, tmp_path, changed(monkeypatch, model, chained=chained))
+    updates = []
+    made.optimizer.register_step_post_hook(lambda *_: updates.append(None))
+    for index in (0, 1):
+        made.batch(index)
+        assert all(value.grad is None or not value.grad.any() for value in made.network.parameters())
+    assert len(updates) == 2 * (1 if chained else PREDICTIONS[model])
+
+
+def test_the_rate_warms_up_and_decays_to_its_last_share(tmp_path, monkeypatch):
+    def rates(final):
+        stages = (Stage(16, 2, 1, 0, 200),)
+        made = training(
+            "universeg",
+            tmp_path / str(final),
+            changed(monkeypatch, "universeg", stages=stages, final_rate=final),
+        )
+        for index in (0, 100, 199):
+            made.batch(index)
+            yield made.optimizer.param_groups[0]["lr"] / 1e-3
+
+    first, middle, last = rates(1.0)
+    assert first < 0.2 and middle == last == 1
+    first, middle, last = rates(0.1)
+    assert first < 0.2 and middle == pytest.approx(0.55) and last == pytest.approx(0.1, abs=0.01)
+
+
+@pytest.mark.parametrize("model", NETWORKS)
 def test_a_stopped_training_ends_where_an_unbroken_one_does(tmp_path, model, monkeypatch):
     whole = loop.train(model, "smoke", tmp_path / "whole", precision="float32")
 
@@ -66,39 +225,169 @@ def test_a_stopped_training_ends_where_an_unbroken_one_does(tmp_path, model, mon
             raise KeyboardInterrupt
         return real(training, index)
 
-    monkeypatch.setattr(loop, "SAVE_EVERY", 0)
+    monkeypatch.setattr(loop, "SAVE_EVERY", -1)
     monkeypatch.setattr(loop.Training, "batch", breaks)
     with pytest.raises(KeyboardInterrupt):
         loop.train(model, "smoke", tmp_path / "broken", precision="float32")
     resumed = loop.train(model, "smoke", tmp_path / "broken", precision="float32")
     assert resumed.read_bytes() == whole.read_bytes()
     assert len(calls) == 4 + 2  # of five batches, two were left
+    logs = [log_of(tmp_path / name) for name in ("whole", "broken")]
+    for row in logs[0] + logs[1]:
+        del row["seconds"]
+    assert logs[0] == logs[1] and [int(row["batch"]) for row in logs[0]] == [0, 1, 2, 3, 4]
 
 
-def test_training_learns(tmp_path):
-    schedule = dataclasses.replace(
-        PRESETS["smoke"]["universeg"], width=8, stages=(loop.Stage(32, 4, 2, 0, 40),), learning_rate=3e-3
-    )
-    PRESETS["learns"] = {"universeg": schedule}
-    try:
-        loop.train("universeg", "learns", tmp_path, precision="float32")
-    finally:
-        del PRESETS["learns"]
+def test_training_learns(tmp_path, monkeypatch):
+    preset = changed(monkeypatch, "universeg", width=8, stages=(Stage(32, 4, 2, 0, 40),), learning_rate=3e-3)
+    loop.train("universeg", preset, tmp_path, precision="float32")
     losses = np.genfromtxt(tmp_path / "log.csv", delimiter=",", names=True)["loss_0"]
     assert losses[-10:].mean() < losses[:10].mean() - 0.05
 
 
-def test_errors_are_one_sentence(tmp_path, monkeypatch):
-    with pytest.raises(loop.TrainingError, match="no training of 'nnunet'"):
-        loop.train("nnunet", "small", tmp_path)
-    loop.train("universeg", "smoke", tmp_path / "a", seed=0)
-    with pytest.raises(loop.TrainingError, match="another configuration"):
-        loop.train("universeg", "smoke", tmp_path / "a", seed=1)
-    monkeypatch.setattr(
-        loop, "soft_dice_and_cross_entropy", lambda logits, label: logits.sum() * float("nan")
-    )
-    with pytest.raises(loop.TrainingError, match="not finite"):
-        loop.train("universeg", "smoke", tmp_path / "b")
+@pytest.mark.parametrize("model", NETWORKS)
+def test_a_training_starts_as_the_narrower_network_it_is_given(model, tmp_path, narrow):
+    start = narrow / f"{model}.pt"
+    made = training(model, tmp_path, start=str(start))
+    given = create_model(model, weights=str(start))
+    expected = given.predict(query(model))
+    assert (made.adapter.predict(query(model)) - expected).abs().max() < 1e-5 * expected.abs().max()
+    assert expected.std() > 1e-3
+    made.batch(0)
+    assert (made.adapter.predict(query(model)) - expected).abs().max() > 1e-5 * expected.abs().max()
+
+
+def test_weights_to_start_with_are_no_wider_than_the_network(tmp_path):
+    with pytest.raises(loop.TrainingError, match=r"width \d+, more than 4") as caught:
+        training("universeg", tmp_path, start="bundled")
+    assert "universeg" in one_line(caught)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no checkpoint"])
+def test_weights_to_start_with_are_readable(content, tmp_path):
+    path = tmp_path / "start.pt"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(WeightsError) as caught:
+        training("universeg", tmp_path / "out", start=str(path))
+    assert str(path) in one_line(caught)
+
+
+@pytest.mark.parametrize(
+    ("model", "other"),
+    [("scribbleprompt", "universeg"), ("universeg", "scribbleprompt"), ("multiverseg", "universeg")],
+)
+def test_weights_to_start_with_are_of_the_model(model, other, tmp_path, narrow):
+    with pytest.raises(WeightsError) as caught:
+        training(model, tmp_path, start=str(narrow / f"{other}.pt"))
+    assert f"{other}.pt" in one_line(caught)
+
+
+@pytest.mark.parametrize("difference", ["seed", "start", "model", "preset"])
+def test_a_folder_belongs_to_one_training(difference, tmp_path, narrow, monkeypatch):
+    training("universeg", tmp_path).save(0)
+    other = {
+        "seed": {"seed": 1},
+        "start": {"start": str(narrow)},
+        "model": {"model": "multiverseg"},
+        "preset": {"preset": changed(monkeypatch, "universeg", focal=1.0)},
+    }[difference]
+    with pytest.raises(loop.TrainingError, match="another configuration") as caught:
+        training(**({"model": "universeg", "output": tmp_path} | other))
+    assert str(tmp_path) in one_line(caught)
+    assert training("universeg", tmp_path).done == 0
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path):
+    training("universeg", tmp_path).save(0)
+    (tmp_path / "checkpoint.pt").write_bytes(b"no checkpoint")
+    with pytest.raises(loop.TrainingError) as caught:
+        training("universeg", tmp_path)
+    assert "checkpoint.pt" in one_line(caught)
+
+
+@pytest.mark.parametrize("what", ["loss", "gradient"])
+def test_a_loss_that_is_not_finite_leaves_the_last_checkpoint(what, tmp_path, monkeypatch):
+    real, kept, calls = loop.segmentation_loss, [], []
+
+    def diverges(logits, label, gamma):
+        calls.append(None)
+        if len(calls) < 3:
+            return real(logits, label, gamma)
+        kept.append((tmp_path / "checkpoint.pt").read_bytes())
+        return logits.sum() * math.nan if what == "loss" else (logits * 0).sum().abs().sqrt()
+
+    monkeypatch.setattr(loop, "SAVE_EVERY", -1)
+    monkeypatch.setattr(loop, "segmentation_loss", diverges)
+    with pytest.raises(loop.TrainingError, match=f"{what} of batch 2 is not finite") as caught:
+        loop.train("universeg", "smoke", tmp_path, precision="float32")
+    assert str(tmp_path) in one_line(caught)
+    assert [(tmp_path / "checkpoint.pt").read_bytes()] == kept
+    resumed = training("universeg", tmp_path)
+    assert resumed.done == 2
+    assert all(torch.isfinite(value).all() for value in resumed.network.state_dict().values())
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(28, "No space left on device"),
+        RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 192 vs 81\nframe #0: c10"),
+        RuntimeError("PytorchStreamWriter failed writing file data/3: file write failed"),
+    ],
+    ids=["system", "position", "stream"],
+)
+def test_a_full_disk_leaves_the_last_checkpoint(error, tmp_path, monkeypatch):
+    made = training("universeg", tmp_path)
+    made.batch(0)
+    made.save(1)
+    before = made.checkpoint.read_bytes()
+    made.batch(1)
+
+    def full(state, path, *_):
+        Path(path).write_bytes(b"the part that was written")
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "save", full)
+        with pytest.raises(loop.TrainingError, match="cannot be written") as caught:
+            made.save(2)
+    assert str(made.checkpoint) in one_line(caught)
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.pt"]
+    assert made.checkpoint.read_bytes() == before and training("universeg", tmp_path).done == 1
+    made.save(2)
+    assert training("universeg", tmp_path).done == 2
+
+
+def test_a_log_that_was_cut_off_before_its_header_gets_one(tmp_path):
+    (tmp_path / "log.csv").touch()  # what a full disk leaves
+    made = training("universeg", tmp_path)
+    made.log(made.batch(0))
+    (row,) = log_of(tmp_path)
+    assert row["batch"] == "0" and math.isfinite(float(row["loss_0"]))
+
+
+@pytest.mark.parametrize("model", NETWORKS)
+def test_exported_weights_predict_as_the_trained_network(model, tmp_path):
+    made = training(model, tmp_path)
+    for index in range(3):
+        made.batch(index)
+    path = made.export()
+    assert path == tmp_path / f"{model}.safetensors"
+    assert {value.dtype for value in load_file(path).values()} == {torch.float16}
+    expected = made.adapter.predict(query(model))
+    found = create_model(model, weights=str(path)).predict(query(model))
+    assert expected.std() > 0.05 and (found - expected).abs().max() < 1e-2
+
+
+def test_trainings_that_do_not_exist_are_refused(tmp_path):
+    for model, preset in (("nnunet", "small"), ("universeg", "large")):
+        with pytest.raises(
+            loop.TrainingError, match=f"no training of '{model}' by preset '{preset}'"
+        ) as caught:
+            loop.train(model, preset, tmp_path / "out")
+        one_line(caught)
+    assert not (tmp_path / "out").exists()
 
 
 def test_training_sees_no_evaluation_data():

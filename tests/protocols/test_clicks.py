@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from protocols.interactions import Click, center_click, center_clicks, random_click, ritm_click
+from protocols.interactions import (
+    Click,
+    border_click,
+    center_click,
+    center_clicks,
+    random_click,
+    ritm_click,
+)
 
 
 def brute_force_distance(mask: np.ndarray) -> np.ndarray:
@@ -150,6 +157,47 @@ def test_random_click_is_uniform_over_the_mask():
     assert counts[3:7].sum() == 4000
     assert np.abs(counts[3:7] - 1000).max() < 120  # four standard deviations
     assert random_click(empty(), rng) is None
+
+
+def border_of(mask: np.ndarray) -> set[tuple[int, int]]:
+    """Pixels of a mask with a neighbour outside it; the image's border counts if the mask fills the image."""
+    outside = np.pad(~mask, 1, constant_values=bool(mask.all()))
+    near = outside[:-2, 1:-1] | outside[2:, 1:-1] | outside[1:-1, :-2] | outside[1:-1, 2:]
+    return {(row, column) for row, column in np.argwhere(mask & near).tolist()}
+
+
+def test_border_click_is_on_the_border_of_the_mask():
+    rng = np.random.default_rng(4)
+    for _ in range(500):
+        mask, _ = random_masks(rng, 12)
+        click = border_click(mask, rng)
+        if not mask.any():
+            assert click is None
+            continue
+        assert click and click.positive and (click.row, click.column) in border_of(mask)
+
+
+def test_border_click_reaches_every_pixel_of_the_border():
+    mask = empty()
+    mask[0:5, 2:7] = mask[7, 1] = True  # touches the image's border, has an inside and a second part
+    rng = np.random.default_rng(5)
+    for region in (mask, ~mask, ~empty()):
+        clicks = [border_click(region, rng) for _ in range(1000)]
+        assert {(click.row, click.column) for click in clicks if click} == border_of(region)
+    assert len(border_of(mask)) == 14 and len(border_of(~empty())) == 32
+
+
+def test_border_click_on_one_pixel_and_on_none():
+    mask = empty()
+    mask[0, 8] = True
+    assert border_click(mask, np.random.default_rng(6)) == Click(0, 8, True)
+    assert border_click(empty(), np.random.default_rng(6)) is None
+
+
+def test_border_click_repeats_by_its_generator():
+    mask = random_masks(np.random.default_rng(7), 12)[0]
+    clicks = [[border_click(mask, np.random.default_rng(seed)) for seed in range(20)] for _ in range(2)]
+    assert clicks[0] == clicks[1] and len(set(clicks[0])) > 5
 
 
 def test_ritm_click_has_the_border_as_obstacle_goes_by_circle_and_skips_clicked_pixels():

@@ -11,6 +11,7 @@ from scipy import ndimage, stats
 from protocols.interactions import (
     centerline_scribble,
     centerline_scribbles,
+    contour_scribble,
     keyed_generator,
     line_scribble,
     line_scribbles,
@@ -80,7 +81,7 @@ def test_mass_and_length_are_distributed_as_the_process_says(ours, reference, ma
         assert np.mean(a) == pytest.approx(np.mean(b), rel=0.15)
 
 
-@pytest.mark.parametrize("scribble", [centerline_scribble, line_scribble])
+@pytest.mark.parametrize("scribble", [centerline_scribble, line_scribble, contour_scribble])
 def test_scribbles_are_soft_and_stay_inside_the_mask(scribble):
     rng = np.random.default_rng(0)
     for mask in (DISC, RING, BACKGROUND, np.ones((96, 96), bool)):
@@ -125,7 +126,7 @@ def test_warp_and_break_are_undone_where_nothing_is_left():
     assert all(line_scribble(mask, np.random.default_rng(seed)).any() for seed in range(60))
 
 
-@pytest.mark.parametrize("scribble", [centerline_scribble, line_scribble])
+@pytest.mark.parametrize("scribble", [centerline_scribble, line_scribble, contour_scribble])
 def test_an_empty_mask_gets_an_empty_scribble(scribble):
     drawn = scribble(np.zeros((20, 30), bool), np.random.default_rng(0))
     assert drawn.shape == (20, 30) and drawn.dtype == np.float32 and not drawn.any()
@@ -143,6 +144,51 @@ def test_small_and_oblong_images_work():
         mask = np.ones(shape, bool)
         assert centerline_scribble(mask, rng).shape == shape
         assert line_scribble(mask, rng).any()
+        assert contour_scribble(mask, rng).any()
+
+
+def test_a_contour_scribble_is_never_empty_where_the_mask_is_not():
+    masks = [
+        ndimage.gaussian_filter(np.random.default_rng(k).standard_normal((40, 30)), 3) > 0 for k in range(9)
+    ]
+    for rows, columns in (
+        (0, slice(None)),  # lines one pixel thin, on the image's border and inside
+        (20, slice(None)),
+        (slice(5, 30), 29),
+        (slice(5, 30), 11),
+        (np.arange(30), np.arange(30)),
+        (39, 29),  # pixels
+        (20, 20),
+        (slice(None), slice(None)),  # the whole image
+    ):
+        mask = np.zeros((40, 30), bool)
+        mask[rows, columns] = True
+        masks += [mask, ~mask] if not mask.all() else [mask]
+    for mask in masks:
+        for seed in range(25):
+            drawn = contour_scribble(mask, np.random.default_rng(seed))
+            assert drawn.any() and not drawn[~mask].any()
+
+
+def test_a_contour_scribble_runs_along_the_border_and_in_part():
+    deep = ndimage.distance_transform_edt(DISC)
+    depths, lengths = [], []
+    for seed in range(150):
+        drawn = contour_scribble(DISC, np.random.default_rng(seed)) > 0.5
+        depths.append(np.median(deep[drawn]))
+        lengths.append(drawn.sum())
+    # Depths are uniform from the border half way to the centre, 30 pixels away; the warp adds some pixels.
+    assert 6 < np.mean(depths) < 11 and np.std(depths) > 3
+    assert np.quantile(depths, 0.05) < 4 and np.quantile(depths, 0.95) < 20
+    middle = 2 * np.pi * 22
+    assert 0.25 * middle < np.mean(lengths) < 0.8 * middle
+
+
+def test_a_contour_scribble_repeats_by_its_generator():
+    drawn = [
+        [contour_scribble(RING, np.random.default_rng(k)).tobytes() for k in range(10)] for _ in range(2)
+    ]
+    assert drawn[0] == drawn[1] and len(set(drawn[0])) == 10
 
 
 def test_more_lines_draw_more():

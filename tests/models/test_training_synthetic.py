@@ -1,0 +1,100 @@
+"""Synthetic tasks are visible, varied as asked, and come from one generator."""
+
+import numpy as np
+import pytest
+import torch
+
+from models.training import synthetic
+from models.training.synthetic import FAMILIES, REGIONS, Sampler, View, synthetic_tasks
+
+
+def draw(seed, tasks=6, members=3, side=64):
+    return synthetic_tasks(torch.Generator().manual_seed(seed), tasks, members, side)
+
+
+def view(variety, tasks=24, members=2, side=48, seed=0):
+    """Members that look straight at their canvas: they differ by the variety alone."""
+    axis = torch.linspace(-1, 1, side)
+    where = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), dim=-1)
+    return View(
+        Sampler(torch.Generator().manual_seed(seed)),
+        where.expand(tasks, members, side, side, 2),
+        torch.full((tasks, 1, 1, 1), float(variety)),
+    )
+
+
+def overlap(regions):
+    """Mean intersection over union of a region in the first and in the second member."""
+    scores = []
+    for index in range(1, REGIONS + 1):
+        first, second = (regions[:, member] == index for member in (0, 1))
+        union = (first | second).sum((1, 2))
+        scores += ((first & second).sum((1, 2))[union > 0] / union[union > 0]).tolist()
+    return np.mean(scores)
+
+
+def test_synthetic_tasks_are_images_with_a_visible_label():
+    images, labels = draw(0, tasks=24)
+    assert images.shape == labels.shape == (24, 3, 1, 64, 64) and images.dtype == labels.dtype
+    assert images.min() >= 0 and images.max() <= 1 and set(labels.unique().tolist()) == {0.0, 1.0}
+    area = labels.mean((2, 3, 4))
+    assert (area > 0).float().mean() > 0.97 and (area < 0.9).float().mean() > 0.9
+    inside = (images * labels).sum((2, 3, 4)) / labels.sum((2, 3, 4)).clamp(min=1)
+    outside = (images * (1 - labels)).sum((2, 3, 4)) / (1 - labels).sum((2, 3, 4)).clamp(min=1)
+    assert (inside - outside).abs().median() > 0.05
+
+
+def test_synthetic_tasks_repeat_by_seed_and_leave_other_generators_alone():
+    torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
+    first, again, other = draw(1), draw(1), draw(2)
+    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not torch.equal(first[0], other[0]) and not torch.equal(first[1], other[1])
+    assert torch.equal(torch.get_rng_state(), torch_state)
+    assert np.array_equal(np.random.get_state()[1], numpy_state)  # noqa: NPY002
+
+
+def test_members_of_a_task_are_different_images_of_one_label():
+    images, labels = draw(3, tasks=12)
+    assert not torch.equal(images[:, 0], images[:, 1])
+    area = labels.mean((2, 3, 4))
+    between, within = area.mean(1).std(), area.std(1).mean()
+    assert between > within
+
+
+def test_every_family_is_drawn_at_its_rate(monkeypatch):
+    drawn = dict.fromkeys(FAMILIES, 0)
+
+    def counting(name, family):
+        def counted(tasks):
+            drawn[name] += len(tasks.where)
+            return family(tasks)
+
+        return counted
+
+    for name, (weight, family) in FAMILIES.items():
+        monkeypatch.setitem(synthetic.FAMILIES, name, (weight, counting(name, family)))
+    draw(4, tasks=150, members=1, side=16)
+    assert sum(drawn.values()) == 150
+    for name, (weight, _) in FAMILIES.items():
+        assert drawn[name] / 150 == pytest.approx(weight, abs=0.12)  # three standard deviations
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_members_are_more_alike_the_less_variety_there_is(family):
+    alike, some, apart = (overlap(FAMILIES[family][1](view(variety))) for variety in (0.0, 0.3, 1.0))
+    assert alike > some > apart
+    assert alike > apart + 0.25
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_family_paints_several_of_the_regions(family):
+    regions = FAMILIES[family][1](view(0.5))
+    assert regions.shape == (24, 2, 48, 48) and regions.min() == 0 and regions.max() <= REGIONS
+    assert np.mean([len(task.unique()) for task in regions]) > 2.5
+
+
+@pytest.mark.parametrize("variety", [0.0, 0.5, 1.0])
+def test_a_number_of_each_member_is_standard_normal_at_any_variety(variety):
+    numbers = view(variety, tasks=4000, side=1).normal()[..., 0, 0]
+    assert numbers.mean().abs() < 0.06 and numbers.std() == pytest.approx(1, abs=0.05)
+    assert torch.corrcoef(numbers.T)[0, 1] == pytest.approx(1 - variety**2, abs=0.06)
