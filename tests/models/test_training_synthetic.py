@@ -1,10 +1,11 @@
 """Synthetic tasks are visible, varied as asked, and come from one generator."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 
-from models.training import synthetic
 from models.training.synthetic import FAMILIES, REGIONS, Sampler, View, synthetic_tasks
 
 
@@ -61,34 +62,41 @@ def test_members_of_a_task_are_different_images_of_one_label():
     assert between > within
 
 
-def test_every_family_is_drawn_at_its_rate(monkeypatch):
+def test_every_family_is_drawn_at_its_rate():
     drawn = dict.fromkeys(FAMILIES, 0)
 
-    def counting(name, family):
-        def counted(tasks):
-            drawn[name] += len(tasks.where)
-            return family(tasks)
+    def counted(name, family):
+        def draw(view):
+            drawn[name] += len(view.where)
+            return family.draw(view)
 
-        return counted
+        return dataclasses.replace(family, draw=draw)
 
-    for name, (weight, family) in FAMILIES.items():
-        monkeypatch.setitem(synthetic.FAMILIES, name, (weight, counting(name, family)))
-    draw(4, tasks=150, members=1, side=16)
+    families = [counted(name, family) for name, family in FAMILIES.items()]
+    synthetic_tasks(torch.Generator().manual_seed(4), 150, 1, 16, families)
     assert sum(drawn.values()) == 150
-    for name, (weight, _) in FAMILIES.items():
-        assert drawn[name] / 150 == pytest.approx(weight, abs=0.12)  # three standard deviations
+    for name, family in FAMILIES.items():
+        assert drawn[name] / 150 == pytest.approx(family.weight, abs=0.12)  # three standard deviations
+
+
+def test_the_label_is_a_region_the_family_names():
+    body = FAMILIES["body"]
+    only = dataclasses.replace(body, labels=tuple(float(index == 4) for index in range(REGIONS + 1)))
+    _, labels = synthetic_tasks(torch.Generator().manual_seed(5), 40, 1, 48, [only])
+    middle = labels[..., 16:32, 16:32].mean((1, 2, 3, 4))  # where the bodies are
+    assert (middle > labels.mean((1, 2, 3, 4))).float().mean() > 0.8
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_members_are_more_alike_the_less_variety_there_is(family):
-    alike, some, apart = (overlap(FAMILIES[family][1](view(variety))) for variety in (0.0, 0.3, 1.0))
+    alike, some, apart = (overlap(FAMILIES[family].draw(view(variety))) for variety in (0.0, 0.3, 1.0))
     assert alike > some > apart
     assert alike > apart + 0.25
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_family_paints_several_of_the_regions(family):
-    regions = FAMILIES[family][1](view(0.5))
+    regions = FAMILIES[family].draw(view(0.5))
     assert regions.shape == (24, 2, 48, 48) and regions.min() == 0 and regions.max() <= REGIONS
     assert np.mean([len(task.unique()) for task in regions]) > 2.5
 
