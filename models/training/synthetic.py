@@ -1,11 +1,11 @@
 """Fully synthetic segmentation tasks, drawn in batches; no real image and no evaluation phantom is used.
 
 A task is a picture of regions painted over each other: a stack of layers (blobs of noise, wobbly ellipses,
-shapes nested in one another, rows of repeated shapes, tubes) or a body with a core among scattered objects.
-Each of its members is the same picture seen through another pose, deformation, light and noise. How far the
-members differ is a property of the task: from one anatomy that is bent a little to individuals that share
-nothing but their kind. One region, or one with all that lies in it, is the label. MultiverSeg (section 4)
-trains on synthetic data of the same purpose.
+shapes nested in one another, rows of shapes, tubes), a body with a core among scattered objects, a row of like
+shapes across an organ, or vessels. Each of its members is the same picture seen through another pose,
+deformation, light and noise. How far the members differ is a property of the task: from one anatomy that is
+bent a little to individuals that share nothing but their kind. One region, or one with all that lies in it, is
+the label. MultiverSeg (section 4) trains on synthetic data of the same purpose.
 """
 
 from __future__ import annotations
@@ -57,7 +57,9 @@ def _coordinates(sampler: Sampler, tasks: int, members: int, side: int) -> Tenso
     count = tasks * members
     axis = torch.linspace(-1, 1, side, device=sampler.generator.device)
     grid = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), dim=-1)
-    spread = sampler.uniform((tasks, 1), 0.2, 1.0).expand(tasks, members).reshape(count, 1)
+    # In many tasks place and size say little, so that an average of the context's labels is no answer.
+    spread = 0.2 + 1.6 * sampler.uniform((tasks, 1)) ** 2
+    spread = spread.expand(tasks, members).reshape(count, 1)
     angle = spread[:, 0] * sampler.normal((count,)) * 0.35
     # Cells have no upright position.
     turned = sampler.chance(0.25, (tasks, 1)).expand(tasks, members).reshape(count)
@@ -139,11 +141,10 @@ class View:
 def _ellipse(view: View, reach: float, small: float, large: float) -> Tensor:
     """Wobbly ellipse (T, M, S, S), positive inside; its centre lies within ``reach`` of the canvas's."""
     x, y = view.where.unbind(-1)
-    x = x - view.task(-reach, reach) - 0.08 * view.variety * view.normal()
-    y = y - view.task(-reach, reach) - 0.08 * view.variety * view.normal()
-    radius = view.task(math.log(small), math.log(large)).exp() * torch.exp(
-        0.25 * view.variety * view.normal()
-    )
+    x = x - view.task(-reach, reach) - 0.15 * view.variety * view.normal()
+    y = y - view.task(-reach, reach) - 0.15 * view.variety * view.normal()
+    radius = view.task(math.log(small), math.log(large)).exp()
+    radius = radius * torch.exp(view.task(0, 0.6) * view.variety * view.normal())
     stretch, angle = torch.exp(0.3 * view.normal()), view.uniform(0, math.pi)
     u = (x * torch.cos(angle) + y * torch.sin(angle)) * stretch
     v = (y * torch.cos(angle) - x * torch.sin(angle)) / stretch
@@ -240,6 +241,26 @@ def body(view: View) -> Tensor:
     return regions
 
 
+def row(view: View) -> Tensor:
+    """Teeth or vertebrae: a row of like shapes, with cores, across an organ: (T, M, S, S)."""
+    organ, shapes = _ellipse(view, 0.4, 0.4, 1.0), _row(view)
+    regions = _paint(torch.zeros_like(organ, dtype=torch.long), organ, 1, view.chance(0.7))
+    regions = _paint(regions, _scatter(view, 4), 2, view.chance(0.3))
+    regions = _paint(regions, shapes, 3, view.chance(1))
+    return _paint(regions, shapes - view.task(0.3, 0.7), 4, view.chance(0.4))
+
+
+def vessels(view: View) -> Tensor:
+    """Vessels: wide and narrow winding tubes on an organ: (T, M, S, S)."""
+    organ = _ellipse(view, 0.2, 0.6, 1.3)
+    wide = view.task(0.05, 0.15) - view.noise(3).abs()
+    narrow = view.task(0.04, 0.1) - view.noise(6).abs()
+    tubes = torch.minimum(torch.maximum(wide, narrow), organ - 0.05)
+    regions = _paint(torch.zeros_like(organ, dtype=torch.long), organ, 1, view.chance(1))
+    regions = _paint(regions, _ellipse(view, 0.6, 0.08, 0.25), 2, view.chance(0.5))
+    return _paint(regions, tubes, 3, view.chance(1))
+
+
 @dataclass(frozen=True)
 class Family:
     """A kind of pictures: how often it is drawn, what draws it, and how likely each region is the label."""
@@ -249,7 +270,12 @@ class Family:
     labels: tuple[float, ...] = (0.1, *[1.0] * REGIONS)
 
 
-FAMILIES = {"stack": Family(0.5, stack), "body": Family(0.5, body, (0.1, 0.5, 0.5, 0.5, 3.0, 3.0, 1.0, 0.0))}
+FAMILIES = {
+    "stack": Family(0.4, stack),
+    "body": Family(0.4, body, (0.1, 0.5, 0.5, 0.5, 3.0, 3.0, 1.0, 0.0)),
+    "row": Family(0.12, row, (0.1, 0.3, 0.3, 3.0, 1.0, 0.0, 0.0, 0.0)),
+    "vessels": Family(0.08, vessels, (0.1, 0.3, 0.5, 3.0, 0.0, 0.0, 0.0, 0.0)),
+}
 
 
 def _regions(view: View, families: Sequence[Family]) -> tuple[Tensor, Tensor]:
@@ -272,8 +298,8 @@ def _texture(view: View, regions: Tensor) -> Tensor:
     palette = sampler.uniform((tasks, REGIONS + 1))
     # Some regions look like another one, so that place and shape have to decide.
     alike = sampler.integers(0, REGIONS + 1, (tasks, REGIONS + 1))
-    borrowed = palette.gather(1, alike) + 0.05 * sampler.normal(palette.shape)
-    palette = torch.where(sampler.chance(0.25, palette.shape), borrowed, palette)
+    borrowed = palette.gather(1, alike) + 0.06 * sampler.normal(palette.shape)
+    palette = torch.where(sampler.chance(0.3, palette.shape), borrowed, palette)
     means = palette[:, None] + 0.04 * sampler.normal((tasks, members, REGIONS + 1))
     strength = sampler.uniform((tasks, REGIONS + 1), 0.0, 0.12) * sampler.chance(0.7, palette.shape)
     flat = regions.flatten(2)
