@@ -1,11 +1,11 @@
 """Fully synthetic segmentation tasks, drawn in batches; no real image and no evaluation phantom is used.
 
 A task is a picture of regions painted over each other: a stack of layers (blobs of noise, wobbly ellipses,
-shapes nested in one another, rows of shapes, tubes), a body with a core among scattered objects, a row of like
-shapes across an organ, or vessels. Each of its members is the same picture seen through another pose,
+shapes nested in one another, rows of shapes, tubes), a body with a core among scattered objects, a row of
+like shapes across an organ, or vessels. Each of its members is the same picture seen through another pose,
 deformation, light and noise. How far the members differ is a property of the task: from one anatomy that is
-bent a little to individuals that share nothing but their kind. One region, or one with all that lies in it, is
-the label. MultiverSeg (section 4) trains on synthetic data of the same purpose.
+bent a little to individuals that share nothing but their kind. One region, or one with all that lies in it,
+is the label. MultiverSeg (section 4) trains on synthetic data of the same purpose.
 """
 
 from __future__ import annotations
