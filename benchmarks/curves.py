@@ -1,6 +1,8 @@
 """Draw the training curves: Dice of each prediction, running mean over batches, from the logs of ``train``.
 
-Usage: python benchmarks/curves.py OUTPUT.png MODEL=LOG.csv [MODEL=LOG.csv ...]
+Usage: python benchmarks/curves.py OUTPUT.png MODEL=LOG.csv[,LOG.csv ...] ...
+
+Several logs of a model are runs that continue one another.
 """
 
 from __future__ import annotations
@@ -19,10 +21,10 @@ def main() -> None:
     for axes, (model, path) in zip(
         figure.subplots(1, len(logs), squeeze=False)[0], (log.split("=", 1) for log in logs), strict=True
     ):
-        log = pd.read_csv(path).drop_duplicates("batch", keep="last")
+        log = pd.concat([pd.read_csv(run) for run in path.split(",")], ignore_index=True)
         for column in [name for name in log if name.startswith("dice_")]:
-            axes.plot(log["batch"], log[column].rolling(WINDOW, min_periods=10).mean(), label=column[5:])
-        for change in log.loc[log["side"].diff() > 0, "batch"]:
+            axes.plot(log.index, log[column].rolling(WINDOW, min_periods=10).mean(), label=column[5:])
+        for change in log.index[log["side"].diff().fillna(0) != 0]:
             axes.axvline(change, color="gray", linestyle=":", linewidth=1)
         axes.set(title=model, xlabel="Batch", ylabel="Dice on new synthetic tasks", ylim=(0, 1))
         axes.legend(title="Prediction", ncols=2, fontsize="small", frameon=False)
