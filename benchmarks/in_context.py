@@ -24,12 +24,17 @@ from protocols.metrics import dice
 SIZES = (1, 2, 4, 8, 16)
 
 
+def context_images(data: TaskData, image: int, size: int) -> np.ndarray:
+    """Train images that are the context of an image: always the same for the same size."""
+    rng = keyed_generator(0, data.task.name, image, size, "in-context")
+    return rng.choice(data.indices("train"), size, replace=False)
+
+
 def mean_dice(adapter: ModelAdapter, data: TaskData, images: np.ndarray, size: int) -> float:
     """Mean Dice of one prediction an image, without interactions."""
     scores = []
     for image in images:
-        rng = keyed_generator(0, data.task.name, int(image), size, "in-context")
-        chosen = rng.choice(data.indices("train"), size, replace=False)
+        chosen = context_images(data, int(image), size)
         context = Context(
             torch.from_numpy(data.images[chosen])[None],
             torch.from_numpy(data.labels[chosen].astype(np.float32))[None],

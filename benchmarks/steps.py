@@ -19,6 +19,7 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+from in_context import context_images
 
 from datasets.registry import load
 from datasets.task import TaskData
@@ -26,7 +27,6 @@ from models import create_model
 from protocols.adapter import ModelAdapter
 from protocols.config import Config
 from protocols.engine import Trajectory, interact
-from protocols.interactions import keyed_generator
 from protocols.registry import PROTOCOLS
 from protocols.sequential import Sequential
 
@@ -37,8 +37,7 @@ SHOWN = (0, 1, 2, 3, 5, 8, 10, 15, 20)
 
 def true_context(data: TaskData, index: int, size: int) -> list[Trajectory]:
     """Train images with their labels as finished context entries."""
-    rng = keyed_generator(0, data.task.name, index, size, "in-context")
-    chosen = rng.choice(data.indices("train"), size, replace=False)
+    chosen = context_images(data, index, size)
     pairs = zip(data.images[chosen, 0], data.labels[chosen, 0], strict=True)
     return [Trajectory(image, label, entry=label.astype(np.float32)) for image, label in pairs]
 

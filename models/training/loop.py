@@ -24,7 +24,7 @@ from models.training.collection import Collection
 from models.training.presets import PRESETS, Stage
 from models.training.prompts import Annotator, interactions
 from models.training.superpixels import superpixel_tasks
-from models.training.synthetic import synthetic_tasks
+from models.training.synthetic import Sampler, synthetic_tasks
 from models.training.widening import widen
 from models.weights import file_checksum, load_state, weights_path
 from protocols.adapter import Context, Query
@@ -212,7 +212,7 @@ class Training:
     ) -> tuple[Tensor, Tensor]:
         """Images and labels (tasks, members, 1, side, side): some made of superpixels, all augmented."""
         images, labels = self.draw(generator, tasks, members, side)
-        replaced = torch.rand(tasks, generator=generator, device=generator.device) < self.preset.superpixels
+        replaced = Sampler(generator).chance(self.preset.superpixels, (tasks,))
         if replaced.any():
             images[replaced], labels[replaced] = superpixel_tasks(generator, images[replaced, 0], members)
         images, labels = augment(generator, images, labels, WITHIN_TASK, shared=False)

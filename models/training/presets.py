@@ -95,8 +95,8 @@ def _paper(width: int, context: int, steps: int, batches: int) -> Preset:
     )
 
 
-# ``small`` made the bundled weights; ``smoke`` shows that everything runs. The papers name no number of
-# batches, so those of ``paper`` are ours.
+# ``small`` made the last of the bundled weights (their model card names every run); ``smoke`` shows that
+# everything runs. The papers name no number of batches, so those of ``paper`` are ours.
 PRESETS: dict[str, dict[str, Preset]] = {
     "paper": {
         "scribbleprompt": _paper(192, 0, 5, 500_000),

@@ -29,8 +29,7 @@ def centerline_scribble(mask: np.ndarray, rng: np.random.Generator) -> np.ndarra
     line = skeleton(mask)
     if not line.any():
         return np.zeros(mask.shape, np.float32)
-    broken = line & break_mask(line.shape, rng)
-    return _warp_inside(broken if broken.any() else line, mask, rng)
+    return _warp_inside(_break(line, rng), mask, rng)
 
 
 def line_scribble(mask: np.ndarray, rng: np.random.Generator, count: int = 1) -> np.ndarray:
@@ -80,8 +79,7 @@ def contour_scribble(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     least = rng.uniform(1, (depth.max() + 1) / 2)
     # From one pixel to the next depth changes by one at most: no such line is empty.
     line = (depth >= least) & (depth < least + 1)
-    broken = line & break_mask(line.shape, rng)
-    return _warp_inside(broken if broken.any() else line, mask, rng)
+    return _warp_inside(_break(line, rng), mask, rng)
 
 
 def centerline_scribbles(masks: np.ndarray, rngs: Sequence[np.random.Generator]) -> np.ndarray:
@@ -92,6 +90,12 @@ def centerline_scribbles(masks: np.ndarray, rngs: Sequence[np.random.Generator])
 def line_scribbles(masks: np.ndarray, rngs: Sequence[np.random.Generator], count: int = 1) -> np.ndarray:
     """`line_scribble` for each mask of a batch (B, H, W), each with its own generator."""
     return _batch([line_scribble(mask, rng, count) for mask, rng in zip(masks, rngs, strict=True)], masks)
+
+
+def _break(line: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A line broken up by random blobs, or whole if nothing would be left."""
+    broken = line & break_mask(line.shape, rng)
+    return broken if broken.any() else line
 
 
 def _warp_inside(drawing: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
