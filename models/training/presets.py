@@ -106,7 +106,7 @@ PRESETS: dict[str, dict[str, Preset]] = {
     "small": {
         "scribbleprompt": Preset(64, 7e-4, (Stage(64, 16, 0, 6, 300), Stage(128, 8, 0, 8, 500))),
         "universeg": Preset(64, 7e-4, (Stage(64, 40, 12, 0, 600), Stage(128, 16, 8, 0, 300))),
-        "multiverseg": Preset(64, 7e-4, (Stage(64, 32, 10, 6, 150), Stage(128, 14, 8, 6, 330))),
+        "multiverseg": Preset(64, 7e-4, (Stage(64, 40, 16, 2, 100), Stage(128, 14, 5, 8, 520))),
     },
     "smoke": {
         "scribbleprompt": Preset(4, 1e-3, (Stage(32, 2, 0, 2, 3), Stage(48, 2, 0, 2, 2))),

@@ -58,7 +58,7 @@ def _coordinates(sampler: Sampler, tasks: int, members: int, side: int) -> Tenso
     axis = torch.linspace(-1, 1, side, device=sampler.generator.device)
     grid = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), dim=-1)
     # In many tasks place and size say little, so that an average of the context's labels is no answer.
-    spread = 0.2 + 1.6 * sampler.uniform((tasks, 1)) ** 2
+    spread = 0.2 + 1.6 * sampler.uniform((tasks, 1)) ** 1.5
     spread = spread.expand(tasks, members).reshape(count, 1)
     angle = spread[:, 0] * sampler.normal((count,)) * 0.35
     # Cells have no upright position.
@@ -364,7 +364,7 @@ def synthetic_tasks(
     labels : float32 of the same shape, 0 or 1
     """
     sampler = Sampler(generator)
-    variety = sampler.uniform((tasks, 1, 1, 1)) ** 1.5
+    variety = sampler.uniform((tasks, 1, 1, 1))
     view = View(sampler, _coordinates(sampler, tasks, members, side), variety)
     regions, likely = _regions(view, families)
     image = _acquire(view, _texture(view, regions))
