@@ -104,7 +104,7 @@ PRESETS: dict[str, dict[str, Preset]] = {
         "multiverseg": _paper(256, 64, 3, 500_000),
     },
     "small": {
-        "scribbleprompt": Preset(64, 7e-4, (Stage(64, 16, 0, 6, 300), Stage(128, 8, 0, 8, 500))),
+        "scribbleprompt": Preset(64, 7e-4, (Stage(128, 8, 0, 10, 480),)),
         "universeg": Preset(64, 7e-4, (Stage(64, 40, 12, 0, 600), Stage(128, 16, 8, 0, 300))),
         "multiverseg": Preset(64, 7e-4, (Stage(64, 40, 16, 2, 100), Stage(128, 14, 5, 8, 520))),
     },

@@ -153,19 +153,29 @@ def _ellipse(view: View, reach: float, small: float, large: float) -> Tensor:
 
 
 def _row(view: View) -> Tensor:
-    """A row or field of equal shapes (teeth, vertebrae, cells), positive inside each."""
+    """One or two rows, or a field, of like shapes (teeth, vertebrae, cells), positive inside each."""
     x, y = view.where.unbind(-1)
     angle = view.task(0, 2 * math.pi)
     u = x * torch.cos(angle) + y * torch.sin(angle)
-    v = y * torch.cos(angle) - x * torch.sin(angle) + 0.3 * view.task(-1, 1) * u**2
-    period, fill = view.task(0.25, 0.6), view.uniform(0.5, 0.9)
+    v = y * torch.cos(angle) - x * torch.sin(angle) + 0.3 * view.task(-1, 1) * u**2 - view.task(-0.4, 0.4)
+    period, fill, height = view.task(0.1, 0.6), view.uniform(0.5, 0.95), view.uniform(0.1, 0.35)
+    # One row in most tasks, two that face each other or a grid in the others.
+    grid, facing = view.chance(0.25), view.chance(0.35)
     along = (torch.remainder(u / period, 1) - 0.5) * 2 / fill
-    # One row in most tasks, a grid in the others.
-    grid = view.chance(0.3)
-    row = (v - view.task(-0.4, 0.4)) / view.uniform(0.1, 0.35)
-    across = torch.where(grid, (torch.remainder(v / period, 1) - 0.5) * 2 / fill, row)
+    up = torch.where(facing, v.abs() - 1.1 * height, v) / (
+        height * _lengths(view, u / period, (v > 0) & facing)
+    )
+    across = torch.where(grid, (torch.remainder(v / period, 1) - 0.5) * 2 / fill, up)
     power = torch.where(view.chance(0.5), 2.0, 4.0)
     return 1 - (along.abs() ** power + across.abs() ** power) ** (1 / power)
+
+
+def _lengths(view: View, place: Tensor, second: Tensor, most: int = 32) -> Tensor:
+    """Length in (0, 1] of each shape of a row, some short or nearly missing: (T, M, S, S)."""
+    tasks, members = place.shape[:2]
+    short = view.sampler.uniform((tasks, members, 2 * most)) ** 3 * view.task(0, 0.99)[..., 0]
+    index = torch.floor(place).long() % most + most * second
+    return 1 - short.gather(2, index.flatten(2)).reshape(place.shape)
 
 
 def _scatter(view: View, count: int = 12) -> Tensor:
@@ -271,10 +281,10 @@ class Family:
 
 
 FAMILIES = {
-    "stack": Family(0.4, stack),
-    "body": Family(0.4, body, (0.1, 0.5, 0.5, 0.5, 3.0, 3.0, 1.0, 0.0)),
-    "row": Family(0.12, row, (0.1, 0.3, 0.3, 3.0, 1.0, 0.0, 0.0, 0.0)),
-    "vessels": Family(0.08, vessels, (0.1, 0.3, 0.5, 3.0, 0.0, 0.0, 0.0, 0.0)),
+    "stack": Family(0.36, stack),
+    "body": Family(0.36, body, (0.1, 0.5, 0.5, 0.5, 3.0, 3.0, 1.0, 0.0)),
+    "row": Family(0.18, row, (0.1, 0.3, 0.3, 3.0, 1.0, 0.0, 0.0, 0.0)),
+    "vessels": Family(0.1, vessels, (0.1, 0.3, 0.5, 3.0, 0.0, 0.0, 0.0, 0.0)),
 }
 
 
