@@ -368,7 +368,8 @@ def test_a_log_that_was_cut_off_before_its_header_gets_one(tmp_path):
 
 
 @pytest.mark.parametrize("model", NETWORKS)
-def test_exported_weights_predict_as_the_trained_network(model, tmp_path):
+def test_exported_weights_predict_as_the_trained_network(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "HORIZON", 1)  # the mean is the last network
     made = training(model, tmp_path)
     for index in range(3):
         made.batch(index)
@@ -378,6 +379,19 @@ def test_exported_weights_predict_as_the_trained_network(model, tmp_path):
     expected = made.adapter.predict(query(model))
     found = create_model(model, weights=str(path)).predict(query(model))
     assert expected.std() > 0.05 and (found - expected).abs().max() < 1e-2
+
+
+def test_exported_weights_are_a_mean_that_forgets_beyond_its_horizon(tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "HORIZON", 2)
+    made, seen = training("universeg", tmp_path), []  # one update a batch
+    for index in range(3):
+        made.batch(index)
+        seen.append({name: value.clone() for name, value in made.network.state_dict().items()})
+    moved = [(seen[2][name] - value).abs().max() > 1e-3 for name, value in seen[0].items()]
+    assert sum(moved) > len(moved) / 2
+    for name, value in load_file(made.export()).items():
+        expected = ((seen[0][name] + seen[1][name]) / 2 + seen[2][name]) / 2
+        torch.testing.assert_close(value.float(), expected, atol=1e-6, rtol=1e-3)
 
 
 def test_trainings_that_do_not_exist_are_refused(tmp_path):
