@@ -177,7 +177,7 @@ class Training:
             writer.writerow({name: f"{value:.6g}" for name, value in row.items()})
 
     def export(self) -> Path:
-        """Write the mean weights as safetensors in float16, with the training's configuration in the header."""
+        """Write the mean weights as safetensors in float16, the training's configuration in the header."""
         from safetensors.torch import save_file
 
         path = self.output / f"{self.model}.safetensors"
