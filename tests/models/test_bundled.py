@@ -1,0 +1,53 @@
+"""The bundled weights segment phantoms, which training has never seen, from a few clicks or a small context."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from datasets.phantoms import Phantoms
+from models.registry import create_model
+from protocols.config import Config
+from protocols.engine import Trajectory, interact
+from protocols.registry import PROTOCOLS
+
+IMAGES = 3
+
+
+@pytest.fixture(scope="module")
+def lungs():
+    (task,) = [task for task in Phantoms().tasks(None) if task.label == "lungs"]
+    return Phantoms().load(task, None)
+
+
+def mean_dice(model, data, clicks, context=0):
+    """Mean Dice of validation images after each number of clicks, the first without any if there is context."""
+    images = data.indices("val")[:IMAGES].tolist()
+    entries = [
+        Trajectory(data.images[i, 0], data.labels[i, 0], entry=data.labels[i, 0].astype(np.float32))
+        for i in data.indices("train")[:context]
+    ]
+    found = interact(
+        data,
+        create_model(model),
+        [(0, image) for image in images],
+        PROTOCOLS.get("center-clicks").annotator,
+        Config(target_dice=1),
+        clicks,
+        [entries] * len(images) if context else None,
+    )
+    return np.mean([[step["dice"] for step in trajectory.steps] for trajectory in found], axis=0)
+
+
+def test_scribbleprompt_segments_from_clicks(lungs):
+    dice = mean_dice("scribbleprompt", lungs, clicks=5)
+    assert dice[-1] > 0.85 and dice[-1] > dice[0] + 0.1
+
+
+def test_multiverseg_segments_from_a_context_and_better_with_clicks(lungs):
+    dice = mean_dice("multiverseg", lungs, clicks=3, context=4)
+    assert dice[0] > 0.75 and dice[-1] > dice[0] + 0.02
+
+
+def test_universeg_segments_from_a_context(lungs):
+    assert mean_dice("universeg", lungs, clicks=0, context=4) > 0.7
