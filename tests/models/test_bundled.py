@@ -1,4 +1,4 @@
-"""The bundled weights segment phantoms, which training has never seen, from a few clicks or a small context."""
+"""The bundled weights segment phantoms, unseen in training, from a few clicks or a small context."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def lungs():
 
 
 def mean_dice(model, data, clicks, context=0):
-    """Mean Dice of validation images after each number of clicks, the first without any if there is context."""
+    """Mean Dice of validation images by the number of clicks; with a context it begins at none."""
     images = data.indices("val")[:IMAGES].tolist()
     entries = [
         Trajectory(data.images[i, 0], data.labels[i, 0], entry=data.labels[i, 0].astype(np.float32))
