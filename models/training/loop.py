@@ -75,10 +75,12 @@ def _averaged(network: nn.Module) -> AveragedModel:
     Batches of a few images leave the weights noisy; their mean segments far better at a high learning rate.
     """
 
-    def mean(average: Tensor, value: Tensor, count: Tensor | int) -> Tensor:
-        return average + (value - average) * max(1 / HORIZON, 1 / (float(count) + 1))
+    def mean(averages: Sequence[Tensor], values: Sequence[Tensor], count: Tensor | int) -> None:
+        share = max(1 / HORIZON, 1 / (float(count) + 1))  # once an update: on a GPU, reading the count waits
+        for average, value in zip(averages, values, strict=True):
+            average.lerp_(value, share)
 
-    return AveragedModel(network, avg_fn=mean)
+    return AveragedModel(network, multi_avg_fn=mean)
 
 
 class Training:
