@@ -138,7 +138,7 @@ class Training:
         row: dict[str, float] = {"batch": index, "side": stage.side}
         for group in self.optimizer.param_groups:
             group["lr"] = self._rate(index / len(self.schedule))
-        for step, (logits, label) in enumerate(self._episode(stage, index)):
+        for step, logits, label in self._episode(stage, index):
             loss = segmentation_loss(logits, label, self.preset.focal)
             self._require_finite(loss.item(), "loss", index)
             loss.backward()
@@ -190,10 +190,11 @@ class Training:
         path.chmod(0o644)
         return path
 
-    def _episode(self, stage: Stage, index: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Logits and label (B, 1, H, W) of each step of interactive segmentation of one batch.
+    def _episode(self, stage: Stage, index: int) -> Iterator[tuple[int, Tensor, Tensor]]:
+        """Number, logits and label (B, 1, H, W) of each prediction of one batch.
 
-        The network may be updated between steps; what it predicted is fed back without gradients.
+        A model that takes a context makes number 0 from it alone; none where its context is empty. The
+        network may be updated in between; what it predicted is fed back without gradients.
         """
         image, label, context = self._examples(stage, index)
         annotators = [
@@ -203,12 +204,12 @@ class Training:
         logits = None
         if context is not None:
             logits = self._forward(Query(image, context=context))
-            yield logits, label
-        for _ in range(stage.steps):
+            yield 0, logits, label
+        for step in range(stage.steps):
             previous = None if logits is None else logits.detach()
             _annotate(annotators, previous)
             logits = self._forward(Query(image, interactions(annotators, image), previous, context))
-            yield logits, label
+            yield step + bool(stage.context), logits, label
 
     def _forward(self, query: Query) -> Tensor:
         device = self.adapter.device.type
@@ -219,10 +220,11 @@ class Training:
         """Images and labels (B, 1, H, W) and their context; the same for the same seed and index."""
         rng = keyed_generator(self.seed, "training", index)
         generator = torch.Generator(self.adapter.device).manual_seed(int(rng.integers(2**62)))
-        if not stage.context:  # two members of each task, so that layers and poses vary within a batch
-            images, labels = self._tasks(generator, stage.targets(0) // 2, 2, stage.side)
-            return images.flatten(0, 1), labels.flatten(0, 1), None
-        size = int(rng.integers(1, stage.context + 1))
+        size = int(rng.integers(0 if stage.steps else 1, stage.context + 1)) if stage.context else 0
+        if not size:  # two members of each task, so that layers and poses vary within a batch
+            targets = stage.targets(0)
+            images, labels = self._tasks(generator, (targets + 1) // 2, 2, stage.side)
+            return images.flatten(0, 1)[:targets], labels.flatten(0, 1)[:targets], None
         images, labels = self._tasks(generator, stage.targets(size), size + 1, stage.side)
         return images[:, 0], labels[:, 0], Context(images[:, 1:], labels[:, 1:])
 

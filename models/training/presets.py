@@ -21,7 +21,8 @@ class Stage:
     images : int
         Images in a batch, targets and context together.
     context : int
-        Context images of a target at most; at least one, drawn for each batch. 0 for a model without context.
+        Context images of a target at most, drawn for each batch: from none where there are interactions, from
+        one where there are not. 0 for a model without context.
     steps : int
         Interaction steps simulated for each image. A model that takes a context predicts once from the
         context alone before them.
@@ -38,8 +39,8 @@ class Stage:
     tasks: int | None = None
 
     def targets(self, context: int) -> int:
-        """Targets of a batch whose context has a given size."""
-        room = max(1, self.images // (context + 1))
+        """Targets of a batch whose context has a given size; an empty one is a dummy entry (A.1)."""
+        room = max(1, self.images // (max(context, bool(self.context)) + 1))
         return min(room, self.tasks or room)
 
 
@@ -106,7 +107,7 @@ PRESETS: dict[str, dict[str, Preset]] = {
     "small": {
         "scribbleprompt": Preset(64, 7e-4, (Stage(128, 8, 0, 10, 480),)),
         "universeg": Preset(64, 7e-4, (Stage(64, 40, 12, 0, 500), Stage(128, 16, 8, 0, 450))),
-        "multiverseg": Preset(64, 7e-4, (Stage(128, 16, 10, 5, 110),)),
+        "multiverseg": Preset(64, 7e-4, (Stage(128, 16, 2, 8, 255),), single=0.75),
     },
     "smoke": {
         "scribbleprompt": Preset(4, 1e-3, (Stage(32, 2, 0, 2, 3), Stage(48, 2, 0, 2, 2))),

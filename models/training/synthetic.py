@@ -58,11 +58,11 @@ def _coordinates(sampler: Sampler, tasks: int, members: int, side: int) -> Tenso
     axis = torch.linspace(-1, 1, side, device=sampler.generator.device)
     grid = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), dim=-1)
     # In many tasks place and size say little, so that an average of the context's labels is no answer.
-    spread = 0.2 + 1.6 * sampler.uniform((tasks, 1)) ** 1.5
+    spread = 0.2 + 2.8 * sampler.uniform((tasks, 1)) ** 2
     spread = spread.expand(tasks, members).reshape(count, 1)
     angle = spread[:, 0] * sampler.normal((count,)) * 0.35
     # Cells have no upright position.
-    turned = sampler.chance(0.25, (tasks, 1)).expand(tasks, members).reshape(count)
+    turned = sampler.chance(0.35, (tasks, 1)).expand(tasks, members).reshape(count)
     angle = torch.where(turned, sampler.uniform((count,), 0, 2 * math.pi), angle)
     scale = torch.exp(spread * sampler.normal((count, 1)) * 0.15)
     shift = spread * sampler.normal((count, 2)) * 0.12
@@ -309,8 +309,10 @@ def _texture(view: View, regions: Tensor) -> Tensor:
     # Some regions look like another one, so that place and shape have to decide.
     alike = sampler.integers(0, REGIONS + 1, (tasks, REGIONS + 1))
     borrowed = palette.gather(1, alike) + 0.06 * sampler.normal(palette.shape)
-    palette = torch.where(sampler.chance(0.3, palette.shape), borrowed, palette)
-    means = palette[:, None] + 0.04 * sampler.normal((tasks, members, REGIONS + 1))
+    palette = torch.where(sampler.chance(0.2, palette.shape), borrowed, palette)
+    # From one stain to another of its own for each member, where only an interaction can tell.
+    stain = 0.02 + 0.13 * sampler.uniform((tasks, 1, 1)) ** 2
+    means = palette[:, None] + stain * sampler.normal((tasks, members, REGIONS + 1))
     strength = sampler.uniform((tasks, REGIONS + 1), 0.0, 0.12) * sampler.chance(0.7, palette.shape)
     flat = regions.flatten(2)
     image = means.gather(2, flat).unflatten(2, (side, side))

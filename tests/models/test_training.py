@@ -102,7 +102,8 @@ def test_loss_of_right_wrong_and_extreme_predictions(gamma):
 
 def test_stages_share_their_images_out():
     stage = Stage(side=64, images=16, context=8, steps=3, batches=1)
-    assert [stage.targets(context) for context in (0, 1, 3, 8, 30)] == [16, 8, 4, 1, 1]
+    assert [stage.targets(context) for context in (0, 1, 3, 8, 30)] == [8, 8, 4, 1, 1]
+    assert dataclasses.replace(stage, context=0).targets(0) == 16  # no dummy entry
     two = dataclasses.replace(stage, tasks=2)
     assert [two.targets(context) for context in (0, 1, 8)] == [2, 2, 1]
 
@@ -149,15 +150,18 @@ def test_an_episode_is_interactive_segmentation(model, tmp_path, monkeypatch):
     sizes = set()
     for index in range(5):
         seen.clear()
-        made.batch(index)
+        row = made.batch(index)
         stage = made.schedule[index]
-        assert len(seen) == PREDICTIONS[model]
         first = seen[0][0]
+        size = first.context.images.shape[1] if first.context else 0
+        sizes.add(size)
+        assert len(first.image) == stage.targets(size)
         assert first.image.shape[1:] == (1, stage.side, stage.side) and first.previous_logits is None
-        assert (first.interactions is None) == (first.context is not None) == (model != "scribbleprompt")
-        if first.context is not None:
-            sizes.add(first.context.images.shape[1])
-            assert len(first.image) == stage.targets(first.context.images.shape[1])
+        assert (first.interactions is None) == (size > 0)
+        assert len(seen) == stage.steps + (size > 0)
+        logged = [int(name[5:]) for name in row if name.startswith("dice_")]
+        assert logged == list(range(PREDICTIONS[model]))[-len(seen) :]
+        if size:
             assert first.context.images.shape == first.context.labels.shape
         for (before, logits), (after, _) in pairwise(seen):
             assert torch.equal(after.previous_logits, logits) and not after.previous_logits.requires_grad
@@ -166,7 +170,7 @@ def test_an_episode_is_interactive_segmentation(model, tmp_path, monkeypatch):
                 earlier = getattr(before.interactions, side, torch.zeros(1))
                 assert (getattr(after.interactions, side) >= earlier).all()
             assert after.interactions.positive.any() or after.interactions.negative.any()
-    assert sizes == (set() if model == "scribbleprompt" else {1, 2})
+    assert sizes == {"scribbleprompt": {0}, "universeg": {1, 2}, "multiverseg": {0, 1, 2}}[model]
 
 
 @pytest.mark.parametrize("model", NETWORKS)
