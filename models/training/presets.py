@@ -107,7 +107,7 @@ PRESETS: dict[str, dict[str, Preset]] = {
     "small": {
         "scribbleprompt": Preset(64, 7e-4, (Stage(128, 8, 0, 10, 480),)),
         "universeg": Preset(64, 7e-4, (Stage(64, 40, 12, 0, 500), Stage(128, 16, 8, 0, 450))),
-        "multiverseg": Preset(64, 7e-4, (Stage(128, 16, 2, 8, 255),), single=0.75),
+        "multiverseg": Preset(64, 7e-4, (Stage(128, 16, 8, 6, 380),), single=0.75),
     },
     "smoke": {
         "scribbleprompt": Preset(4, 1e-3, (Stage(32, 2, 0, 2, 3), Stage(48, 2, 0, 2, 2))),
