@@ -220,7 +220,7 @@ class Training:
         """Images and labels (B, 1, H, W) and their context; the same for the same seed and index."""
         rng = keyed_generator(self.seed, "training", index)
         generator = torch.Generator(self.adapter.device).manual_seed(int(rng.integers(2**62)))
-        size = int(rng.integers(0 if stage.steps else 1, stage.context + 1)) if stage.context else 0
+        size = int(rng.integers(0 if stage.steps else 1, stage.context + 1))
         if not size:  # two members of each task, so that layers and poses vary within a batch
             targets = stage.targets(0)
             images, labels = self._tasks(generator, (targets + 1) // 2, 2, stage.side)
