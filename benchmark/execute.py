@@ -50,15 +50,14 @@ def execute(units: Sequence[Unit], job: Job, workers: int) -> None:
 
     workers = min(workers, len(units))
     finished = _in_pool(units, job, workers) if workers > 1 else _in_process(units, job)
-    images = job.settings.config.images
     with tqdm(
-        total=sum(unit.cost(images) for unit in units),
+        total=sum(unit.cost for unit in units),
         bar_format="{percentage:3.0f}% |{bar}| {elapsed} passed, {remaining} left{postfix}",
         postfix=f"0 of {len(units)} units",
     ) as bar:
         for done, unit in enumerate(finished, start=1):
             bar.set_postfix_str(f"{done} of {len(units)} units", refresh=False)
-            bar.update(unit.cost(images))
+            bar.update(unit.cost)
 
 
 def _in_process(units: Sequence[Unit], job: Job) -> Iterator[Unit]:
@@ -163,19 +162,24 @@ def _run(unit: Unit, job: Job, device: str) -> Unit:
 
 def _compute(unit: Unit, job: Job, device: str) -> None:
     from protocols.registry import PROTOCOLS
-    from results.schema import IMAGES, STEPS, typed
+    from results.schema import IMAGES, PICTURES, STEPS, typed
     from results.store import Run
 
     settings = job.settings
     model = _adapter(unit.model, settings.weights, device, settings.precision)
     seed = None
-    if unit.in_context:
+    if unit.needs_seed:
         seed = _adapter(SEED_MODEL, companion(settings.weights), device, settings.precision)
     records = PROTOCOLS.get(unit.protocol).run(
-        _data(unit.source, unit.task, job.root), model, unit.simulations, settings.config, seed, unit.model
+        _data(unit.source, unit.task, job.root), model, unit.simulations, unit.config, seed, unit.model
     )
-    steps, images = typed(records.steps, STEPS), typed(records.images, IMAGES)
-    Run(job.output).write(unit.key, unit.description(), steps, images)
+    Run(job.output).write(
+        unit.key,
+        unit.description(),
+        typed(records.steps, STEPS),
+        typed(records.images, IMAGES),
+        typed(records.pictures, PICTURES),
+    )
 
 
 @lru_cache(maxsize=16)

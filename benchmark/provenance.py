@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmark.errors import Failure
 from benchmark.plan import SEED_MODEL, Checksums
-from benchmark.selection import Selection
+from benchmark.selection import ChosenTask, Part, Selection
 from benchmark.settings import Settings
 from models.weights import companion
 
@@ -52,16 +52,15 @@ def manifest(
         "settings": settings.flat(),
         "preset": preset,
         "simulations": settings.simulations,
-        "protocols": list(selection.protocols),
+        "protocols": selection.all_protocols(),
+        "parts": [_part(part) for part in selection.parts],
         "models": {
             name: {"weights": settings.weights if value else None, "checksum": value}
             for name, value in weights.models.items()
         },
         "seed_model": _seed_model(settings, weights),
-        "tasks": {
-            chosen.task.name: {"fingerprint": chosen.fingerprint, **chosen.counts}
-            for chosen in selection.all_tasks()
-        },
+        "tasks": {chosen.task.name: _task(chosen) for chosen in selection.all_tasks()},
+        "tasks_found": {chosen.task.name: _task(chosen) for chosen in selection.found},
         "left_out": [asdict(left) for left in selection.left_out],
     }
 
@@ -81,9 +80,29 @@ def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
                     f"the output folder holds a run in which {name} had another {identity}; "
                     "choose another --output"
                 )
-    together = {name: old.get(name, {}) | new[name] for name in ("models", "tasks")}
-    protocols = list(dict.fromkeys([*old.get("protocols", ()), *new["protocols"]]))
-    return new | together | {"protocols": protocols, "created": old.get("created", new["created"])}
+    together = {name: old.get(name, {}) | new[name] for name in ("models", "tasks", "tasks_found")}
+    together["protocols"] = list(dict.fromkeys([*old.get("protocols", ()), *new["protocols"]]))
+    for name in ("parts", "left_out"):
+        together[name] = [item for item in old.get(name, ()) if item not in new[name]] + new[name]
+    return new | together | {"created": old.get("created", new["created"])}
+
+
+def _part(part: Part) -> dict[str, Any]:
+    """What one experiment of a run is, for people."""
+    config = part.experiment.config
+    return {
+        "protocol": part.experiment.protocol,
+        "version": part.protocol.version,
+        "models": part.models,
+        "split": config.split,
+        "context": config.context,
+        "images": config.images,
+        "tasks": len(part.tasks),
+    }
+
+
+def _task(chosen: ChosenTask) -> dict[str, Any]:
+    return {"source": chosen.source, "fingerprint": chosen.fingerprint, **chosen.counts}
 
 
 def _seed_model(settings: Settings, weights: Checksums) -> dict[str, Any] | None:

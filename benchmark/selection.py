@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.errors import Failure, Usage
+from benchmark.study import Experiment
 from datasets.registry import installed, source
 from datasets.task import Task, TaskData
-from models.registry import MODELS
-from protocols.config import Config
+from models.registry import MODELS, VARIANTS
 from protocols.registry import PROTOCOLS
 
 
@@ -35,19 +35,31 @@ class ChosenTask:
 
 
 @dataclass
-class Selection:
-    """The protocols by name, and for each of them the models and tasks that take part."""
+class Part:
+    """An experiment with the models and tasks that take part in it."""
 
-    protocols: dict[str, Any]
-    models: dict[str, list[str]] = field(default_factory=dict)
-    tasks: dict[str, list[ChosenTask]] = field(default_factory=dict)
+    experiment: Experiment
+    protocol: Any
+    models: list[str] = field(default_factory=list)
+    tasks: list[ChosenTask] = field(default_factory=list)
+
+
+@dataclass
+class Selection:
+    """The parts of a run, every task that was looked at, and what was left out."""
+
+    parts: list[Part]
+    found: list[ChosenTask] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
 
     def all_models(self) -> list[str]:
-        return list(dict.fromkeys(name for names in self.models.values() for name in names))
+        return list(dict.fromkeys(name for part in self.parts for name in part.models))
 
     def all_tasks(self) -> list[ChosenTask]:
-        return list({c.task: c for chosen in self.tasks.values() for c in chosen}.values())
+        return list({c.task: c for part in self.parts for c in part.tasks}.values())
+
+    def all_protocols(self) -> list[str]:
+        return list(dict.fromkeys(part.experiment.protocol for part in self.parts))
 
 
 def names(value: str | Iterable[str]) -> list[str]:
@@ -71,20 +83,21 @@ def choose_datasets(value: str | Sequence[str] | None, root: Path) -> tuple[list
 
 
 def select(
-    protocols: Sequence[str],
+    experiments: Sequence[Experiment],
     models: Sequence[str],
     datasets: Sequence[str],
     root: Path,
-    config: Config,
+    tasks: int | None = None,
 ) -> Selection:
     """Resolve all names and leave out what a protocol cannot use.
 
     Parameters
     ----------
-    protocols, datasets : names
+    experiments : what runs
     models : names, or ``["all"]`` for every model that a protocol can use
+    datasets : names
     root : the data folder
-    config : the protocol's settings, which decide how many test images a task needs
+    tasks : tasks at most, spread over all there are; None takes all
 
     Raises
     ------
@@ -93,27 +106,35 @@ def select(
     Failure
         If a named model fits none of the protocols, or no task or model is left.
     """
-    selection = Selection({name: PROTOCOLS.get(name) for name in protocols})
+    selection = Selection([Part(e, PROTOCOLS.get(e.protocol)) for e in experiments])
     _choose_models(selection, None if list(models) == ["all"] else models)
-    _choose_tasks(selection, datasets, root, config)
+    _choose_tasks(selection, datasets, root, tasks)
+    selection.parts = [part for part in selection.parts if part.models and part.tasks]
     return selection
 
 
 def _choose_models(selection: Selection, named: Sequence[str] | None) -> None:
     reasons: dict[str, str] = {}
-    candidates = {name: _capabilities(name) for name in named or MODELS.names()}
-    for protocol_name, protocol in selection.protocols.items():
-        refused = {name: protocol.refuses(c) for name, c in candidates.items()}
-        reasons |= {name: reason for name, reason in refused.items() if reason}
-        selection.models[protocol_name] = [name for name, reason in refused.items() if not reason]
-    for name in candidates:
-        if name in selection.all_models():
-            continue
+    general = named or [name for name in MODELS.names() if name not in VARIANTS]
+    for part in selection.parts:
+        wanted = part.experiment.models
+        # A variant of the study names its models; of these, those that were chosen.
+        candidates = general if wanted is None else [m for m in wanted if not named or m in named]
+        for name in candidates:
+            reason = part.protocol.refuses(_capabilities(name))
+            if reason:
+                reasons[name] = reason
+            else:
+                part.models.append(name)
+    taking_part = selection.all_models()
+    for name in (name for name in general if name not in taking_part):
+        reason = reasons.get(name, "no experiment of this run is about it")
         if named:
-            raise Failure(f"{name} cannot take part in {', '.join(selection.protocols)}: {reasons[name]}")
-        selection.left_out.append(LeftOut("model", name, reasons[name]))
-    if not selection.all_models():
-        raise Failure(f"no model can take part in {', '.join(selection.protocols)}")
+            protocols = ", ".join(selection.all_protocols())
+            raise Failure(f"{name} cannot take part in {protocols}: {reason}")
+        selection.left_out.append(LeftOut("model", name, reason))
+    if not taking_part:
+        raise Failure(f"no model can take part in {', '.join(selection.all_protocols())}")
 
 
 def _capabilities(name: str) -> Any:
@@ -125,17 +146,17 @@ def _capabilities(name: str) -> Any:
     return adapter.capabilities
 
 
-def _choose_tasks(selection: Selection, datasets: Sequence[str], root: Path, config: Config) -> None:
-    found = [(name, task) for name in datasets for task in source(name).tasks(root)]
-    selection.tasks = {name: [] for name in selection.protocols}
+def _choose_tasks(selection: Selection, datasets: Sequence[str], root: Path, most: int | None) -> None:
+    found = _spread([(name, task) for name in datasets for task in source(name).tasks(root)], most)
     for name, task in found:
         data = source(name).load(task, root)
         chosen = ChosenTask(name, task, data.fingerprint, _counts(data))
-        missing = {key: p.missing(data, config) for key, p in selection.protocols.items()}
-        for protocol, reason in missing.items():
+        selection.found.append(chosen)
+        reasons = [part.protocol.missing(data, part.experiment.config) for part in selection.parts]
+        for part, reason in zip(selection.parts, reasons, strict=True):
             if not reason:
-                selection.tasks[protocol].append(chosen)
-        for reason in dict.fromkeys(filter(None, missing.values())):
+                part.tasks.append(chosen)
+        for reason in dict.fromkeys(filter(None, reasons)):
             told = reason.replace(f"{task.name} ", "it ", 1)
             selection.left_out.append(LeftOut("task", task.name, told))
     if not selection.all_tasks():
@@ -143,6 +164,13 @@ def _choose_tasks(selection: Selection, datasets: Sequence[str], root: Path, con
         raise Failure(
             f"none of the {len(found)} tasks can be used, as {tasks[0] if tasks else 'there is none'}"
         )
+
+
+def _spread(found: list[Any], most: int | None) -> list[Any]:
+    """So many at most, evenly spaced, so that small runs see different data sets and cohorts."""
+    if most is None or len(found) <= most:
+        return found
+    return [found[number * len(found) // most] for number in range(most)]
 
 
 def _counts(data: TaskData) -> dict[str, int]:

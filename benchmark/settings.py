@@ -3,26 +3,49 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from benchmark.errors import Failure, Usage
-from protocols.config import Config
+from protocols.config import CONTEXT_SIZES, Config
 
 
 @dataclass(frozen=True)
 class Preset:
-    """How much is measured: simulations of every task and test images of every simulation."""
+    """How much is measured.
+
+    Attributes
+    ----------
+    simulations : int
+        Seeded passes over every task; of experiment 2, draws of contexts (10 at most).
+    images : int
+        Images of a pass in experiment 1.
+    longer : int or None
+        Images of the longer passes of the whole study (Fig. 12, 13); None takes all of a task.
+    drawn_images : int or None
+        Images of a task in experiment 2; None takes all.
+    context_sizes : tuple of int
+        Of experiment 2.
+    max_steps : int or None
+        Interactions at most; None takes each protocol's own.
+    tasks : int or None
+        Tasks at most, the first of each data set and cohort; None takes all.
+    """
 
     simulations: int
     images: int
+    longer: int | None = None
+    drawn_images: int | None = None
+    context_sizes: tuple[int, ...] = CONTEXT_SIZES
+    max_steps: int | None = None
+    tasks: int | None = None
 
 
 PRESETS = {
-    "smoke": Preset(simulations=1, images=4),
-    "quick": Preset(simulations=1, images=18),
-    "paper": Preset(simulations=200, images=18),
+    "smoke": Preset(1, 3, longer=4, drawn_images=2, context_sizes=(1, 2, 4), max_steps=4, tasks=3),
+    "quick": Preset(1, 18, longer=24, drawn_images=4, context_sizes=(1, 2, 4, 8, 16)),
+    "paper": Preset(200, 18),
 }
 
 
@@ -33,7 +56,7 @@ class Settings:
     Attributes
     ----------
     config : Config
-        The protocol's settings.
+        The settings that its experiments begin with.
     simulations : int
         Seeded passes over every task.
     weights : str
@@ -49,17 +72,24 @@ class Settings:
     precision: str
 
     def flat(self) -> dict[str, Any]:
-        """All settings in one level, as the manifest and the units' keys have them."""
-        others = {"weights": self.weights, "device": self.device, "precision": self.precision}
-        return asdict(self.config) | others
+        """What all units of a run share, in one level; what may differ stands in the records."""
+        config = asdict(self.config)
+        shared = {name: config[name] for name in ("seed", "target_dice", "max_steps", "images")}
+        return shared | self.computation()
+
+    def computation(self) -> dict[str, str]:
+        """With what the models compute."""
+        return {"weights": self.weights, "device": self.device, "precision": self.precision}
 
 
-def resolve_preset(name: str, simulations: int | None, images: int | None) -> Preset:
-    """A preset, or what is given instead of its numbers."""
+def resolve_preset(name: str, **given: int | None) -> Preset:
+    """A preset, or what is given instead of its numbers; images given count for both experiments."""
     if name not in PRESETS:
         raise Usage(f"unknown preset {name!r}; known: {', '.join(PRESETS)}")
-    preset = PRESETS[name]
-    return Preset(simulations or preset.simulations, images or preset.images)
+    changes = {key: value for key, value in given.items() if value is not None}
+    if "images" in changes:
+        changes["drawn_images"] = changes["images"]
+    return replace(PRESETS[name], **changes)  # type: ignore[arg-type]
 
 
 def resolve_root(option: str | Path | None) -> Path:

@@ -11,11 +11,13 @@ def summary(images: pd.DataFrame) -> str:
     Parameters
     ----------
     images : DataFrame
-        The records, one row per image. Means are hierarchical: every data set counts the same.
+        The records, one row per image. Means are hierarchical: every data set counts the same. Splits and
+        kinds of context are told apart where there are several.
     """
     from results.statistics import hierarchical_mean
 
-    by = ["protocol", "model"]
+    several = [name for name in ("split", "context") if images[name].nunique() > 1]
+    by = ["protocol", "model", *several]
     table = hierarchical_mean(images, "interactions", by)
     table["Dice"] = hierarchical_mean(images, "dice", by).dice
     table["failures"] = (1 - hierarchical_mean(images, "reached", by).reached).map("{:.0%}".format)

@@ -10,19 +10,27 @@ MODELS = Registry(
     {
         "scribbleprompt": "models.scribbleprompt:ScribblePrompt",
         "universeg": "models.universeg:UniverSeg",
+        "universeg-oracle": "models.universeg:UniverSegOracle",
         "multiverseg": "models.multiverseg:MultiverSeg",
         "sp-uvs": "models.sp_uvs:ScribblePromptUniverSeg",
+        "sp-uvs-1": "models.sp_uvs:ScribblePromptUniverSeg1",
+        "sp-uvs-2": "models.sp_uvs:ScribblePromptUniverSeg2",
+        "sp-uvs-10": "models.sp_uvs:ScribblePromptUniverSeg10",
         "random-walker": "models.random_walker:RandomWalker",
     },
     "segbench.models",
 )
 
+# Other cut-offs of SP+UVS, which only Fig. 15 shows: `--models all` does not take them.
+VARIANTS = ("sp-uvs-1", "sp-uvs-2", "sp-uvs-10")
+
 # Whose weights a model takes; a model that is not here has none, or looks after its own.
 WEIGHTS = {
     "scribbleprompt": ("scribbleprompt",),
     "universeg": ("universeg",),
+    "universeg-oracle": ("universeg",),
     "multiverseg": ("multiverseg", "scribbleprompt"),
-    "sp-uvs": ("scribbleprompt", "universeg"),
+    **dict.fromkeys(("sp-uvs", *VARIANTS), ("scribbleprompt", "universeg")),
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from torch import Tensor
 
 from models.scribbleprompt import ScribblePrompt
@@ -36,3 +38,21 @@ class ScribblePromptUniverSeg:
         if query.context is not None and query.interactions is None:
             return self.in_context.predict(query)
         return self.interactive.predict(query)
+
+
+class ScribblePromptUniverSeg1(ScribblePromptUniverSeg):
+    """SP+UVS that uses a context of any size (Fig. 15)."""
+
+    capabilities = replace(ScribblePromptUniverSeg.capabilities, min_context=1)
+
+
+class ScribblePromptUniverSeg2(ScribblePromptUniverSeg):
+    """SP+UVS with a minimum context of 2 images (Fig. 15)."""
+
+    capabilities = replace(ScribblePromptUniverSeg.capabilities, min_context=2)
+
+
+class ScribblePromptUniverSeg10(ScribblePromptUniverSeg):
+    """SP+UVS with a minimum context of 10 images (Fig. 15)."""
+
+    capabilities = replace(ScribblePromptUniverSeg.capabilities, min_context=10)

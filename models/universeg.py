@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from torch import Tensor
 
 from models.network_adapter import NetworkAdapter
@@ -19,3 +21,14 @@ class UniverSeg(NetworkAdapter):
         if query.context is None:
             raise ValueError("UniverSeg needs a context of at least one image")
         return self.network(query.image, query.context.images, query.context.labels)
+
+
+class UniverSegOracle(UniverSeg):
+    """UniverSeg whose context always holds the true labels: its upper bound (MultiverSeg, D.2.2)."""
+
+    capabilities = Capabilities(in_context=True, true_context=True)
+
+    @classmethod
+    def create(cls, name: str, weights: str, device: str, precision: str) -> Self:
+        """Adapter with the weights of UniverSeg."""
+        return super().create("universeg", weights, device, precision)

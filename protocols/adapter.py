@@ -34,6 +34,9 @@ class Capabilities:
     min_context : int
         With fewer context entries than this the engine passes no context and asks for no prediction
         without interactions (5 for SP+UVS, MultiverSeg section 5.4).
+    true_context : bool
+        Its context holds the true labels, whatever the run puts there for others: an upper bound, such as
+        "UniverSeg (oracle)" (MultiverSeg, D.2.2).
     """
 
     interactive: bool = False
@@ -41,6 +44,7 @@ class Capabilities:
     setwise: bool = False
     needs_training: bool = False
     min_context: int = 1
+    true_context: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,13 @@
-"""The settings that decide the outcome of a sequential protocol, and nothing else."""
+"""The settings that decide the outcome of a protocol, and nothing else."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
+
+from datasets.task import TaskData
+
+CONTEXT_SIZES = (1, 2, 4, 8, 16, 32, 64)  # MultiverSeg, Fig. 6
 
 
 class ProtocolError(ValueError):
@@ -12,7 +16,7 @@ class ProtocolError(ValueError):
 
 @dataclass(frozen=True)
 class Config:
-    """Settings of experiment 1 (MultiverSeg, section 6.1).
+    """Settings of both experiments (MultiverSeg, sections 6.1 and 7).
 
     Attributes
     ----------
@@ -22,24 +26,48 @@ class Config:
         An image is done when its prediction reaches this Dice.
     max_steps : int or None
         Interaction steps at most; None takes the protocol's own (20 clicks, 10 scribble steps).
-    images : int
-        Test images per simulation, drawn without replacement.
+    images : int or None
+        Images per simulation, drawn without replacement; None takes all of the split.
     context : {"binary", "soft", "ground-truth"}
         What joins the context after an image: the thresholded prediction, its probabilities, the label.
+    split : {"test", "val"}
+        Which images are segmented; validation images are for choosing between variants (Fig. 14, 15).
+    drawn_images : int or None
+        Images of a task in experiment 2; None takes all of the split.
+    context_sizes : tuple of int
+        Numbers of context images in experiment 2.
     """
 
     seed: int = 0
     target_dice: float = 0.9
     max_steps: int | None = None
-    images: int = 18
+    images: int | None = 18
     context: Literal["binary", "soft", "ground-truth"] = "binary"
+    split: Literal["test", "val"] = "test"
+    drawn_images: int | None = None
+    context_sizes: tuple[int, ...] = CONTEXT_SIZES
 
     def __post_init__(self) -> None:
         if not 0 < self.target_dice <= 1:
             raise ProtocolError(f"the target Dice must lie in (0, 1], not {self.target_dice}")
         if self.max_steps is not None and self.max_steps < 1:
             raise ProtocolError(f"the maximum of steps must be at least 1, not {self.max_steps}")
-        if self.images < 1:
-            raise ProtocolError(f"the number of images must be at least 1, not {self.images}")
+        for number in (self.images, self.drawn_images):
+            if number is not None and number < 1:
+                raise ProtocolError(f"the number of images must be at least 1, not {number}")
         if self.context not in ("binary", "soft", "ground-truth"):
             raise ProtocolError(f"context must be binary, soft or ground-truth, not {self.context!r}")
+        if self.split not in ("test", "val"):
+            raise ProtocolError(f"split must be test or val, not {self.split!r}")
+        if not self.context_sizes or min(self.context_sizes) < 1:
+            raise ProtocolError(f"context sizes must be numbers from 1, not {self.context_sizes}")
+
+
+def lacking(data: TaskData, config: Config, images: int) -> str | None:
+    """What a task lacks to begin a context and to segment so many images, or None."""
+    available = len(data.indices(config.split))
+    if len(data.indices("train")) == 0:
+        return f"{data.task} has no train image to begin the context with"
+    if available < images:
+        return f"{data.task} has {available} {config.split} images, fewer than the {images} of a simulation"
+    return None

@@ -1,4 +1,4 @@
-"""The loop that interactive protocols share: annotate, predict, assess, until the target is met."""
+"""The loop that all protocols share: annotate, predict, assess, until the target is met."""
 
 from __future__ import annotations
 
@@ -18,6 +18,14 @@ from protocols.interactions import keyed_generator
 from protocols.metrics import confusion, dice, hd95
 
 
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """An entry of a context: ``image`` and ``mask``, float32 arrays (H, W) in [0, 1]."""
+
+    image: np.ndarray
+    mask: np.ndarray
+
+
 @dataclass(eq=False)
 class Trajectory:
     """One image while it is segmented, and afterwards what happened.
@@ -26,7 +34,9 @@ class Trajectory:
     ----------
     image : float32 array (H, W)
     label : bool array (H, W)
-    context : earlier trajectories whose image and ``entry`` the model is given
+    context : the entries that the model is given
+    pictured : bool
+        Whether the masks of every step are kept.
     positive, negative : float32 arrays (H, W) in [0, 1]
         All marks so far, added up and clamped.
     clicks : list of Click
@@ -34,10 +44,10 @@ class Trajectory:
         The last prediction.
     steps : list of dict
         One per prediction, with the columns of the records from ``step`` on.
+    frames : list of dict
+        One per prediction if pictured, with the columns of the pictures from ``step`` on.
     reached : bool
         Whether the last prediction has the target Dice.
-    entry : float32 array (H, W) in [0, 1] or None
-        What joins the context, when finished.
     hd95 : float
         Of the last prediction, when finished.
     seconds : float
@@ -46,14 +56,15 @@ class Trajectory:
 
     image: np.ndarray
     label: np.ndarray
-    context: Sequence[Trajectory] = ()
+    context: Sequence[Entry] = ()
+    pictured: bool = False
     positive: np.ndarray = field(init=False)
     negative: np.ndarray = field(init=False)
     clicks: list[Click] = field(default_factory=list)
     logits: np.ndarray | None = None
     steps: list[dict] = field(default_factory=list)
+    frames: list[dict] = field(default_factory=list)
     reached: bool = False
-    entry: np.ndarray | None = None
     hd95: float = float("nan")
     seconds: float = 0.0
 
@@ -75,36 +86,64 @@ class Trajectory:
             self.clicks.append(mark.click)
 
     def assess(self, step: int, mark: Mark, target_dice: float) -> None:
-        """Note how good the prediction after a mark is."""
+        """Note how good the prediction after a mark is, and what it looks like if it is pictured."""
         tp, fp, fn = confusion(self.mask, self.label)
         score = float(dice(self.mask, self.label))
         row, column = (mark.click.row, mark.click.column) if mark.click else (-1, -1)
-        self.steps.append(
-            {"step": step, "kind": mark.kind, "row": row, "column": column}
-            | {"dice": score, "tp": tp, "fp": fp, "fn": fn}
-        )
+        seen = {"step": step, "kind": mark.kind, "row": row, "column": column, "dice": score}
+        self.steps.append(seen | {"tp": tp, "fp": fp, "fn": fn})
+        if self.pictured:
+            height, width = self.label.shape
+            masks = {"prediction": np.packbits(self.mask).tobytes()}
+            masks |= {"positive": _drawn(mark.positive), "negative": _drawn(mark.negative)}
+            self.frames.append(seen | {"height": height, "width": width} | masks)
         self.reached = score >= target_dice
 
-    def finish(self, entry: str) -> None:
-        """Compute what is wanted of a finished image only; ``entry`` as in `Config.context`."""
-        self.hd95 = float(hd95(self.mask, self.label))
-        if entry == "soft":
+    def entry(self, kind: str) -> Entry:
+        """What joins the context; ``kind`` as in `Config.context`."""
+        if kind == "soft":
             assert self.logits is not None
-            self.entry = torch.from_numpy(self.logits).sigmoid().numpy()
-        else:
-            self.entry = (self.mask if entry == "binary" else self.label).astype(np.float32)
+            return Entry(self.image, torch.from_numpy(self.logits).sigmoid().numpy())
+        return Entry(self.image, (self.mask if kind == "binary" else self.label).astype(np.float32))
+
+
+def _drawn(marks: np.ndarray | None) -> bytes:
+    """Where a mark is stronger than half of its peak, packed to bits; nothing where there is none."""
+    if marks is None or not marks.any():
+        return b""
+    return np.packbits(marks > 0.5 * marks.max()).tobytes()
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How a protocol plays an image.
+
+    Attributes
+    ----------
+    annotator : Annotator or None
+        None makes no interactions: the only prediction is the one from the context.
+    max_steps : int
+        Interactions at most.
+    stops : bool
+        Whether an image is done when it has the target Dice.
+    pictured : simulations whose masks are kept
+    """
+
+    annotator: Annotator | None
+    max_steps: int
+    stops: bool = True
+    pictured: Sequence[int] = ()
 
 
 def interact(
     data: TaskData,
     adapter: ModelAdapter,
     items: Sequence[tuple[int, int]],
-    annotator: Annotator,
+    rules: Rules,
     config: Config,
-    max_steps: int,
-    contexts: Sequence[Sequence[Trajectory]] | None = None,
+    contexts: Sequence[Sequence[Entry]] | None = None,
 ) -> list[Trajectory]:
-    """Segment images interactively, all of them together, until each has the target Dice.
+    """Segment images, all of them together, until each has the target Dice or the interactions are used up.
 
     With contexts the model first predicts without interactions (step 0), and every interaction corrects a
     prediction. Without, the annotator starts on the bare image. Where neither a context nor the annotator
@@ -115,17 +154,20 @@ def interact(
     data : TaskData
     adapter : ModelAdapter
     items : pairs (simulation, index of the image)
-    annotator : Annotator
+    rules : Rules
     config : Config
-    max_steps : int
-    contexts : for each item its finished context entries, of one number; or None
+    contexts : for each item its context entries, of one number; or None
 
     Returns
     -------
     list of Trajectory, one per item
     """
-    apart = contexts is not None or annotator.random
-    keys = [(simulation if apart else None, image) for simulation, image in items]
+    apart = contexts is not None or (rules.annotator is not None and rules.annotator.random)
+    # With contexts every item is played, even if an image comes twice.
+    keys = [
+        (simulation if apart else None, image, number if contexts is not None else None)
+        for number, (simulation, image) in enumerate(items)
+    ]
     work: dict[tuple, Trajectory] = {}
     draws = {}
     for number, (key, (simulation, image)) in enumerate(zip(keys, items, strict=True)):
@@ -133,19 +175,20 @@ def interact(
             context = contexts[number] if contexts is not None else ()
             work[key] = Trajectory(data.images[image, 0], data.labels[image, 0], context)
             draws[key] = partial(keyed_generator, config.seed, data.task.name, simulation, image)
+        work[key].pictured |= simulation in rules.pictured
 
     active = list(work)
-    for step in range(0 if contexts is not None else 1, max_steps + 1):
+    for step in range(0 if contexts is not None else 1, rules.max_steps + 1):
         marks = {}
         for key in active:
-            marks[key] = _mark(work[key], annotator, step, partial(draws[key], step))
+            marks[key] = _mark(work[key], rules.annotator, step, partial(draws[key], step))
             work[key].add(marks[key])
         predict(adapter, [work[key] for key in active], bare=step == 0)
         for key in active:
             work[key].assess(step, marks[key], config.target_dice)
-        active = [key for key in active if not work[key].reached]
+        active = [key for key in active if not (rules.stops and work[key].reached)]
     for trajectory in work.values():
-        trajectory.finish(config.context)
+        trajectory.hd95 = float(hd95(trajectory.mask, trajectory.label))
     return [work[key] for key in keys]
 
 
@@ -181,8 +224,8 @@ def predict(adapter: ModelAdapter, trajectories: Sequence[Trajectory], bare: boo
             trajectory.seconds += seconds
 
 
-def _mark(trajectory: Trajectory, annotator: Annotator, step: int, draw: partial) -> Mark:
-    if step == 0:
+def _mark(trajectory: Trajectory, annotator: Annotator | None, step: int, draw: partial) -> Mark:
+    if step == 0 or annotator is None:
         return Mark()
     if trajectory.logits is None:
         return annotator.start(trajectory.label, draw)
@@ -201,7 +244,7 @@ def _query(part: Sequence[Trajectory], bare: bool) -> Query:
     if part[0].context:
         context = Context(
             _tensor([[entry.image for entry in t.context] for t in part]),
-            _tensor([[entry.entry for entry in t.context] for t in part]),
+            _tensor([[entry.mask for entry in t.context] for t in part]),
         )
     return Query(image, interactions, previous, context)
 

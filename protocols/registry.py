@@ -9,6 +9,10 @@ PROTOCOLS = Registry(
     {
         "center-clicks": "protocols.sequential:CENTER_CLICKS",
         "centerline-scribbles": "protocols.sequential:CENTERLINE_SCRIBBLES",
+        "bootstrapped-in-context": "protocols.bootstrapped:BOOTSTRAPPED",
+        "in-context": "protocols.in_context:IN_CONTEXT",
+        "interactive-in-context-clicks": "protocols.in_context:INTERACTIVE_CLICKS",
+        "interactive-in-context-scribbles": "protocols.in_context:INTERACTIVE_SCRIBBLES",
     },
     "segbench.protocols",
 )

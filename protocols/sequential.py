@@ -1,37 +1,39 @@
 """Experiment 1: segment the images of a task one after another, each helped by those before it.
 
-MultiverSeg, section 6.1 and appendix D.1 (Fig. 3, 4, 11, 16 and Table 7).
+MultiverSeg, section 6.1 and appendix D.1 (Fig. 3, 4, 5, 10 to 16 and Table 7).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
 from datasets.task import TaskData
 from protocols.adapter import Capabilities, ModelAdapter
 from protocols.annotators import Annotator, CenterClicks, CenterlineScribbles
-from protocols.config import Config, ProtocolError
-from protocols.engine import Trajectory, interact
+from protocols.config import Config, ProtocolError, lacking
+from protocols.engine import Entry, Rules, Trajectory, interact
 from protocols.interactions import keyed_generator
-from protocols.records import Records
+from protocols.records import Place, Records, collect, context_kind
+
+PICTURED = (0,)  # simulations whose masks are kept
 
 
 def draw_images(data: TaskData, simulation: int, config: Config) -> np.ndarray:
-    """Indices of the images of one simulation: a seed image of the train split, then test images in order.
+    """Indices of the images of one simulation: a seed image of the train split, then images in order.
 
     A simulation with fewer images begins with the same ones.
 
     Returns
     -------
-    int array (1 + config.images,)
+    int array (1 + number of images,)
     """
     key = config.seed, data.task.name, simulation
     seed = keyed_generator(*key, "seed image").choice(data.indices("train"))
-    test = keyed_generator(*key, "test images").permutation(data.indices("test"))
-    return np.append(seed, test[: config.images])
+    images = keyed_generator(*key, f"{config.split} images").permutation(data.indices(config.split))
+    return np.append(seed, images[: config.images])
 
 
 @dataclass(frozen=True)
@@ -65,12 +67,12 @@ class Sequential:
 
     def missing(self, data: TaskData, config: Config) -> str | None:
         """What a task lacks for this protocol, or None."""
-        train, test = len(data.indices("train")), len(data.indices("test"))
-        if train == 0:
-            return f"{data.task} has no train image to begin the context with"
-        if test < config.images:
-            return f"{data.task} has {test} test images, fewer than the {config.images} of a simulation"
-        return None
+        return lacking(data, config, config.images or 1)
+
+    def cost(self, available: int, config: Config, capabilities: Capabilities) -> int:
+        """Rough relative time of a simulation; a context makes an image dearer with every entry."""
+        images = min(available, config.images or available)
+        return images * (1 + images // 2 if capabilities.in_context else 1)
 
     def run(
         self,
@@ -78,7 +80,7 @@ class Sequential:
         adapter: ModelAdapter,
         simulations: Sequence[int],
         config: Config,
-        seed_adapter: ModelAdapter,
+        seed_adapter: ModelAdapter | None,
         model: str,
     ) -> Records:
         """Play simulations of a task; each comes out the same whichever others are played with it.
@@ -90,8 +92,9 @@ class Sequential:
             The model under test.
         simulations : sequence of int
         config : Config
-        seed_adapter : ModelAdapter
-            Segments the seed image, the same for all models: ScribblePrompt in the paper.
+        seed_adapter : ModelAdapter or None
+            Segments the seed image, the same for all models: ScribblePrompt in the paper. A model without
+            context needs none.
         model : str
             Name for the records.
 
@@ -108,55 +111,39 @@ class Sequential:
         reason = self.refuses(adapter.capabilities) or self.missing(data, config)
         if reason:
             raise ProtocolError(f"{model} cannot run {self.name}: {reason}")
-        last, max_steps = config.images, config.max_steps or self.max_steps
+        rules = Rules(self.annotator, config.max_steps or self.max_steps, pictured=PICTURED)
+        kind = context_kind(adapter.capabilities, config)
         orders = [draw_images(data, simulation, config) for simulation in simulations]
+        last = len(orders[0]) - 1
         # At position p there are p earlier images, the seed image among them.
         needed = max(adapter.capabilities.min_context, 1) if adapter.capabilities.in_context else last + 1
         first = min(needed, last + 1)
         played: dict[tuple[int, int], Trajectory] = {}
+        entries: dict[tuple[int, int], Entry] = {}
 
         def play(player: ModelAdapter, positions: Sequence[int], context: bool = False) -> None:
             places = [(number, position) for number in range(len(orders)) for position in positions]
             items = [(simulations[number], int(orders[number][position])) for number, position in places]
-            contexts = [[played[n, earlier] for earlier in range(p)] for n, p in places] if context else None
-            found = interact(data, player, items, self.annotator, config, max_steps, contexts)
+            contexts = [[entries[n, earlier] for earlier in range(p)] for n, p in places] if context else None
+            found = interact(data, player, items, rules, config, contexts)
             played.update(zip(places, found, strict=True))
+            if first <= last:
+                entries.update((place, played[place].entry(kind)) for place in places)
 
         if first <= last:
+            assert seed_adapter is not None
             play(seed_adapter, [0])
         play(adapter, range(1, first))
         for position in range(first, last + 1):
             play(adapter, [position], context=True)
-        return self._records(data, model, simulations, orders, played)
-
-    def _records(
-        self,
-        data: TaskData,
-        model: str,
-        simulations: Sequence[int],
-        orders: Sequence[np.ndarray],
-        played: dict[tuple[int, int], Trajectory],
-    ) -> Records:
-        records = Records()
-        common = {"protocol": self.name, "model": model, **asdict(data.task), "task": data.task.name}
-        for number, (simulation, order) in enumerate(zip(simulations, orders, strict=True)):
-            for position, image in enumerate(order[1:], start=1):
-                trajectory = played[number, position]
-                identity = common | {
-                    "simulation": int(simulation),
-                    "position": position,
-                    "image": int(image),
-                    "subject": str(data.subjects[image]),
-                    "context_size": len(trajectory.context),
-                }
-                records.steps += [identity | step for step in trajectory.steps]
-                last = trajectory.steps[-1]
-                records.images.append(
-                    identity
-                    | {"interactions": last["step"], "reached": trajectory.reached, "dice": last["dice"]}
-                    | {"hd95": trajectory.hd95, "seconds": trajectory.seconds}
-                )
-        return records
+        rows = [
+            (
+                Place(int(simulations[number]), position, int(orders[number][position])),
+                played[number, position],
+            )
+            for number, position in sorted(played)
+        ]
+        return collect(self.name, model, data, config.split, kind, rows)
 
 
 CENTER_CLICKS = Sequential("center-clicks", version=1, max_steps=20, annotator=CenterClicks())

@@ -6,20 +6,22 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reports.gaps import Gap, drawable, gaps
-from reports.registry import Artefact, get, names
+from reports.artefact import Artefact, NotDrawable
+from reports.gaps import Coverage, Gap
+from reports.registry import get, module, names
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from reports.page.render import Section
+    from reports.tables.layout import Grid
     from results import Results
 
 PIXELS_PER_INCH = 100  # on the page, so that letters are of one size in all figures
 
 
 def build(results: Results, output: Path, only: Iterable[str] | None = None) -> Path:
-    """Write figures (PNG, PDF), their numbers and the tables (CSV, Markdown), and the page.
+    """Write figures (PNG, PDF, SVG), numbers and tables (CSV, Markdown, LaTeX), and the page.
 
     The same results give the same bytes.
 
@@ -46,19 +48,20 @@ def build(results: Results, output: Path, only: Iterable[str] | None = None) -> 
     from reports.page.render import Missing, page
     from results.resampling import StatisticsError
 
-    artefacts = [get(name) for name in (names() if only is None else only)]
+    artefacts = {name: get(name) for name in (names() if only is None else only)}
     _clear(output)
+    coverage = Coverage(results)
     sections: list[Section] = []
     missing: dict[tuple[bool, tuple[Gap, ...], str], list[str]] = {}  # what lacks the same is told together
-    for artefact in artefacts:
-        ready, lacking, reason = drawable(artefact, results), tuple(gaps(artefact, results)), ""
+    for name, artefact in artefacts.items():
+        ready, lacking, reason = coverage.drawable(artefact), tuple(coverage.gaps(artefact)), ""
         if ready:
             try:
-                sections.append(_write(artefact, results, output))
-            except StatisticsError as error:
+                sections.append(_write(name, artefact, results, output))
+            except (StatisticsError, NotDrawable) as error:
                 ready, reason = False, str(error)
         if lacking or reason:
-            missing.setdefault((not ready, lacking, reason), []).append(artefact.name)
+            missing.setdefault((not ready, lacking, reason), []).append(name)
     output.mkdir(parents=True, exist_ok=True)
     index = output / "index.html"
     index.write_text(
@@ -69,33 +72,38 @@ def build(results: Results, output: Path, only: Iterable[str] | None = None) -> 
     return index
 
 
-def _write(artefact: Artefact, results: Results, output: Path) -> Section:
+def _write(name: str, artefact: Artefact, results: Results, output: Path) -> Section:
     """Write one artefact's files and return its part of the page."""
     from reports import numbers, style
     from reports.page.render import Section
     from reports.tables.layout import wide
 
+    functions = module(name)
+    data = grid = picture = None
     files, width = [], 0
     if artefact.kind == "figure":
-        data = artefact.function("_data")(results)
+        if artefact.column:
+            data = getattr(functions, f"{name}_data")(results)
+            shown = data if artefact.column == "unit" or "unit" not in data else numbers.first_unit(data)
+            grid = wide(shown, artefact.rows, artefact.column)
+        figure = getattr(functions, name)(results, data)
         (output / "figures").mkdir(parents=True, exist_ok=True)
-        figure = artefact.function()(results, data)
-        files += style.save(figure, output / "figures" / artefact.name)
-        width = round(PIXELS_PER_INCH * figure.get_figwidth())
-        shown = data if artefact.column == "unit" else numbers.first_unit(data)
-        grid = wide(shown, artefact.rows, artefact.column)
+        files += style.save(figure, output / "figures" / name)
+        width, picture = round(PIXELS_PER_INCH * figure.get_figwidth()), files[0]
     else:
-        data = artefact.function()(results)
-        grid = artefact.function("_grid")(data)
-    files += _write_numbers(data, grid.markdown(), output / "tables" / artefact.name)
+        data = getattr(functions, name)(results)
+        grid = getattr(functions, f"{name}_grid")(data)
+    if data is not None and grid is not None:
+        files += _write_numbers(data, grid, output / "tables" / name)
     return Section(
-        name=artefact.name,
+        name=name,
         kind=artefact.kind,
         title=artefact.title,
         caption=artefact.caption,
-        interval=numbers.describe_interval(artefact.interval, data),
+        interval=numbers.describe_interval(artefact.interval, data) if artefact.interval else "",
         numbers=grid,
         files=[path.relative_to(output).as_posix() for path in files],
+        picture=picture,
         width=width,
     )
 
@@ -107,10 +115,10 @@ def _clear(output: Path) -> None:
             file.unlink()
 
 
-def _write_numbers(data: pd.DataFrame, markdown: str, stem: Path) -> list[Path]:
-    """``stem.csv`` with all columns and ``stem.md`` for reading."""
+def _write_numbers(data: pd.DataFrame, grid: Grid, stem: Path) -> list[Path]:
+    """``stem.csv`` with all columns, and ``stem.md`` and ``stem.tex`` for reading."""
     stem.parent.mkdir(parents=True, exist_ok=True)
-    table, text = stem.with_suffix(".csv"), stem.with_suffix(".md")
-    data.to_csv(table, index=False, float_format="%.6g", lineterminator="\n")
-    text.write_text(markdown, encoding="utf-8", newline="\n")
-    return [table, text]
+    data.to_csv(stem.with_suffix(".csv"), index=False, float_format="%.6g", lineterminator="\n")
+    for suffix, text in ((".md", grid.markdown()), (".tex", grid.latex())):
+        stem.with_suffix(suffix).write_text(text, encoding="utf-8", newline="\n")
+    return [stem.with_suffix(suffix) for suffix in (".csv", ".md", ".tex")]

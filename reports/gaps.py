@@ -7,12 +7,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reports.registry import Artefact
+from reports import numbers
+from reports.artefact import Artefact, Need
 
 if TYPE_CHECKING:
     from results import Results
 
 PROGRAM = ("python", "-m", "benchmark", "run")
+OURS = ("--protocol", "--models", "--split", "--context")  # options that a gap's command sets itself
 
 
 @dataclass(frozen=True)
@@ -23,52 +25,105 @@ class Gap:
     command: str
 
 
-def drawable(artefact: Artefact, results: Results) -> bool:
-    """Whether the run has enough for the artefact to show anything."""
-    _, models = present(artefact, results)
-    return set(artefact.required) <= set(models) and len(models) >= artefact.least
+class Coverage:
+    """What there are records of, for all questions of a report.
+
+    Parameters
+    ----------
+    results : Results
+    """
+
+    def __init__(self, results: Results) -> None:
+        self.results = results
+        size = numbers.standard_size(results)
+        images = results.images
+        kinds = images[["protocol", "model", "split", "context"]].assign(
+            longer=images.position > (images.position.max() if size is None else size)
+        )
+        self._kinds = kinds.drop_duplicates().astype({"protocol": str, "model": str})
+
+    def drawable(self, artefact: Artefact) -> bool:
+        """Whether the run has enough for the artefact to show anything."""
+        return not artefact.needs or any(self._suffices(need) for need in artefact.needs)
+
+    def gaps(self, artefact: Artefact) -> list[Gap]:
+        """What is missing: for each need models for the protocols there are, and protocols."""
+        return list(dict.fromkeys(gap for need in artefact.needs for gap in self._gaps(need)))
+
+    def _suffices(self, need: Need) -> bool:
+        _, models = self._present(need)
+        return bool(models) and set(need.required) <= set(models) and len(models) >= need.least
+
+    def _present(self, need: Need) -> tuple[list[str], list[str]]:
+        """The protocols that a need asks for and the run has, and all models that it has of these."""
+        kinds = self._kinds
+        there = kinds[
+            kinds.protocol.isin(need.protocols)
+            & (kinds.split == need.split)
+            & kinds.context.isin([need.context, "none"])
+            & (kinds.longer | (not need.longer))
+        ]
+        protocols = [name for name in need.protocols if (there.protocol == name).any()]
+        return protocols, sorted(there.model.unique())
+
+    def _gaps(self, need: Need) -> list[Gap]:
+        protocols, models = self._present(need)
+        found = []
+        missing_models = [name for name in need.models if name not in models]
+        if missing_models and protocols:
+            what = f"models {', '.join(missing_models)}{_variant(need)}"
+            found.append(Gap(what, _command(self.results, need, protocols, missing_models)))
+        missing_protocols = [name for name in need.protocols if name not in protocols]
+        if missing_protocols:
+            wanted = list(dict.fromkeys([*need.models, *models]))
+            what = f"protocols {', '.join(missing_protocols)}{_variant(need)}"
+            found.append(Gap(what, _command(self.results, need, missing_protocols, wanted)))
+        return found
 
 
-def present(artefact: Artefact, results: Results) -> tuple[list[str], list[str]]:
-    """The artefact's protocols that the run has, and all models that it has of these."""
-    images = results.images[results.images.protocol.isin(artefact.protocols)]
-    protocols = [name for name in artefact.protocols if (images.protocol == name).any()]
-    return protocols, sorted(images.model.unique())
+def _variant(need: Need) -> str:
+    """How a need differs from the usual, in words."""
+    usual = Need()
+    parts = [f"{need.split} split"] if need.split != usual.split else []
+    parts += [f"{need.context} context"] if need.context != usual.context else []
+    parts += ["longer sets"] if need.longer else []
+    return f" ({', '.join(parts)})" if parts else ""
 
 
-def gaps(artefact: Artefact, results: Results) -> list[Gap]:
-    """What is missing, in at most two parts: models for the protocols there are, and protocols."""
-    protocols, models = present(artefact, results)
-    found = []
-    missing_models = [name for name in artefact.models if name not in models]
-    if missing_models and protocols:
-        found.append(Gap(f"models {', '.join(missing_models)}", _command(results, protocols, missing_models)))
-    missing_protocols = [name for name in artefact.protocols if name not in protocols]
-    if missing_protocols:
-        wanted = list(dict.fromkeys([*artefact.models, *models]))
-        command = _command(results, missing_protocols, wanted)
-        found.append(Gap(f"protocols {', '.join(missing_protocols)}", command))
-    return found
+def _command(results: Results, need: Need, protocols: Iterable[str], models: Iterable[str]) -> str:
+    """The run's own command with other protocols and models; without a manifest, the shortest that does.
 
-
-def _command(results: Results, protocols: Iterable[str], models: Iterable[str]) -> str:
-    """The run's own command with other protocols and models; without a manifest, the shortest that does."""
-    chosen = ["--protocol", ",".join(protocols), "--models", ",".join(models)]
+    Longer sets are part of the whole study alone.
+    """
+    usual = Need()
+    chosen = ["--protocol", "all" if need.longer else ",".join(protocols), "--models", ",".join(models)]
+    if need.split != usual.split and not need.longer:
+        chosen += ["--split", need.split]
+    if need.context == "soft" or (need.context == "ground-truth" and need.split == "val"):
+        chosen += ["--context", need.context]
     manifest = results.manifests[0] if results.manifests else {}
     if manifest.get("command"):
-        return shlex.join([*PROGRAM, *chosen, *_other_options(manifest["command"])])
-    datasets = ",".join(sorted(results.images.dataset.unique()))
+        return shlex.join([*PROGRAM, *chosen, *_other_options(manifest["command"]), *_output(results)])
+    datasets = ",".join(sorted(map(str, results.images.dataset.unique())))
     return shlex.join([*PROGRAM, *chosen, *(["--datasets", datasets] if datasets else [])])
 
 
-def _other_options(command: str | list[str]) -> list[str]:
-    """The words of a run command after ``run``, without ``--protocol`` and ``--models``."""
-    words = shlex.split(command) if isinstance(command, str) else [str(word) for word in command]
+def _output(results: Results) -> list[str]:
+    """Into the same run, where there is one, so that the report has both."""
+    given = results.manifests[0]["command"].split()
+    if len(results.folders) != 1 or any(word.partition("=")[0] == "--output" for word in given):
+        return []
+    return ["--output", str(results.folders[0])]
+
+
+def _other_options(command: str) -> list[str]:
+    """The words of a run command after ``run``, without the options that a gap sets itself."""
+    words = shlex.split(command)
     words = words[words.index("run") + 1 :] if "run" in words else []
     kept, skip = [], False
     for word in words:
         name, equals, _ = word.partition("=")
-        ours = name in ("--protocol", "--models")
+        ours = name in OURS
         if not (skip or ours):
             kept.append(word)
         skip = ours and not equals

@@ -1,7 +1,8 @@
 """What happened: tables of records, their store and their statistics."""
 
 from results import statistics
+from results.reading import Results, load
 from results.reference import published
-from results.store import Results, Run, StoreError, load
+from results.store import Run, StoreError
 
 __all__ = ["Results", "Run", "StoreError", "load", "published", "statistics"]

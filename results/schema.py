@@ -12,10 +12,12 @@ IDENTITY: dict[str, str] = {
     **dict.fromkeys(TASK, "string"),
     "task": "string",  # the five before it, joined by slashes
     "simulation": "int32",
-    "position": "int32",  # 1 for the first image after the seed image
+    "position": "int32",  # 1 for the first image after the seed image, 0 for that (in pictures only)
     "image": "int32",  # index in the task's data
     "subject": "string",
     "context_size": "int32",  # entries the model was given; 0 where it takes no context
+    "context": "string",  # what they hold: binary, soft, ground-truth; none where it takes no context
+    "split": "string",  # which images are segmented: test or val
 }
 
 STEPS: dict[str, str] = IDENTITY | {
@@ -37,8 +39,23 @@ IMAGES: dict[str, str] = IDENTITY | {
     "seconds": "float64",  # in the model; kept apart on disk because clocks do not repeat
 }
 
-IMAGE_KEY = ("protocol", "model", "task", "simulation", "position")  # names one row of ``images``
-STEP_KEY = (*IMAGE_KEY, "step")  # names one row of ``steps``
+# What was seen of an image, for a sample of the images; masks as ``numpy.packbits`` of the flattened mask.
+PICTURES: dict[str, str] = IDENTITY | {
+    "step": "int32",
+    "kind": "string",
+    "row": "int32",
+    "column": "int32",
+    "dice": "float64",
+    "height": "int32",
+    "width": "int32",
+    "prediction": "object",  # bytes, after the interaction of this step
+    "positive": "object",  # bytes, marks drawn at this step; empty where there are none
+    "negative": "object",
+}
+
+# Names one row of ``images``.
+IMAGE_KEY = ("protocol", "model", "context", "split", "task", "simulation", "position", "context_size")
+STEP_KEY = (*IMAGE_KEY, "step")  # names one row of ``steps`` and of ``pictures``
 
 
 def typed(rows: list[dict], columns: dict[str, str]) -> pd.DataFrame:

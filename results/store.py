@@ -7,7 +7,8 @@
       units/<key>/steps.parquet         one row per prediction
                   images.parquet        one row per image
                   timings.parquet       column ``seconds`` of ``images``; apart, as clocks do not repeat
-                  unit.json             description and SHA-256 of steps and images
+                  pictures.parquet      one row per prediction of the images whose masks are kept
+                  unit.json             description and SHA-256 of all of them but the clock's
       damaged/<key>-N                   units whose checksum failed, set aside
 """
 
@@ -23,9 +24,8 @@ import shutil
 import socket
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,39 +33,28 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from results.schema import IMAGE_KEY, IMAGES, STEP_KEY, STEPS
+from results.schema import IMAGE_KEY, IMAGES, PICTURES, STEP_KEY, STEPS, typed
 
-FORMAT = 1
+FORMAT = 2
 DAY = 86400.0  # seconds
 TIMINGS = {"seconds": IMAGES["seconds"]}
 UNTIMED = {name: kind for name, kind in IMAGES.items() if name not in TIMINGS}
-TABLES = {"steps.parquet": STEPS, "images.parquet": UNTIMED, "timings.parquet": TIMINGS}
-CHECKED = ("steps.parquet", "images.parquet")
-ARROW = {"string": pa.string(), "int32": pa.int32(), "float64": pa.float64(), "bool": pa.bool_()}
+COLUMNS = {"steps": STEPS, "images": UNTIMED, "timings": TIMINGS, "pictures": PICTURES}
+KEYS = {"steps": STEP_KEY, "images": IMAGE_KEY, "pictures": STEP_KEY}
+CHECKED = tuple(KEYS)
+ARROW = {
+    "string": pa.string(),
+    "int32": pa.int32(),
+    "float64": pa.float64(),
+    "bool": pa.bool_(),
+    "object": pa.binary(),
+}
 
 log = logging.getLogger(__name__)
 
 
 class StoreError(ValueError):
     """A run cannot be written or read; the message is one sentence that says what to do."""
-
-
-@dataclass(frozen=True)
-class Results:
-    """Everything that one or several runs recorded.
-
-    Attributes
-    ----------
-    steps, images : DataFrame
-        Columns of `results.schema.STEPS` and `results.schema.IMAGES`, sorted by protocol, model, task,
-        simulation and position (and step).
-    manifests : list of dict
-        The manifest of each run, in the order of the runs.
-    """
-
-    steps: pd.DataFrame
-    images: pd.DataFrame
-    manifests: list[dict[str, Any]]
 
 
 class Run:
@@ -108,7 +97,7 @@ class Run:
                     raise StoreError(f"{path} holds files that are no run; choose another or an empty folder")
                 _replace(path / "manifest.json", _json({"format": FORMAT, "settings": settings}))
             run = cls(path)
-            differing = _differences(run.settings, settings)
+            differing = differences(run.settings, settings)
             if differing:
                 raise StoreError(
                     f"{path} holds a run with other settings ({differing} now); "
@@ -127,7 +116,12 @@ class Run:
         file = self.path / "manifest.json"
         try:
             manifest = json.loads(file.read_text(encoding="utf-8"))
-            if manifest["format"] == FORMAT and isinstance(manifest["settings"], dict):
+            if manifest["format"] != FORMAT:
+                raise StoreError(
+                    f"{self.path} holds a run of format {manifest['format']}, and this program reads format "
+                    f"{FORMAT}; run it anew in another folder, or read it with the program that wrote it"
+                )
+            if isinstance(manifest["settings"], dict):
                 return manifest
         except (FileNotFoundError, NotADirectoryError):
             raise StoreError(f"{self.path} holds no run; name a folder that a run has written") from None
@@ -135,9 +129,11 @@ class Run:
             raise StoreError(
                 f"cannot read {file} ({error.strerror or error}); check its permissions"
             ) from error
+        except StoreError:
+            raise
         except (ValueError, KeyError, TypeError):
             pass
-        raise StoreError(f"{file} is damaged or of another version; start the run anew in another folder")
+        raise StoreError(f"{file} is damaged; start the run anew in another folder")
 
     def write_manifest(self, manifest: dict[str, Any]) -> None:
         """Replace the manifest atomically; the format number and the settings of the run stay.
@@ -164,13 +160,20 @@ class Run:
         if not folder.exists():
             return False
         try:
-            _read_unit(folder)
+            read_unit(folder, COLUMNS)
         except StoreError:
             self._set_aside(folder)
             return False
         return True
 
-    def write(self, key: str, description: dict[str, Any], steps: pd.DataFrame, images: pd.DataFrame) -> None:
+    def write(
+        self,
+        key: str,
+        description: dict[str, Any],
+        steps: pd.DataFrame,
+        images: pd.DataFrame,
+        pictures: pd.DataFrame | None = None,
+    ) -> None:
         """Store a finished unit: all of it or nothing. Of several writers of one key the first wins.
 
         Parameters
@@ -178,20 +181,27 @@ class Run:
         key : str
             Name of the unit; a valid folder name.
         description : dict
-            What the unit is, of JSON types; kept for people, never read back.
-        steps, images : DataFrame
-            Columns of `results.schema.STEPS` and `results.schema.IMAGES`, rows in any order.
+            What the unit is, of JSON types. Units can be read together if their ``identity``, a dict, agrees
+            wherever they name the same.
+        steps, images, pictures : DataFrame
+            Columns of `results.schema.STEPS`, `results.schema.IMAGES` and `results.schema.PICTURES`, rows in
+            any order.
 
         Raises
         ------
         StoreError
             If it cannot be written, for example because the disk is full.
         """
-        steps = steps.sort_values(list(STEP_KEY), kind="stable")
         images = images.sort_values(list(IMAGE_KEY), kind="stable")
-        frames = dict(zip(TABLES, (steps, images, images), strict=True))
-        files = {name: _parquet(frames[name], columns) for name, columns in TABLES.items()}
-        sums = {name: hashlib.sha256(files[name]).hexdigest() for name in CHECKED}
+        frames = {
+            "steps": steps.sort_values(list(STEP_KEY), kind="stable"),
+            "images": images,
+            "timings": images,
+            "pictures": typed([], PICTURES) if pictures is None else pictures,
+        }
+        frames["pictures"] = frames["pictures"].sort_values(list(STEP_KEY), kind="stable")
+        files = {f"{name}.parquet": _parquet(frames[name], columns) for name, columns in COLUMNS.items()}
+        sums = {name: hashlib.sha256(files[f"{name}.parquet"]).hexdigest() for name in CHECKED}
         files["unit.json"] = _json({"key": key, "description": description, "sha256": sums})
         units = self.path / "units"
         temporary, final = _temporary(units), units / key
@@ -220,72 +230,27 @@ class Run:
         log.warning("unit %s was damaged; it is kept as %s and will be computed again", folder.name, aside)
 
 
-def load(run: str | Path | Sequence[str | Path]) -> Results:
-    """Read all units of one run, or of several runs with the same settings.
-
-    Rows that two units share, because simulations were grouped differently, are kept once.
-
-    Parameters
-    ----------
-    run : path or sequence of paths
-
-    Raises
-    ------
-    StoreError
-        If a folder holds no run, no unit or a damaged unit, if the settings of the runs differ, or if two
-        units disagree about the same row.
-    """
-    paths = [run] if isinstance(run, str | Path) else list(run)
-    runs = [Run(path) for path in paths]
-    for other in runs[1:]:
-        differing = _differences(runs[0].settings, other.settings)
-        if differing:
-            raise StoreError(
-                f"{runs[0].path} and {other.path} were run with other settings ({differing}); "
-                "read them one at a time"
-            )
-    folders = sorted((r.path / "units" / key for r in runs for key in r.units()), key=lambda f: f.name)
-    if not folders:
-        raise StoreError(
-            f"{', '.join(map(str, paths)) or 'the list of runs'} holds no finished unit; run it first"
-        )
-    units = [_read_unit(folder) for folder in folders]
-    steps = _merged([unit["steps.parquet"] for unit in units], STEPS, STEP_KEY)
-    timed = [u["images.parquet"].append_column("seconds", u["timings.parquet"]["seconds"]) for u in units]
-    return Results(steps, _merged(timed, IMAGES, IMAGE_KEY), [r.manifest() for r in runs])
-
-
-def _merged(tables: list[pa.Table], columns: dict[str, str], key: tuple[str, ...]) -> pd.DataFrame:
-    """One sorted table; rows that several units hold are kept once and must agree but for the clock."""
-    frame = pa.concat_tables(tables).to_pandas().astype(columns)
-    repeated = frame[frame.duplicated(list(key), keep=False)]
-    if len(repeated):
-        distinct = repeated.drop_duplicates([name for name in columns if name not in TIMINGS])
-        clash = distinct[distinct.duplicated(list(key))]
-        if len(clash):
-            row = ", ".join(f"{name} {clash.iloc[0][name]}" for name in key)
-            raise StoreError(
-                f"two units disagree about {row}; delete one of them or run anew in another folder"
-            )
-        frame = frame.drop_duplicates(list(key))
-    return frame.sort_values(list(key), kind="stable", ignore_index=True)
-
-
-def _read_unit(folder: Path) -> dict[str, pa.Table]:
-    """The tables of a unit by file name, after a look at their checksums."""
+def read_unit(folder: Path, names: Iterable[str]) -> dict[str, pa.Table]:
+    """Some tables of a unit by name, after a look at the checksums of all."""
     try:
-        sums = json.loads((folder / "unit.json").read_text(encoding="utf-8"))["sha256"]
-        contents = {name: (folder / name).read_bytes() for name in TABLES}
+        sums = json.loads((folder / "unit.json").read_bytes())["sha256"]
+        contents = {name: (folder / f"{name}.parquet").read_bytes() for name in COLUMNS}
         if all(hashlib.sha256(contents[name]).hexdigest() == sums[name] for name in CHECKED):
-            tables = {
-                name: pq.read_table(io.BytesIO(content), page_checksum_verification=True)
-                for name, content in contents.items()
-            }
-            if len(tables["timings.parquet"]) == len(tables["images.parquet"]):
+            tables = {name: _table(contents[name], COLUMNS[name]) for name in names}
+            if len({len(tables[name]) for name in ("images", "timings") if name in tables}) <= 1:
                 return tables
     except (OSError, ValueError, KeyError, TypeError, pa.ArrowException):
         pass
-    raise StoreError(f"unit {folder} is damaged; start the run again, which computes it anew")
+    raise damaged_unit(folder)
+
+
+def _table(content: bytes, columns: dict[str, str]) -> pa.Table:
+    text = [name for name, kind in columns.items() if kind == "string"]
+    return pq.read_table(pa.BufferReader(content), page_checksum_verification=True, read_dictionary=text)
+
+
+def damaged_unit(folder: Path) -> StoreError:
+    return StoreError(f"unit {folder} is damaged; start the run again, which computes it anew")
 
 
 def _parquet(frame: pd.DataFrame, columns: dict[str, str]) -> bytes:
@@ -307,7 +272,7 @@ def _json(content: dict[str, Any]) -> bytes:
     return (json.dumps(content, indent=2, sort_keys=True) + "\n").encode()
 
 
-def _differences(one: dict[str, Any], other: dict[str, Any]) -> str:
+def differences(one: dict[str, Any], other: dict[str, Any]) -> str:
     """The settings that differ, each with both values; empty if none does."""
     keys = [key for key in sorted(one | other) if one.get(key) != other.get(key)]
     return "; ".join(f"{key}: {one.get(key)!r} there, {other.get(key)!r}" for key in keys)

@@ -18,6 +18,7 @@ def report(
     runs: str | Path | Sequence[str | Path] = (),
     *,
     only: Names | None = None,
+    data_root: str | Path | None = None,
     output: str | Path | None = None,
 ) -> Path:
     """Draw every figure and table that the runs have the records for.
@@ -28,6 +29,8 @@ def report(
         Folders of runs with the same settings; without any, the newest one under ``results/runs``.
     only : str or sequence of str, optional
         Names of figures and tables.
+    data_root : path, optional
+        Folder of the data sets, for pictures of what was segmented.
     output : path, optional
         Folder of the report; without it one under ``reports/build``.
 
@@ -37,12 +40,13 @@ def report(
         The page, ``index.html``.
     """
     from benchmark.selection import names
+    from benchmark.settings import resolve_root
     from reports.build import build
     from results import load
 
     folders = [Path(run) for run in ([runs] if isinstance(runs, str | Path) else runs)] or [newest()]
     where = Path(output or BUILD / "+".join(folder.resolve().name for folder in folders))
-    return build(load(folders), where, names(only) if only is not None else None)
+    return build(load(folders, resolve_root(data_root)), where, names(only) if only is not None else None)
 
 
 def newest() -> Path:
@@ -59,8 +63,10 @@ def newest() -> Path:
     return manifests[-1].parent
 
 
-def _report(runs: tuple[str, ...], only: str | None, output: str | None, format: str) -> None:
-    page = report(runs, only=only, output=output)
+def _report(
+    runs: tuple[str, ...], only: str | None, data_root: str | None, output: str | None, format: str
+) -> None:
+    page = report(runs, only=only, data_root=data_root, output=output)
     if format == "html":
         click.echo(page)
     else:
@@ -75,6 +81,12 @@ command = click.Command(
     params=[
         click.Argument(["runs"], nargs=-1, metavar="[RUN]..."),
         option(report, "--only", "Figures and tables, comma-separated.  [default: all]", metavar="NAMES"),
+        option(
+            report,
+            "--data-root",
+            "Where the data sets are, for pictures.  [default: $SEGBENCH_DATA or the cache]",
+            metavar="DIR",
+        ),
         option(report, "--output", f"Folder of the report.  [default: one in {BUILD}]", metavar="DIR"),
         click.Option(
             ["--format"],

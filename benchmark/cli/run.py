@@ -14,8 +14,9 @@ from benchmark.cli.options import POSITIVE, option
 
 if TYPE_CHECKING:
     from benchmark.plan import Unit
-    from benchmark.selection import Selection
+    from benchmark.selection import Part, Selection
     from benchmark.settings import Settings
+    from protocols.config import Config
 
 RUNS = Path("results/runs")
 Names = str | Sequence[str]
@@ -23,7 +24,7 @@ Names = str | Sequence[str]
 
 def run(
     *,
-    protocol: Names = "center-clicks,centerline-scribbles",
+    protocol: Names | None = None,
     models: Names = "all",
     datasets: Names | None = None,
     data_root: str | Path | None = None,
@@ -33,6 +34,7 @@ def run(
     target_dice: float = 0.9,
     max_steps: int | None = None,
     context: Any = "binary",
+    split: Any = "test",
     weights: str | Path = "bundled",
     device: str = "auto",
     precision: str = "auto",
@@ -46,9 +48,11 @@ def run(
     Parameters
     ----------
     protocol, models, datasets : str or sequence of str
-        Names; ``models="all"`` takes every model that a protocol can use.
+        Names; ``models="all"`` takes every model that a protocol can use, ``protocol="all"`` the whole study
+        with all variants of the paper. Without it the two protocols of experiment 1, or with the preset
+        ``paper`` the whole study.
     preset : {"smoke", "quick", "paper"}
-        Sets `simulations` and `images` where these are not given.
+        Sets `simulations`, `images` and the like where these are not given.
     output : path, optional
         Without it, a folder under ``results/runs`` that belongs to exactly this plan.
     others : as the options of ``python -m benchmark run``
@@ -63,15 +67,20 @@ def run(
     from benchmark.provenance import manifest
     from benchmark.selection import choose_datasets, names, select
     from benchmark.settings import resolve_preset, resolve_root, resolve_settings
+    from benchmark.study import ALL, SEQUENTIAL, experiments
     from protocols.config import Config
 
     root = resolve_root(data_root)
     chosen, line = choose_datasets(datasets, root)
     click.echo(line)
-    much = resolve_preset(preset, simulations, images)
-    config = Config(seed, target_dice, max_steps, much.images, context)
+    much = resolve_preset(preset, simulations=simulations, images=images, max_steps=max_steps)
+    config = Config(
+        seed, target_dice, much.max_steps, much.images, context, split, much.drawn_images, much.context_sizes
+    )
     settings = resolve_settings(config, much.simulations, weights, device, precision)
-    selection = select(names(protocol), names(models), chosen, root, config)
+    protocols = names(protocol or (ALL if preset == "paper" else SEQUENTIAL))
+    parts = experiments(protocols, config, much.longer)
+    selection = select(parts, names(models), chosen, root, much.tasks)
     sums = checksums(selection, settings)
     units = plan(selection, settings, sums)
     where = Path(output or _default_output(preset, units))
@@ -93,13 +102,24 @@ def _describe(selection: Selection, settings: Settings, units: list[Unit], where
     for left in selection.left_out:
         click.echo(f"Left out: {left.kind} {left.name}: {left.reason}")
     click.echo(
-        f"{len(selection.protocols)} protocols, {len(selection.all_models())} models, "
+        f"{len(selection.all_protocols())} protocols, {len(selection.all_models())} models, "
         f"{len(selection.all_tasks())} tasks, {settings.simulations} simulations of "
         f"{settings.config.images} images: {len(units)} units, {settings.precision} on {settings.device}"
     )
-    for name in selection.protocols:
-        click.echo(f"  {name}: {', '.join(selection.models[name])}")
+    for part in selection.parts:
+        click.echo(f"  {_named(part, settings.config)}: {', '.join(part.models)}")
     click.echo(f"Output: {where}")
+
+
+def _named(part: Part, usual: Config) -> str:
+    """A part's protocol, and how its settings differ from those of the run."""
+    own = part.experiment.config
+    differing = [
+        f"{name} {getattr(own, name) or 'all'}"
+        for name in ("split", "context", "images")
+        if getattr(own, name) != getattr(usual, name)
+    ]
+    return " ".join([part.experiment.protocol, *([f"({', '.join(differing)})"] if differing else [])])
 
 
 def _execute(
@@ -127,7 +147,10 @@ def _execute(
         execute(left, Job(settings, root, where), resolve_workers(workers, settings.device))
     else:
         click.echo("Nothing left to do: all units are finished")
-    click.echo(f"\n{summary(load(where).images)}\n")
+    images = load(where).images
+    if settings.config.images:  # longer sets have a figure of their own
+        images = images[images.position <= settings.config.images]
+    click.echo(f"\n{summary(images)}\n")
     click.echo(f"Report: {shlex.join(['python', '-m', 'benchmark', 'report', str(where)])}")
 
 
@@ -147,7 +170,13 @@ command = click.Command(
     callback=run,
     help="Measure models on tasks. The same command continues an interrupted run.",
     params=[
-        option(run, "--protocol", "Protocols, comma-separated.", metavar="NAMES"),
+        option(
+            run,
+            "--protocol",
+            "Protocols, comma-separated, or all: the whole study of the paper.  "
+            "[default: those of experiment 1; all with --preset paper]",
+            metavar="NAMES",
+        ),
         option(run, "--models", "Models, comma-separated, or all.", metavar="NAMES"),
         option(run, "--datasets", "Data sets.  [default: the installed ones, or phantoms]", metavar="NAMES"),
         option(run, "--data-root", "Where they are.  [default: $SEGBENCH_DATA or the cache]", metavar="DIR"),
@@ -162,6 +191,7 @@ command = click.Command(
             "What of a finished image joins the context.",
             type=click.Choice(["binary", "soft", "ground-truth"]),
         ),
+        option(run, "--split", "Which images are segmented.", type=click.Choice(["test", "val"])),
         option(run, "--weights", "Weights of the models.", metavar="bundled|official|PATH"),
         option(run, "--device", "Where models compute.", type=click.Choice(["auto", "cpu", "cuda"])),
         option(run, "--precision", "How models compute.", type=click.Choice(["auto", "float32", "bfloat16"])),

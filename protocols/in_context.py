@@ -1,0 +1,124 @@
+"""Experiment 2: contexts of true labels, of several sizes, without and with interactions.
+
+MultiverSeg, section 7 (Fig. 6, 7, 19, 20, 21).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from datasets.task import TaskData
+from protocols.adapter import Capabilities, ModelAdapter
+from protocols.annotators import Annotator, CenterClicks, CenterlineScribbles
+from protocols.bootstrapped import refused_in_context
+from protocols.config import Config, ProtocolError, lacking
+from protocols.engine import Entry, Rules, interact
+from protocols.interactions import keyed_generator
+from protocols.records import Place, Records, collect
+
+DRAWS = 10  # contexts of each size per image; section 7 has ten draws, and ten seeds
+
+
+def draw_context(data: TaskData, simulation: int, image: int, size: int, seed: int) -> np.ndarray:
+    """Indices of a random context from the train split, with replacement; a larger one begins the same."""
+    train = data.indices("train")
+    rng = keyed_generator(seed, data.task.name, simulation, image, "context")
+    return train[rng.integers(len(train), size=size)]
+
+
+@dataclass(frozen=True)
+class InContext:
+    """Every image of the split, in contexts of every size; a simulation is one draw of these contexts.
+
+    Attributes
+    ----------
+    name : str
+    version : int
+        Grows when the same configuration would give other records.
+    max_steps : int
+        Corrections of every image, if the configuration names no maximum. All are made, also of an image
+        that has the target Dice.
+    annotator : Annotator or None
+        None makes no corrections.
+    most_simulations : int
+        Draws at most, whatever the number of simulations of experiment 1.
+    block : int
+        Simulations of a unit; they are long.
+    """
+
+    name: str
+    version: int
+    max_steps: int = 0
+    annotator: Annotator | None = None
+    most_simulations: int = DRAWS
+    block: int = 1
+    seeded: ClassVar[bool] = False  # no seed model: all labels are given
+
+    def refuses(self, capabilities: Capabilities) -> str | None:
+        """Why a model cannot take part, or None."""
+        if self.annotator is not None and not capabilities.interactive:
+            return "it takes no interactions"
+        if capabilities.true_context:
+            return "all contexts hold true labels here, so it is no other model"
+        return refused_in_context(capabilities)
+
+    def missing(self, data: TaskData, config: Config) -> str | None:
+        """What a task lacks for this protocol, or None."""
+        return lacking(data, config, 1)
+
+    def cost(self, available: int, config: Config, capabilities: Capabilities) -> int:
+        """Rough relative time of a simulation."""
+        return (
+            min(available, config.drawn_images or available)
+            * (1 + self._steps(config))
+            * max(1, sum(config.context_sizes) // 8)
+        )
+
+    def _steps(self, config: Config) -> int:
+        return 0 if self.annotator is None else config.max_steps or self.max_steps
+
+    def run(
+        self,
+        data: TaskData,
+        adapter: ModelAdapter,
+        simulations: Sequence[int],
+        config: Config,
+        seed_adapter: ModelAdapter | None,
+        model: str,
+    ) -> Records:
+        """As `Sequential.run`; positions number the images, and ``seed_adapter`` is not used."""
+        reason = self.refuses(adapter.capabilities) or self.missing(data, config)
+        if reason:
+            raise ProtocolError(f"{model} cannot run {self.name}: {reason}")
+        rules = Rules(self.annotator, self._steps(config), stops=False)
+        order = keyed_generator(config.seed, data.task.name, "images").permutation(data.indices(config.split))
+        images = np.sort(order[: config.drawn_images])
+        places = [
+            Place(int(simulation), position, int(image))
+            for simulation in simulations
+            for position, image in enumerate(images, start=1)
+        ]
+        items = [(place.simulation, place.image) for place in places]
+        rows = []
+        for size in config.context_sizes:
+            drawn = [draw_context(data, *item, size, config.seed) for item in items]
+            contexts = [[self._entry(data, int(index)) for index in indices] for indices in drawn]
+            rows += list(zip(places, interact(data, adapter, items, rules, config, contexts), strict=True))
+        return collect(self.name, model, data, config.split, "ground-truth", rows)
+
+    @staticmethod
+    def _entry(data: TaskData, index: int) -> Entry:
+        return Entry(data.images[index, 0], data.labels[index, 0].astype(np.float32))
+
+
+IN_CONTEXT = InContext("in-context", version=1)
+INTERACTIVE_CLICKS = InContext(
+    "interactive-in-context-clicks", version=1, max_steps=10, annotator=CenterClicks()
+)
+INTERACTIVE_SCRIBBLES = InContext(
+    "interactive-in-context-scribbles", version=1, max_steps=5, annotator=CenterlineScribbles()
+)

@@ -1,0 +1,76 @@
+"""What an artefact of a paper is: how it is called, explained and drawn, and which records it is drawn from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+SEQUENTIAL = ("center-clicks", "centerline-scribbles")
+METHODS = ("scribbleprompt", "sp-uvs", "multiverseg")
+
+
+class NotDrawable(ValueError):
+    """An artefact cannot be drawn from these results; the message is one sentence that says why."""
+
+
+@dataclass(frozen=True)
+class Need:
+    """Records that an artefact is drawn from.
+
+    Attributes
+    ----------
+    protocols, models : tuple of str
+        What the paper shows. It is drawn from any part of them, and the rest is named as missing, with the
+        command that adds it.
+    required : tuple of str
+        Models without which there is nothing to draw.
+    least : int
+        Number of models it takes at least.
+    split : {"test", "val"}
+    context : {"binary", "soft", "ground-truth"}
+        What joins the context of the models that take one.
+    longer : bool
+        Sets of images longer than the run's standard, for which position goes on beyond it.
+    """
+
+    protocols: tuple[str, ...] = SEQUENTIAL
+    models: tuple[str, ...] = METHODS
+    required: tuple[str, ...] = ()
+    least: int = 1
+    split: str = "test"
+    context: str = "binary"
+    longer: bool = False
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """A figure or table.
+
+    Its module is named as the artefact (``reports/figures/fig3.py``) and holds ``ARTEFACT`` and functions of
+    the results: for a figure ``fig3(results, data=None) -> Figure`` and, where it shows numbers,
+    ``fig3_data(results) -> DataFrame``; for a table ``table7(results) -> DataFrame`` and
+    ``table7_grid(table) -> Grid``. They raise `NotDrawable` or ``StatisticsError`` where the results do not
+    suffice.
+
+    Attributes
+    ----------
+    kind : {"figure", "table"}
+    title, caption : str
+        Heading and explanation on the page.
+    interval : str
+        What its intervals are; ``{simulation}`` and ``{subject}`` stand for the number of units resampled.
+        Empty where it has none.
+    needs : tuple of Need
+        Empty where it is not about records.
+    rows, column : tuple of str, str
+        Which columns of a figure's numbers name rows and columns where they are laid out for reading; empty
+        for a picture without numbers.
+    """
+
+    kind: Literal["figure", "table"]
+    title: str
+    caption: str
+    interval: str = ""
+    needs: tuple[Need, ...] = (Need(),)
+    rows: tuple[str, ...] = ()
+    column: str = ""
