@@ -50,8 +50,12 @@ def collect(
     split: str,
     context: str,
     played: Sequence[tuple[Place, Trajectory]],
+    pictured: Sequence[int] = (),
 ) -> Records:
-    """The rows of finished trajectories, in the order given; a seed image (position 0) is pictured only."""
+    """The rows of finished trajectories, in the order given, with pictures of some simulations.
+
+    A seed image, at position 0, is pictured only.
+    """
     records = Records()
     common = {"protocol": protocol, "model": model, **asdict(data.task), "task": data.task.name}
     for place, trajectory in played:
@@ -64,7 +68,8 @@ def collect(
             "context": context,
             "split": split,
         }
-        records.pictures += [identity | frame for frame in trajectory.frames]
+        if place.simulation in pictured:
+            records.pictures += [identity | frame for frame in trajectory.frames]
         if place.position == 0:
             continue
         records.steps += [identity | step for step in trajectory.steps]

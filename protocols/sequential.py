@@ -143,7 +143,7 @@ class Sequential:
             )
             for number, position in sorted(played)
         ]
-        return collect(self.name, model, data, config.split, kind, rows)
+        return collect(self.name, model, data, config.split, kind, rows, PICTURED)
 
 
 CENTER_CLICKS = Sequential("center-clicks", version=1, max_steps=20, annotator=CenterClicks())

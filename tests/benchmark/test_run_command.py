@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 import benchmark
 from benchmark.cli import cli
-from models.networks import MultiverSeg, ScribblePromptUNet, UniverSeg
+from models.networks import ScribblePromptUNet
 from results import load
 
 TOYS = {
@@ -44,25 +44,6 @@ def table(run) -> bytes:
     results = load(run)
     frames = results.steps, results.images.drop(columns="seconds")
     return b"".join(frame.to_csv(index=False, float_format="%.17g").encode() for frame in frames)
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory) -> Path:
-    """A folder of untrained weights for every network."""
-    folder = tmp_path_factory.mktemp("weights")
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        networks = {
-            "scribbleprompt": ScribblePromptUNet(4),
-            "universeg": UniverSeg(4),
-            "multiverseg": MultiverSeg(4),
-        }
-    for name, network in networks.items():
-        save_file(
-            {key: value.contiguous() for key, value in network.state_dict().items()},
-            folder / f"{name}.safetensors",
-        )
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from protocols.adapter import Capabilities
 from protocols.config import Config, ProtocolError
 from protocols.registry import PROTOCOLS
 from protocols.sequential import CENTER_CLICKS, CENTERLINE_SCRIBBLES, draw_images
-from results.schema import IMAGES, STEPS
+from results.schema import IMAGES, PICTURES, STEPS
 
 BOTH = pytest.mark.parametrize("protocol", [CENTER_CLICKS, CENTERLINE_SCRIBBLES], ids=lambda p: p.name)
 
@@ -341,3 +341,43 @@ def test_protocols_are_found_by_name():
         assert (protocol.name, protocol.max_steps, protocol.version) == (name, maximum, 1)
     with pytest.raises(UnknownName, match="did you mean center-clicks"):
         PROTOCOLS.get("centre-click")
+
+
+def unpacked(row, name):
+    size = row["height"] * row["width"]
+    return np.unpackbits(np.frombuffer(row[name], "u1"))[:size].reshape(row["height"], row["width"]) > 0
+
+
+def test_masks_and_marks_of_the_first_simulation_are_kept(squares, toy_model):
+    records = play(CENTER_CLICKS, squares, toy_model(squares_around_clicks), (0, 1), images=2)
+    assert {row["simulation"] for row in records.pictures} == {0}
+    first = [row for row in records.pictures if row["position"] == 1]
+    assert [row["step"] for row in first] == [1, 2, 3]
+    assert [row["dice"] for row in first] == [0.5, 0.8, 1.0]
+    np.testing.assert_array_equal(unpacked(first[-1], "prediction"), squares.labels[1, 0])
+    assert np.argwhere(unpacked(first[1], "positive")).tolist() == [[14, 6]]  # this step's click alone
+    assert {row["negative"] for row in first} == {b""}
+    assert set(first[0]) == set(PICTURES)
+
+
+def test_the_seed_image_is_pictured_but_not_recorded(toy_task, toy_model, obedient):
+    model = toy_model(bright_if_context, in_context=True)
+    records = play(CENTERLINE_SCRIBBLES, toy_task, model, seed_model=obedient, images=2)
+    seed = [row for row in records.pictures if row["position"] == 0]
+    assert [(row["step"], row["kind"], row["dice"]) for row in seed] == [(1, "scribble+-", 1.0)]
+    assert toy_task.split[seed[0]["image"]] == "train"
+    label = toy_task.labels[seed[0]["image"], 0]
+    positive, negative = unpacked(seed[0], "positive"), unpacked(seed[0], "negative")
+    assert positive.any() and not positive[~label].any()
+    assert negative.any() and not negative[label].any()
+    assert {row["position"] for row in records.images} == {1, 2}
+
+
+def test_the_validation_split_and_whole_splits(make_task, obedient):
+    task = make_task(train=2, test=9)
+    task.split[2:6] = "val"
+    records = play(CENTER_CLICKS, task, obedient, images=None, split="val")
+    assert sorted(row["image"] for row in records.images) == [2, 3, 4, 5]
+    assert {row["split"] for row in records.images} == {"val"}
+    assert {row["context"] for row in records.images} == {"none"}
+    assert "4 val images, fewer than the 5" in CENTER_CLICKS.missing(task, Config(images=5, split="val"))
