@@ -1,4 +1,4 @@
-"""What an artefact of a paper is: how it is called, explained and drawn, and which records it is drawn from."""
+"""An artefact of a paper: how it is called, explained and drawn, and which records it is drawn from."""
 
 from __future__ import annotations
 

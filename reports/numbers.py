@@ -8,85 +8,208 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from reports import style
+from reports.artefact import Need, NotDrawable
 from results import statistics
-from results.resampling import Unit
+from results.resampling import Statistic, Unit
+from results.schema import TASK
 
 if TYPE_CHECKING:
     from results import Results
 
-# The paper's unit first; the more cautious one beside it.
+# The paper's unit first, the other one beside it: simulations in experiment 1, subjects in experiment 2.
 UNITS: tuple[Unit, ...] = ("simulation", "subject")
+CAUTIOUS_FIRST: tuple[Unit, ...] = ("subject", "simulation")
+
+IN_CONTEXT = ("in-context", "interactive-in-context-clicks", "interactive-in-context-scribbles")
+CONTEXTS = ("binary", "soft", "ground-truth")
+SHOWN = ["mean", "low", "high"]
+RENAMED = {"position": "example"}
+# Columns that order the rows of a table, in this order.
+KEYS = ("protocol", "group", "model", "baseline", "context", "context_size", "example", "step", "unit")
 
 
-def by_example(results: Results, protocols: Sequence[str], grouped: bool = False) -> pd.DataFrame:
-    """Mean interactions of the n-th image, with both intervals; ``grouped`` by data set or cohort."""
-    images = only(results, protocols)
-    level = [grouping(images)] if grouped else []
-    by = ["protocol", *level, "model", "position"]
-    table = _in_both_units(lambda unit: statistics.bootstrap(images, "interactions", unit, by))
-    return _ordered(_named(table, level).rename(columns={"position": "example"}))
+def select(results: Results, *needs: Need) -> pd.DataFrame:
+    """The image records that any of some needs asks for.
+
+    Parameters
+    ----------
+    results : Results
+    *needs : Need
+        Protocols, split and context decide, and whether sets go on beyond the run's standard size; models do
+        not, as figures show every model of the run.
+
+    Returns
+    -------
+    DataFrame
+        Rows of ``results.images``, in their order.
+
+    Raises
+    ------
+    NotDrawable
+        If there are none.
+    """
+    return _matching(results.images, needs, standard_size(results))
 
 
-def totals_by_group(results: Results, protocols: Sequence[str]) -> pd.DataFrame:
-    """Mean interactions of a whole set of images, by data set or cohort, with both intervals."""
-    images = only(results, protocols)
-    level = [grouping(images)]
-    by = ["protocol", *level, "model"]
-    table = _in_both_units(
-        lambda unit: statistics.bootstrap(images, "interactions", unit, by, statistic="total")
+def select_models(results: Results, *needs: Need) -> pd.DataFrame:
+    """As `select`, of the needs' own models only."""
+    rows = select(results, *needs)
+    models = list(dict.fromkeys(name for need in needs for name in need.models))
+    rows = rows[rows.model.isin(models)]
+    if rows.empty:
+        raise NotDrawable(f"There are no results of {' or '.join(models)} on the {needs[0].split} split.")
+    return rows
+
+
+def select_steps(results: Results, need: Need) -> pd.DataFrame:
+    """The step records that a need asks for; otherwise as `select`."""
+    return _matching(results.steps_of(need.protocols), [need], standard_size(results))
+
+
+def _matching(frame: pd.DataFrame, needs: Sequence[Need], size: int | None) -> pd.DataFrame:
+    # In experiment 2 images come in no sequence, and position only numbers them.
+    standard = frame.protocol.isin(IN_CONTEXT) | (True if size is None else frame.position <= size)
+    wanted = pd.Series(False, index=frame.index)
+    for need in needs:
+        wanted |= (
+            frame.protocol.isin(need.protocols)
+            & (frame.split == need.split)
+            & frame.context.isin([need.context, "none"])
+            & (standard | need.longer)
+        )
+    if not wanted.any():
+        raise NotDrawable(f"There are no results of {' or of '.join(_described(needs))}.")
+    return frame[wanted]
+
+
+def _described(needs: Sequence[Need]) -> list[str]:
+    """What needs ask for, in words, each once."""
+    texts = [
+        f"{' or '.join(need.protocols)} with {need.context} contexts on the {need.split} split"
+        for need in needs
+    ]
+    return list(dict.fromkeys(texts))
+
+
+def standard_size(results: Results) -> int | None:
+    """Images of a standard set, as the run's manifest says; None without a manifest or a limit."""
+    sizes = [(manifest.get("settings") or {}).get("images") for manifest in results.manifests]
+    return next((int(size) for size in sizes if size), None)
+
+
+def estimates(
+    rows: pd.DataFrame,
+    value: str,
+    by: Sequence[str],
+    group: str = "",
+    statistic: Statistic = "mean",
+    units: Sequence[Unit] = UNITS,
+    reps: int = 1000,
+) -> pd.DataFrame:
+    """Hierarchical means with the bootstrap interval of every unit.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Of `select` or `select_steps`.
+    value : str
+        Column to average.
+    by : sequence of str
+        What tells estimates apart besides the protocol.
+    group : str
+        A level whose groups are told apart, too, such as ``dataset`` (see `grouping`).
+    statistic, reps
+        As of `results.statistics.bootstrap`.
+    units : sequence of {"simulation", "subject"}
+        The paper's first.
+
+    Returns
+    -------
+    DataFrame
+        In reading order: ``protocol``, with a group ``level`` (its level) and ``group`` (its name), ``by``
+        (``position`` as ``example``), and ``mean``, ``std``, ``low``, ``high``, ``unit`` and ``n_units``.
+    """
+    keys = ["protocol", *([group] if group else []), *by]
+    table = _in_units(
+        units, lambda unit: statistics.bootstrap(rows, value, unit, keys, reps, statistic=statistic)
     )
-    return _ordered(_named(table, level))
+    table = table.rename(columns=RENAMED | {group: "group"})
+    if group:
+        table.insert(1, "level", group)
+    return _ordered(table)
 
 
-def changes(results: Results, protocols: Sequence[str], model: str) -> pd.DataFrame:
+def changes(images: pd.DataFrame, model: str) -> pd.DataFrame:
     """Paired change in percent of the interactions per set from each other model to ``model``."""
-    images = only(results, protocols)
     baselines = [name for name in style.looks(images.model) if name != model]
-    table = _in_both_units(lambda unit: statistics.paired_change(images, model, baselines, unit=unit))
+    table = _in_units(UNITS, lambda unit: statistics.paired_change(images, model, baselines, unit=unit))
     return _ordered(table.loc[:, ["protocol", *table.columns.drop("protocol")]])
 
 
-def only(results: Results, protocols: Sequence[str]) -> pd.DataFrame:
-    """The image records of some protocols."""
-    return results.images[results.images.protocol.isin(protocols)]
+def beside(data: pd.DataFrame, paper: pd.DataFrame, column: str = "paper") -> pd.DataFrame:
+    """Our estimates with the published ``value`` of the same keys in a further column, NaN without one."""
+    keys = [name for name in KEYS if name in data and name in paper]
+    return data.merge(paper[[*keys, "value"]].rename(columns={"value": column}), how="left", on=keys)
+
+
+def in_percent(table: pd.DataFrame) -> pd.DataFrame:
+    """Estimates of Dice times 100, as the papers print it."""
+    return table.assign(**{name: 100 * table[name] for name in [*SHOWN, "std"]})
 
 
 def first_unit(data: pd.DataFrame) -> pd.DataFrame:
-    """The rows whose interval is over the paper's unit, the simulations."""
-    return data[data.unit == UNITS[0]]
+    """The rows whose interval is over the paper's unit, which comes first."""
+    return data[data.unit == data.unit.iloc[0]]
 
 
-def grouping(images: pd.DataFrame) -> str:
+def grouping(rows: pd.DataFrame) -> str:
     """What tells groups of tasks apart here: the data set, or the cohort where there is one data set."""
-    return "dataset" if images.dataset.nunique() > 1 else "cohort"
+    return "dataset" if rows.dataset.nunique() > 1 else "cohort"
 
 
 def group_title(data: pd.DataFrame) -> str:
     """What the column ``group`` holds, in words."""
-    return {"dataset": "data set", "cohort": "cohort"}[data.level.iloc[0]]
+    return {"dataset": "Data set", "cohort": "Cohort", "task": "Task"}[data.level.iloc[0]]
 
 
-def set_size(results: Results, protocols: Sequence[str]) -> int:
-    """Images that a simulation segments."""
-    return int(only(results, protocols).position.max())
+def group_titles(data: pd.DataFrame) -> dict[str, str]:
+    """The groups in their order, with a title for each."""
+    return {name: f"{group_title(data)}: {name}" for name in sorted(data.group.unique())}
+
+
+def task_titles(images: pd.DataFrame) -> dict[str, str]:
+    """The tasks in their order, with the parts of their names that tell them apart."""
+    parts = images.drop_duplicates("task").set_index("task")[list(TASK)].astype(str)
+    differing = [name for name in TASK if parts[name].nunique() > 1] or ["label"]
+    return {str(task): ", ".join(row) for task, row in parts[differing].sort_index().iterrows()}
+
+
+def target_dice(results: Results) -> float:
+    """The target Dice; 0.9 where no manifest says it."""
+    known = [(manifest.get("settings") or {}).get("target_dice") for manifest in results.manifests]
+    return float(next((value for value in known if value), 0.9))
 
 
 def target(results: Results) -> str:
-    """The target Dice in percent; 90% where no manifest says it."""
-    known = [(manifest.get("settings") or {}).get("target_dice") for manifest in results.manifests]
-    return f"{100 * next((value for value in known if value), 0.9):g}%"
+    """The target Dice as people say it, such as 90%."""
+    return f"{100 * target_dice(results):g}%"
 
 
-def describe_interval(template: str, data: pd.DataFrame) -> str:
+def describe_interval(template: str, data: pd.DataFrame | None) -> str:
     """Fill ``{simulation}`` and ``{subject}`` with the number of units that were resampled.
 
-    A single simulation shows no spread; the text then says so, and what is left.
+    A single unit shows no spread; the text then says so, and what is left. An artefact without an interval
+    has no text.
     """
+    if not template or data is None:
+        return ""
     counts = {unit: _count(data.loc[data.unit == unit, "n_units"], unit) for unit in UNITS}
     if first_unit(data).low.notna().any():
         return template.format(**counts)
-    rest = f" Whiskers: 95% bootstrap interval over {counts['subject']}." if "{subject}" in template else ""
-    return f"No interval over simulations, as there is only one.{rest}"
+    first = data.unit.iloc[0]
+    other = next(unit for unit in UNITS if unit != first)
+    rest = f" Whiskers: 95% bootstrap interval over {counts[other]}." if f"{{{other}}}" in template else ""
+    return f"No interval over {first}s, as there is only one.{rest}"
 
 
 def _count(units: pd.Series, unit: str) -> str:
@@ -97,26 +220,18 @@ def _count(units: pd.Series, unit: str) -> str:
     return f"{number} {unit}{'' if most == 1 else 's'}"
 
 
-def _in_both_units(estimate: Callable[[Unit], pd.DataFrame]) -> pd.DataFrame:
-    return pd.concat([estimate(unit) for unit in UNITS], ignore_index=True)
-
-
-def _named(table: pd.DataFrame, level: Sequence[str]) -> pd.DataFrame:
-    """The column of a level as ``group``, with the level's name beside it."""
-    for name in level:
-        table = table.rename(columns={name: "group"})
-        table.insert(1, "level", name)
-    return table
+def _in_units(units: Sequence[Unit], estimate: Callable[[Unit], pd.DataFrame]) -> pd.DataFrame:
+    return pd.concat([estimate(unit) for unit in units], ignore_index=True)
 
 
 def _ordered(table: pd.DataFrame) -> pd.DataFrame:
-    """Rows in reading order: protocols and models in the papers' order, the rest ascending."""
-    order = {name: place for place, name in enumerate(style.protocols_in_order(table.protocol))}
-    for column in {"model", "baseline"} & set(table.columns):
-        order |= {name: place for place, name in enumerate(style.looks(table[column]))}
-    keys = ("protocol", "group", "model", "baseline", "example", "unit")
-    columns = [name for name in keys if name in table.columns]
-    named = ("protocol", "model", "baseline")
-    return table.sort_values(
-        columns, key=lambda column: column.map(order) if column.name in named else column, ignore_index=True
-    )
+    """Rows in reading order: protocols, models and contexts in the papers' order, units as they come."""
+    named = {"protocol": style.protocols_in_order(table.protocol), "unit": list(table.unit.unique())}
+    named |= {name: list(style.looks(table[name])) for name in ("model", "baseline") if name in table}
+    named["context"] = [*CONTEXTS, "none"]
+
+    def rank(column: pd.Series) -> pd.Series:
+        names = named.get(str(column.name))
+        return column if names is None else column.map({name: place for place, name in enumerate(names)})
+
+    return table.sort_values([name for name in KEYS if name in table], key=rank, ignore_index=True)

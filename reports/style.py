@@ -28,7 +28,10 @@ class Look:
 
 MODELS: dict[str, Look] = {
     "scribbleprompt": Look("ScribblePrompt", BLUE, "o", "--"),
+    "sp-uvs-1": Look("SP+UVS, min. 1", "#882255", "v", (0, (1, 1))),
+    "sp-uvs-2": Look("SP+UVS, min. 2", VERMILION, "^", (0, (3, 1))),
     "sp-uvs": Look("SP+UVS", ORANGE, "s", "-."),
+    "sp-uvs-10": Look("SP+UVS, min. 10", "#6B4A00", "D", "-"),
     "multiverseg": Look("MultiverSeg", GREEN, "D", "-"),
     "random-walker": Look("Random walker", GREY, "^", ":"),
     "universeg": Look("UniverSeg", SKY, "v", (0, (5, 1))),
@@ -46,6 +49,15 @@ _SPARE: tuple[tuple[str, str, tuple[int, tuple[float, ...]]], ...] = (
 )
 
 
+# What a context holds: its title, the share of white (black, if negative) mixed into the colour of the model,
+# marker and line.
+CONTEXTS: dict[str, tuple[str, float, str, str]] = {
+    "binary": ("binary predictions", 0.0, "o", "-"),
+    "soft": ("soft predictions", 0.45, "s", "--"),
+    "ground-truth": ("ground truth", -0.5, "^", ":"),
+}
+
+
 @dataclass(frozen=True)
 class Wording:
     """How a protocol and one of its steps are called."""
@@ -57,10 +69,19 @@ class Wording:
 PROTOCOLS: dict[str, Wording] = {
     "center-clicks": Wording("Center clicks", "clicks"),
     "centerline-scribbles": Wording("Centerline scribbles", "scribble steps"),
+    "bootstrapped-in-context": Wording("Bootstrapped in context", "predictions"),
+    "in-context": Wording("In context", "predictions"),
+    "interactive-in-context-clicks": Wording("Center clicks in context", "clicks"),
+    "interactive-in-context-scribbles": Wording("Centerline scribbles in context", "scribble steps"),
 }
 
-PNG_DPI = 200
-_METADATA = {"png": {"Software": None}, "pdf": {"CreationDate": None, "Producer": None, "Creator": None}}
+MARKERS = "ov^sD<>"
+PNG_DPI = 160
+_METADATA = {
+    "png": {"Software": None},
+    "pdf": {"CreationDate": None, "Producer": None, "Creator": None},
+    "svg": {"Date": None, "Creator": None},
+}
 
 
 def looks(models: Iterable[str]) -> dict[str, Look]:
@@ -70,6 +91,29 @@ def looks(models: Iterable[str]) -> dict[str, Look]:
     others = enumerate(sorted(names - set(MODELS)))
     unknown = {name: Look(name, *_SPARE[index % len(_SPARE)]) for index, name in others}
     return known | unknown
+
+
+def context_look(look: Look, context: str) -> Look:
+    """The look of a model whose context holds ``context``; a model has one colour, in several shades."""
+    from matplotlib.colors import to_hex, to_rgb
+
+    title, share, marker, line = CONTEXTS[context]
+    red, green, blue = ((1 - abs(share)) * part + max(share, 0) for part in to_rgb(look.color))
+    return Look(f"{look.title}, {title}", to_hex((red, green, blue)), marker, line)
+
+
+def size_looks(sizes: Iterable[int]) -> dict[int, Look]:
+    """The look of each context size, from light to dark with growing context."""
+    from matplotlib import colormaps
+    from matplotlib.colors import to_hex
+
+    ordered = sorted(set(sizes))
+    # The palest end is left out, as lines of it are hard to see on white.
+    places = [0.82 - 0.82 * index / max(len(ordered) - 1, 1) for index in range(len(ordered))]
+    return {
+        size: Look(str(size), to_hex(colormaps["viridis"](place)), MARKERS[index % len(MARKERS)], "-")
+        for index, (size, place) in enumerate(zip(ordered, places, strict=True))
+    }
 
 
 def wording(protocol: str) -> Wording:
@@ -99,6 +143,8 @@ def theme() -> dict:
             "lines.linewidth": 1.8,
             "lines.markersize": 4.5,
             "pdf.fonttype": 42,
+            "svg.fonttype": "path",  # legible where the font is not installed
+            "svg.hashsalt": "segbench",  # names inside the file would be random otherwise
         }
     )
 
@@ -119,11 +165,22 @@ def themed(draw: Callable[..., Figure]) -> Callable[..., Figure]:
 
 
 def save(figure: Figure, stem: Path) -> list[Path]:
-    """Write ``stem.png`` and ``stem.pdf`` without dates, so that equal figures are equal files."""
+    """Write ``stem.png``, ``.pdf`` and ``.svg`` without dates, so that equal figures are equal files."""
     import matplotlib
 
     paths = [stem.with_suffix(f".{kind}") for kind in _METADATA]
     with matplotlib.rc_context(theme()):
         for path in paths:
             figure.savefig(path, dpi=PNG_DPI, metadata=_METADATA[path.suffix[1:]])
+    if not any(axes.images for axes in figure.axes):  # pictures keep all their colours
+        _reduce(paths[0])
     return paths
+
+
+def _reduce(png: Path) -> None:
+    """Write a drawing with a palette of 256 colours, which takes a third of the space."""
+    from PIL import Image
+
+    with Image.open(png) as drawing:
+        palette = drawing.convert("RGB").quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    palette.save(png, optimize=True, dpi=(PNG_DPI, PNG_DPI))

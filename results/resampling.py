@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,8 @@ Statistic = Literal["mean", "total"]
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-CHUNK = 4_000_000  # numbers per temporary array of the bootstrap, 32 MB
+CHUNK = 8_000_000  # numbers per temporary array of the bootstrap, 64 MB
+LOOKUP = 8  # largest lookup table of `rank`, as a multiple of the rows
 
 
 class StatisticsError(ValueError):
@@ -39,7 +41,9 @@ class Design:
     share : (leaves,) weight of a leaf in the hierarchical mean of its group
     scale : (leaves,) factor on the leaf's mean: 1, or the images per simulation for a total
     leaf, simulation, subject : (rows,) codes
-    weight, value : (rows,) an estimate of a leaf is scale * sum(weight * value) / sum(weight)
+    weight : (rows,)
+    values : (k, rows), bool or float, for k estimates from the same rows, mostly one
+        An estimate of a leaf is scale * sum(weight * value) / sum(weight).
     """
 
     groups: pd.DataFrame
@@ -51,39 +55,42 @@ class Design:
     simulation: Integers
     subject: Integers
     weight: Floats
-    value: Floats
+    values: NDArray[Any]
 
     def point(self) -> Floats:
-        """Estimates of the leaves from the data themselves, shape (1, leaves)."""
-        weighted = np.bincount(self.leaf, self.weight * self.value)
+        """Estimates of the leaves from the data themselves, shape (1, k, leaves)."""
+        weighted = self.sums(self.leaf, len(self.leaves))
         return (self.scale * weighted / np.bincount(self.leaf, self.weight))[None]
 
+    def sums(self, cell: Integers, cells: int) -> Floats:
+        """Sums of weight * value over the rows of each cell, (k, cells)."""
+        return np.stack([np.bincount(cell, self.weight * value, cells) for value in self.values])
+
     def over_tasks(self, estimates: Floats) -> Floats:
-        """Hierarchical means over the tasks, (n, leaves) to (n, groups); a task that is NaN is left out."""
+        """Hierarchical means over the tasks, (..., leaves) to (..., groups); NaN tasks are left out."""
         known = ~np.isnan(estimates)
-        total = np.add.reduceat(np.where(known, estimates, 0) * self.share, self.starts, axis=1)
         if known.all():
-            return total
-        share = np.add.reduceat(known * self.share, self.starts, axis=1)
+            return np.add.reduceat(estimates * self.share, self.starts, axis=-1)
+        total = np.add.reduceat(np.where(known, estimates, 0) * self.share, self.starts, axis=-1)
+        share = np.add.reduceat(known * self.share, self.starts, axis=-1)
         return total / np.where(share == 0, np.nan, share)
 
     def clusters(self, unit: Unit) -> tuple[Integers, Integers]:
-        """Stratum of each leaf, and unit of each row within its stratum.
+        """Stratum of each leaf, and unit of each row; the units of a stratum are numbered in sequence.
 
         Simulations are shared by all tasks. Subjects are shared by the tasks of a cohort, for instance two
         labels of the same images, and drawn together there.
         """
         if unit == "simulation":
             return np.zeros(len(self.leaves), np.int64), self.simulation
-        return rank([self.leaves["dataset"], self.leaves["cohort"]]), self.subject
+        stratum = rank([self.leaves["dataset"], self.leaves["cohort"]])
+        return stratum, rank([stratum[self.leaf], self.subject])
 
 
 def take_apart(frame: pd.DataFrame, value: str, by: Sequence[str], statistic: Statistic) -> Design:
     """The design of a table for one value and grouping; see `bootstrap` for the arguments and errors."""
     keys = [*by, *(name for name in TASK if name not in by)]
-    absent = [name for name in (*keys, value) if name not in frame]
-    if absent:
-        raise StatisticsError(f"the table has no column {', '.join(absent)}")
+    require(frame, [*keys, value])
     if frame.empty:
         raise StatisticsError("the table has no rows, so there is nothing to average")
     numbers = frame[value].to_numpy(np.float64)
@@ -94,78 +101,115 @@ def take_apart(frame: pd.DataFrame, value: str, by: Sequence[str], statistic: St
     simulation, subject = (
         rank([frame[name]]) if name in frame else none for name in ("simulation", "subject")
     )
-    leaves = frame.iloc[np.unique(leaf, return_index=True)[1]][keys].reset_index(drop=True)
-    group = rank([np.zeros(len(leaves)), *(leaves[name] for name in by)])
-    starts = np.unique(group, return_index=True)[1]
+    leaves = plain(frame[keys].iloc[_member(leaf)])
+    group = rank([np.zeros(len(leaves), np.int64), *(leaves[name] for name in by)])
+    starts = np.searchsorted(group, np.arange(group[-1] + 1))
     groups = leaves.iloc[starts][list(by)].reset_index(drop=True)
     # Floating-point sums depend on the order of their terms; results must not depend on the order of rows.
-    order = np.lexsort((numbers, subject, simulation, leaf))
+    part = rank([leaf, simulation]) * (subject.max() + 1) + subject
+    order = np.lexsort((numbers, part))
     leaf, simulation, subject = leaf[order], simulation[order], subject[order]
     weight, scale = _weights(leaf, simulation, subject, statistic)
     share = _shares(leaves, list(by))
-    return Design(groups, leaves, starts, share, scale, leaf, simulation, subject, weight, numbers[order])
+    return Design(
+        groups, leaves, starts, share, scale, leaf, simulation, subject, weight, numbers[order][None]
+    )
+
+
+def require(frame: pd.DataFrame, columns: Iterable[str]) -> None:
+    """Refuse a table that lacks any of the columns."""
+    absent = [name for name in columns if name not in frame]
+    if absent:
+        raise StatisticsError(f"the table has no column {', '.join(absent)}")
 
 
 def _weights(
     leaf: Integers, simulation: Integers, subject: Integers, statistic: Statistic
 ) -> tuple[Floats, Floats]:
-    """Weight of each row in its leaf, and scale of each leaf (see `Design`)."""
-    cell = rank([leaf, simulation])
-    leaf_of_cell = leaf[np.unique(cell, return_index=True)[1]]
+    """Weight of each row in its leaf, and scale of each leaf (see `Design`); rows are sorted by all three."""
+    cell = _runs(leaf, simulation)
+    leaf_of_cell = leaf[_member(cell)]
     if statistic == "total":
         return np.ones(len(leaf)), np.bincount(leaf) / np.bincount(leaf_of_cell)
-    part = rank([cell, subject])
-    cell_of_part = cell[np.unique(part, return_index=True)[1]]
+    part = _runs(cell, subject)
+    cell_of_part = cell[_member(part)]
     weight = 1 / (np.bincount(part)[part] * np.bincount(cell_of_part)[cell])
-    return weight, np.ones(leaf.max() + 1)
+    return weight, np.ones(len(np.bincount(leaf)))
 
 
 def _shares(leaves: pd.DataFrame, by: list[str]) -> Floats:
     """Weight of each leaf when every level of the hierarchy is the plain mean of the level below."""
     share = np.ones(len(leaves))
-    parent = rank([share, *(leaves[name] for name in by)])
+    parent = rank([np.zeros(len(leaves), np.int64), *(leaves[name] for name in by)])
     for name in TASK:
         child = rank([parent, leaves[name]])
-        parent_of_child = parent[np.unique(child, return_index=True)[1]]
+        parent_of_child = parent[_member(child)]
         share /= np.bincount(parent_of_child)[parent]
         parent = child
     return share
 
 
 def resampled(design: Design, unit: Unit, reps: int, seed: int) -> Iterator[Floats]:
-    """Estimates of the leaves in each replicate, some at a time: (n, leaves), NaN where no unit is drawn."""
+    """Estimates of the leaves in each replicate, (reps, k, leaves), some replicates at a time.
+
+    NaN where nothing of a leaf is drawn.
+    """
     blocks = list(_blocks(design, unit, seed))
-    widest = max(len(design.leaves), *(len(weight) for _, _, _, weight in blocks))
-    step = max(1, CHUNK // widest)
+    shape = (len(design.values), len(design.leaves))
+    step = max(1, CHUNK // max(math.prod(shape), *(len(block.sums) for block in blocks)))
     for start in range(0, reps, step):
-        estimates = np.empty((min(step, reps - start), len(design.leaves)))
-        for rng, leaves, weighted, weight in blocks:
-            counts = _counts(rng, len(estimates), len(weight))
-            drawn = counts @ weight
-            estimates[:, leaves] = (counts @ weighted) / np.where(drawn == 0, np.nan, drawn)
+        estimates = np.empty((min(step, reps - start), *shape))
+        for block in blocks:
+            drawn = _counts(block.rng, len(estimates), len(block.sums)) @ block.sums
+            weighted, weight = np.split(drawn, [block.first], axis=1)
+            weight = np.where(weight == 0, np.nan, weight)[:, None, block.column]
+            estimates[..., block.leaves] = (
+                weighted.reshape(-1, len(design.values), len(block.leaves)) / weight
+            )
         yield estimates * design.scale
 
 
-def _blocks(
-    design: Design, unit: Unit, seed: int
-) -> Iterator[tuple[np.random.Generator, Integers, Floats, Floats]]:
-    """Per stratum: its generator, its leaves, and (units, leaves) sums of weight * value and of weight."""
+class _Block(NamedTuple):
+    """What is drawn together, as sums over the rows of each unit: (units, k * leaves + weights).
+
+    The first columns are of weight * value, those from ``first`` on of weight. As all models saw the same
+    images, many leaves have equal weights; these come once, and ``column``, (leaves,), says where.
+    """
+
+    rng: np.random.Generator
+    leaves: Integers
+    sums: Floats
+    first: int
+    column: Integers
+
+
+def _blocks(design: Design, unit: Unit, seed: int) -> Iterator[_Block]:
+    """One block for every stratum."""
     stratum, units = design.clusters(unit)
-    for code in range(stratum.max() + 1):
-        rows = stratum[design.leaf] == code
-        leaves, column = np.unique(design.leaf[rows], return_inverse=True)
-        members, row = np.unique(units[rows], return_inverse=True)
-        cell, shape = row * len(leaves) + column, (len(members), len(leaves))
-        weight = _sums(cell, design.weight[rows], shape)
-        weighted = _sums(cell, (design.weight * design.value)[rows], shape)
+    of_row = stratum[design.leaf]
+    members, width = distinct(of_row, units), np.bincount(stratum)
+    # The (units, leaves) cells of all strata behind one another, so that one pass over the rows fills them.
+    ends, first = np.cumsum(members * width), np.cumsum(members) - members
+    starts = ends - members * width
+    column = np.empty_like(stratum)
+    column[np.argsort(stratum, kind="stable")] = np.concatenate([np.arange(size) for size in width])
+    cell = starts[of_row] + (units - first[of_row]) * width[of_row] + column[design.leaf]
+    weighted, weight = design.sums(cell, ends[-1]), np.bincount(cell, design.weight, ends[-1])
+    for code, shape in enumerate(zip(members, width, strict=True)):
+        part, leaves = slice(starts[code], ends[code]), np.flatnonzero(stratum == code)
+        weights, place = _once(weight[part].reshape(shape))
+        sums = np.hstack([*(row[part].reshape(shape) for row in weighted), weights])
         # A generator per stratum: what else is in the table does not change the draws of a cohort.
         names = design.leaves.loc[leaves[0], ["dataset", "cohort"]] if unit == "subject" else []
         key = zlib.crc32("/".join([unit, *names]).encode())
-        yield np.random.default_rng([seed, key]), leaves, weighted, weight
+        yield _Block(np.random.default_rng([seed, key]), leaves, sums, len(weighted) * len(leaves), place)
 
 
-def _sums(cell: Integers, values: Floats, shape: tuple[int, int]) -> Floats:
-    return np.bincount(cell, values, shape[0] * shape[1]).reshape(shape).astype(np.float64)
+def _once(table: Floats) -> tuple[Floats, Integers]:
+    """The distinct columns of a table, and where among them each column is."""
+    seen: dict[bytes, int] = {}
+    place = [seen.setdefault(column.tobytes(), len(seen)) for column in table.T]
+    return np.stack([np.frombuffer(column) for column in seen], axis=1), np.array(place)
 
 
 def _counts(rng: np.random.Generator, reps: int, units: int) -> Floats:
@@ -174,16 +218,59 @@ def _counts(rng: np.random.Generator, reps: int, units: int) -> Floats:
     return np.bincount(draws.ravel(), minlength=reps * units).reshape(reps, units).astype(np.float64)
 
 
+def plain(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with its categorical columns as what they hold, and rows numbered anew."""
+    held = {name: column.cat.categories.dtype for name, column in table.select_dtypes("category").items()}
+    return table.astype(held).reset_index(drop=True)
+
+
 def distinct(code: Integers, member: Integers) -> Integers:
     """Number of distinct members of each code."""
-    pair = rank([code, member])
-    return np.bincount(code[np.unique(pair, return_index=True)[1]])
+    return np.bincount(code[_member(rank([code, member]))])
 
 
 def rank(columns: Iterable[Any]) -> Integers:
     """Code of each row's combination of values: dense, sorted by the first column first."""
-    code: Any = 0
+    code, size = np.zeros(1, np.int64), 1
     for column in columns:
-        part, values = pd.factorize(column, sort=True, use_na_sentinel=False)
-        code = pd.factorize(code * len(values) + part, sort=True)[0]
-    return np.asarray(code, np.int64)
+        part, count = _codes(column)
+        code, size = _dense(code * count + part, size * count)
+    return code
+
+
+def _codes(column: Any) -> tuple[Integers, int]:
+    """Codes of a column in the order of its values, and what they stay below."""
+    column = pd.Series(column)
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        place, values = pd.factorize(np.asarray(column.cat.categories), sort=True)
+        return np.append(place, len(values))[column.cat.codes], len(values) + 1  # code -1 is a missing value
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "iu":
+        lowest, highest = int(column.min()), int(column.max())
+        if highest - lowest < LOOKUP * len(column):
+            return column.to_numpy(np.int64) - lowest, highest - lowest + 1
+    codes, values = pd.factorize(column, sort=True, use_na_sentinel=False)
+    return codes.astype(np.int64), len(values)
+
+
+def _dense(code: Integers, size: int) -> tuple[Integers, int]:
+    """Codes below ``size``, some of which may not occur, numbered without gaps; and how many occur."""
+    if size > LOOKUP * len(code):
+        values, code = np.unique(code, return_inverse=True)
+        return code, len(values)
+    seen = np.zeros(size, np.bool_)
+    seen[code] = True
+    place = np.cumsum(seen) - 1
+    return place[code], int(place[-1]) + 1
+
+
+def _runs(*columns: Integers) -> Integers:
+    """Dense codes of the combinations in rows that are sorted by them."""
+    new = np.any([np.diff(column) != 0 for column in columns], axis=0)
+    return np.concatenate([[0], np.cumsum(new)])
+
+
+def _member(code: Integers) -> Integers:
+    """The place of some row of each code."""
+    place = np.empty(code.max() + 1, np.int64)
+    place[code] = np.arange(len(code))
+    return place

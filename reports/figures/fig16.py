@@ -7,14 +7,24 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from reports import numbers, style
+from reports.artefact import Artefact
 from reports.figures.bars import draw_bars
 from reports.figures.curves import note, shared_legend, top
-from reports.registry import SEQUENTIAL, get
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from results import Results
+
+ARTEFACT = Artefact(
+    "figure",
+    "Total interactions per task by data set (Fig. 16)",
+    "Interactions that a whole set of images takes, averaged over the tasks of each data set; where the run"
+    " has only one data set, of each of its cohorts.",
+    interval="Whiskers: 95% bootstrap intervals, thick over {simulation}, thin over {subject}.",
+    rows=("protocol", "group"),
+    column="model",
+)
 
 
 def fig16_data(results: Results) -> pd.DataFrame:
@@ -26,7 +36,8 @@ def fig16_data(results: Results) -> pd.DataFrame:
         A row per protocol, ``level`` (``dataset`` or ``cohort``), ``group`` (its name), model and interval
         unit, with ``mean``, ``std``, ``low`` and ``high`` in interactions per task.
     """
-    return numbers.totals_by_group(results, SEQUENTIAL)
+    images = numbers.select(results, *ARTEFACT.needs)
+    return numbers.estimates(images, "interactions", ["model"], numbers.grouping(images), "total")
 
 
 @style.themed
@@ -45,6 +56,7 @@ def fig16(results: Results, data: pd.DataFrame | None = None) -> Figure:
     protocols = style.protocols_in_order(data.protocol)
     groups = sorted(data.group.unique())
     looks = style.looks(data.model)
+    size = int(numbers.select(results, *ARTEFACT.needs).position.max())
     width = max(len(groups) * max(0.2 * len(looks) + 0.15, 1.05) + 1.2, 6.4)
     figure = Figure(figsize=(width, 2.7 * len(protocols) + 0.9), layout="constrained")
     panels = figure.subplots(len(protocols), 1, sharex=True, squeeze=False)[:, 0]
@@ -53,9 +65,9 @@ def fig16(results: Results, data: pd.DataFrame | None = None) -> Figure:
         draw_bars(axes, part, groups, looks, "group", "model")
         wording = style.wording(protocol)
         axes.set_title(wording.title)
-        axes.set_ylabel(f"{wording.unit.capitalize()}\nper {numbers.set_size(results, SEQUENTIAL)} images")
+        axes.set_ylabel(f"{wording.unit.capitalize()}\nper {size} images")
         axes.set_ylim(0, top(part))
-    panels[-1].set_xlabel(numbers.group_title(data).capitalize())
+    panels[-1].set_xlabel(numbers.group_title(data))
     shared_legend(figure, list(panels))
-    note(figure, numbers.describe_interval(get("fig16").interval, data))
+    note(figure, numbers.describe_interval(ARTEFACT.interval, data))
     return figure

@@ -7,13 +7,30 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from reports import numbers, style
-from reports.figures.curves import draw_curves, note, shared_legend
-from reports.registry import SEQUENTIAL, get
+from reports.artefact import Artefact
+from reports.figures.curves import draw_curves, draw_published, note, shared_legend
+from reports.figures.panels import by_protocol, effort_labels
+from results import published
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from results import Results
+
+ARTEFACT = Artefact(
+    "figure",
+    "Interactions to the target Dice by example number (Fig. 3)",
+    "Interactions that an image needs to reach the target Dice against its place in the sequence, averaged "
+    "over all tasks. Before the n-th image the context holds n images: the seed image and n − 1 of the "
+    "others. An image that never reaches the target counts with the maximum number of interactions. Hollow "
+    "markers at the right edge are the means over all 18 images in the camera-ready version of the paper.",
+    interval="Shading: 95% bootstrap interval over {simulation}.",
+    rows=("protocol", "example"),
+    column="model",
+)
 
 
 def fig3_data(results: Results) -> pd.DataFrame:
@@ -23,9 +40,12 @@ def fig3_data(results: Results) -> pd.DataFrame:
     -------
     DataFrame
         A row per protocol, model, example number (1 is the first after the seed image) and interval unit,
-        with ``mean``, ``std``, ``low`` and ``high`` in interactions.
+        with ``mean``, ``std``, ``low`` and ``high`` in interactions. ``paper_set_mean`` is the paper's mean
+        over the images of a set, at all examples of its protocol and model.
     """
-    return numbers.by_example(results, SEQUENTIAL)
+    images = numbers.select(results, *ARTEFACT.needs)
+    data = numbers.estimates(images, "interactions", ["model", "position"])
+    return numbers.beside(data, published("fig3"), "paper_set_mean")
 
 
 @style.themed
@@ -38,19 +58,25 @@ def fig3(results: Results, data: pd.DataFrame | None = None) -> Figure:
     data : DataFrame, optional
         The numbers of `fig3_data`, where they are at hand.
     """
-    from matplotlib.figure import Figure
-
     data = numbers.first_unit(fig3_data(results) if data is None else data)
-    protocols = style.protocols_in_order(data.protocol)
     looks = style.looks(results.images.model)
-    figure = Figure(figsize=(4.4 * len(protocols) + 0.4, 4.0), layout="constrained")
-    panels = figure.subplots(1, len(protocols), squeeze=False)[0]
-    for axes, protocol in zip(panels, protocols, strict=True):
-        draw_curves(axes, data[data.protocol == protocol], looks)
-        wording = style.wording(protocol)
-        axes.set_title(wording.title)
-        axes.set_xlabel("Example number")
-        axes.set_ylabel(f"{wording.unit.capitalize()} to {numbers.target(results)} Dice")
+
+    def draw(axes: Axes, part: pd.DataFrame) -> None:
+        draw_curves(axes, part, looks)
+        _draw_means(axes, part.drop_duplicates("model").rename(columns={"paper_set_mean": "paper"}), looks)
+
+    figure, panels = by_protocol(data, draw, effort_labels(results))
     shared_legend(figure, panels)
-    note(figure, numbers.describe_interval(get("fig3").interval, data))
+    note(figure, numbers.describe_interval(ARTEFACT.interval, data))
     return figure
+
+
+def _draw_means(axes: Axes, means: pd.DataFrame, looks: Mapping[str, style.Look]) -> None:
+    """The paper's means at the right, set apart from the examples, as they belong to none."""
+    if means.paper.isna().all():
+        return
+    _, edge = axes.get_xlim()
+    axes.axvline(edge, color="#BBBBBB", linewidth=0.8)
+    draw_published(axes, means.assign(edge=edge + 0.7), looks, "edge", "Paper, mean of a set")
+    axes.set_xlim(right=edge + 1.4)
+    axes.set_ylim(top=max(axes.get_ylim()[1], 1.08 * means.paper.max()))

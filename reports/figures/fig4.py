@@ -7,14 +7,27 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from reports import numbers, style
+from reports.artefact import Artefact, Need
 from reports.figures.bars import draw_bars, wrapped
-from reports.figures.curves import note
-from reports.registry import SEQUENTIAL, get
+from reports.figures.curves import hollow, note, shared_legend
+from results import published
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from results import Results
+
+ARTEFACT = Artefact(
+    "figure",
+    "Change in total interactions per task (Fig. 4)",
+    "Change in the interactions that a whole set of images takes with MultiverSeg instead of each other "
+    "method, per task and then averaged. Negative is less work. The comparison is paired: both methods saw "
+    "the same images in the same order. Hollow markers are the paper's figures.",
+    interval="Whiskers: 95% bootstrap intervals, thick over {simulation}, thin over {subject}.",
+    needs=(Need(required=("multiverseg",), least=2),),
+    rows=("protocol", "baseline"),
+    column="unit",
+)
 
 MODEL = "multiverseg"
 
@@ -26,9 +39,13 @@ def fig4_data(results: Results) -> pd.DataFrame:
     -------
     DataFrame
         A row per protocol, ``baseline`` and interval unit, with ``mean``, ``std``, ``low`` and ``high`` in
-        percent of the baseline's interactions; negative is fewer.
+        percent of the baseline's interactions; negative is fewer. ``paper`` is the paper's change.
     """
-    return numbers.changes(results, SEQUENTIAL, MODEL)
+    data = numbers.changes(numbers.select(results, *ARTEFACT.needs), MODEL)
+    # It prints reductions, and those against ScribblePrompt only.
+    paper = published("fig4")
+    paper = paper.assign(value=-paper.value, baseline="scribbleprompt")
+    return numbers.beside(data, paper)
 
 
 @style.themed
@@ -53,6 +70,9 @@ def fig4(results: Results, data: pd.DataFrame | None = None) -> Figure:
         part = data[data.protocol == protocol].assign(model=MODEL)
         draw_bars(axes, part, list(looks), style.looks([MODEL]), "baseline", "model")
         axes.axhline(0, color="#444444", linewidth=0.9)
+        paper = numbers.first_unit(part).set_index("baseline").paper.reindex(list(looks))
+        if paper.notna().any():
+            axes.plot(range(len(looks)), paper, label="Paper", **hollow(style.BLACK, "D"))
         # The change in figures stands in the tick label, where no whisker can cross it.
         change = numbers.first_unit(part).set_index("baseline")["mean"].reindex(list(looks))
         axes.set_xticks(
@@ -63,9 +83,11 @@ def fig4(results: Results, data: pd.DataFrame | None = None) -> Figure:
         axes.set_xlabel(f"{style.looks([MODEL])[MODEL].title} compared with")
         axes.yaxis.set_major_formatter(PercentFormatter(decimals=0))
     panels[0].set_ylabel("Change in total interactions per task")
-    lowest, highest = min(float(data.low.min()), 0.0), max(float(data.high.max()), 0.0)
+    shown = data[[*numbers.SHOWN, "paper"]]
+    lowest, highest = min(float(shown.min().min()), 0.0), max(float(shown.max().max()), 0.0)
     panels[0].set_ylim(1.18 * lowest - 2, 1.18 * highest + 2)
-    note(figure, numbers.describe_interval(get("fig4").interval, data))
+    shared_legend(figure, panels)
+    note(figure, numbers.describe_interval(ARTEFACT.interval, data))
     return figure
 
 

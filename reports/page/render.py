@@ -1,41 +1,101 @@
-"""The page's text: what the manifests and the tables say, ready for the template."""
+"""The page's text: the answer, the artefacts in their groups, and all that the template shows."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import base64
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reports import style
+from reports.artefact import NotDrawable
+from reports.page import provenance
+from reports.replay import BUDGET, Replay, replay
+from reports.tables.comparisons import sentences
 from reports.tables.layout import Grid
 
 if TYPE_CHECKING:
     from reports.gaps import Gap
     from results import Results
 
-Manifest = Mapping[str, Any]
+PICTURES = "Pictures of what happened"
+# Artefacts in the order of the page; whatever is in no other group is in the last.
+GROUPS: dict[str, tuple[str, ...]] = {
+    "Experiment 1: one image after another": (
+        *("fig3", "fig4", "table7", "fig11", "fig16", "fig12", "fig13", "fig14", "fig15"),
+    ),
+    "Bootstrapping UniverSeg": ("fig17a", "table17b", "fig18"),
+    "Experiment 2: a given context": ("fig6", "fig7", "fig19", "fig20", "fig21"),
+    PICTURES: ("fig5", "fig10"),
+    "Data, training and methods": (
+        *("table1", "table2", "fig9", "table3", "fig8", "table4", "table5", "table6"),
+    ),
+    "Beyond the paper": (),
+}
+
+
+LARGEST = 28_000_000  # bytes of the page's pictures, so that all of it stays below 30 MB
+SCRIPTS = ("tables.js", "replay.js", "contents.js")
+POLICY = "default-src 'none'; img-src data:; style-src '{style}'; script-src '{script}'; base-uri 'none'"
 
 
 @dataclass(frozen=True)
 class Section:
-    """A drawn artefact on the page."""
+    """A drawn artefact on the page.
+
+    Attributes
+    ----------
+    name, kind, title, caption, interval
+        As of the artefact; the interval with its numbers of units.
+    numbers : Grid or None
+        The table, or a figure's numbers; None for a figure that shows none.
+    files : sequence of str
+        What was written, relative to the page.
+    picture : Path or None
+        A figure as PNG.
+    width : int
+        Of the picture, in CSS pixels.
+    """
 
     name: str
     kind: str
     title: str
     caption: str
     interval: str
-    numbers: Grid
+    numbers: Grid | None
     files: Sequence[str]
-    width: int = 0  # of the picture, in CSS pixels
+    picture: Path | None = None
+    width: int = 0
 
     @property
     def short(self) -> str:
         return short(self.name)
 
     @property
+    def topic(self) -> str:
+        """The title without the name of the artefact."""
+        return self.title.removesuffix(f" ({self.short})")
+
+    @property
     def alt(self) -> str:
-        return f"{self.title}. {self.caption} The figures themselves are in the table of numbers below."
+        where = " The figures themselves are in the table of numbers below." if self.numbers else ""
+        return f"{self.title}. {self.caption}{where}"
+
+    @property
+    def source(self) -> str:
+        """The picture itself, as an address."""
+        assert self.picture is not None
+        return f"data:image/png;base64,{base64.b64encode(self.picture.read_bytes()).decode()}"
+
+    @property
+    def downloads(self) -> list[tuple[str, str]]:
+        """Kind and address of each file."""
+        kinds = {"md": "Markdown", "tex": "LaTeX"}
+        suffixes = [(Path(file).suffix[1:], file) for file in self.files]
+        return [(kinds.get(suffix, suffix.upper()), file) for suffix, file in suffixes]
 
 
 @dataclass(frozen=True)
@@ -49,17 +109,33 @@ class Missing:
 
     @property
     def title(self) -> str:
-        return _listed([short(name) for name in self.names])
+        return provenance.listed([short(name) for name in self.names])
 
 
 def short(name: str) -> str:
     """An artefact's name as people say it: ``fig3`` as Fig. 3."""
-    return name.replace("fig", "Fig. ").replace("table", "Table ")
+    name = name.replace("fig", "Fig. ").replace("table", "Table ")
+    return name[:1].upper() + name[1:]
 
 
-def page(results: Results, sections: Sequence[Section], missing: Sequence[Missing]) -> str:
-    """The whole page as HTML; every value is escaped by the template."""
+def page(
+    results: Results, sections: Sequence[Section], missing: Sequence[Missing], whole: bool = True
+) -> str:
+    """The whole page as HTML, with all pictures, styles and scripts in it.
+
+    Names from data sets and plug-ins are escaped by the template, and the page allows no script but its own
+    and no address outside.
+
+    Parameters
+    ----------
+    results : Results
+    sections : sequence of Section
+    missing : sequence of Missing
+    whole : bool
+        Whether the page has the replay, for which the images are loaded.
+    """
     from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
 
     environment = Environment(
         loader=PackageLoader("reports", "page"),
@@ -69,163 +145,60 @@ def page(results: Results, sections: Sequence[Section], missing: Sequence[Missin
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.policies["json.dumps_kwargs"] = {"sort_keys": True, "separators": (",", ":")}
+    texts = {
+        name: (files("reports.page") / name).read_text(encoding="utf-8") for name in ("style.css", *SCRIPTS)
+    }
+    css, script = texts["style.css"], "".join(texts[name] for name in SCRIPTS)
+    pictured = sum(section.picture.stat().st_size for section in sections if section.picture)
+    room = LARGEST - 4 * pictured // 3  # in base64
+    shown, refusal = _replay(results, min(room, BUDGET)) if whole else (None, "")
     return environment.get_template("index.html").render(
+        policy=POLICY.format(style=_hash(css), script=_hash(script)),
+        style=Markup(css),
+        script=Markup(script),
         summary=_summary(results),
-        warnings=_weight_warnings(results) + _unfinished(results),
-        runs=[(_facts(manifest), manifest.get("command")) for manifest in results.manifests],
-        sections=sections,
+        answer=sentences(results),
+        warnings=provenance.warnings(results),
+        groups=_grouped(sections),
+        pictures=PICTURES,
+        replay=shown,
+        refusal=refusal,
         missing=missing,
-        models=_models(results),
-        tasks=_tasks(results),
-        left_out=_left_out(results.manifests),
+        runs=[
+            (provenance.facts(manifest), manifest.get("command"), provenance.experiments(manifest))
+            for manifest in results.manifests
+        ],
+        models=provenance.models(results),
+        tasks=provenance.tasks(results),
+        left_out=provenance.left_out(results.manifests),
     )
 
 
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+def _hash(text: str) -> str:
+    """What a content security policy calls an inline style or script."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+def _replay(results: Results, budget: int) -> tuple[Replay | None, str]:
+    """The replay, or why there is none."""
+    try:
+        return replay(results, budget), ""
+    except NotDrawable as error:
+        return None, str(error)
+
+
+def _grouped(sections: Sequence[Section]) -> dict[str, list[Section]]:
+    """Sections by group, in the order of the page."""
+    named = {section.name: section for section in sections}
+    groups = {title: [named.pop(name) for name in names if name in named] for title, names in GROUPS.items()}
+    groups[list(GROUPS)[-1]] += named.values()
+    return groups
 
 
 def _summary(results: Results) -> str:
+    """What was measured, in one line."""
     images = results.images
     titles = [style.wording(name).title for name in style.protocols_in_order(images.protocol)]
-    parts = [
-        ", ".join(titles) or "no protocols",
-        _counted(images.model.nunique(), "model"),
-        _counted(images.task.nunique(), "task"),
-        _counted(images.simulation.nunique(), "simulation"),
-    ]
-    return " · ".join(parts)
-
-
-def _facts(manifest: Manifest) -> list[tuple[str, str]]:
-    """What is known of a run, in the order in which people ask."""
-    settings, git = manifest.get("settings") or {}, manifest.get("git") or {}
-    commit = git.get("commit")
-    state = " (with uncommitted changes)" if git.get("dirty") else ""
-    facts = {
-        "Date": str(manifest.get("created", "unknown")).replace("T", " "),
-        "Version": manifest.get("version"),
-        "Git commit": f"{commit[:12]}{state}" if commit else None,
-        "Preset": manifest.get("preset"),
-        "Simulations": manifest.get("simulations"),
-        "Images per simulation": settings.get("images"),
-        "Target Dice": settings.get("target_dice"),
-        "Context": settings.get("context"),
-        "Weights": settings.get("weights"),
-        "Seed images by": _seed_model(manifest),
-        "Device": settings.get("device"),
-        "Precision": settings.get("precision"),
-        "Seed": settings.get("seed"),
-        "Python": manifest.get("python"),
-        "PyTorch": (manifest.get("packages") or {}).get("torch"),
-        "Platform": manifest.get("platform"),
-    }
-    return [(label, "unknown" if value is None else str(value)) for label, value in facts.items()]
-
-
-def _seed_model(manifest: Manifest) -> str:
-    """Who segmented the first image of every context."""
-    seed = manifest.get("seed_model")
-    if not seed:
-        return "none needed"
-    name = str(seed.get("name"))
-    return f"{style.looks([name])[name].title}, {seed.get('weights')} weights"
-
-
-def _weights(results: Results) -> dict[str, dict[str, Any]]:
-    """Weights and checksum of every model of the run, ``{}`` where no manifest names it."""
-    named: dict[str, dict[str, Any]] = {}
-    for manifest in results.manifests:
-        named |= manifest.get("models") or {}
-    looks = style.looks(results.images.model)
-    return {model: named.get(model, {}) for model in looks}
-
-
-def _weight_warnings(results: Results) -> list[dict[str, str]]:
-    """Weights that make the numbers not comparable with the papers'."""
-    looks = style.looks(results.images.model)
-    bundled, other = [], []
-    for model, entry in _weights(results).items():
-        weights = entry.get("weights", "unknown")
-        if weights == "bundled":
-            bundled.append(looks[model].title)
-        elif weights not in (None, "none", "official"):
-            other.append(looks[model].title)
-    found = []
-    if bundled:
-        text = (
-            f"{_listed(bundled)} ran with the small weights that come with this project, not with the "
-            "official ones of the papers. What is shown here is how those small networks do; it is not the "
-            "papers' result."
-        )
-        found.append({"title": "Bundled weights.", "text": text})
-    if other:
-        text = (
-            f"{_listed(other)} ran with weights other than the official ones, or of unknown origin. "
-            "What is shown here is not the papers' result."
-        )
-        found.append({"title": "Other weights.", "text": text})
-    return found
-
-
-def _unfinished(results: Results) -> list[dict[str, str]]:
-    """Models that have not segmented all that others have: their averages are over other images."""
-    place = ["task", "simulation", "position"]
-    lacking = []
-    for protocol in style.protocols_in_order(results.images.protocol):
-        images = results.images[results.images.protocol == protocol]
-        whole = len(images[place].drop_duplicates())
-        for model, look in style.looks(images.model).items():
-            done = int((images.model == model).sum())
-            if done < whole:
-                lacking.append(
-                    f"{look.title}, {style.wording(protocol).title.lower()}: {done} of {whole} images"
-                )
-    if not lacking:
-        return []
-    text = f"{'; '.join(lacking)}. Averages over different images do not compare; run again to finish."
-    return [{"title": "Unfinished run.", "text": text}]
-
-
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def _models(results: Results) -> Grid:
-    looks = style.looks(results.images.model)
-    rows = []
-    for model, entry in _weights(results).items():
-        weights = entry.get("weights", "unknown")
-        named = "none needed" if weights is None else str(weights)
-        rows.append([looks[model].title, model, named, _short(entry, "checksum")])
-    return Grid(["Method", "Name", "Weights", "Checksum"], rows)
-
-
-def _short(entry: Mapping[str, Any], name: str) -> str:
-    """The first digits of a checksum, enough to compare by eye."""
-    return str(entry.get(name) or "–")[:16]
-
-
-def _tasks(results: Results) -> Grid:
-    """Every task of the tables or of a manifest, with the size of its splits."""
-    known: dict[str, dict[str, Any]] = {name: {} for name in results.images.task.unique()}
-    for manifest in results.manifests:
-        known |= manifest.get("tasks") or {}
-    columns = ("test", "val", "train")
-    rows = [
-        [
-            name,
-            *(str(known[name].get(column, "unknown")) for column in columns),
-            _short(known[name], "fingerprint"),
-        ]
-        for name in sorted(known)
-    ]
-    heads = ["Task", "Test images", "Validation images", "Training images", "Data fingerprint"]
-    return Grid(heads, rows)
-
-
-def _left_out(manifests: Sequence[Manifest]) -> list[str]:
-    """Models and tasks that a run did not take, with the reason, each once."""
-    items = [item for manifest in manifests for item in manifest.get("left_out") or []]
-    lines = [f"{item.get('kind', '')} {item.get('name', '')}: {item.get('reason', '')}" for item in items]
-    return list(dict.fromkeys(lines))
+    counts = [provenance.counted(images[noun].nunique(), noun) for noun in ("model", "task", "simulation")]
+    return " · ".join([", ".join(titles) or "no protocols", *counts])

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from reports import style
 
-HEADINGS = {"protocol": "Protocol", "model": "Method", "baseline": "Compared with", "example": "Example"}
+HEADINGS = {"model": "Method", "baseline": "Compared with", "context_size": "Context size"}
+
+# Characters that LaTeX wants spelled out.
+SIGNS = {
+    "−": "$-$",
+    "–": "--",
+    "±": r"$\pm$",
+    "×": r"$\times$",
+    "↑": r"$\uparrow$",
+    "↓": r"$\downarrow$",
+    "≥": r"$\geq$",
+    "≤": r"$\leq$",
+}
 
 
 @dataclass(frozen=True)
@@ -25,10 +39,30 @@ class Grid:
         frame = pd.DataFrame([[_escaped(cell) for cell in row] for row in self.rows], columns=self.columns)
         return frame.to_markdown(index=False, disable_numparse=True) + "\n"
 
+    def latex(self) -> str:
+        """As a LaTeX table for booktabs, every name escaped."""
+        frame = pd.DataFrame(self.rows, columns=self.columns, dtype=object)
+        text: str = frame.to_latex(index=False, escape=True)
+        for sign, command in SIGNS.items():
+            text = text.replace(sign, command)
+        return text
+
 
 def number(value: float, digits: int = 2) -> str:
     """A figure with a true minus sign, or a dash where there is none."""
     return "–" if pd.isna(value) else f"{value:.{digits}f}".replace("-", "−")
+
+
+def text(value: Any) -> str:
+    """A value of a table of facts: words as they are, figures without trailing zeros, a dash for nothing."""
+    if value is None or value == "" or (isinstance(value, float) and pd.isna(value)):
+        return "–"
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    if isinstance(value, str):
+        return value
+    figure = float(value)
+    return (f"{int(figure):,}" if figure.is_integer() else f"{figure:g}").replace("-", "−")
 
 
 def interval(row: pd.Series, digits: int = 2) -> str:
@@ -47,12 +81,19 @@ def shown(column: str, value: object) -> str:
     return str(value)
 
 
+def plain(table: pd.DataFrame, columns: Mapping[str, str], heads: int = 1) -> Grid:
+    """A table of facts for reading: the columns named, under their headings."""
+    rows = [[text(value) for value in row] for row in table[list(columns)].to_numpy(object)]
+    return Grid(list(columns.values()), rows, heads)
+
+
 def wide(data: pd.DataFrame, rows: Sequence[str], column: str) -> Grid:
     """Means and intervals with one row per combination of ``rows`` and one column per value of ``column``.
 
-    The order of rows and columns is the one in which they come in ``data``.
+    The order of rows and columns is the one in which they come in ``data``. Counts, that is data without a
+    column ``mean``, stand in the last column and are shown as they are.
     """
-    cells = data.assign(cell=data.apply(interval, axis=1))
+    cells = data.assign(cell=data.apply(interval, axis=1) if "mean" in data else data.iloc[:, -1].map(text))
     table = cells.pivot_table("cell", list(rows), column, aggfunc="first", sort=False, observed=True)
     heads = [_heading(name, data) for name in rows]
     body = [
@@ -69,7 +110,7 @@ def _keys(index: object) -> tuple:
 
 def _heading(column: str, data: pd.DataFrame) -> str:
     if column == "group":
-        return {"dataset": "Data set", "cohort": "Cohort"}[data.level.iloc[0]]
+        return {"dataset": "Data set", "cohort": "Cohort", "task": "Task"}[data.level.iloc[0]]
     return HEADINGS.get(column, column.capitalize())
 
 

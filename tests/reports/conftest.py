@@ -1,15 +1,19 @@
-"""A run as tables: what a model is likely to need, drawn from a keyed generator."""
+"""Runs as tables: what a model is likely to need and to reach, drawn from keyed generators."""
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+import zlib
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from results.schema import IMAGES, STEPS, typed
+from results import Results
+from results.schema import IMAGES, PICTURES, STEPS, TASK, typed
 
 CLICKS, SCRIBBLES = "center-clicks", "centerline-scribbles"
+IN_CONTEXT = "in-context"
+IN_CONTEXT_CLICKS, IN_CONTEXT_SCRIBBLES = "interactive-in-context-clicks", "interactive-in-context-scribbles"
 # Mean interactions on the first and on the last image, and the maximum, by protocol.
 EFFORT = {
     CLICKS: {
@@ -25,7 +29,11 @@ EFFORT = {
         "random-walker": (6.0, 6.0),
     },
 }
+MODELS = ("scribbleprompt", "sp-uvs", "multiverseg", "random-walker")
+CUTOFFS = {"sp-uvs-1": 1, "sp-uvs-2": 2, "sp-uvs": 5, "sp-uvs-10": 10}
 MAXIMUM = {CLICKS: 20, SCRIBBLES: 10}
+# How much more is needed with such a context, for a model that takes one.
+QUALITY = {"binary": 1.0, "soft": 1.2, "ground-truth": 0.75}
 TASKS = [
     ("wbc", "cv", "microscopy", "0", "nucleus", 0.7),
     ("wbc", "cv", "microscopy", "0", "cytoplasm", 1.2),
@@ -70,29 +78,47 @@ MANIFEST = {
 }
 
 
-def image_rows(protocol: str, model: str, task: tuple, simulation: int, count: int):
+def identity(protocol: str, model: str, task: tuple, simulation: int, position: int, image: int) -> dict:
+    """What names an image, of a subject of its own."""
+    *names, _ = task
+    return dict(zip(("dataset", "cohort", "modality", "axis", "label"), names, strict=True)) | {
+        "protocol": protocol,
+        "model": model,
+        "task": "/".join(names),
+        "simulation": simulation,
+        "position": position,
+        "image": image,
+        "subject": f"s{image:03d}",
+        "split": "test",
+    }
+
+
+def generator(*names) -> np.random.Generator:
+    """A generator for what these names name."""
+    return np.random.default_rng(zlib.crc32(repr(names).encode()))
+
+
+def effort(protocol: str, model: str, position: int, context: str) -> float:
+    """Mean interactions on an image of mean difficulty."""
+    first, last = EFFORT[protocol][model if model in MODELS else "sp-uvs"]
+    if model in CUTOFFS and position < CUTOFFS[model]:
+        return first
+    return (last + (first - last) * np.exp(-(position - 1) / 4)) * QUALITY.get(context, 1)
+
+
+def image_rows(protocol: str, model: str, task: tuple, simulation: int, count: int, context: str, split: str):
     """The image records of one simulation of one task; every model sees the same images in the same order."""
-    first, last = EFFORT[protocol][model]
-    *names, difficulty = task
-    maximum = MAXIMUM[protocol]
-    order = np.random.default_rng([TASKS.index(task), simulation]).permutation(60)[:count]
-    rng = np.random.default_rng(
-        [TASKS.index(task), simulation, sorted(EFFORT[protocol]).index(model), maximum]
-    )
+    takes_context = model == "multiverseg" or model in CUTOFFS
+    context, maximum = context if takes_context else "none", MAXIMUM[protocol]
+    order = generator(task, simulation, split).permutation(60)[:count]
+    rng = generator(task, simulation, model, protocol, context, split)
     for position, image in enumerate(order, start=1):
-        hardness = np.random.default_rng([TASKS.index(task), int(image)]).gamma(3, 1 / 3)
-        needed = int(
-            rng.poisson(hardness * difficulty * (last + (first - last) * np.exp(-(position - 1) / 4)))
-        )
-        yield dict(zip(("dataset", "cohort", "modality", "axis", "label"), names, strict=True)) | {
-            "protocol": protocol,
-            "model": model,
-            "task": "/".join(names),
-            "simulation": simulation,
-            "position": position,
-            "image": int(image),
-            "subject": f"s{int(image):03d}",
-            "context_size": position if model in ("sp-uvs", "multiverseg") else 0,
+        hardness = generator(task, int(image)).gamma(3, 1 / 3)
+        needed = int(rng.poisson(hardness * task[-1] * effort(protocol, model, position, context)))
+        yield identity(protocol, model, task, simulation, position, int(image)) | {
+            "context_size": position if takes_context else 0,
+            "context": context,
+            "split": split,
             "interactions": min(needed, maximum),
             "reached": needed <= maximum,
             "dice": rng.uniform(0.9, 0.95) if needed <= maximum else rng.uniform(0.6, 0.9),
@@ -101,28 +127,174 @@ def image_rows(protocol: str, model: str, task: tuple, simulation: int, count: i
         }
 
 
-def make_results(
-    models=tuple(EFFORT[CLICKS]), protocols=(CLICKS, SCRIBBLES), tasks=TASKS, simulations=12, count=18
-):
-    """A run in the declared columns, the same for the same arguments."""
-    rows = [
+def reached(task: tuple, image: int, share: float, rng: np.random.Generator) -> float:
+    """A Dice that is ``share`` of the way to 1 on an image of mean difficulty."""
+    hardness = generator(task, image).gamma(9, 1 / 9)
+    return float(np.clip(1 - (1 - share) * task[-1] ** 0.5 * hardness + rng.normal(0, 0.02), 0, 1))
+
+
+def predicted(row: dict, context_size: int, context: str, dice: float, step: int = 0) -> dict:
+    """The record of an image that was predicted without a target to reach."""
+    return row | {
+        "context_size": context_size,
+        "context": context,
+        "interactions": step,
+        "reached": dice >= 0.9,
+        "dice": dice,
+        "hd95": 20 * (1 - dice),
+        "seconds": 0.02,
+    }
+
+
+def bootstrapped_rows(tasks, simulations: int, count: int):
+    """UniverSeg on its own predictions, and the oracle."""
+    kinds = {
+        ("universeg", "binary"): 0.5,
+        ("universeg", "soft"): 0.55,
+        ("universeg-oracle", "ground-truth"): 0.7,
+    }
+    for (model, context), share in kinds.items():
+        for task in tasks:
+            for simulation in range(simulations):
+                rng = generator(model, context, task, simulation)
+                order = generator(task, simulation, "test").permutation(60)[:count]
+                for position, image in enumerate(order, start=1):
+                    row = identity("bootstrapped-in-context", model, task, simulation, position, int(image))
+                    better = share + (0.1 if context == "ground-truth" else -0.1) * np.log2(position) / 4
+                    yield predicted(row, position, context, reached(task, int(image), better, rng))
+
+
+def in_context_rows(protocol: str, tasks, simulations: int, count: int, sizes, last: int):
+    """Experiment 2: image and step records; ``last`` is the number of interactions."""
+    models = ("multiverseg", "universeg") if protocol == IN_CONTEXT else ("multiverseg",)
+    images, steps = [], []
+    for model in models:
+        for task in tasks:
+            for simulation in range(simulations):
+                rng = generator(protocol, model, task, simulation)
+                for position in range(1, count + 1):
+                    row = identity(protocol, model, task, simulation, position, position)
+                    for size in sizes:
+                        error = (0.4 if model == "multiverseg" else 0.5) * size**-0.25
+                        dice = [
+                            reached(task, position, 1 - error * 0.8**step, rng) for step in range(last + 1)
+                        ]
+                        given = row | {"context_size": size, "context": "ground-truth"}
+                        images.append(predicted(row, size, "ground-truth", dice[-1], last))
+                        steps += [given | step_of(step, value) for step, value in enumerate(dice)]
+    return images, steps
+
+
+def step_of(step: int, dice: float) -> dict:
+    """The columns of a step that an image does not have; the prediction's counts are of no interest here."""
+    return {
+        "step": step,
+        "kind": "click+" if step else "none",
+        "row": -1,
+        "column": -1,
+        "dice": dice,
+        **dict.fromkeys(("tp", "fp", "fn"), 0),
+    }
+
+
+def as_results(images: list[dict], steps: list[dict] | None = None, manifest: dict = MANIFEST) -> Results:
+    """Records in the declared columns."""
+    tables = {"steps": typed(steps or [], STEPS), "pictures": typed([], PICTURES)}
+
+    def read(name: str, protocols) -> pd.DataFrame:
+        table = tables[name]
+        return table if protocols is None else table[table.protocol.isin(protocols)]
+
+    return Results(typed(images, IMAGES), [manifest], read)
+
+
+# A record that hand-made ones differ from.
+PLAIN = identity(CLICKS, "multiverseg", ("toy", "a", "m", "0", "x", 1), 0, 1, 1) | {
+    "context_size": 1,
+    "context": "binary",
+    "interactions": 0,
+    "reached": True,
+    "dice": 0.95,
+    "hd95": 1.0,
+    "seconds": 0.1,
+}
+
+
+def by_hand(images: list[dict], steps: list[dict] | None = None, /, **settings) -> Results:
+    """Records given by what tells them apart from `PLAIN`; subjects and tasks follow from the rest."""
+
+    def whole(given: dict) -> dict:
+        row = PLAIN | given
+        row["task"] = "/".join(row[name] for name in TASK)
+        return row | {"subject": f"{row['simulation']}-{row['position']}"} | given
+
+    rows = [whole(row) for row in images]
+    steps = [whole(row | step_of(row["step"], row["dice"])) for row in steps or []]
+    return as_results(rows, steps, {"settings": settings})
+
+
+def sequential(
+    models=MODELS,
+    protocols=(CLICKS, SCRIBBLES),
+    tasks=TASKS,
+    simulations=12,
+    count=18,
+    contexts=("binary",),
+    split="test",
+) -> list[dict]:
+    """Image records of experiment 1."""
+    return [
         row
         for protocol in protocols
+        for context in contexts
         for model in models
         for task in tasks
         for simulation in range(simulations)
-        for row in image_rows(protocol, model, task, simulation, count)
+        for row in image_rows(protocol, model, task, simulation, count, context, split)
     ]
-    return SimpleNamespace(steps=typed([], STEPS), images=typed(rows, IMAGES), manifests=[MANIFEST])
+
+
+def make_results(**what) -> Results:
+    """A run of experiment 1, the same for the same arguments, which are those of `sequential`."""
+    return as_results(sequential(**what))
+
+
+def make_whole(tasks=TASKS, simulations=2, count=4, longer=2, sizes=(1, 2, 4), last=3) -> Results:
+    """A run of all protocols and variants, with ``count`` images in a standard set, more in longer ones."""
+    common = {"tasks": tasks, "simulations": simulations}
+    images = sequential(count=count + longer, **common)
+    for models, contexts in ((MODELS, ("binary",)), (("sp-uvs", "multiverseg"), ("soft", "ground-truth"))):
+        images += sequential(models, count=count, contexts=contexts, split="val", **common)
+    images += sequential(("sp-uvs-1", "sp-uvs-2", "sp-uvs-10"), count=count, split="val", **common)
+    images += bootstrapped_rows(tasks, simulations, count)
+    steps: list[dict] = []
+    for protocol in (IN_CONTEXT, IN_CONTEXT_CLICKS, IN_CONTEXT_SCRIBBLES):
+        interactions = 0 if protocol == IN_CONTEXT else last
+        more = in_context_rows(protocol, tasks, simulations, count, sizes, interactions)
+        images, steps = images + more[0], steps + more[1]
+    settings = MANIFEST["settings"] | {"images": count}
+    return as_results(images, steps, MANIFEST | {"settings": settings})
 
 
 @pytest.fixture(scope="session")
-def run() -> SimpleNamespace:
+def run() -> Results:
     """Two protocols, four models, six tasks of two data sets, 3 simulations of 4 images."""
     return make_results(simulations=3, count=4)
 
 
 @pytest.fixture(scope="session")
 def run_of():
-    """A function that makes such a run of other models, protocols or sizes."""
+    """A function that makes such a run of other models, protocols, sizes, contexts or split."""
     return make_results
+
+
+@pytest.fixture(scope="session")
+def records():
+    """A function that makes results of hand-made records, see `by_hand`."""
+    return by_hand
+
+
+@pytest.fixture(scope="session")
+def whole_run() -> Results:
+    """Everything that the figures show, on the same six tasks: 2 simulations of 4 images, or of 6."""
+    return make_whole()

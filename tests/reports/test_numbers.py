@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
+from PIL import Image
 
+from reports import numbers, style
+from reports.artefact import Need, NotDrawable
 from reports.figures.fig3 import fig3, fig3_data
 from reports.figures.fig4 import fig4, fig4_data
 from reports.figures.fig11 import fig11, fig11_data
@@ -39,6 +43,8 @@ def tiny() -> SimpleNamespace:
             "image": position,
             "subject": f"{simulation}-{position}",
             "context_size": position,
+            "context": "binary",
+            "split": "test",
             "interactions": needed,
             "reached": needed < 10,
             "dice": 0.92 if cohort == "a" else 0.94,
@@ -126,9 +132,82 @@ def test_a_single_simulation_is_drawn_without_an_interval(run_of):
     assert "only one" in fig4(single).get_supxlabel()
 
 
-def test_looks_are_fixed_for_known_models_and_repeatable_for_others():
-    from reports.style import looks
+def test_only_the_records_that_a_figure_needs_are_selected(records):
+    bootstrapped = {"protocol": "bootstrapped-in-context", "context": "soft"}
+    given = [
+        {"position": 1},
+        {"position": 2, "model": "scribbleprompt", "context": "none"},
+        {"position": 3},
+        {"position": 1, "context": "soft"},
+        {"position": 1, "split": "val"},
+        bootstrapped | {"position": 1},
+        bootstrapped | {"position": 3},
+        {"protocol": "in-context", "context": "ground-truth", "position": 40},
+    ]
+    results = records(given, images=2)
 
+    def selected(*needs):
+        return numbers.select(results, *needs).index.tolist()
+
+    assert selected(Need()) == [0, 1]
+    assert selected(Need(longer=True)) == [0, 1, 2]
+    assert selected(Need(context="soft")) == [1, 3]
+    assert selected(Need(split="val")) == [4]
+    assert selected(Need(("bootstrapped-in-context",), context="soft")) == [5]
+    assert selected(Need(("in-context",), context="ground-truth")) == [7]
+    assert selected(Need(), Need(split="val")) == [0, 1, 4]
+    without_limit = records(given)
+    assert len(numbers.select(without_limit, Need())) == 3
+
+
+def test_where_nothing_is_selected_the_reason_says_what_was_looked_for(run):
+    with pytest.raises(NotDrawable, match="no results of in-context with soft contexts on the test split"):
+        numbers.select(run, Need(("in-context",), context="soft"))
+
+
+@pytest.mark.parametrize("numbers_of", [fig3_data, fig4_data, fig11_data, fig16_data, table7])
+def test_text_may_come_as_categories(run, numbers_of):
+    text = run.images.columns[[kind.kind not in "ifb" for kind in run.images.dtypes]]
+    categories = run.images.astype(dict.fromkeys(text, "category"))
+    same = SimpleNamespace(images=categories, manifests=run.manifests)
+    pd.testing.assert_frame_equal(numbers_of(run), numbers_of(same), check_dtype=False)
+
+
+def test_published_numbers_stand_beside_ours_and_are_drawn_hollow(run):
+    data = fig4_data(run)
+    assert (data.loc[data.baseline == "scribbleprompt", "paper"] < 0).all()
+    assert data.loc[data.baseline != "scribbleprompt", "paper"].isna().all()
+    means = fig3_data(run).drop_duplicates(["protocol", "model"]).set_index(["protocol", "model"])
+    assert means.paper_set_mean.notna().groupby("model").all().to_dict() == {
+        "multiverseg": True,
+        "random-walker": False,
+        "scribbleprompt": True,
+        "sp-uvs": True,
+    }
+    axes = fig3(run).axes[0]
+    hollow = [line.get_ydata() for line in axes.lines if line.get_markerfacecolor() == "white"]
+    assert sorted(value for values in hollow for value in values) == sorted(
+        means.loc["center-clicks"].paper_set_mean.dropna()
+    )
+
+
+def test_a_saved_figure_is_the_same_file_each_time_and_a_picture_keeps_its_colours(run, tmp_path):
+    from matplotlib.figure import Figure
+
+    for name in ("one", "two"):
+        files = style.save(fig4(run), tmp_path / name)
+        assert [file.suffix for file in files] == [".png", ".pdf", ".svg"]
+    for kind in ("png", "pdf", "svg"):
+        assert (tmp_path / f"one.{kind}").read_bytes() == (tmp_path / f"two.{kind}").read_bytes()
+    picture = Figure()
+    picture.subplots().imshow([[0.0, 1.0]])
+    style.save(picture, tmp_path / "picture")
+    assert Image.open(tmp_path / "one.png").mode == "P"
+    assert Image.open(tmp_path / "picture.png").mode == "RGBA"
+
+
+def test_looks_are_fixed_for_known_models_and_repeatable_for_others():
+    looks = style.looks
     alone, together = looks(["multiverseg"]), looks(["zeta", "multiverseg", "alpha"])
     assert alone["multiverseg"] == together["multiverseg"]
     assert list(together) == ["multiverseg", "alpha", "zeta"]

@@ -5,33 +5,21 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from toy_tables import passes, table
 
 from results.schema import TASK
 from results.statistics import (
     StatisticsError,
     bootstrap,
+    convergence,
     hierarchical_mean,
+    interquartile_mean,
     paired_change,
+    performance_profile,
+    probability_of_superiority,
     replicates,
     totals,
 )
-
-
-def table(rows: list[tuple], columns: str) -> pd.DataFrame:
-    """Rows with the named columns; what is not named is one and the same everywhere."""
-    given = pd.DataFrame(rows, columns=columns.split())
-    same = dict.fromkeys(("protocol", "model", *TASK, "subject"), "x")
-    numbers = dict.fromkeys(("simulation", "position", "image"), 1)
-    frame = given.assign(**{k: v for k, v in (same | numbers).items() if k not in given})
-    return frame.assign(task=frame[list(TASK)].agg("/".join, axis=1))
-
-
-def passes(values: np.ndarray, model: str = "m", dataset: str = "d") -> pd.DataFrame:
-    """Values (simulations, images) of one task; every place has its own subject."""
-    s, p = np.indices(values.shape)
-    frame = pd.DataFrame({"simulation": s.ravel(), "position": p.ravel() + 1, "v": values.ravel()})
-    frame = frame.assign(subject=frame.position.astype(str), image=frame.position, protocol="p", model=model)
-    return frame.assign(**dict.fromkeys(TASK, "x")).assign(dataset=dataset, task=f"{dataset}/x/x/x/x")
 
 
 def test_hierarchical_mean_gives_every_level_equal_weight():
@@ -71,52 +59,13 @@ def test_simulations_of_a_task_are_averaged_with_equal_weight():
         assert bootstrap(frame, "v", unit, reps=2)["mean"].item() == (2 + 6) / 2
 
 
-def test_bootstrap_has_the_standard_error_of_the_mean():
-    values = np.random.default_rng(1).normal(5, 2, (50, 3))
-    (row,) = bootstrap(passes(values), "v", reps=8000).itertuples()
-    means = values.mean(1)
-    error = means.std() / np.sqrt(50)
-    assert row.mean == pytest.approx(values.mean())
-    assert row.std == pytest.approx(error, rel=0.03)
-    assert row.low == pytest.approx(values.mean() - 1.96 * error, abs=0.15 * error)
-    assert row.high == pytest.approx(values.mean() + 1.96 * error, abs=0.15 * error)
-    assert (row.unit, row.n_units) == ("simulation", 50)
-
-
 def test_total_is_the_sum_over_the_images_of_a_simulation():
     values = np.random.default_rng(2).integers(1, 20, (30, 18)).astype(float)
-    images = passes(values)
-    total = bootstrap(images, "v", statistic="total", reps=4000)
-    sums = values.sum(1)
+    images, sums = passes(values), values.sum(1)
+    total = bootstrap(images, "v", statistic="total", reps=2)
     assert total["mean"].item() == pytest.approx(sums.mean())
-    assert total["std"].item() == pytest.approx(sums.std() / np.sqrt(30), rel=0.05)
     assert totals(images, "v").v.tolist() == sums.tolist()
     assert hierarchical_mean(totals(images, "v"), "v").v.item() == pytest.approx(sums.mean())
-
-
-def toy_studies(studies: int, simulations: int) -> pd.DataFrame:
-    """Independent studies, one per data set: 40 subjects around 0, each simulation shows 18 of them."""
-    rng = np.random.default_rng(3)
-    effect = rng.normal(0, 1, (studies, 40))
-    shape = (studies, simulations, 18)
-    subject = np.argsort(rng.random((studies, simulations, 40)), axis=2)[:, :, :18]
-    study, simulation, position = (index.ravel() for index in np.indices(shape))
-    value = effect[study, subject.ravel()] + rng.normal(0, 0.3, study.size)
-    frame = pd.DataFrame({"simulation": simulation, "position": position, "v": value})
-    names = np.array([f"study{i:03}" for i in range(studies)])
-    frame = frame.assign(**dict.fromkeys(("protocol", "model", *TASK), "x"))
-    return frame.assign(dataset=names[study], subject=subject.ravel().astype(str))
-
-
-def test_only_the_subject_interval_covers_the_population_mean():
-    images = toy_studies(studies=300, simulations=30)
-    cover = {}
-    for unit in ("simulation", "subject"):
-        rows = bootstrap(images, "v", unit, by=["dataset"], reps=400)
-        cover[unit] = ((rows.low <= 0) & (rows.high >= 0)).mean()
-        assert set(rows.n_units) == {30 if unit == "simulation" else 40}
-    assert 0.90 <= cover["subject"] <= 0.98
-    assert cover["simulation"] < 0.5
 
 
 @pytest.mark.parametrize("unit", ["simulation", "subject"])
@@ -144,46 +93,6 @@ def test_labels_of_one_cohort_share_their_subjects():
     groups, draws = replicates(pd.concat([nucleus, cell]), "v", "subject", by=["label"], reps=100)
     assert groups.label.tolist() == ["x", "y"]
     assert np.allclose(draws[:, 1] - draws[:, 0], 1)
-
-
-@pytest.mark.parametrize("unit", ["simulation", "subject"])
-def test_paired_change_of_half_the_work_is_exactly_minus_fifty(unit):
-    values = np.random.default_rng(7).integers(2, 20, (15, 18)).astype(float)
-    images = pd.concat([passes(values, "base"), passes(values / 2, "ours")])
-    for average in ("tasks", "totals"):
-        row = paired_change(images, "ours", ["base"], "v", unit, reps=100, average=average).iloc[0]
-        assert (row.model, row.baseline, row.protocol, row.unit) == ("ours", "base", "p", unit)
-        assert np.allclose([row["mean"], row.low, row.high, 50 + row["std"]], [-50, -50, -50, 50])
-
-
-def test_paired_change_averages_over_tasks_or_over_totals():
-    flat = np.ones((3, 2))
-    images = pd.concat(
-        [
-            passes(10 * flat, "base", "A"),
-            passes(5 * flat, "ours", "A"),  # -50 %
-            passes(30 * flat, "base", "B"),
-            passes(27 * flat, "ours", "B"),  # -10 %; both: 40 to 32 is -20 %
-            passes(100 * flat, "base", "only here"),
-        ]
-    )
-    assert paired_change(images, "ours", ["base"], "v", reps=2)["mean"].item() == pytest.approx(-30)
-    whole = paired_change(images, "ours", ["base"], "v", reps=2, average="totals")
-    assert whole["mean"].item() == pytest.approx(-20)
-    each = paired_change(images, "ours", ["base"], "v", by=["dataset"], reps=2)
-    assert dict(zip(each.dataset, each["mean"], strict=True)) == pytest.approx({"A": -50, "B": -10})
-
-
-def test_a_task_that_cost_the_baseline_nothing_is_left_out():
-    images = pd.concat(
-        [
-            passes(np.zeros((3, 2)), "base", "A"),
-            passes(np.ones((3, 2)), "ours", "A"),
-            passes(4 * np.ones((3, 2)), "base", "B"),
-            passes(3 * np.ones((3, 2)), "ours", "B"),
-        ]
-    )
-    assert paired_change(images, "ours", ["base"], "v", reps=50)["mean"].item() == pytest.approx(-25)
 
 
 def test_one_unit_gives_no_interval():
@@ -242,8 +151,68 @@ def test_tables_that_cannot_be_averaged_are_refused():
         bootstrap(images[:0], "v")
     with pytest.raises(StatisticsError, match="finite"):
         hierarchical_mean(images.assign(v=np.nan), "v")
-    with pytest.raises(StatisticsError, match="cannot compare m with other"):
-        paired_change(images, "m", ["other"], "v")
-    later = passes(np.ones((2, 2)), "n").assign(simulation=lambda f: f.simulation + 10)
-    with pytest.raises(StatisticsError, match="share no image"):
-        paired_change(pd.concat([images, later]), "m", ["n"], "v")
+
+
+def as_categories(frame: pd.DataFrame) -> pd.DataFrame:
+    """The names as categories in another order, one of them unused."""
+    names = ["protocol", "model", *TASK, "subject"]
+    kinds = {name: pd.CategoricalDtype(["~", *sorted(set(frame[name]), reverse=True)]) for name in names}
+    return frame.astype(kinds)
+
+
+@pytest.mark.parametrize(
+    "compute",
+    [
+        lambda images: hierarchical_mean(images, "v", ["model", "dataset"]),
+        lambda images: totals(images, "v"),
+        lambda images: bootstrap(images, "v", by=["dataset", "model", "position"], reps=20),
+        lambda images: bootstrap(images, "v", "subject", reps=20),
+        lambda images: paired_change(images, "b", ["c", "a"], "v", reps=20),
+        lambda images: probability_of_superiority(images, "b", ["c", "a"], "v", reps=20),
+        lambda images: performance_profile(images.assign(interactions=images.v, reached=True), 3, reps=20),
+        lambda images: interquartile_mean(images, "v", reps=20),
+        lambda images: convergence(images, "v", [4], reps=20),
+    ],
+)
+def test_names_may_be_categories_and_come_out_as_plain_strings(compute):
+    rng = np.random.default_rng(9)
+    parts = [passes(rng.integers(1, 9, (4, 6)).astype(float), m, d) for m in "cab" for d in ("z", "y")]
+    images = pd.concat(parts, ignore_index=True)
+    pd.testing.assert_frame_equal(compute(as_categories(images)), compute(images), check_exact=True)
+
+
+@pytest.mark.parametrize("unit", ["simulation", "subject"])
+def test_convergence_is_the_width_with_the_first_simulations_alone(unit):
+    images = passes(np.random.default_rng(10).normal(0, 1, (40, 5)))
+    mixed = images.sample(frac=1, random_state=1).assign(simulation=lambda f: 3 * f.simulation + 7)
+    rows = convergence(mixed, "v", [10, 40, 10], reps=100)
+    assert rows.columns.tolist()[:2] == ["protocol", "model"]
+    rows = rows[rows.unit == unit].set_index("simulations")
+    assert rows.index.tolist() == [10, 40]
+    for size in (10, 40):
+        (alone,) = bootstrap(images[images.simulation < size], "v", unit, reps=100).itertuples()
+        assert rows.width[size] == pytest.approx(alone.high - alone.low)
+        assert rows["mean"][size] == pytest.approx(alone.mean)
+
+
+def test_convergence_over_simulations_goes_with_the_square_root():
+    images = passes(np.random.default_rng(11).normal(0, 1, (400, 2)))
+    rows = convergence(images, "v", [25, 100, 400], reps=2000)
+    width = rows[rows.unit == "simulation"].width.to_numpy()
+    assert width == pytest.approx(2 * 1.96 * np.sqrt(0.5) / np.sqrt([25, 100, 400]), rel=0.2)
+
+
+def test_convergence_leaves_out_groups_with_fewer_simulations():
+    images = pd.concat([passes(np.random.default_rng(12).random((n, 3)), m) for m, n in (("a", 4), ("b", 8))])
+    rows = convergence(images, "v", [1, 4, 8], reps=10)
+    sizes = rows[rows.unit == "simulation"].groupby("model").simulations.agg(list)
+    assert sizes.to_dict() == {"a": [1, 4], "b": [1, 4, 8]}
+    single = rows[rows.simulations == 1].set_index(["model", "unit"]).width
+    assert single.isna().to_dict() == {
+        ("a", "simulation"): True,
+        ("a", "subject"): False,
+        ("b", "simulation"): True,
+        ("b", "subject"): False,
+    }
+    with pytest.raises(StatisticsError, match="no group has 9 simulations"):
+        convergence(images, "v", [9])

@@ -219,7 +219,7 @@ def test_folders_that_are_no_run_are_refused(tmp_path):
 def test_damaged_manifest_is_refused(tmp_path, content):
     filled(tmp_path, a=(0,))
     (tmp_path / "manifest.json").write_text(content)
-    with pytest.raises(StoreError, match="is damaged|a run of format 99"):
+    with pytest.raises(StoreError, match=r"is damaged|a run of format 99"):
         results.load(tmp_path)
 
 

@@ -1,0 +1,60 @@
+"""Dice by example number of UniverSeg on its own predictions, by data set (MultiverSeg, Fig. 18)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from reports import numbers, style
+from reports.artefact import Artefact
+from reports.figures import fig17a
+from reports.figures.curves import note, shared_legend
+from reports.figures.panels import by_group, dice_labels
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from results import Results
+
+ARTEFACT = Artefact(
+    "figure",
+    "Bootstrapping UniverSeg by data set (Fig. 18)",
+    "As Fig. 17a, for each data set on its own; where the run has only one data set, for each of its "
+    "cohorts.",
+    interval="Shading: 95% bootstrap interval over {simulation}.",
+    needs=fig17a.ARTEFACT.needs,
+    rows=("group", "model", "example"),
+    column="context",
+)
+
+
+def fig18_data(results: Results) -> pd.DataFrame:
+    """As `fig17a_data`, a set of rows per data set, or per cohort where there is only one data set.
+
+    Returns
+    -------
+    DataFrame
+        As of `fig17a_data`, with the columns ``level`` (``dataset`` or ``cohort``) and ``group`` (its name).
+    """
+    images = numbers.select(results, *ARTEFACT.needs)
+    by = ["model", "context", "position"]
+    return numbers.in_percent(numbers.estimates(images, "dice", by, numbers.grouping(images)))
+
+
+@style.themed
+def fig18(results: Results, data: pd.DataFrame | None = None) -> Figure:
+    """A panel per data set (or cohort), a line per model and kind of context.
+
+    Parameters
+    ----------
+    results : Results
+    data : DataFrame, optional
+        The numbers of `fig18_data`, where they are at hand.
+    """
+    data = numbers.first_unit(fig18_data(results) if data is None else data)
+    draw, labels = fig17a.drawing(data), dice_labels("Example number")
+    figure, panels = by_group(data, draw, labels, numbers.group_titles(data))
+    shared_legend(figure, panels)
+    note(figure, numbers.describe_interval(ARTEFACT.interval, data))
+    return figure

@@ -1,0 +1,74 @@
+"""Dice by context size without interactions, by data set (MultiverSeg, Fig. 19)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from reports import numbers, style
+from reports.artefact import Artefact
+from reports.figures import fig6
+from reports.figures.curves import note, shared_legend
+from reports.figures.panels import by_group, dice_labels
+from results import published
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from results import Results
+
+ARTEFACT = Artefact(
+    "figure",
+    "Dice by context size and data set (Fig. 19)",
+    "As Fig. 6, for each data set on its own; where the run has only one data set, for each of its cohorts."
+    " Hollow markers and grey lines are figures of the UniverSeg paper for data sets that it names: "
+    "UniverSeg, which averages predictions over random contexts there, and nnU-Net.",
+    interval=fig6.ARTEFACT.interval,
+    needs=fig6.ARTEFACT.needs,
+    rows=("group", "context_size"),
+    column="model",
+)
+
+
+def fig19_data(results: Results) -> pd.DataFrame:
+    """As `fig6_data`, a set of rows per data set, or per cohort where there is only one data set.
+
+    Returns
+    -------
+    DataFrame
+        As of `fig6_data`, with the columns ``level`` (``dataset`` or ``cohort``) and ``group`` (its name).
+    """
+    images = numbers.select(results, *ARTEFACT.needs)
+    by, level = ["model", "context_size"], numbers.grouping(images)
+    data = numbers.in_percent(
+        numbers.estimates(images, "dice", by, level, units=numbers.CAUTIOUS_FIRST, reps=fig6.REPS)
+    )
+    paper = published("fig19").replace({"model": {"universeg-ensemble": "universeg"}})
+    return numbers.beside(data, paper.rename(columns={"dataset": "group"}))
+
+
+@style.themed
+def fig19(results: Results, data: pd.DataFrame | None = None) -> Figure:
+    """A panel per data set (or cohort), a line per model.
+
+    Parameters
+    ----------
+    results : Results
+    data : DataFrame, optional
+        The numbers of `fig19_data`, where they are at hand.
+    """
+    data = numbers.first_unit(fig19_data(results) if data is None else data)
+    looks = style.looks(data.model)
+
+    supervised = fig6.bound("fig19").set_index("dataset").value
+
+    def draw(axes: Axes, part: pd.DataFrame) -> None:
+        known = supervised[supervised.index == part.group.iloc[0]]
+        fig6.draw_sizes(axes, part, looks, known)
+
+    figure, panels = by_group(data, draw, dice_labels("Context size"), numbers.group_titles(data))
+    shared_legend(figure, panels)
+    note(figure, numbers.describe_interval(ARTEFACT.interval, data))
+    return figure

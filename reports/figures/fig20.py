@@ -1,0 +1,50 @@
+"""Dice by step of interaction with center clicks, by data set (MultiverSeg, Fig. 20)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from reports import style
+from reports.artefact import Artefact
+from reports.figures import fig7, steps
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from results import Results
+
+ARTEFACT = Artefact(
+    "figure",
+    "Dice by step of center clicks in context, by data set (Fig. 20)",
+    "As Fig. 7, for each data set on its own; where the run has only one data set, for each of its cohorts.",
+    interval=fig7.ARTEFACT.interval,
+    needs=(steps.need(steps.CLICKS),),
+    rows=("group", "step"),
+    column="context_size",
+)
+
+
+def fig20_data(results: Results) -> pd.DataFrame:
+    """As `fig7_data`, a set of rows per data set, or per cohort where there is only one data set.
+
+    Returns
+    -------
+    DataFrame
+        As of `fig7_data`, with the columns ``level`` (``dataset`` or ``cohort``) and ``group`` (its name).
+    """
+    return steps.steps_data(results, ARTEFACT.needs[0], grouped=True)
+
+
+@style.themed
+def fig20(results: Results, data: pd.DataFrame | None = None) -> Figure:
+    """A panel per data set (or cohort), a line per context size.
+
+    Parameters
+    ----------
+    results : Results
+    data : DataFrame, optional
+        The numbers of `fig20_data`, where they are at hand.
+    """
+    return steps.draw_groups(ARTEFACT, fig20_data(results) if data is None else data)

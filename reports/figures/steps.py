@@ -1,0 +1,75 @@
+"""Dice by step of interaction, a line per context size, as Fig. 7, Fig. 20 and Fig. 21 show it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from reports import numbers, style
+from reports.artefact import Artefact, Need
+from reports.figures.curves import dice_axis, draw_curves, note, shared_legend
+from reports.figures.fig6 import REPS
+from reports.figures.panels import Draw, by_group
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from results import Results
+
+MODEL = "multiverseg"
+CLICKS, SCRIBBLES = "interactive-in-context-clicks", "interactive-in-context-scribbles"
+
+
+def need(*protocols: str) -> Need:
+    """The records behind such a figure."""
+    return Need(protocols, (MODEL,), required=(MODEL,), context="ground-truth")
+
+
+def steps_data(results: Results, wanted: Need, grouped: bool = False) -> pd.DataFrame:
+    """Mean Dice times 100 by context size and step, with the interval over subjects first.
+
+    Parameters
+    ----------
+    results : Results
+    wanted : Need
+        Of `need`; protocols that the run does not have are left out.
+    grouped : bool
+        By data set, or by cohort where there is only one data set.
+    """
+    images = numbers.select_models(results, wanted)
+    level = numbers.grouping(images) if grouped else ""
+    tables = []
+    for protocol in images.protocol.unique():  # one at a time, as there are millions of steps
+        steps = numbers.select_steps(results, replace(wanted, protocols=(protocol,)))
+        steps = steps[steps.model == MODEL]
+        by = ["model", "context_size", "step"]
+        tables.append(numbers.estimates(steps, "dice", by, level, units=numbers.CAUTIOUS_FIRST, reps=REPS))
+    return numbers.in_percent(pd.concat(tables, ignore_index=True))
+
+
+def drawing(data: pd.DataFrame) -> Draw:
+    """What draws rows of `steps_data` into a panel."""
+    looks = style.size_looks(data.context_size)
+
+    def draw(axes: Axes, part: pd.DataFrame) -> None:
+        draw_curves(axes, part, looks, "step", "context_size")
+        dice_axis(axes, part[numbers.SHOWN])
+
+    return draw
+
+
+def labels(protocol: str) -> tuple[str, str]:
+    """Labels of the axes."""
+    return style.wording(protocol).unit.capitalize(), "Dice (×100)"
+
+
+def draw_groups(artefact: Artefact, data: pd.DataFrame) -> Figure:
+    """A panel per data set (or cohort), a line per context size."""
+    data = numbers.first_unit(data)
+    figure, panels = by_group(data, drawing(data), labels, numbers.group_titles(data))
+    shared_legend(figure, panels, "Context size")
+    note(figure, numbers.describe_interval(artefact.interval, data))
+    return figure

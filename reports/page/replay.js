@@ -1,0 +1,226 @@
+// Replay: unpacks the images that the page holds (reports/replay.py) and draws one step of all methods.
+if (document.getElementById("replay-data")) {
+  const data = JSON.parse(document.getElementById("replay-data").textContent);
+  const root = document.getElementById("replay");
+  const field = (selector) => root.querySelector(selector);
+  const [protocol, task, image] = ["protocol", "task", "image"].map((name) => field(`select[name=${name}]`));
+  const slider = field("input");
+  const panels = field(".panels");
+  const SIDE = 512; // pixels of a picture's longer side, so that outlines are fine
+
+  const element = (tag, className, text = "") => {
+    const made = document.createElement(tag);
+    made.className = className;
+    made.textContent = text;
+    return made;
+  };
+
+  const plural = (count, unit) => `${count} ${count === 1 ? unit.replace(/s$/, "") : unit}`;
+
+  // ---- unpacking
+
+  const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+
+  const inflate = async (text) => {
+    const stream = new Blob([bytes(text)]).stream().pipeThrough(new DecompressionStream("deflate"));
+    return new Uint8Array(await new Response(stream).arrayBuffer());
+  };
+
+  const unpacked = (packed, count) => {
+    const mask = new Uint8Array(count);
+    for (let i = 0; i < count; i++) mask[i] = (packed[i >> 3] >> (7 - (i & 7))) & 1;
+    return mask;
+  };
+
+  // An image with its label, and of every method the frames with prediction and marks.
+  const unpack = async (entry) => {
+    const picture = new Image();
+    picture.src = `data:image/png;base64,${data.scenes[entry.scene]}`;
+    const [packed] = await Promise.all([inflate(entry.masks), picture.decode()]);
+    const count = picture.naturalWidth * picture.naturalHeight;
+    const size = Math.ceil(count / 8);
+    let offset = 0;
+    const plane = () => packed.subarray(offset, (offset += size));
+    const label = plane();
+    const runs = entry.runs.map(([method, steps]) => {
+      let previous = label;
+      const frames = steps.map(([step, dice, row, column, signs]) => {
+        const change = plane();
+        previous = previous.map((byte, i) => byte ^ change[i]);
+        const marks = [];
+        for (const [bit, color] of [[1, data.colors.positive], [2, data.colors.negative]]) {
+          if (!(signs & bit)) continue;
+          marks.push(row < 0 ? { color, mask: unpacked(plane(), count) } : { color, row, column, plus: bit === 1 });
+        }
+        return { step, dice, marks, prediction: unpacked(previous, count) };
+      });
+      return { title: entry.position ? data.methods[method] : data.seed, frames };
+    });
+    return { picture, label: unpacked(label, count), runs };
+  };
+
+  // ---- drawing
+
+  const paint = (context, mask, width, color, alpha) => {
+    const layer = new OffscreenCanvas(width, mask.length / width);
+    const brush = layer.getContext("2d");
+    brush.fillStyle = color;
+    mask.forEach((inside, i) => { if (inside) brush.fillRect(i % width, Math.floor(i / width), 1, 1); });
+    context.globalAlpha = alpha;
+    context.imageSmoothingEnabled = false;
+    context.drawImage(layer, 0, 0, context.canvas.width, context.canvas.height);
+    context.globalAlpha = 1;
+  };
+
+  const outline = (context, mask, width, color, line) => {
+    const scale = context.canvas.width / width;
+    const inside = (row, column) =>
+      row >= 0 && column >= 0 && column < width && row * width + column < mask.length && mask[row * width + column];
+    context.beginPath();
+    mask.forEach((value, i) => {
+      if (!value) return;
+      const [row, column] = [Math.floor(i / width), i % width];
+      const [top, left, bottom, right] = [row, column, row + 1, column + 1].map((edge) => edge * scale);
+      if (!inside(row - 1, column)) { context.moveTo(left, top); context.lineTo(right, top); }
+      if (!inside(row + 1, column)) { context.moveTo(left, bottom); context.lineTo(right, bottom); }
+      if (!inside(row, column - 1)) { context.moveTo(left, top); context.lineTo(left, bottom); }
+      if (!inside(row, column + 1)) { context.moveTo(right, top); context.lineTo(right, bottom); }
+    });
+    context.strokeStyle = color;
+    context.lineWidth = line;
+    context.stroke();
+  };
+
+  const click = (context, mark, scale, newest) => {
+    const [x, y] = [(mark.column + 0.5) * scale, (mark.row + 0.5) * scale];
+    const radius = newest ? 13 : 9;
+    context.beginPath();
+    context.arc(x, y, radius, 0, 2 * Math.PI);
+    context.fillStyle = mark.color;
+    context.fill();
+    context.lineWidth = newest ? 4 : 2;
+    context.strokeStyle = newest ? "#ffffff" : "#000000";
+    context.stroke();
+    context.beginPath();
+    context.moveTo(x - 0.6 * radius, y);
+    context.lineTo(x + 0.6 * radius, y);
+    if (mark.plus) { context.moveTo(x, y - 0.6 * radius); context.lineTo(x, y + 0.6 * radius); }
+    context.lineWidth = 3;
+    context.strokeStyle = "#000000";
+    context.stroke();
+  };
+
+  const draw = (canvas, { picture, label }, frames) => {
+    const width = picture.naturalWidth;
+    const scale = SIDE / Math.max(width, picture.naturalHeight);
+    canvas.width = width * scale;
+    canvas.height = picture.naturalHeight * scale;
+    const context = canvas.getContext("2d");
+    context.drawImage(picture, 0, 0, canvas.width, canvas.height);
+    const last = frames.at(-1);
+    if (last) paint(context, last.prediction, width, data.colors.prediction, 0.4);
+    outline(context, label, width, data.colors.label, 3);
+    for (const frame of frames) {
+      for (const mark of frame.marks) {
+        if (!mark.mask) { click(context, mark, scale, frame === last); continue; }
+        if (frame === last) outline(context, mark.mask, width, "#ffffff", 5);
+        paint(context, mark.mask, width, mark.color, frame === last ? 1 : 0.7);
+      }
+    }
+  };
+
+  // ---- one step of all methods
+
+  const state = (run, step, unit) => {
+    const last = run.frames.at(-1);
+    if (step < last.step) return "goes on";
+    const needed = last.step ? `after ${plural(last.step, unit)}` : "without interaction";
+    return last.dice >= data.target ? `target met ${needed}` : `target not met ${needed}`;
+  };
+
+  let shown = null; // the unpacked image on the screen
+  const show = () => {
+    const step = Number(slider.value);
+    const unit = data.groups[protocol.value].unit;
+    field("output").textContent = `${step} of ${slider.max}`;
+    shown.runs.forEach((run, place) => {
+      const panel = panels.children[place];
+      const frames = run.frames.filter((frame) => frame.step <= step);
+      const last = frames.at(-1);
+      const dice = last ? `Dice ${(100 * last.dice).toFixed(1)}%` : "No prediction yet";
+      const count = last ? plural(last.step, unit) : "";
+      draw(panel.querySelector("canvas"), shown, frames);
+      panel.querySelector("canvas").setAttribute("aria-label", `${run.title}: ${dice}, ${count}`);
+      panel.querySelector(".dice").textContent = dice;
+      panel.querySelector(".count").textContent = count;
+      panel.querySelector(".state").textContent = state(run, step, unit);
+      panel.classList.toggle("done", step >= run.frames.at(-1).step);
+    });
+  };
+
+  const open = async () => {
+    const entry = data.images[image.value];
+    const unpackedEntry = await unpack(entry);
+    if (entry !== data.images[image.value]) return; // another was chosen meanwhile
+    shown = unpackedEntry;
+    slider.max = Math.max(...shown.runs.map((run) => run.frames.at(-1).step));
+    panels.replaceChildren(...shown.runs.map((run) => {
+      const panel = element("figure", "panel");
+      const caption = element("figcaption", "");
+      for (const [name, text] of [["title", run.title], ["dice", ""], ["count", ""], ["state", ""]]) {
+        caption.append(element("span", name, text));
+      }
+      const canvas = element("canvas", "");
+      canvas.setAttribute("role", "img");
+      panel.append(canvas, caption);
+      return panel;
+    }));
+    show();
+  };
+
+  // ---- choosing; what was chosen stays where the new list has it
+
+  const fill = (select, options) => {
+    const before = select.selectedOptions[0]?.textContent;
+    select.replaceChildren(...options.map(([value, text]) => {
+      const option = element("option", "", text);
+      option.value = value;
+      option.selected = text === before;
+      return option;
+    }));
+  };
+
+  const listTasks = () => {
+    const there = new Set(data.images.filter((entry) => entry.group === Number(protocol.value)).map((e) => e.task));
+    fill(task, [...there].sort((a, b) => a - b).map((number) => [number, data.tasks[number]]));
+  };
+
+  const listImages = () => {
+    const options = data.images.flatMap((entry, place) => {
+      const ours = entry.group === Number(protocol.value) && entry.task === Number(task.value);
+      return ours ? [[place, entry.position ? `Example ${entry.position}` : "Example 0, the seed image"]] : [];
+    });
+    const fresh = !image.options.length;
+    fill(image, options);
+    if (fresh && options.length > 1) image.selectedIndex = 1;
+  };
+
+  const used = new Set(data.images.map((entry) => entry.group));
+  fill(protocol, [...used].sort((a, b) => a - b).map((number) => [number, data.groups[number].title]));
+  protocol.addEventListener("change", () => { listTasks(); listImages(); open(); });
+  task.addEventListener("change", () => { listImages(); open(); });
+  image.addEventListener("change", open);
+  slider.addEventListener("input", show);
+  const legend = { label: "outline of the label", prediction: "prediction" };
+  Object.assign(legend, { positive: "positive marks (+)", negative: "negative marks (\u2212)" });
+  for (const [name, meaning] of Object.entries(legend)) {
+    const swatch = element("i", "");
+    swatch.style.background = data.colors[name];
+    const item = element("span", "");
+    item.append(swatch, meaning);
+    field(".legend").append(item);
+  }
+  listTasks();
+  listImages();
+  open();
+}

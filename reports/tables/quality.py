@@ -1,0 +1,112 @@
+"""Tables of quality and effort with their spread, beside the paper's (MultiverSeg, Table 7 and Fig. 17b)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from reports import numbers, style
+from reports.tables.layout import Grid, number, shown
+from results import published, statistics
+from results.resampling import Statistic
+
+INTERVAL = (
+    "± standard deviation of the bootstrap over simulations; 95% bootstrap intervals over the units named."
+)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A column of image records, how a set's images join, and how it is written."""
+
+    title: str
+    column: str
+    statistic: Statistic
+    scale: float
+    digits: int
+
+
+DICE = Metric("Dice (×100) ↑", "dice", "mean", 100, 2)
+FAILURES = Metric("Failures ↓", "failed", "total", 1, 2)
+
+
+def quality(
+    images: pd.DataFrame, metrics: Mapping[str, Metric], artefact: str, keys: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Every metric by protocol, model and further keys, beside the paper's.
+
+    Parameters
+    ----------
+    images : DataFrame
+        Image records with the columns of the metrics.
+    metrics : mapping of str to Metric
+    artefact : str
+        Whose published numbers stand beside.
+    keys : sequence of str
+        Columns that tell rows of a model apart.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``protocol``, ``metric``, ``model`` and ``keys``; ``mean``, ``std``, ``low``, ``high``,
+        ``unit`` and ``n_units`` of the bootstrap over simulations; ``subject_std``, ``subject_low``,
+        ``subject_high`` and ``subjects`` of the one over subjects; ``paper``, ``paper_std`` and
+        ``difference`` (ours minus the paper's), empty where the paper has no number.
+    """
+    by = ["protocol", "model", *keys]
+    table = pd.concat(
+        [_estimates(images, name, metric, by) for name, metric in metrics.items()], ignore_index=True
+    )
+    paper = published(artefact).rename(columns={"value": "paper", "std": "paper_std"})
+    same = ["protocol", "metric", "model"]
+    table = table.merge(paper[[*same, "paper", "paper_std"]], how="left", on=same)
+    table["difference"] = table["mean"] - table["paper"]
+    protocols, models = style.protocols_in_order(images.protocol), list(style.looks(images.model))
+    place = {name: index for index, name in enumerate([*protocols, *metrics, *models, *numbers.CONTEXTS])}
+    return table.sort_values([*same, *keys], key=lambda column: column.map(place), ignore_index=True)
+
+
+def _estimates(images: pd.DataFrame, name: str, metric: Metric, by: list[str]) -> pd.DataFrame:
+    """One metric with its spread over simulations and, beside it, over subjects."""
+    images = images.assign(value=metric.scale * images[metric.column].astype("float64"))
+    ours, cautious = (
+        statistics.bootstrap(images, "value", unit, by, statistic=metric.statistic)
+        for unit in ("simulation", "subject")
+    )
+    names = {"std": "subject_std", "low": "subject_low", "high": "subject_high", "n_units": "subjects"}
+    ours = ours.merge(cautious.rename(columns=names)[[*by, *names.values()]], on=by)
+    ours.insert(1, "metric", name)
+    return ours
+
+
+def quality_grid(table: pd.DataFrame, metrics: Mapping[str, Metric], heads: Mapping[str, str]) -> Grid:
+    """For reading: mean ± standard deviation, both intervals, the paper's, the difference.
+
+    ``heads`` names the columns that name a row, with their headings.
+    """
+    columns = ["Mean ± std", "95% over simulations", "95% over subjects", "Paper", "Difference"]
+    rows = [
+        [_named(row, name, metrics) for name in heads] + _cells(row, metrics[row.metric].digits)
+        for _, row in table.iterrows()
+    ]
+    return Grid([*heads.values(), *columns], rows, heads=len(heads))
+
+
+def _named(row: pd.Series, name: str, metrics: Mapping[str, Metric]) -> str:
+    return metrics[row.metric].title if name == "metric" else shown(name, row[name])
+
+
+def _cells(row: pd.Series, digits: int) -> list[str]:
+    def joined(one: float, two: float, between: str) -> str:
+        return number(one, digits) + (f" {between} {number(two, digits)}" if pd.notna(two) else "")
+
+    difference = number(row.difference, digits)
+    return [
+        joined(row["mean"], row["std"], "±"),
+        joined(row.low, row.high, "to"),
+        joined(row.subject_low, row.subject_high, "to"),
+        joined(row.paper, row.paper_std, "±"),
+        f"+{difference}" if row.difference > 0 else difference,
+    ]

@@ -1,0 +1,47 @@
+"""Dice and failures of UniverSeg on its own predictions (MultiverSeg, Fig. 17b)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from reports import numbers
+from reports.artefact import Artefact
+from reports.figures import fig17a
+from reports.tables.layout import Grid
+from reports.tables.quality import DICE, FAILURES, INTERVAL, quality, quality_grid
+
+if TYPE_CHECKING:
+    from results import Results
+
+ARTEFACT = Artefact(
+    "table",
+    "Bootstrapping UniverSeg: Dice and failures per task (Fig. 17b)",
+    "Mean over tasks ± standard deviation of the bootstrap. Failures are the images of a set with less than"
+    " the target Dice. The paper has one number for UniverSeg and does not say whether its context holds "
+    "thresholded or soft predictions; it stands beside both.",
+    interval=INTERVAL,
+    needs=fig17a.ARTEFACT.needs,
+)
+
+METRICS = {"dice_percent": DICE, "failures": FAILURES}
+
+
+def table17b(results: Results) -> pd.DataFrame:
+    """Quality of every kind of context beside the paper's.
+
+    Returns
+    -------
+    DataFrame
+        A row per ``metric``, model and ``context`` (binary, soft, ground-truth), with the columns of
+        `reports.tables.quality.quality`. Metrics: ``dice_percent``, and ``failures`` per set of images.
+    """
+    images = numbers.select(results, *ARTEFACT.needs)
+    failed = images.dice < numbers.target_dice(results)
+    return quality(images.assign(failed=failed), METRICS, "table17b", ["context"])
+
+
+def table17b_grid(table: pd.DataFrame) -> Grid:
+    """The table for reading: mean ± standard deviation, both intervals, the paper's, the difference."""
+    return quality_grid(table, METRICS, {"metric": "Metric", "model": "Method", "context": "Context"})

@@ -1,0 +1,199 @@
+"""What goes beyond the paper: comparisons of pairs, performance profiles, convergence."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+
+from reports.artefact import NotDrawable
+from reports.figures.convergence import convergence, convergence_data
+from reports.figures.profiles import profiles, profiles_data
+from reports.tables.comparisons import comparisons, comparisons_grid, sentences
+from results import statistics
+from results.schema import IMAGES, typed
+
+NAMES = [name for name, kind in IMAGES.items() if kind == "string"]
+
+
+def needing(**efforts: list[list[int]]) -> SimpleNamespace:
+    """Clicks by model, (simulations, images); every place has a subject, and 20 clicks are a failure."""
+    rows = [
+        {
+            "protocol": "center-clicks",
+            "model": model.replace("_", "-"),
+            **dict.fromkeys(("dataset", "cohort", "modality", "axis", "label", "task"), "x"),
+            "simulation": simulation,
+            "position": position,
+            "image": position,
+            "subject": f"s{position}",
+            "context_size": 0,
+            "context": "none",
+            "split": "test",
+            "interactions": needed,
+            "reached": needed < 20,
+            **dict.fromkeys(("dice", "hd95", "seconds"), 0.5),
+        }
+        for model, simulations in efforts.items()
+        for simulation, images in enumerate(simulations)
+        for position, needed in enumerate(images, start=1)
+    ]
+    return SimpleNamespace(images=typed(rows, IMAGES), manifests=[])
+
+
+def test_every_pair_is_compared_once_with_every_measure(run):
+    table = comparisons(run)
+    pairs = table[["protocol", "model", "baseline"]].drop_duplicates()
+    assert len(pairs) == 2 * 6
+    assert pairs.model.iloc[0] == "sp-uvs" and pairs.baseline.iloc[0] == "scribbleprompt"
+    measured = table.groupby(["measure", "unit"]).size().to_dict()
+    assert measured == {
+        ("change_percent", "simulation"): 12,
+        ("change_percent", "subject"): 12,
+        ("iqm_difference", "simulation"): 12,
+        ("iqm_difference", "subject"): 12,
+        ("probability", "simulation"): 12,
+    }
+    assert len(comparisons_grid(table).rows) == 3 * 12
+
+
+def test_comparisons_by_hand():
+    results = needing(scribbleprompt=[[4, 8, 8, 20], [6, 6, 8, 8]], multiverseg=[[2, 4, 6, 20], [8, 8, 6, 8]])
+    table = comparisons(results)
+    means = table[table.unit == "simulation"].set_index("measure")["mean"]
+    assert means["change_percent"] == pytest.approx(100 * (62 - 68) / 68)
+    assert means["probability"] == 0.5  # 32 of 40, and 30 of 28
+    # The middle four of eight, of MultiverSeg and of ScribblePrompt.
+    assert means["iqm_difference"] == pytest.approx((6 + 6 + 8 + 8) / 4 - (6 + 8 + 8 + 8) / 4)
+    rows = comparisons_grid(table).rows
+    assert rows[0][:5] == [
+        "Center clicks",
+        "MultiverSeg",
+        "ScribblePrompt",
+        "Change in interactions",
+        "−8.8%",
+    ]
+    assert rows[1][-1] == "–"  # no probability over subjects
+
+
+def test_methods_without_a_common_image_are_left_out_and_alone_there_is_nothing_to_compare():
+    results = needing(scribbleprompt=[[4], [5]], multiverseg=[[2], [2]], sp_uvs=[[3], [3]])
+    results.images.loc[results.images.model == "sp-uvs", "simulation"] += 10
+    table = comparisons(results)
+    assert set(table.model) | set(table.baseline) == {"scribbleprompt", "multiverseg"}
+    with pytest.raises(NotDrawable, match="nothing to compare"):
+        comparisons(needing(scribbleprompt=[[4], [5]]))
+
+
+@pytest.mark.parametrize(
+    ("efforts", "answer"),
+    [
+        (
+            {"scribbleprompt": [[10, 10]] * 3, "sp_uvs": [[8, 8]] * 3, "multiverseg": [[6, 6]] * 3},
+            "MultiverSeg needs the fewest clicks, 25% fewer than the next best, SP+UVS "
+            "[25, 25 over simulations; 25, 25 over subjects].",
+        ),
+        (
+            {"scribbleprompt": [[9, 9]] * 3, "multiverseg": [[12, 12]] * 3},
+            "ScribblePrompt needs the fewest clicks, 25% fewer than MultiverSeg "
+            "[25, 25 over simulations; 25, 25 over subjects].",
+        ),
+        (
+            {"scribbleprompt": [[10, 10]] * 3, "multiverseg": [[4, 12]] * 3},
+            "MultiverSeg needs the fewest clicks, 20% fewer than ScribblePrompt "
+            "[20, 20 over simulations; −20, 60 over subjects]; "
+            "with other subjects the order could be another.",
+        ),
+        (
+            {"scribbleprompt": [[10, 10]] * 2, "multiverseg": [[11, 11], [8, 8]]},
+            "MultiverSeg needs the fewest clicks, but only 5.0% fewer than ScribblePrompt [−10.0, 20.0 over "
+            "simulations; 5.0, 5.0 over subjects], too few to tell the two apart.",
+        ),
+        (
+            {"scribbleprompt": [[10, 10]], "multiverseg": [[8, 6]]},
+            "MultiverSeg needs the fewest clicks, 30% fewer than ScribblePrompt "
+            "[20, 40 over subjects; no interval over simulations, as there is only one].",
+        ),
+        (
+            {"scribbleprompt": [[10, 4]] * 2, "multiverseg": [[4, 10]] * 2},
+            "ScribblePrompt and MultiverSeg need equally many clicks.",
+        ),
+        (
+            {"scribbleprompt": [[4, 6]] * 2},
+            "ScribblePrompt needs 5.0 clicks per image [5.0, 5.0 over simulations; 4.0, 6.0 over subjects]; "
+            "there is no other method on the same images to compare with.",
+        ),
+    ],
+)
+def test_the_answer_in_words(efforts, answer):
+    assert sentences(needing(**efforts)) == [f"Center clicks: {answer}"]
+
+
+def test_there_is_one_sentence_per_protocol_also_from_the_table_at_hand(run):
+    found = sentences(run)
+    assert [text.split(":")[0] for text in found] == ["Center clicks", "Centerline scribbles"]
+    assert sentences(run, comparisons(run)) == found
+
+
+def test_a_profile_ends_where_the_failures_begin():
+    results = needing(
+        scribbleprompt=[[0, 3, 20, 20], [1, 3, 3, 20]], multiverseg=[[0, 0, 1, 1], [0, 2, 2, 2]]
+    )
+    data = profiles_data(results)
+    first = data[data.unit == "simulation"].set_index(["model", "interactions"])["mean"]
+    assert first["scribbleprompt"].loc[[0, 1, 2, 3, 19, 20]].tolist() == [12.5, 25, 25, 62.5, 62.5, 62.5]
+    assert first["multiverseg"].loc[[0, 1, 2, 20]].tolist() == [37.5, 62.5, 100, 100]
+    (axes,) = profiles(results, data).axes
+    assert {text.get_text() for text in axes.texts} == {"38% fail", "0% fail"}
+    drawn = {line.get_label(): line.get_ydata()[-1] for line in axes.lines}
+    assert drawn["ScribblePrompt"] == 62.5 and drawn["MultiverSeg"] == 100
+
+
+def test_profiles_go_to_the_maximum_of_each_protocol(run):
+    last = profiles_data(run).groupby("protocol").interactions.max()
+    assert last.to_dict() == {"center-clicks": 20, "centerline-scribbles": 10}
+    assert [axes.get_title() for axes in profiles(run).axes] == ["Center clicks", "Centerline scribbles"]
+
+
+def test_convergence_shows_the_width_of_both_intervals(run_of):
+    results = run_of(simulations=12, count=3)
+    data = convergence_data(results)
+    assert data.simulations.unique().tolist() == [5, 12]
+    for unit in ("simulation", "subject"):
+        whole = statistics.bootstrap(results.images, "interactions", unit).set_index(["protocol", "model"])
+        rows = data[(data.unit == unit) & (data.simulations == 12)].set_index(["protocol", "model"])
+        difference = rows.width - (whole.high - whole.low)
+        assert difference.abs().max() < 1e-4
+    figure = convergence(results, data)
+    widths = [line.get_ydata().tolist() for line in figure.axes[0].lines]
+    assert len(widths) == 2 * 4
+    shown = data[(data.protocol == "center-clicks") & (data.unit == "simulation")]
+    assert shown[shown.model == "sp-uvs"].width.tolist() in widths
+
+
+def test_convergence_takes_two_simulations(run_of):
+    with pytest.raises(NotDrawable, match="only one simulation"):
+        convergence_data(run_of(simulations=1, count=3))
+
+
+@pytest.mark.parametrize("compute", [comparisons, profiles_data, convergence_data])
+def test_only_binary_contexts_of_the_test_split_and_standard_sets_are_used(compute, whole_run):
+    images = whole_run.images
+    wanted = images[
+        images.protocol.isin(["center-clicks", "centerline-scribbles"])
+        & (images.split == "test")
+        & images.context.isin(["binary", "none"])
+        & (images.position <= whole_run.manifests[0]["settings"]["images"])
+    ]
+    assert len(wanted) < len(images)
+    alone = SimpleNamespace(images=wanted.reset_index(drop=True), manifests=[])
+    pd.testing.assert_frame_equal(compute(whole_run), compute(alone))
+
+
+def test_names_may_be_categories(run):
+    categories = run.images.astype(dict.fromkeys(NAMES, "category"))
+    results = SimpleNamespace(images=categories, manifests=run.manifests)
+    assert sentences(results) == sentences(run)
+    for compute in (comparisons, profiles_data, convergence_data):
+        pd.testing.assert_frame_equal(compute(results), compute(run), check_dtype=False)

@@ -1,0 +1,269 @@
+"""Tables 1 to 6, Fig. 8 and Fig. 9: what is listed of data, training and methods."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from models.training.augmentation import Augmentation
+from reports.artefact import NotDrawable
+from reports.figures.fig8 import example, fig8
+from reports.figures.fig9 import fig9, fig9_data
+from reports.tables.layout import text, wide
+from reports.tables.table1 import table1, table1_grid
+from reports.tables.table2 import table2, table2_grid
+from reports.tables.table3 import table3, table3_grid
+from reports.tables.table4 import compared, table4, table4_grid
+from reports.tables.table5 import table5, table5_grid
+from reports.tables.table6 import table6, table6_grid
+
+SIZES = {"train": 60, "val": 20, "test": 21}
+LEFT_OUT = "drive/eye/camera/0/vessels"
+
+
+def images(*rows: dict) -> pd.DataFrame:
+    """Image records as far as these artefacts read them; text as categories, as in a real run."""
+    plain = {"protocol": "center-clicks", "model": "multiverseg", "context": "binary", "split": "test"}
+    task = {"dataset": "wbc", "cohort": "a", "modality": "m", "axis": "0", "label": "x", "subject": "s"}
+    table = pd.DataFrame([plain | task | row for row in rows])
+    table["task"] = table[["dataset", "cohort", "modality", "axis", "label"]].agg("/".join, axis=1)
+    return table.astype("category")
+
+
+def results(*rows: dict, models: dict | None = None, found: dict | None = None, size: int = 18):
+    """A run of these records, by default of bundled weights."""
+    models = {"multiverseg": "bundled", "random-walker": None} if models is None else models
+    table = images(*rows)
+    manifest = {
+        "settings": {"images": size},
+        "models": {name: {"weights": weights} for name, weights in models.items()},
+        "tasks": dict.fromkeys(table.task, SIZES),
+        "tasks_found": found or dict.fromkeys((*table.task, LEFT_OUT), SIZES),
+    }
+    return SimpleNamespace(images=table, manifests=[manifest])
+
+
+def uses(table: pd.DataFrame, group: str) -> dict[str, str]:
+    return table[table.group == group].set_index("split").use.to_dict()
+
+
+def test_table_1_says_what_each_split_was_used_for():
+    run = results(
+        {"dataset": "wbc"},
+        {"dataset": "buid", "protocol": "in-context", "context": "ground-truth"},
+        {"dataset": "buid", "model": "nnunet", "context": "none"},
+        {"dataset": "scd", "model": "random-walker", "context": "none"},
+    )
+    table = table1(run)
+    assert uses(table, "Training data sets")["train"] == "none: synthetic tasks only"
+    # The bundled weights were made while looking at the validation split of WBC.
+    assert uses(table, "Validation data sets") == {
+        "train": "seed images",
+        "val": "choice of what the bundled weights were trained on",
+        "test": "final evaluation",
+    }
+    assert uses(table, "Test data sets") == {
+        "train": "contexts of experiment 2, training of nnU-Net",
+        "val": "training of nnU-Net",
+        "test": "final evaluation",
+    }
+    assert set(uses(table, "Data sets left out").values()) == {"not used"}
+    names = table.drop_duplicates("group").set_index("group").names.to_dict()
+    assert names["Test data sets"] == "buid, scd"
+    assert names["Data sets left out"] == "drive"
+    counts = table[table.split == "val"].set_index("group")
+    assert counts.datasets.tolist() == [0, 1, 2, 1]
+    assert counts.paper_datasets.tolist()[:3] == [67, 9, 2]
+
+
+def test_table_1_counts_a_data_set_whose_validation_split_was_evaluated_as_such():
+    table = table1(
+        results({"dataset": "buid"}, {"dataset": "buid", "split": "val"}, models={"sp-uvs": "x.pt"})
+    )
+    assert uses(table, "Validation data sets")["val"] == "comparison of variants"
+    assert table[table.group == "Test data sets"].datasets.tolist() == [0, 0, 0]
+    assert set(uses(table, "Training data sets").values()) == {"unknown"}
+
+
+def test_official_weights_saw_the_papers_training_data():
+    run = results({}, models={"multiverseg": "official"})
+    assert table1(run)[lambda t: t.group == "Training data sets"].datasets.tolist() == [67, 67, 67]
+    assert uses(table1(run), "Validation data sets") == {}.fromkeys(("train", "val", "test"), "")
+    assert set(table3(run).seen) == {"yes"}
+
+
+@pytest.mark.parametrize(
+    ("models", "seen"),
+    [
+        ({"multiverseg": "bundled"}, "no: synthetic tasks only"),
+        ({"random-walker": None}, "no: no weights"),
+        ({"universeg": "official"}, "unknown"),  # another collection
+        ({"multiverseg": "mine.pt"}, "unknown"),
+        ({}, "unknown"),
+    ],
+)
+def test_table_3_says_whether_the_weights_saw_the_training_data(models, seen):
+    assert set(table3(results({}, models=models)).seen) == {seen}
+
+
+def test_table_2_finds_our_data_sets_whatever_their_spelling():
+    run = results(
+        {"dataset": "BTCV_cervix", "cohort": "a", "label": "bladder", "subject": "1"},
+        {"dataset": "BTCV_cervix", "cohort": "a", "label": "uterus", "subject": "1"},
+        {"dataset": "BTCV_cervix", "cohort": "b", "label": "uterus", "subject": "1"},
+        {"dataset": "phantoms"},
+    )
+    table = table2(run).set_index("name")
+    assert len(table) == 11 + 1
+    ours = table.loc["BTCV Cervix"]
+    assert (ours.paper_labels, ours.tasks, ours.tasks_evaluated, ours.labels) == (4, 3, 3, 2)
+    assert ours.images == 2 * 101  # two cohorts; two labels of one cohort are of the same images
+    assert ours.subjects_evaluated == 2
+    assert table.loc["DRIVE", "tasks_evaluated"] == 0
+    assert table.loc["ACDC", ["dataset", "tasks"]].isna().all()
+    assert table.index[-1] == "phantoms"
+    assert np.isnan(table.loc["phantoms", "paper_scans"])
+
+
+def test_table_2_without_a_manifest_lists_what_the_records_say():
+    run = results({"dataset": "wbc", "label": "nucleus"})
+    run.manifests = []
+    row = table2(run).set_index("name").loc["WBC"]
+    assert (row.tasks, row.labels) == (1, 1)
+    assert np.isnan(row.images)
+
+
+def test_the_augmentations_are_the_papers_but_for_the_way_sharpness_is_given():
+    four, five = table4(results({})), table5(results({}))
+    assert len(four) == 8
+    assert len(five) == 6 + 10
+    assert set(four[~four.same].augmentation) == {"Sharpness"}
+    assert set(five[~five.same].augmentation) == {"Sharpness"}
+    assert five[~five.small].augmentation.tolist() == ["Sobel Edges Label"]
+    assert table4_grid(four).rows[0][1:3] == [
+        "0.8",
+        "degrees −25 to 25; translation 0 to 0.2; scale 0.9 to 1.5",
+    ]
+
+
+def test_a_difference_in_any_number_or_a_row_on_one_side_is_told():
+    paper = pd.DataFrame(
+        [("t", "Blur", "p", 0.5, None), ("t", "Blur", "sigma", 0.1, 1.0), ("t", "Flip", "p", 0.5, None)],
+        columns=["part", "augmentation", "parameter", "low", "high"],
+    )
+    same = (Augmentation("Blur", 0.5, {"sigma": (0.1, 1.0)}), Augmentation("Flip", 0.5))
+    assert compared(paper, {"t": same}).same.all()
+    other = (Augmentation("Blur", 0.5, {"sigma": (0.1, 1.5)}), Augmentation("Noise", 0.5))
+    table = compared(paper, {"t": other}).set_index("augmentation")
+    assert not table.same.any()
+    assert table.loc["Flip", ["paper_p", "p"]].fillna(-1).tolist() == [0.5, -1]
+    assert table.loc["Noise", ["paper_p", "p"]].fillna(-1).tolist() == [-1, 0.5]
+
+
+def test_the_models_declare_what_the_paper_says_of_them():
+    table = table6(results({})).set_index("model")
+    both = table.dropna(subset=["paper_interactive", "interactive"])
+    assert set(both.index) >= {"scribbleprompt", "universeg", "sp-uvs", "multiverseg"}
+    for kind in ("interactive", "in_context", "interactive_in_context"):
+        assert (both[kind] == both[f"paper_{kind}"]).all()
+    assert table.loc[["oneprompt", "labelanything"], "note"].str.contains("not compared").all()
+    assert table.loc["sp-uvs", "note"] == "uses a context from 5 images on"
+    assert "sp-uvs-2" not in table.index
+
+
+def test_plug_ins_of_the_run_are_listed_with_what_they_declare(tmp_path, monkeypatch):
+    (tmp_path / "toy_plugin.py").write_text(
+        "from benchmark import Capabilities\n\n\n"
+        "class Mine:\n    capabilities = Capabilities(interactive=True)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    named = {
+        "toy_plugin:Mine": None,
+        "toy_plugin:Gone": None,
+        "no_such_module:Mine": None,
+        "sp-uvs-2": "bundled",
+    }
+    table = table6(results({}, models=named)).set_index("model")
+    assert table.loc["toy_plugin:Mine", ["interactive", "in_context"]].tolist() == ["yes", "no"]
+    assert (table.loc[["toy_plugin:Gone", "no_such_module:Mine"], "interactive"] == "unknown").all()
+    assert "sp-uvs-2" in table.index
+
+
+@pytest.mark.parametrize(
+    ("table", "grid"),
+    [
+        (table1, table1_grid),
+        (table2, table2_grid),
+        (table3, table3_grid),
+        (table4, table4_grid),
+        (table5, table5_grid),
+        (table6, table6_grid),
+    ],
+)
+def test_every_table_is_laid_out_for_reading(table, grid):
+    run = results({})
+    data = table(run)
+    shown = grid(data)
+    assert len(shown.rows) == len(data)
+    cells = [cell for row in shown.rows for cell in row]
+    assert all(isinstance(cell, str) and cell not in ("", "nan", "None") for cell in cells)
+    assert all(len(row) == len(shown.columns) for row in shown.rows)
+
+
+def test_facts_are_written_as_people_write_them():
+    values = (None, float("nan"), "", True, np.False_, 1543.0, 7, -0.25)
+    assert [text(value) for value in values] == ["–", "–", "–", "yes", "no", "1,543", "7", "−0.25"]
+
+
+def test_fig_8_shows_a_superpixel_and_its_augmented_copies():
+    shown = example()
+    inside = np.unique(shown.regions[shown.label])
+    assert len(inside) == 1
+    assert np.array_equal(shown.label, shown.regions == inside[0])
+    assert shown.images.shape == shown.labels.shape == (6, 128, 128)
+    assert (shown.labels.sum((1, 2)) >= 10).all()
+    assert all(not np.array_equal(image, shown.image) for image in shown.images)
+    assert all(np.array_equal(one, other) for one, other in zip(shown, example(), strict=True))
+
+
+def test_fig_8_marks_the_target():
+    panels = [axes for axes in fig8(results({})).axes if axes.images]
+    assert [axes.get_title() for axes in panels[3:]] == ["Target", *(f"Context {n}" for n in range(1, 6))]
+    widths = [axes.spines["left"].get_linewidth() for axes in panels]
+    assert widths.index(max(widths)) == 3
+    assert len(set(widths)) == 2
+
+
+def test_fig_9_counts_the_validation_images_of_all_tasks_also_those_left_out():
+    found = {"wbc/a/m/0/x": SIZES, LEFT_OUT: {"train": 12, "val": 4, "test": 4}}
+    data = fig9_data(results({}, found=found))
+    assert data.set_index("task").images.to_dict() == {"wbc/a/m/0/x": 20, LEFT_OUT: 4}
+    assert set(data.split) == {"val"}
+    assert sorted(wide(data, ("task",), "split").rows) == [[LEFT_OUT, "4"], ["wbc/a/m/0/x", "20"]]
+
+
+def test_fig_9_falls_back_on_the_tasks_of_the_run():
+    run = results({})
+    del run.manifests[0]["tasks_found"]
+    assert fig9_data(run).images.tolist() == [20]
+    run.manifests = []
+    with pytest.raises(NotDrawable, match="No manifest"):
+        fig9_data(run)
+
+
+@pytest.mark.parametrize("sizes", [[0], [7], [18, 17], list(range(50)), [3, 5000]])
+@pytest.mark.parametrize("size", [1, 5, 18])
+def test_fig_9_shows_every_task_on_its_side_of_the_cut_off(sizes, size):
+    found = {f"d/c/m/0/l{index}": SIZES | {"val": images} for index, images in enumerate(sizes)}
+    run = results({"dataset": "d", "cohort": "c", "label": "l0"}, found=found, size=size)
+    (axes,) = fig9(run).axes
+    bars = [(bar.get_x(), bar.get_width(), bar.get_height()) for bar in axes.patches]
+    (line,) = axes.lines
+    assert set(line.get_xdata()) == {size}
+    below = sum(height for left, width, height in bars if left + width <= size)
+    above = sum(height for left, _, height in bars if left >= size)
+    assert (below, above) == (sum(n < size for n in sizes), sum(n >= size for n in sizes))
+    assert len(bars) <= 25

@@ -1,0 +1,278 @@
+"""The page in a real browser: it sorts, replays, fits laptop and phone, and lets no name become markup."""
+
+from __future__ import annotations
+
+import re
+import shutil
+
+import numpy as np
+import pytest
+from drawn import EVIL, PLUGIN, play, together
+from PIL import Image
+
+from reports.gaps import Gap
+from reports.page.render import Missing, Section, page
+from reports.tables.layout import Grid
+
+LAPTOP, PHONE = (1366, 768), (375, 812)
+# Rows as they come, and what sorting must make of the column "Value".
+VALUES = ["10.5 ± 1", "−3", "–", "+2", "1,204", "−0.5 [−1, 0]"]
+ASCENDING = ["−3", "−0.5 [−1, 0]", "+2", "10.5 ± 1", "1,204", "–"]
+DESCENDING = [*ASCENDING[-2::-1], "–"]
+
+
+def sections(folder) -> list[Section]:
+    """A wide figure and a table whose first column repeats; both with hostile text."""
+    picture = folder / "fig3.png"
+    Image.fromarray(np.zeros((40, 120), np.uint8)).save(picture)
+    grid = Grid(["Group", "Name", "Value"], [[EVIL, f"n{i % 4}", v] for i, v in enumerate(VALUES)], heads=2)
+    return [
+        Section(
+            "fig3", "figure", f"Title {EVIL} (Fig. 3)", EVIL, EVIL, None, ["figures/fig3.png"], picture, 1200
+        ),
+        Section(
+            "table7", "table", "Numbers (Table 7)", EVIL, "", grid, ["tables/table7.csv", "tables/table7.tex"]
+        ),
+    ]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """Path of a page of a run whose tasks, models and reasons try to be markup."""
+    folder = tmp_path_factory.mktemp("page")
+    run = together(play(), play([PLUGIN]))
+    missing = [Missing(["fig4"], True, [Gap(EVIL, EVIL)], EVIL)]
+    (folder / "index.html").write_text(page(run, sections(folder), missing), encoding="utf-8")
+    return folder / "index.html"
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory):
+    """A headless Chromium that counts calls of ``alert``."""
+    webdriver = pytest.importorskip("selenium.webdriver")
+    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    helper = shutil.which("chromedriver")
+    if not browser or not helper:
+        pytest.skip(
+            "neither the page's sort nor its replay is checked: there is no chromium and chromedriver"
+        )
+    options = webdriver.ChromeOptions()
+    options.binary_location = browser
+    switches = "headless=new no-sandbox disable-gpu disable-quic no-first-run disable-background-networking"
+    more = "disable-component-update disable-sync force-prefers-reduced-motion"  # no smooth scrolling
+    for switch in f"{switches} {more}".split():
+        options.add_argument(f"--{switch}")
+    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('chromium')}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(helper))
+    count = "window.alerts = []; window.alert = (text) => window.alerts.push(text);"
+    driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": count})
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def browser(driver, built):
+    """The page, freshly opened on a laptop, its replay ready."""
+    resize(driver, LAPTOP)
+    driver.get(built.as_uri())
+    wait(driver, "return document.querySelectorAll('#replay canvas').length > 0")
+    return driver
+
+
+def wait(driver, condition: str) -> None:
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    WebDriverWait(driver, 20).until(lambda driver: driver.execute_script(condition))
+
+
+def resize(driver, size: tuple[int, int]) -> None:
+    metrics = {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": size == PHONE}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+
+
+def find(browser, selector: str):
+    return browser.find_element("css selector", selector)
+
+
+def texts(browser, selector: str) -> list[str]:
+    """What the elements say, whether on the screen or not."""
+    script = "return [...document.querySelectorAll(arguments[0])].map((e) => e.textContent.trim())"
+    return browser.execute_script(script, selector)
+
+
+def choose(browser, name: str, text: str) -> None:
+    from selenium.webdriver.support.ui import Select
+
+    Select(find(browser, f"#replay select[name={name}]")).select_by_visible_text(text)
+
+
+def pictures(browser) -> list[str]:
+    """What the canvases of the replay show."""
+    return browser.execute_script("return [...document.querySelectorAll('canvas')].map((c) => c.toDataURL())")
+
+
+def key(browser, selector: str, name: str) -> None:
+    from selenium.webdriver.common.keys import Keys
+
+    find(browser, selector).send_keys(getattr(Keys, name))
+
+
+def open_image(browser, protocol: str, cohort: str, image: str) -> None:
+    """Choose an image of the replay and wait until it is there."""
+    choose(browser, "protocol", protocol)
+    choose(browser, "task", next(t for t in texts(browser, "select[name=task] option") if f"/{cohort}/" in t))
+    browser.execute_script("document.querySelector('#replay .panels').replaceChildren()")
+    choose(browser, "image", "Example 9")  # a change even where the image is chosen already
+    choose(browser, "image", image)
+    wait(browser, "return document.querySelectorAll('#replay canvas').length > 0")
+
+
+@pytest.mark.parametrize("size", [LAPTOP, PHONE], ids=["laptop", "phone"])
+def test_nothing_is_wider_than_the_screen(browser, size):
+    resize(browser, size)
+    browser.execute_script("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
+    width = browser.execute_script("return [document.documentElement.scrollWidth, document.body.scrollWidth]")
+    assert max(width) <= size[0]
+    assert browser.execute_script("return innerWidth") == size[0]
+    small = """return [...document.querySelectorAll('main *, nav *')]
+        .filter((e) => e.textContent.trim() && parseFloat(getComputedStyle(e).fontSize) < 11).length"""
+    assert browser.execute_script(small) == 0
+
+
+def test_the_contents_are_folded_on_a_phone_only(browser):
+    assert find(browser, "nav a[href='#table7']").is_displayed()
+    resize(browser, PHONE)
+    wait(browser, "return !document.querySelector('nav details').open")
+    find(browser, "nav summary").click()
+    find(browser, "nav a[href='#table7']").click()
+    assert not find(browser, "nav a[href='#table7']").is_displayed()
+    assert browser.execute_script("return location.hash") == "#table7"
+
+
+def test_every_link_of_the_contents_leads_somewhere(browser):
+    links = browser.execute_script("return [...document.querySelectorAll('nav a')].map((a) => a.hash)")
+    assert {"#answer", "#fig3", "#table7", "#replay", "#missing", "#provenance"} <= set(links)
+    assert all(
+        browser.execute_script("return !!document.querySelector(arguments[0])", link) for link in links
+    )
+
+
+def test_no_name_becomes_markup(browser):
+    assert browser.execute_script("return window.alerts") == []
+    scripts = "return [...document.scripts].map((script) => script.type + script.id)"
+    assert browser.execute_script(scripts) == ["application/jsonreplay-data", ""]
+    strange = "[onerror], [onload], img:not([src^='data:image/png'])"
+    assert browser.execute_script("return document.querySelectorAll(arguments[0]).length", strange) == 0
+    for place in (
+        "#missing pre",
+        "#table7 p",
+        "#provenance li",
+        "select[name=task] option",
+        "#replay .title",
+    ):
+        assert any(EVIL in text for text in texts(browser, place)), place
+
+
+def test_the_page_runs_no_foreign_script_and_asks_nothing_of_the_network(browser, built):
+    text = built.read_text(encoding="utf-8")
+    assert not re.search(r"""(src|href|url)\s*[=(]\s*["']?(https?:)?//""", text)
+    loaded = "return performance.getEntriesByType('resource').map((e) => e.name.slice(0, 5))"
+    assert set(browser.execute_script(loaded)) <= {"data:"}
+    foreign = "const s = document.createElement('script'); s.textContent = 'window.foreign = 1';"
+    browser.execute_script(f"{foreign} document.body.append(s)")
+    assert browser.execute_script("return window.foreign") is None
+
+
+def test_the_console_stays_empty(browser):
+    browser.get_log("browser")
+    browser.refresh()
+    wait(browser, "return document.querySelectorAll('#replay canvas').length > 0")
+    find(browser, "#table7 thead button").click()
+    key(browser, "#replay input", "ARROW_RIGHT")
+    assert browser.get_log("browser") == []
+
+
+def test_a_click_on_a_head_sorts_numbers_up_down_and_back(browser):
+    head, cells = "#table7 th:nth-child(3) button", "#table7 tbody tr td"
+    for direction, expected in (("ascending", ASCENDING), ("descending", DESCENDING), ("none", VALUES)):
+        find(browser, head).click()
+        assert texts(browser, cells) == expected
+        sort = "return document.querySelector('#table7 th:nth-child(3)').getAttribute('aria-sort')"
+        assert browser.execute_script(sort) == direction
+
+
+def test_words_sort_by_keyboard_and_keep_the_order_of_equals(browser):
+    key(browser, "#table7 th:nth-child(2) button", "ENTER")
+    assert texts(browser, "#table7 tbody th:nth-child(2)") == ["n0", "n0", "n1", "n1", "n2", "n3"]
+    assert texts(browser, "#table7 tbody td") == [VALUES[i] for i in (0, 4, 1, 5, 2, 3)]
+
+
+def test_repeated_heads_are_shown_again_where_rows_are_sorted(browser):
+    hidden = """return [...document.querySelectorAll('#table7 tbody th:first-child')]
+        .filter((cell) => getComputedStyle(cell).color === 'rgba(0, 0, 0, 0)').length"""
+    assert browser.execute_script(hidden) == len(VALUES) - 1
+    find(browser, "#table7 th:nth-child(3) button").click()
+    assert browser.execute_script(hidden) == 0
+
+
+def test_the_slider_replays_every_method_until_it_is_done(browser):
+    open_image(browser, "Center clicks", "usual", "Example 4")
+    assert texts(browser, "#replay .title") == ["ScribblePrompt", "MultiverSeg", PLUGIN]
+    key(browser, "#replay input", "HOME")
+    assert texts(browser, "#replay output") == ["0 of 4"]
+    assert texts(browser, "#replay .dice")[0] == "No prediction yet"
+    seen = [pictures(browser)]
+    for _ in range(4):
+        key(browser, "#replay input", "ARROW_RIGHT")
+        seen.append(pictures(browser))
+    assert texts(browser, "#replay output") == ["4 of 4"]
+    assert texts(browser, "#replay .dice") == ["Dice 100.0%"] * 3
+    assert texts(browser, "#replay .count") == ["3 clicks", "4 clicks", "3 clicks"]
+    assert texts(browser, "#replay .state")[1] == "target met after 4 clicks"
+    assert len({step[1] for step in seen}) == 5
+    assert seen[3][0] == seen[4][0]  # done after three
+
+
+def test_the_replay_draws_the_prediction_and_the_marks(browser):
+    open_image(browser, "Center clicks", "usual", "Example 4")
+    # Centre of the disc (its last columns are there from the first click on) and where the clicks are.
+    colour = """const [row, column] = arguments, canvas = document.querySelector('#replay canvas');
+        const [x, y] = [column + 0.2, row + 0.2].map((place) => place * canvas.width / 34);
+        return [...canvas.getContext('2d').getImageData(x, y, 1, 1).data.slice(0, 3)]"""
+    key(browser, "#replay input", "HOME")
+    grey = browser.execute_script(colour, 13, 15)
+    assert max(grey) - min(grey) <= 2
+    key(browser, "#replay input", "END")
+    red, _, blue = browser.execute_script(colour, 13, 15)
+    assert blue > red + 20
+    red, green, _ = browser.execute_script(colour, 11, 2)
+    assert green > red + 100
+
+
+def test_the_protocol_task_and_image_are_chosen_and_kept(browser):
+    open_image(browser, "Center clicks", "hard", "Example 2")
+    clicks = pictures(browser)
+    open_image(browser, "Centerline scribbles", "hard", "Example 2")
+    assert texts(browser, "#replay .count")[1].endswith("scribble step")
+    assert pictures(browser) != clicks
+    choose(browser, "task", next(t for t in texts(browser, "select[name=task] option") if "/usual/" in t))
+    assert find(browser, "select[name=image]").get_property("selectedOptions")[0].text == "Example 2"
+    choose(browser, "image", "Example 0, the seed image")
+    wait(browser, "return document.querySelectorAll('#replay canvas').length === 1")
+    assert texts(browser, "#replay .title") == ["ScribblePrompt, for all methods"]
+
+
+def test_a_page_with_large_figures_stays_small_enough_to_send(tmp_path):
+    figure, table = sections(tmp_path)
+    figure.picture.write_bytes(bytes(20_990_000))
+    text = page(play(), [figure, table], [])
+    assert len(text.encode()) < 30_000_000
+    assert re.search(r"it shows \d+ of 66 stored images", text)
+
+
+def test_a_run_without_pictures_says_so_in_place_of_the_replay(run_of, tmp_path):
+    text = page(run_of(simulations=2, count=2), sections(tmp_path), [])
+    assert "keep no pictures" in text
+    assert 'id="replay-data"' not in text
+    assert 'id="replay"' not in page(run_of(simulations=2, count=2), [], [], whole=False)

@@ -1,0 +1,199 @@
+"""Longer sets, kinds of contexts, cut-offs and bootstrapping, against numbers computed by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from reports.artefact import NotDrawable
+from reports.figures.fig12 import fig12, fig12_data
+from reports.figures.fig13 import fig13, fig13_data
+from reports.figures.fig14 import fig14, fig14_data
+from reports.figures.fig15 import fig15, fig15_data
+from reports.figures.fig17a import fig17a, fig17a_data
+from reports.figures.fig18 import fig18, fig18_data
+from reports.tables.table17b import table17b, table17b_grid
+
+BOOTSTRAPPED = "bootstrapped-in-context"
+
+
+def only(data, **values):
+    """The single row with these values, over simulations."""
+    data = data[data.unit == "simulation"]
+    for name, value in values.items():
+        data = data[data[name] == value]
+    assert len(data) == 1
+    return data.iloc[0]
+
+
+def legend(figure) -> list[str]:
+    return [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def titles(figure) -> list[str]:
+    return [axes.get_title() for axes in figure.axes]
+
+
+def set_of(length: int, **what) -> list[dict]:
+    """The images of two simulations; the n-th takes n interactions in the first and n + 2 in the second."""
+    return [
+        what | {"simulation": simulation, "position": position, "interactions": position + 2 * simulation}
+        for simulation in (0, 1)
+        for position in range(1, length + 1)
+    ]
+
+
+def test_longer_sets_are_shown_by_task_for_the_data_set_of_the_paper(records):
+    clicks = [
+        *set_of(4, dataset="hipxray", label="femur"),
+        *set_of(3, dataset="hipxray", label="ilium"),
+        *set_of(2, dataset="hipxray", label="pelvis"),
+        *set_of(4, dataset="wbc", label="nucleus"),
+    ]
+    results = records(clicks, images=2)
+    data = fig13_data(results)
+    assert set(data.group) == {"hipxray/a/m/0/femur", "hipxray/a/m/0/ilium"}
+    assert set(data.loc[data.group.str.endswith("femur"), "example"]) == {1, 2, 3, 4}
+    assert only(data, group="hipxray/a/m/0/ilium", example=3)["mean"] == pytest.approx(4)
+    figure = fig13(results)
+    assert titles(figure) == ["femur", "ilium"]
+    assert figure.axes[0].get_ylabel() == "Clicks to 90% Dice"
+    assert figure.axes[0].lines[0].get_ydata().tolist() == [2, 3, 4, 5]
+
+
+def test_without_longer_sets_of_that_data_set_the_one_with_most_of_them_stands_in(records):
+    scribbles = {"protocol": "centerline-scribbles"}
+    given = [
+        *set_of(2, dataset="buid", **scribbles),
+        *set_of(3, dataset="one", **scribbles),
+        *set_of(3, dataset="two", cohort="a", **scribbles),
+        *set_of(3, dataset="two", cohort="b", **scribbles),
+    ]
+    results = records(given, images=2)
+    assert set(fig12_data(results).group) == {"two/a/m/0/x", "two/b/m/0/x"}
+    assert titles(fig12(results)) == ["a", "b"]
+    with pytest.raises(NotDrawable, match="more than 3 images"):
+        fig12_data(records(given, images=3))
+
+
+def test_kinds_of_contexts_are_compared_on_validation_images(records):
+    val = {"split": "val"}
+    results = records(
+        [
+            *set_of(2, context="binary", **val),
+            *set_of(2, context="soft", **val),
+            *set_of(1, context="ground-truth", **val),
+            *set_of(1, model="sp-uvs", context="soft", **val),
+            *set_of(2, context="binary"),
+            *set_of(2, model="scribbleprompt", context="none", **val),
+        ]
+    )
+    data = fig14_data(results)
+    assert set(data.model) == {"multiverseg", "sp-uvs"}
+    first = data[(data.unit == "simulation") & (data.example == 1)]
+    assert list(zip(first.model, first.context, strict=True)) == [
+        ("sp-uvs", "soft"),
+        ("multiverseg", "binary"),
+        ("multiverseg", "soft"),
+        ("multiverseg", "ground-truth"),
+    ]
+    assert only(data, model="multiverseg", context="binary", example=2)["mean"] == pytest.approx(3)
+
+
+def test_fig14_has_a_panel_per_protocol_and_model_and_a_line_per_context(whole_run):
+    figure = fig14(whole_run)
+    assert titles(figure) == ["SP+UVS", "MultiverSeg"] * 2
+    assert [len(axes.lines) for axes in figure.axes] == [3] * 4
+    assert legend(figure) == [
+        f"{model}, {context}"
+        for model in ("SP+UVS", "MultiverSeg")
+        for context in ("binary predictions", "soft predictions", "ground truth")
+    ]
+    for axes in figure.axes:  # told apart without colour
+        assert len({line.get_linestyle() for line in axes.lines}) == 3
+        assert len({line.get_marker() for line in axes.lines}) == 3
+    assert figure.axes[0].get_ylim() == figure.axes[1].get_ylim()
+
+
+def test_cut_offs_are_named_and_in_order(whole_run):
+    assert set(fig15_data(whole_run).model) == {
+        "scribbleprompt",
+        *("sp-uvs-1", "sp-uvs-2", "sp-uvs", "sp-uvs-10"),
+    }
+    figure = fig15(whole_run)
+    assert legend(figure) == ["ScribblePrompt", *(f"SP+UVS, min. {size}" for size in (1, 2, 5, 10))]
+    assert titles(figure) == ["Center clicks", "Centerline scribbles"]
+
+
+@pytest.fixture(scope="module")
+def bootstrapped(records):
+    """Two images in two simulations of one task each in two data sets."""
+    dice = {
+        ("universeg", "binary"): (0.5, 0.7),
+        ("universeg", "soft"): (0.6, 0.8),
+        ("universeg-oracle", "ground-truth"): (0.85, 0.95),
+    }
+    return records(
+        [
+            {
+                "protocol": BOOTSTRAPPED,
+                "dataset": dataset,
+                "model": model,
+                "context": context,
+                "simulation": simulation,
+                "position": position,
+                "dice": first + 0.1 * (position - 1) - worse,
+                "reached": False,
+            }
+            for (model, context), values in dice.items()
+            for dataset, worse in (("one", 0.0), ("two", 0.04))
+            for simulation, first in enumerate(values)
+            for position in (1, 2)
+        ],
+        target_dice=0.9,
+    )
+
+
+def test_bootstrapping_is_told_by_kind_of_context_in_percent(bootstrapped):
+    data = fig17a_data(bootstrapped)
+    assert only(data, context="binary", example=1)["mean"] == pytest.approx((50 + 70 + 46 + 66) / 4)
+    assert only(data, context="soft", example=2)["mean"] == pytest.approx((70 + 90 + 66 + 86) / 4)
+    assert only(data, model="universeg-oracle", example=1)["mean"] == pytest.approx((85 + 95 + 81 + 91) / 4)
+    figure = fig17a(bootstrapped)
+    assert legend(figure) == [
+        "UniverSeg, binary predictions",
+        "UniverSeg, soft predictions",
+        "UniverSeg (oracle)",
+    ]
+    assert figure.axes[0].lines[0].get_ydata().tolist() == pytest.approx([58, 68])
+
+
+def test_bootstrapping_by_data_set(bootstrapped):
+    data = fig18_data(bootstrapped)
+    assert only(data, group="two", context="soft", example=1)["mean"] == pytest.approx((56 + 76) / 2)
+    figure = fig18(bootstrapped)
+    assert titles(figure) == ["Data set: one", "Data set: two"]
+    assert len({axes.get_ylim() for axes in figure.axes}) == 1
+
+
+def test_failures_are_images_below_the_target(bootstrapped):
+    table = table17b(bootstrapped)
+    oracle = only(table, model="universeg-oracle", metric="failures")
+    # Per set of two: the first simulation fails on its first image, the second on none.
+    assert oracle["mean"] == pytest.approx(0.5)
+    assert only(table, context="binary", metric="failures")["mean"] == pytest.approx(2)
+    assert only(table, context="soft", metric="failures")["mean"] == pytest.approx((2 + 1 + 2 + 2) / 4)
+    dice = only(table, context="soft", metric="dice_percent")
+    assert dice["mean"] == pytest.approx((65 + 85 + 61 + 81) / 4)
+    assert dice["difference"] == pytest.approx(dice["mean"] - dice["paper"])
+    assert dice["paper"] == only(table, context="binary", metric="dice_percent")["paper"]
+    grid = table17b_grid(table)
+    assert grid.columns[:3] == ["Metric", "Method", "Context"]
+    assert [row[2] for row in grid.rows[:3]] == ["binary", "soft", "ground-truth"]
+
+
+def test_a_part_of_the_variants_is_drawn_and_none_is_a_reason(records, run):
+    some = records([{"protocol": BOOTSTRAPPED, "model": "universeg", "context": "soft"}])
+    assert legend(fig17a(some)) == ["UniverSeg, soft predictions"]
+    for draw in (fig14, fig15, fig17a, fig18, table17b):
+        with pytest.raises(NotDrawable):
+            draw(run)
