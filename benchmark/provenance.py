@@ -52,6 +52,7 @@ def manifest(
         "settings": settings.flat(),
         "preset": preset,
         "simulations": settings.simulations,
+        "images": settings.config.images,
         "protocols": selection.all_protocols(),
         "parts": [_part(part) for part in selection.parts],
         "models": {
@@ -84,6 +85,8 @@ def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     together["protocols"] = list(dict.fromkeys([*old.get("protocols", ()), *new["protocols"]]))
     for name in ("parts", "left_out"):
         together[name] = [item for item in old.get(name, ()) if item not in new[name]] + new[name]
+    # The standard set is the shortest; what goes on beyond it are longer sets (Fig. 12, 13).
+    together["images"] = min(filter(None, (old.get("images"), new["images"])), default=None)
     return new | together | {"created": old.get("created", new["created"])}
 
 

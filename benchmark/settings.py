@@ -19,8 +19,8 @@ class Preset:
     ----------
     simulations : int
         Seeded passes over every task; of experiment 2, draws of contexts (10 at most).
-    images : int
-        Images of a pass in experiment 1.
+    images : int or None
+        Images of a pass in experiment 1; None takes all of a task.
     longer : int or None
         Images of the longer passes of the whole study (Fig. 12, 13); None takes all of a task.
     drawn_images : int or None
@@ -34,7 +34,7 @@ class Preset:
     """
 
     simulations: int
-    images: int
+    images: int | None
     longer: int | None = None
     drawn_images: int | None = None
     context_sizes: tuple[int, ...] = CONTEXT_SIZES
@@ -74,7 +74,7 @@ class Settings:
     def flat(self) -> dict[str, Any]:
         """What all units of a run share, in one level; what may differ stands in the records."""
         config = asdict(self.config)
-        shared = {name: config[name] for name in ("seed", "target_dice", "max_steps", "images")}
+        shared = {name: config[name] for name in ("seed", "target_dice", "max_steps")}
         return shared | self.computation()
 
     def computation(self) -> dict[str, str]:
@@ -82,13 +82,13 @@ class Settings:
         return {"weights": self.weights, "device": self.device, "precision": self.precision}
 
 
-def resolve_preset(name: str, **given: int | None) -> Preset:
-    """A preset, or what is given instead of its numbers; images given count for both experiments."""
+def resolve_preset(name: str, images: int | str | None, **given: int | None) -> Preset:
+    """A preset, or what is given instead; ``images``, a number or ``all``, are those of both experiments."""
     if name not in PRESETS:
         raise Usage(f"unknown preset {name!r}; known: {', '.join(PRESETS)}")
-    changes = {key: value for key, value in given.items() if value is not None}
-    if "images" in changes:
-        changes["drawn_images"] = changes["images"]
+    changes: dict[str, int | None] = {key: value for key, value in given.items() if value is not None}
+    if images is not None:
+        changes["images"] = changes["drawn_images"] = None if images == "all" else int(images)
     return replace(PRESETS[name], **changes)  # type: ignore[arg-type]
 
 

@@ -13,6 +13,7 @@ import argparse
 import resource
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,7 @@ from results.statistics import UNITS
 
 SUBJECTS = 60
 PROTOCOLS = ("center-clicks", "centerline-scribbles")
-CURVE = ("protocol", "model", "position")
+GROUPS = {"means": ["protocol", "model"], "curves": ["protocol", "model", "position"]}
 
 
 def records(tasks: int, simulations: int, images: int, models: int) -> pd.DataFrame:
@@ -71,15 +72,9 @@ def main() -> None:
         size = f"{reps:,} replicates of {len(frame):,} rows"
         for unit in UNITS:
             shared = {"unit": unit, "reps": reps}
-            timed(f"{size}: means over {unit}s", statistics.bootstrap, frame, "interactions", **shared)
-            timed(
-                f"{size}: curves over {unit}s",
-                statistics.bootstrap,
-                frame,
-                "interactions",
-                by=CURVE,
-                **shared,
-            )
+            for what, by in GROUPS.items():
+                call = partial(statistics.bootstrap, by=by, **shared)
+                timed(f"{size}: {what} over {unit}s", call, frame, "interactions")
             timed(f"{size}: profiles over {unit}s", statistics.performance_profile, frame, 20, **shared)
     pair = (both, "model1", ["model0"])
     for unit in UNITS:

@@ -91,19 +91,18 @@ def _variant(need: Need) -> str:
 
 
 def _command(results: Results, need: Need, protocols: Iterable[str], models: Iterable[str]) -> str:
-    """The run's own command with other protocols and models; without a manifest, the shortest that does.
-
-    Longer sets are part of the whole study alone.
-    """
-    usual = Need()
-    chosen = ["--protocol", "all" if need.longer else ",".join(protocols), "--models", ",".join(models)]
-    if need.split != usual.split and not need.longer:
+    """The run's own command with other protocols and models; without a manifest, the shortest that does."""
+    chosen = ["--protocol", ",".join(protocols), "--models", ",".join(models)]
+    if need.split != Need().split:
         chosen += ["--split", need.split]
     if need.context == "soft" or (need.context == "ground-truth" and need.split == "val"):
         chosen += ["--context", need.context]
+    if need.longer:
+        chosen += ["--images", "all"]
     manifest = results.manifests[0] if results.manifests else {}
     if manifest.get("command"):
-        return shlex.join([*PROGRAM, *chosen, *_other_options(manifest["command"]), *_output(results)])
+        rest = _without((*OURS, "--images") if need.longer else OURS, manifest["command"])
+        return shlex.join([*PROGRAM, *chosen, *rest, *_output(results)])
     datasets = ",".join(sorted(map(str, results.images.dataset.unique())))
     return shlex.join([*PROGRAM, *chosen, *(["--datasets", datasets] if datasets else [])])
 
@@ -116,14 +115,14 @@ def _output(results: Results) -> list[str]:
     return ["--output", str(results.folders[0])]
 
 
-def _other_options(command: str) -> list[str]:
-    """The words of a run command after ``run``, without the options that a gap sets itself."""
+def _without(options: Iterable[str], command: str) -> list[str]:
+    """The words of a run command after ``run``, without some options and their values."""
     words = shlex.split(command)
     words = words[words.index("run") + 1 :] if "run" in words else []
     kept, skip = [], False
     for word in words:
         name, equals, _ = word.partition("=")
-        ours = name in OURS
+        ours = name in options
         if not (skip or ours):
             kept.append(word)
         skip = ours and not equals

@@ -92,9 +92,10 @@ def _described(needs: Sequence[Need]) -> list[str]:
 
 
 def standard_size(results: Results) -> int | None:
-    """Images of a standard set, as the run's manifest says; None without a manifest or a limit."""
-    sizes = [(manifest.get("settings") or {}).get("images") for manifest in results.manifests]
-    return next((int(size) for size in sizes if size), None)
+    """Images of a standard set, the shortest of the manifests; None without a manifest or a limit."""
+    return min(
+        (int(manifest["images"]) for manifest in results.manifests if manifest.get("images")), default=None
+    )
 
 
 def estimates(

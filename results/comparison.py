@@ -70,7 +70,7 @@ def paired_change(
     if average not in ("tasks", "totals"):
         raise StatisticsError(f"average must be tasks or totals, not {average!r}")
     tables = []
-    for baseline, shared in _pairs(images, model, baselines, [value, *by]):
+    for baseline, shared in _pairs(images, model, baselines, value, by):
         design = take_apart(shared, value, ["model", *by], "total")
         ours, _ = _of(design.groups, model, baseline)
         change = _change(design, model, baseline, average)
@@ -96,14 +96,10 @@ def interquartile_difference(
     """
     check(unit, reps, level)
     tables = []
-    for baseline, shared in _pairs(images, model, baselines, [value, *by]):
+    for baseline, shared in _pairs(images, model, baselines, value, by):
         design, values = distribution(take_apart(shared, value, ["model", *by], "mean"))
-        ours, theirs = _of(design.groups, model, baseline)
-
-        def difference(estimates: Floats, design=design, values=values, ours=ours, theirs=theirs) -> Floats:
-            means = middle(values, design.over_tasks(estimates))
-            return means[..., ours] - means[..., theirs]
-
+        ours, _ = _of(design.groups, model, baseline)
+        difference = _difference(design, values, model, baseline)
         tables.append(_against(baseline, intervals(design, difference, unit, reps, seed, level, ours)))
     return pd.concat(tables, ignore_index=True)
 
@@ -146,7 +142,7 @@ def probability_of_superiority(
     if unit != "simulation":
         raise StatisticsError("the probability that a set takes less is defined over simulations only")
     tables = []
-    for baseline, shared in _pairs(images, model, baselines, [value, *by]):
+    for baseline, shared in _pairs(images, model, baselines, value, by):
         keys = list(dict.fromkeys([*by, *TASK, "simulation"]))
         totals = plain(shared.groupby([*keys, "model"], observed=True)[value].sum().reset_index())
         new, old = (totals[totals.model == name].set_index(keys)[value] for name in (model, baseline))
@@ -183,24 +179,35 @@ def _change(design: Design, model: str, baseline: str, average: str) -> Callable
     return of_totals if average == "totals" else of_tasks
 
 
+def _difference(design: Design, values: Floats, model: str, baseline: str) -> Callable[[Floats], Floats]:
+    """What makes shares at or below each value, (n, values, leaves), differences of interquartile means."""
+    ours, theirs = _of(design.groups, model, baseline)
+
+    def difference(estimates: Floats) -> Floats:
+        means = middle(values, design.over_tasks(estimates))
+        return means[..., ours] - means[..., theirs]
+
+    return difference
+
+
 def _percent(new: Floats, old: Floats) -> Floats:
     return 100 * (new - old) / np.where(old == 0, np.nan, old)
 
 
 def _pairs(
-    images: pd.DataFrame, model: str, baselines: Sequence[str], columns: Sequence[str]
+    images: pd.DataFrame, model: str, baselines: Sequence[str], value: str, by: Sequence[str]
 ) -> Iterator[tuple[str, pd.DataFrame]]:
     """Each baseline with the rows of both models, where both saw the same image at the same place."""
-    require(images, ["model", *SAME_IMAGE, *columns])
-    present = list(images["model"].unique())
-    wanted = dict.fromkeys(["model", *SAME_IMAGE, "subject", *columns])
-    known = images[[name for name in wanted if name in images]]
+    place_of = list(dict.fromkeys([*SAME_IMAGE, *by]))
+    require(images, ["model", *place_of, value])
+    present = set(images["model"].unique())
+    known = images[[name for name in dict.fromkeys(["model", *place_of, "subject", value]) if name in images]]
     for baseline in baselines:
-        if model == baseline or not {model, baseline} <= set(present):
+        if model == baseline or not {model, baseline} <= present:
             names = ", ".join(sorted(present))
             raise StatisticsError(f"cannot compare {model} with {baseline}; there are results of {names}")
         pair = known[known["model"].isin([model, baseline])]
-        place = rank(pair[name] for name in SAME_IMAGE)
+        place = rank(pair[name] for name in place_of)
         ours = np.bincount(place, pair["model"] == model)
         theirs = np.bincount(place) - ours
         if max(ours.max(), theirs.max()) > 1:

@@ -11,6 +11,18 @@ import click
 POSITIVE = click.IntRange(min=1)
 
 
+class NumberOrAll(click.ParamType):
+    """A number from 1, or the word ``all``."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
+        return "all" if value == "all" else POSITIVE.convert(value, param, ctx)
+
+
+IMAGES = NumberOrAll()
+
+
 def option(function: Callable[..., Any], flag: str, help: str, **attributes: Any) -> click.Option:
     """An option of a command; ``--some-name`` sets the keyword argument ``some_name`` of `function`."""
     name = flag.removeprefix("--").replace("-", "_")

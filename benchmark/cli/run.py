@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from benchmark.cli.options import POSITIVE, option
+from benchmark.cli.options import IMAGES, POSITIVE, option
 
 if TYPE_CHECKING:
     from benchmark.plan import Unit
@@ -30,7 +30,7 @@ def run(
     data_root: str | Path | None = None,
     preset: str = "quick",
     simulations: int | None = None,
-    images: int | None = None,
+    images: int | str | None = None,
     target_dice: float = 0.9,
     max_steps: int | None = None,
     context: Any = "binary",
@@ -73,7 +73,7 @@ def run(
     root = resolve_root(data_root)
     chosen, line = choose_datasets(datasets, root)
     click.echo(line)
-    much = resolve_preset(preset, simulations=simulations, images=images, max_steps=max_steps)
+    much = resolve_preset(preset, images, simulations=simulations, max_steps=max_steps)
     config = Config(
         seed, target_dice, much.max_steps, much.images, context, split, much.drawn_images, much.context_sizes
     )
@@ -104,7 +104,8 @@ def _describe(selection: Selection, settings: Settings, units: list[Unit], where
     click.echo(
         f"{len(selection.all_protocols())} protocols, {len(selection.all_models())} models, "
         f"{len(selection.all_tasks())} tasks, {settings.simulations} simulations of "
-        f"{settings.config.images} images: {len(units)} units, {settings.precision} on {settings.device}"
+        f"{settings.config.images or 'all'} images: {len(units)} units, "
+        f"{settings.precision} on {settings.device}"
     )
     for part in selection.parts:
         click.echo(f"  {_named(part, settings.config)}: {', '.join(part.models)}")
@@ -182,7 +183,7 @@ command = click.Command(
         option(run, "--data-root", "Where they are.  [default: $SEGBENCH_DATA or the cache]", metavar="DIR"),
         option(run, "--preset", "How much.", type=click.Choice(["smoke", "quick", "paper"])),
         option(run, "--simulations", "Passes over a task.  [default: the preset's]", type=POSITIVE),
-        option(run, "--images", "Images of a pass.  [default: the preset's]", type=POSITIVE),
+        option(run, "--images", "Images of a pass.  [default: the preset's]", type=IMAGES, metavar="N|all"),
         option(run, "--target-dice", "Dice of a finished image.", type=click.FloatRange(0, 1, min_open=True)),
         option(run, "--max-steps", "Interactions at most.  [default: the protocol's]", type=POSITIVE),
         option(

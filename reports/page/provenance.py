@@ -40,7 +40,7 @@ def facts(manifest: Manifest) -> list[tuple[str, str]]:
         "Git commit": f"{commit[:12]}{state}" if commit else None,
         "Preset": manifest.get("preset"),
         "Simulations": manifest.get("simulations"),
-        "Images per simulation": settings.pop("images", None),
+        "Images per simulation": manifest.get("images"),
         "Target Dice": settings.pop("target_dice", None),
         "Interactions at most": settings.pop("max_steps", None) or "the protocol's own",
         "Weights": settings.pop("weights", None),

@@ -60,7 +60,7 @@ def test_longer_sets_go_on_where_the_standard_ones_end(study):
     results = load(study)
     images = results.images[results.images.split == "test"]
     of_clicks = images[images.protocol == "center-clicks"]
-    assert results.manifests[0]["settings"]["images"] == 2
+    assert results.manifests[0]["images"] == 2
     assert of_clicks[of_clicks.model == "multiverseg"].position.max() == 4
     assert of_clicks[of_clicks.model == "random-walker"].position.max() == 2
 

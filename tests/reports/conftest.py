@@ -55,7 +55,6 @@ MANIFEST = {
         "seed": 0,
         "target_dice": 0.9,
         "max_steps": None,
-        "images": 18,
         "context": "binary",
         "weights": "bundled",
         "device": "cpu",
@@ -63,6 +62,7 @@ MANIFEST = {
     },
     "preset": "quick",
     "simulations": 12,
+    "images": 18,
     "protocols": [CLICKS, SCRIBBLES],
     "models": {
         "scribbleprompt": {"weights": "bundled", "checksum": "a" * 64},
@@ -220,7 +220,7 @@ PLAIN = identity(CLICKS, "multiverseg", ("toy", "a", "m", "0", "x", 1), 0, 1, 1)
 }
 
 
-def by_hand(images: list[dict], steps: list[dict] | None = None, /, **settings) -> Results:
+def by_hand(rows: list[dict], steps: list[dict] | None = None, /, images=None, **settings) -> Results:
     """Records given by what tells them apart from `PLAIN`; subjects and tasks follow from the rest."""
 
     def whole(given: dict) -> dict:
@@ -228,9 +228,9 @@ def by_hand(images: list[dict], steps: list[dict] | None = None, /, **settings) 
         row["task"] = "/".join(row[name] for name in TASK)
         return row | {"subject": f"{row['simulation']}-{row['position']}"} | given
 
-    rows = [whole(row) for row in images]
+    rows = [whole(row) for row in rows]
     steps = [whole(row | step_of(row["step"], row["dice"])) for row in steps or []]
-    return as_results(rows, steps, {"settings": settings})
+    return as_results(rows, steps, {"settings": settings, "images": images})
 
 
 def sequential(
@@ -272,8 +272,7 @@ def make_whole(tasks=TASKS, simulations=2, count=4, longer=2, sizes=(1, 2, 4), l
         interactions = 0 if protocol == IN_CONTEXT else last
         more = in_context_rows(protocol, tasks, simulations, count, sizes, interactions)
         images, steps = images + more[0], steps + more[1]
-    settings = MANIFEST["settings"] | {"images": count}
-    return as_results(images, steps, MANIFEST | {"settings": settings})
+    return as_results(images, steps, MANIFEST | {"images": count})
 
 
 @pytest.fixture(scope="session")

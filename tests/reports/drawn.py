@@ -122,7 +122,7 @@ def play(
     for table in tables.values():
         for name in [name for name, kind in IDENTITY.items() if kind == "string"]:
             table[name] = table[name].astype("category")
-    manifest = {"tasks": tasks, "settings": {"target_dice": 0.9, "images": 10}, "command": f"run {EVIL}"}
+    manifest = {"tasks": tasks, "settings": {"target_dice": 0.9}, "images": 10, "command": f"run {EVIL}"}
     manifest |= {"models": {name: {"weights": "bundled", "checksum": "a" * 64} for name in models}}
     manifest |= {"seed_model": {"name": "scribbleprompt", "weights": "bundled"}}
     manifest |= {"left_out": [{"kind": "model", "name": EVIL, "reason": "of its name"}]}

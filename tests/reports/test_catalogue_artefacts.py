@@ -38,7 +38,8 @@ def results(*rows: dict, models: dict | None = None, found: dict | None = None, 
     models = {"multiverseg": "bundled", "random-walker": None} if models is None else models
     table = images(*rows)
     manifest = {
-        "settings": {"images": size},
+        "images": size,
+        "settings": {},
         "models": {name: {"weights": weights} for name, weights in models.items()},
         "tasks": dict.fromkeys(table.task, SIZES),
         "tasks_found": found or dict.fromkeys((*table.task, LEFT_OUT), SIZES),

@@ -117,6 +117,16 @@ def test_only_images_of_both_methods_are_compared(compare):
 
 
 @pytest.mark.parametrize("compare", COMPARISONS)
+def test_images_may_come_several_times_where_groups_tell_them_apart(compare):
+    small, large = against([[2, 5], [4, 3]], [[4, 6], [1, 8]]), against([[1, 2], [2, 1]], [[4, 6], [1, 8]])
+    both = pd.concat([small.assign(context_size=1), large.assign(context_size=64)])
+    rows = compare(both, "ours", ["base"], "v", by=["context_size"], reps=20)
+    expected = pd.concat([compare(part, "ours", ["base"], "v", reps=20) for part in (small, large)])
+    assert rows.context_size.tolist() == [1, 64]
+    assert rows["mean"].tolist() == pytest.approx(expected["mean"].tolist())
+
+
+@pytest.mark.parametrize("compare", COMPARISONS)
 def test_every_baseline_has_its_rows_and_the_order_of_the_images_does_not_matter(compare):
     rng = np.random.default_rng(2)
     images = pd.concat([passes(rng.integers(1, 20, (9, 5)).astype(float), name) for name in "abc"])
