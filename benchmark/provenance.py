@@ -52,7 +52,7 @@ def manifest(
         "settings": settings.flat(),
         "preset": preset,
         "simulations": settings.simulations,
-        "images": settings.config.images,
+        "images": _set_size(selection),
         "protocols": selection.all_protocols(),
         "parts": [_part(part) for part in selection.parts],
         "models": {
@@ -88,6 +88,12 @@ def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     # The standard set is the shortest; what goes on beyond it are longer sets (Fig. 12, 13).
     together["images"] = min(filter(None, (old.get("images"), new["images"])), default=None)
     return new | together | {"created": old.get("created", new["created"])}
+
+
+def _set_size(selection: Selection) -> int | None:
+    """Images of a standard set, the shortest; None if sets are as long as a task, or there are none."""
+    sequences = [part for part in selection.parts if getattr(part.protocol, "in_sequence", True)]
+    return min((n for n in (part.experiment.config.images for part in sequences) if n), default=None)
 
 
 def _part(part: Part) -> dict[str, Any]:

@@ -57,6 +57,7 @@ class InContext:
     most_simulations: int = DRAWS
     block: int = 1
     seeded: ClassVar[bool] = False  # no seed model: all labels are given
+    in_sequence: ClassVar[bool] = False  # images do not depend on those before them
 
     def refuses(self, capabilities: Capabilities) -> str | None:
         """Why a model cannot take part, or None."""
