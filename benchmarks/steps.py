@@ -26,20 +26,12 @@ from datasets.task import TaskData
 from models import create_model
 from protocols.adapter import ModelAdapter
 from protocols.config import Config
-from protocols.engine import Trajectory, interact
+from protocols.engine import Rules, interact, labelled
 from protocols.registry import PROTOCOLS
 from protocols.sequential import Sequential
 
 TARGET = 0.9
-TO_THE_END = Config(target_dice=1)  # the engine stops at its target, and nothing short of this may stop it
 SHOWN = (0, 1, 2, 3, 5, 8, 10, 15, 20)
-
-
-def true_context(data: TaskData, index: int, size: int) -> list[Trajectory]:
-    """Train images with their labels as finished context entries."""
-    chosen = context_images(data, index, size)
-    pairs = zip(data.images[chosen, 0], data.labels[chosen, 0], strict=True)
-    return [Trajectory(image, label, entry=label.astype(np.float32)) for image, label in pairs]
 
 
 def dice_by_step(
@@ -48,9 +40,10 @@ def dice_by_step(
     """Dice of each image after 0, 1, ..., `steps` interactions; NaN after 0 without a context."""
     takes = adapter.capabilities
     with_context = takes.in_context and size >= max(takes.min_context, 1)
-    contexts = [true_context(data, image, size) for image in images] if with_context else None
+    contexts = [[labelled(data, entry) for entry in context_images(data, image, size)] for image in images]
     items = [(0, image) for image in images]
-    found = interact(data, adapter, items, protocol.annotator, TO_THE_END, steps, contexts)
+    rules = Rules(protocol.annotator, steps, stops=False)
+    found = interact(data, adapter, items, rules, Config(), contexts if with_context else None)
     scores = np.full((len(images), steps + 1), np.nan)
     for row, trajectory in zip(scores, found, strict=True):
         for step in trajectory.steps:

@@ -12,7 +12,7 @@ from typing import ClassVar
 from datasets.task import TaskData
 from protocols.adapter import Capabilities, ModelAdapter
 from protocols.config import Config, ProtocolError, lacking
-from protocols.engine import Entry, Rules, interact
+from protocols.engine import Rules, interact, labelled
 from protocols.records import Place, Records, collect, context_kind
 from protocols.sequential import draw_images
 
@@ -63,7 +63,7 @@ class Bootstrapped:
             raise ProtocolError(f"{model} cannot run {self.name}: {reason}")
         kind = context_kind(adapter.capabilities, config)
         orders = [draw_images(data, simulation, config) for simulation in simulations]
-        contexts = [[Entry(data.images[o[0], 0], data.labels[o[0], 0].astype("float32"))] for o in orders]
+        contexts = [[labelled(data, int(order[0]))] for order in orders]
         rows = []
         for position in range(1, len(orders[0])):
             items = [(s, int(order[position])) for s, order in zip(simulations, orders, strict=True)]

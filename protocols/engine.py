@@ -26,6 +26,11 @@ class Entry:
     mask: np.ndarray
 
 
+def labelled(data: TaskData, image: int) -> Entry:
+    """An image of a task with its true label."""
+    return Entry(data.images[image, 0], data.labels[image, 0].astype(np.float32))
+
+
 @dataclass(eq=False)
 class Trajectory:
     """One image while it is segmented, and afterwards what happened.

@@ -16,7 +16,7 @@ from protocols.adapter import Capabilities, ModelAdapter
 from protocols.annotators import Annotator, CenterClicks, CenterlineScribbles
 from protocols.bootstrapped import refused_in_context
 from protocols.config import Config, ProtocolError, lacking
-from protocols.engine import Entry, Rules, interact
+from protocols.engine import Rules, interact, labelled
 from protocols.interactions import keyed_generator
 from protocols.records import Place, Records, collect
 
@@ -107,13 +107,9 @@ class InContext:
         rows = []
         for size in config.context_sizes:
             drawn = [draw_context(data, *item, size, config.seed) for item in items]
-            contexts = [[self._entry(data, int(index)) for index in indices] for indices in drawn]
+            contexts = [[labelled(data, int(index)) for index in indices] for indices in drawn]
             rows += list(zip(places, interact(data, adapter, items, rules, config, contexts), strict=True))
         return collect(self.name, model, data, config.split, "ground-truth", rows)
-
-    @staticmethod
-    def _entry(data: TaskData, index: int) -> Entry:
-        return Entry(data.images[index, 0], data.labels[index, 0].astype(np.float32))
 
 
 IN_CONTEXT = InContext("in-context", version=1)

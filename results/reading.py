@@ -45,20 +45,20 @@ class Results:
         data_root: Path | None = None,
         folders: Sequence[Path] = (),
     ) -> None:
-        self.images, self.manifests, self._read = images, manifests, read
+        self.images, self.manifests, self.read = images, manifests, read
         self.data_root, self.folders = data_root, folders
 
     @cached_property
     def steps(self) -> pd.DataFrame:
-        return self._read("steps", None)
+        return self.read("steps", None)
 
     @cached_property
     def pictures(self) -> pd.DataFrame:
-        return self._read("pictures", None)
+        return self.read("pictures", None)
 
     def steps_of(self, protocols: Sequence[str]) -> pd.DataFrame:
         """The steps of some protocols only, as those of a large study take much memory."""
-        return self._read("steps", protocols)
+        return self.read("steps", protocols)
 
 
 def load(run: str | Path | Sequence[str | Path], data_root: Path | None = None) -> Results:

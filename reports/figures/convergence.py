@@ -60,7 +60,7 @@ def convergence_data(results: Results) -> pd.DataFrame:
     order = {name: place for place, name in enumerate([*protocols, *models, *numbers.UNITS])}
     keys = ["protocol", "model", "simulations", "unit"]
     table = table.sort_values(keys, key=lambda column: column.map(lambda name: order.get(name, name)))
-    return table[[*keys, "n_units", "width"]].round({"width": 4}).reset_index(drop=True)
+    return table[[*keys, "n_units", "width"]].round({"width": 3}).reset_index(drop=True)
 
 
 @style.themed

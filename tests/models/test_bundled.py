@@ -8,7 +8,7 @@ import pytest
 from datasets.phantoms import Phantoms
 from models.registry import create_model
 from protocols.config import Config
-from protocols.engine import Trajectory, interact
+from protocols.engine import Rules, interact, labelled
 from protocols.registry import PROTOCOLS
 
 IMAGES = 3
@@ -23,17 +23,13 @@ def lungs():
 def mean_dice(model, data, clicks, context=0):
     """Mean Dice of validation images by the number of clicks; with a context it begins at none."""
     images = data.indices("val")[:IMAGES].tolist()
-    entries = [
-        Trajectory(data.images[i, 0], data.labels[i, 0], entry=data.labels[i, 0].astype(np.float32))
-        for i in data.indices("train")[:context]
-    ]
+    entries = [labelled(data, index) for index in data.indices("train")[:context]]
     found = interact(
         data,
         create_model(model),
         [(0, image) for image in images],
-        PROTOCOLS.get("center-clicks").annotator,
-        Config(target_dice=1),
-        clicks,
+        Rules(PROTOCOLS.get("center-clicks").annotator, clicks, stops=False),
+        Config(),
         [entries] * len(images) if context else None,
     )
     return np.mean([[step["dice"] for step in trajectory.steps] for trajectory in found], axis=0)

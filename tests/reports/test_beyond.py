@@ -170,7 +170,7 @@ def test_convergence_shows_the_width_of_both_intervals(run_of):
         whole = statistics.bootstrap(results.images, "interactions", unit).set_index(["protocol", "model"])
         rows = data[(data.unit == unit) & (data.simulations == 12)].set_index(["protocol", "model"])
         difference = rows.width - (whole.high - whole.low)
-        assert difference.abs().max() < 1e-4
+        assert difference.abs().max() < 1e-3
     figure = convergence(results, data)
     widths = [line.get_ydata().tolist() for line in figure.axes[0].lines]
     assert len(widths) == 2 * 4

@@ -83,7 +83,7 @@ def browser(driver, built):
 def wait(driver, condition: str) -> None:
     from selenium.webdriver.support.ui import WebDriverWait
 
-    WebDriverWait(driver, 20).until(lambda driver: driver.execute_script(condition))
+    WebDriverWait(driver, 10).until(lambda driver: driver.execute_script(condition))
 
 
 def resize(driver, size: tuple[int, int]) -> None:
