@@ -82,7 +82,9 @@ def main() -> None:
     parser.add_argument("--split", default="val")
     parser.add_argument("--images", type=int, default=10)
     parser.add_argument("--context", type=int, default=5)
-    parser.add_argument("--protocol", default="center-clicks", choices=PROTOCOLS.builtin)
+    parser.add_argument(
+        "--protocol", default="center-clicks", choices=["center-clicks", "centerline-scribbles"]
+    )
     parser.add_argument("--steps", type=int, help="the protocol's maximum unless given")
     options = parser.parse_args()
     protocol = PROTOCOLS.get(options.protocol)
