@@ -18,6 +18,8 @@ from reports.tables.comparisons import sentences
 from reports.tables.layout import Grid
 
 if TYPE_CHECKING:
+    from jinja2 import Environment
+
     from reports.gaps import Gap
     from results import Results
 
@@ -35,7 +37,6 @@ GROUPS: dict[str, tuple[str, ...]] = {
     ),
     "Beyond the paper": (),
 }
-
 
 LARGEST = 28_000_000  # bytes of the page's pictures, so that all of it stays below 30 MB
 SCRIPTS = ("tables.js", "replay.js", "contents.js")
@@ -134,8 +135,44 @@ def page(
     whole : bool
         Whether the page has the replay, for which the images are loaded.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
+
+    texts = {
+        name: (files("reports.page") / name).read_text(encoding="utf-8") for name in ("style.css", *SCRIPTS)
+    }
+    css, script = texts["style.css"], "".join(texts[name] for name in SCRIPTS)
+    pictured = sum(section.picture.stat().st_size for section in sections if section.picture)
+    room = LARGEST - 4 * pictured // 3  # in base64
+    shown, refusal = _replay(results, min(room, BUDGET)) if whole else (None, "")
+    return (
+        _environment()
+        .get_template("index.html")
+        .render(
+            policy=POLICY.format(style=_hash(css), script=_hash(script)),
+            style=Markup(css),
+            script=Markup(script),
+            summary=_summary(results),
+            answer=_answer(results),
+            warnings=provenance.warnings(results),
+            groups=_grouped(sections),
+            pictures=PICTURES,
+            replay=shown,
+            refusal=refusal,
+            missing=missing,
+            runs=[
+                (provenance.facts(manifest), manifest.get("command"), provenance.experiments(manifest))
+                for manifest in results.manifests
+            ],
+            models=provenance.models(results),
+            tasks=provenance.tasks(results),
+            left_out=provenance.left_out(results.manifests),
+        )
+    )
+
+
+def _environment() -> Environment:
+    """Templates that escape every value, also in JSON."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
         loader=PackageLoader("reports", "page"),
@@ -146,38 +183,20 @@ def page(
         keep_trailing_newline=True,
     )
     environment.policies["json.dumps_kwargs"] = {"sort_keys": True, "separators": (",", ":")}
-    texts = {
-        name: (files("reports.page") / name).read_text(encoding="utf-8") for name in ("style.css", *SCRIPTS)
-    }
-    css, script = texts["style.css"], "".join(texts[name] for name in SCRIPTS)
-    pictured = sum(section.picture.stat().st_size for section in sections if section.picture)
-    room = LARGEST - 4 * pictured // 3  # in base64
-    shown, refusal = _replay(results, min(room, BUDGET)) if whole else (None, "")
-    return environment.get_template("index.html").render(
-        policy=POLICY.format(style=_hash(css), script=_hash(script)),
-        style=Markup(css),
-        script=Markup(script),
-        summary=_summary(results),
-        answer=sentences(results),
-        warnings=provenance.warnings(results),
-        groups=_grouped(sections),
-        pictures=PICTURES,
-        replay=shown,
-        refusal=refusal,
-        missing=missing,
-        runs=[
-            (provenance.facts(manifest), manifest.get("command"), provenance.experiments(manifest))
-            for manifest in results.manifests
-        ],
-        models=provenance.models(results),
-        tasks=provenance.tasks(results),
-        left_out=provenance.left_out(results.manifests),
-    )
+    return environment
 
 
 def _hash(text: str) -> str:
     """What a content security policy calls an inline style or script."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+def _answer(results: Results) -> list[str]:
+    """Which method needs the fewest interactions, or why nobody can say."""
+    try:
+        return sentences(results)
+    except NotDrawable as error:
+        return [str(error)]
 
 
 def _replay(results: Results, budget: int) -> tuple[Replay | None, str]:

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
-from reports import numbers, style
+from reports import catalogue, numbers, style
 from reports.tables.layout import Grid, number, shown
 from results import published, statistics
 from results.resampling import Statistic
+
+if TYPE_CHECKING:
+    from results import Results
+
+PAPER_SET = 18  # images of a set, over which the paper's totals run
 
 INTERVAL = (
     "± standard deviation of the bootstrap over simulations; 95% bootstrap intervals over the units named."
@@ -33,12 +40,18 @@ FAILURES = Metric("Failures ↓", "failed", "total", 1, 2)
 
 
 def quality(
-    images: pd.DataFrame, metrics: Mapping[str, Metric], artefact: str, keys: Sequence[str] = ()
+    results: Results,
+    images: pd.DataFrame,
+    metrics: Mapping[str, Metric],
+    artefact: str,
+    keys: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Every metric by protocol, model and further keys, beside the paper's.
 
     Parameters
     ----------
+    results : Results
+        Say which weights the models had.
     images : DataFrame
         Image records with the columns of the metrics.
     metrics : mapping of str to Metric
@@ -53,7 +66,9 @@ def quality(
         Columns ``protocol``, ``metric``, ``model`` and ``keys``; ``mean``, ``std``, ``low``, ``high``,
         ``unit`` and ``n_units`` of the bootstrap over simulations; ``subject_std``, ``subject_low``,
         ``subject_high`` and ``subjects`` of the one over subjects; ``paper``, ``paper_std`` and
-        ``difference`` (ours minus the paper's), empty where the paper has no number.
+        ``difference`` (ours minus the paper's), empty where the paper has no number or its sets have
+        another number of images; and what the paper's number is compared with: ``weights`` of our model,
+        ``tasks`` and ``set_size`` of the run.
     """
     by = ["protocol", "model", *keys]
     table = pd.concat(
@@ -62,7 +77,14 @@ def quality(
     paper = published(artefact).rename(columns={"value": "paper", "std": "paper_std"})
     same = ["protocol", "metric", "model"]
     table = table.merge(paper[[*same, "paper", "paper_std"]], how="left", on=same)
+    size = int(images.groupby(["task", "simulation"], observed=True).position.nunique().max())
+    totals = [name for name, metric in metrics.items() if metric.statistic == "total"]
+    if size != PAPER_SET:
+        table.loc[table.metric.isin(totals), ["paper", "paper_std"]] = np.nan
     table["difference"] = table["mean"] - table["paper"]
+    weights = catalogue.models(results)
+    table["weights"] = [weights.get(model) or "none" for model in table.model]
+    table["tasks"], table["set_size"] = images.task.nunique(), size
     protocols, models = style.protocols_in_order(images.protocol), list(style.looks(images.model))
     place = {name: index for index, name in enumerate([*protocols, *metrics, *models, *numbers.CONTEXTS])}
     return table.sort_values([*same, *keys], key=lambda column: column.map(place), ignore_index=True)
@@ -86,7 +108,14 @@ def quality_grid(table: pd.DataFrame, metrics: Mapping[str, Metric], heads: Mapp
 
     ``heads`` names the columns that name a row, with their headings.
     """
-    columns = ["Mean ± std", "95% over simulations", "95% over subjects", "Paper", "Difference"]
+    columns = [
+        "Mean ± std",
+        "95% over simulations",
+        "95% over subjects",
+        "Paper",
+        "Difference",
+        "Our weights",
+    ]
     rows = [
         [_named(row, name, metrics) for name in heads] + _cells(row, metrics[row.metric].digits)
         for _, row in table.iterrows()
@@ -109,4 +138,5 @@ def _cells(row: pd.Series, digits: int) -> list[str]:
         joined(row.subject_low, row.subject_high, "to"),
         joined(row.paper, row.paper_std, "±"),
         f"+{difference}" if row.difference > 0 else difference,
+        row.weights,
     ]

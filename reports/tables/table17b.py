@@ -39,7 +39,7 @@ def table17b(results: Results) -> pd.DataFrame:
     """
     images = numbers.select(results, *ARTEFACT.needs)
     failed = images.dice < numbers.target_dice(results)
-    return quality(images.assign(failed=failed), METRICS, "table17b", ["context"])
+    return quality(results, images.assign(failed=failed), METRICS, "table17b", ["context"])
 
 
 def table17b_grid(table: pd.DataFrame) -> Grid:

@@ -213,3 +213,14 @@ def test_looks_are_fixed_for_known_models_and_repeatable_for_others():
     assert list(together) == ["multiverseg", "alpha", "zeta"]
     assert together == looks(["alpha", "zeta", "multiverseg"])
     assert len({look.color for look in together.values()}) == 3
+
+
+@pytest.mark.parametrize(("count", "comparable"), [(18, True), (3, False)])
+def test_totals_stand_beside_the_papers_only_for_sets_of_its_size(run_of, count, comparable):
+    table = table7(run_of(models=("multiverseg",), protocols=("center-clicks",), simulations=1, count=count))
+    of = table.set_index("metric")
+    assert (of.paper["total_steps"] == 84.39) == comparable
+    assert of.difference.notna()["total_steps"] == comparable
+    assert of.paper["dice_percent"] == 91.35
+    assert set(of.weights) == {"bundled"}
+    assert set(of.tasks) == {6} and set(of.set_size) == {count}
