@@ -52,12 +52,15 @@ def build(results: Results, output: Path, only: Iterable[str] | None = None) -> 
     _clear(output)
     coverage = Coverage(results)
     sections: list[Section] = []
+    comparisons = None
     missing: dict[tuple[bool, tuple[Gap, ...], str], list[str]] = {}  # what lacks the same is told together
     for name, artefact in artefacts.items():
         ready, lacking, reason = coverage.drawable(artefact), tuple(coverage.gaps(artefact)), ""
         if ready:
             try:
-                sections.append(_write(name, artefact, results, output))
+                section, data = _write(name, artefact, results, output)
+                sections.append(section)
+                comparisons = data if name == "comparisons" else comparisons
             except (StatisticsError, NotDrawable) as error:
                 ready, reason = False, str(error)
         if lacking or reason:
@@ -65,15 +68,23 @@ def build(results: Results, output: Path, only: Iterable[str] | None = None) -> 
     output.mkdir(parents=True, exist_ok=True)
     index = output / "index.html"
     index.write_text(
-        page(results, sections, [Missing(what, *why) for why, what in missing.items()]),
+        page(
+            results,
+            sections,
+            [Missing(what, *why) for why, what in missing.items()],
+            whole=only is None,
+            comparisons=comparisons,
+        ),
         encoding="utf-8",
         newline="\n",
     )
     return index
 
 
-def _write(name: str, artefact: Artefact, results: Results, output: Path) -> Section:
-    """Write one artefact's files and return its part of the page."""
+def _write(
+    name: str, artefact: Artefact, results: Results, output: Path
+) -> tuple[Section, pd.DataFrame | None]:
+    """Write one artefact's files; its part of the page, and its numbers."""
     from reports import numbers, style
     from reports.page.render import Section
     from reports.tables.layout import wide
@@ -95,7 +106,7 @@ def _write(name: str, artefact: Artefact, results: Results, output: Path) -> Sec
         grid = getattr(functions, f"{name}_grid")(data)
     if data is not None and grid is not None:
         files += _write_numbers(data, grid, output / "tables" / name)
-    return Section(
+    section = Section(
         name=name,
         kind=artefact.kind,
         title=artefact.title,
@@ -106,6 +117,7 @@ def _write(name: str, artefact: Artefact, results: Results, output: Path) -> Sec
         picture=picture,
         width=width,
     )
+    return section, data
 
 
 def _clear(output: Path) -> None:

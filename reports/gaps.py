@@ -107,6 +107,13 @@ def _command(results: Results, need: Need, protocols: Iterable[str], models: Ite
     return shlex.join([*PROGRAM, *chosen, *(["--datasets", datasets] if datasets else [])])
 
 
+def whole_study(results: Results) -> str:
+    """The command that adds all experiments and variants of the paper; what is finished is kept."""
+    command = results.manifests[0].get("command", "") if results.manifests else ""
+    words = ["--protocol", "all", *_without(OURS, command)]
+    return shlex.join([*PROGRAM, *words, *(_output(results) if command else [])])
+
+
 def _output(results: Results) -> list[str]:
     """Into the same run, where there is one, so that the report has both."""
     given = results.manifests[0]["command"].split()
@@ -117,7 +124,10 @@ def _output(results: Results) -> list[str]:
 
 def _without(options: Iterable[str], command: str) -> list[str]:
     """The words of a run command after ``run``, without some options and their values."""
-    words = shlex.split(command)
+    try:
+        words = shlex.split(command)
+    except ValueError:  # a manifest that somebody has edited
+        words = command.split()
     words = words[words.index("run") + 1 :] if "run" in words else []
     kept, skip = [], False
     for word in words:

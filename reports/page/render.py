@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 
 from reports import style
 from reports.artefact import NotDrawable
+from reports.gaps import whole_study
 from reports.page import provenance
 from reports.replay import BUDGET, Replay, replay
 from reports.tables.comparisons import sentences
 from reports.tables.layout import Grid
 
 if TYPE_CHECKING:
+    import pandas as pd
     from jinja2 import Environment
 
     from reports.gaps import Gap
@@ -120,7 +122,11 @@ def short(name: str) -> str:
 
 
 def page(
-    results: Results, sections: Sequence[Section], missing: Sequence[Missing], whole: bool = True
+    results: Results,
+    sections: Sequence[Section],
+    missing: Sequence[Missing],
+    whole: bool = True,
+    comparisons: pd.DataFrame | None = None,
 ) -> str:
     """The whole page as HTML, with all pictures, styles and scripts in it.
 
@@ -134,6 +140,8 @@ def page(
     missing : sequence of Missing
     whole : bool
         Whether the page has the replay, for which the images are loaded.
+    comparisons : DataFrame, optional
+        The table of that name, where it is at hand.
     """
     from markupsafe import Markup
 
@@ -152,13 +160,14 @@ def page(
             style=Markup(css),
             script=Markup(script),
             summary=_summary(results),
-            answer=_answer(results),
+            answer=_answer(results, comparisons),
             warnings=provenance.warnings(results),
             groups=_grouped(sections),
             pictures=PICTURES,
             replay=shown,
             refusal=refusal,
             missing=missing,
+            study=whole_study(results),
             runs=[
                 (provenance.facts(manifest), manifest.get("command"), provenance.experiments(manifest))
                 for manifest in results.manifests
@@ -191,10 +200,10 @@ def _hash(text: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
-def _answer(results: Results) -> list[str]:
+def _answer(results: Results, comparisons: pd.DataFrame | None) -> list[str]:
     """Which method needs the fewest interactions, or why nobody can say."""
     try:
-        return sentences(results)
+        return sentences(results, comparisons)
     except NotDrawable as error:
         return [str(error)]
 
