@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from datasets.task import TaskData
 from protocols.adapter import Capabilities, ModelAdapter
-from protocols.config import Config, ProtocolError, lacking
+from protocols.config import Config, admit, lacking
 from protocols.engine import Rules, interact, labelled
 from protocols.records import Place, Records, collect, context_kind
 from protocols.sequential import draw_images
@@ -58,9 +58,7 @@ class Bootstrapped:
         model: str,
     ) -> Records:
         """As `Sequential.run`, with the true label of the seed image; ``seed_adapter`` is not used."""
-        reason = self.refuses(adapter.capabilities) or self.missing(data, config)
-        if reason:
-            raise ProtocolError(f"{model} cannot run {self.name}: {reason}")
+        admit(self, model, adapter.capabilities, data, config)
         kind = context_kind(adapter.capabilities, config)
         orders = [draw_images(data, simulation, config) for simulation in simulations]
         contexts = [[labelled(data, int(order[0]))] for order in orders]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from datasets.task import TaskData
+from protocols.adapter import Capabilities
 
 CONTEXT_SIZES = (1, 2, 4, 8, 16, 32, 64)  # MultiverSeg, Fig. 6
 
@@ -61,6 +62,13 @@ class Config:
             raise ProtocolError(f"split must be test or val, not {self.split!r}")
         if not self.context_sizes or min(self.context_sizes) < 1:
             raise ProtocolError(f"context sizes must be numbers from 1, not {self.context_sizes}")
+
+
+def admit(protocol: Any, model: str, capabilities: Capabilities, data: TaskData, config: Config) -> None:
+    """Raise ProtocolError if a protocol cannot use a model or a task, with its reason."""
+    reason = protocol.refuses(capabilities) or protocol.missing(data, config)
+    if reason:
+        raise ProtocolError(f"{model} cannot run {protocol.name}: {reason}")
 
 
 def lacking(data: TaskData, config: Config, images: int) -> str | None:

@@ -15,7 +15,7 @@ from datasets.task import TaskData
 from protocols.adapter import Capabilities, ModelAdapter
 from protocols.annotators import Annotator, CenterClicks, CenterlineScribbles
 from protocols.bootstrapped import refused_in_context
-from protocols.config import Config, ProtocolError, lacking
+from protocols.config import Config, admit, lacking
 from protocols.engine import Rules, interact, labelled
 from protocols.interactions import keyed_generator
 from protocols.records import Place, Records, collect
@@ -92,9 +92,7 @@ class InContext:
         model: str,
     ) -> Records:
         """As `Sequential.run`; positions number the images, and ``seed_adapter`` is not used."""
-        reason = self.refuses(adapter.capabilities) or self.missing(data, config)
-        if reason:
-            raise ProtocolError(f"{model} cannot run {self.name}: {reason}")
+        admit(self, model, adapter.capabilities, data, config)
         rules = Rules(self.annotator, self._steps(config), stops=False)
         order = keyed_generator(config.seed, data.task.name, "images").permutation(data.indices(config.split))
         images = np.sort(order[: config.drawn_images])

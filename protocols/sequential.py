@@ -13,7 +13,7 @@ import numpy as np
 from datasets.task import TaskData
 from protocols.adapter import Capabilities, ModelAdapter
 from protocols.annotators import Annotator, CenterClicks, CenterlineScribbles
-from protocols.config import Config, ProtocolError, lacking
+from protocols.config import Config, admit, lacking
 from protocols.engine import Entry, Rules, Trajectory, interact
 from protocols.interactions import keyed_generator
 from protocols.records import Place, Records, collect, context_kind
@@ -108,9 +108,7 @@ class Sequential:
         ProtocolError
             If the model or the task cannot take part, or the model returns no valid logits.
         """
-        reason = self.refuses(adapter.capabilities) or self.missing(data, config)
-        if reason:
-            raise ProtocolError(f"{model} cannot run {self.name}: {reason}")
+        admit(self, model, adapter.capabilities, data, config)
         rules = Rules(self.annotator, config.max_steps or self.max_steps, pictured=PICTURED)
         kind = context_kind(adapter.capabilities, config)
         orders = [draw_images(data, simulation, config) for simulation in simulations]
