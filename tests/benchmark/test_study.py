@@ -150,3 +150,26 @@ def test_a_run_of_another_format_is_named(tmp_path):
     result = tool("report", run, "--output", tmp_path / "report")
     assert result.exit_code == 1
     assert "holds a run of format 1, and this program reads format 2" in result.stderr
+
+
+@pytest.mark.parametrize("damage", ["cut", "gone", "garbled"])
+def test_a_report_does_not_average_around_a_damaged_unit(tmp_path, damage):
+    run = run_of_brush(tmp_path / "run")
+    file = next((run / "units").iterdir()) / "images.parquet"
+    content = file.read_bytes()
+    if damage == "gone":
+        file.unlink()
+    else:
+        file.write_bytes(content[:-20] if damage == "cut" else content.replace(b"c", b"d", 1))
+    result = tool("report", run, "--output", tmp_path / "report")
+    assert result.exit_code == 1
+    assert result.stderr.count("\n") == 1
+    assert f"unit {file.parent} is damaged; start the run again" in result.stderr
+    assert not (tmp_path / "report").exists()
+
+
+def test_a_unit_that_is_still_being_written_is_not_read(tmp_path):
+    run = run_of_brush(tmp_path / "run")
+    before = len(load(run).images)
+    (run / "units" / ".tmp-1-2@elsewhere").mkdir()
+    assert len(load(run).images) == before
