@@ -36,6 +36,14 @@ def draw_images(data: TaskData, simulation: int, config: Config) -> np.ndarray:
     return np.append(seed, images[: config.images])
 
 
+def _first_in_context(capabilities: Capabilities, last: int) -> int:
+    """First position at which a model is given a context; beyond the last if it is never.
+
+    At position p there are p earlier images, the seed image among them.
+    """
+    return min(max(capabilities.min_context, 1), last + 1) if capabilities.in_context else last + 1
+
+
 @dataclass(frozen=True)
 class Sequential:
     """A sequential protocol with one kind of annotator.
@@ -113,9 +121,7 @@ class Sequential:
         kind = context_kind(adapter.capabilities, config)
         orders = [draw_images(data, simulation, config) for simulation in simulations]
         last = len(orders[0]) - 1
-        # At position p there are p earlier images, the seed image among them.
-        needed = max(adapter.capabilities.min_context, 1) if adapter.capabilities.in_context else last + 1
-        first = min(needed, last + 1)
+        first = _first_in_context(adapter.capabilities, last)
         played: dict[tuple[int, int], Trajectory] = {}
         entries: dict[tuple[int, int], Entry] = {}
 
