@@ -108,9 +108,7 @@ def plan(selection: Selection, settings: Settings, weights: Checksums) -> list[U
     """
     units: dict[str, Unit] = {}
     for part in selection.parts:
-        simulations = min(
-            settings.simulations, getattr(part.protocol, "most_simulations", settings.simulations)
-        )
+        simulations = part.simulations(settings.simulations)
         size = getattr(part.protocol, "block", BLOCK)
         blocks = [tuple(range(s, min(s + size, simulations))) for s in range(0, simulations, size)]
         for chosen, model, block in product(part.tasks, part.models, blocks):

@@ -49,12 +49,13 @@ def manifest(
         "platform": platform.platform(),
         "packages": {name: _version(name) for name in PACKAGES},
         "command": command,
+        "commands": [command],
         "settings": settings.flat(),
         "preset": preset,
         "simulations": settings.simulations,
         "images": _set_size(selection),
         "protocols": selection.all_protocols(),
-        "parts": [_part(part) for part in selection.parts],
+        "parts": [_part(part, settings) for part in selection.parts],
         "models": {
             name: {"weights": settings.weights if value else None, "checksum": value}
             for name, value in weights.models.items()
@@ -83,7 +84,7 @@ def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
                 )
     together = {name: old.get(name, {}) | new[name] for name in ("models", "tasks", "tasks_found")}
     together["protocols"] = list(dict.fromkeys([*old.get("protocols", ()), *new["protocols"]]))
-    for name in ("parts", "left_out"):
+    for name in ("commands", "parts", "left_out"):
         together[name] = [item for item in old.get(name, ()) if item not in new[name]] + new[name]
     # The standard set is the shortest; what goes on beyond it are longer sets (Fig. 12, 13).
     together["images"] = min(filter(None, (old.get("images"), new["images"])), default=None)
@@ -92,11 +93,11 @@ def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
 
 def _set_size(selection: Selection) -> int | None:
     """Images of a standard set, the shortest; None if sets are as long as a task, or there are none."""
-    sequences = [part for part in selection.parts if getattr(part.protocol, "in_sequence", True)]
-    return min((n for n in (part.experiment.config.images for part in sequences) if n), default=None)
+    sizes = [part.experiment.config.images for part in selection.parts if part.in_sequence]
+    return min(filter(None, sizes), default=None)
 
 
-def _part(part: Part) -> dict[str, Any]:
+def _part(part: Part, settings: Settings) -> dict[str, Any]:
     """What one experiment of a run is, for people."""
     config = part.experiment.config
     return {
@@ -105,8 +106,9 @@ def _part(part: Part) -> dict[str, Any]:
         "models": part.models,
         "split": config.split,
         "context": config.context,
-        "images": config.images,
+        "images": config.images if part.in_sequence else config.drawn_images,
         "tasks": len(part.tasks),
+        "simulations": part.simulations(settings.simulations),
     }
 
 

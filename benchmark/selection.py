@@ -43,6 +43,15 @@ class Part:
     models: list[str] = field(default_factory=list)
     tasks: list[ChosenTask] = field(default_factory=list)
 
+    @property
+    def in_sequence(self) -> bool:
+        """Whether images follow one another, as in experiment 1."""
+        return getattr(self.protocol, "in_sequence", True)
+
+    def simulations(self, asked: int) -> int:
+        """How many the protocol plays where so many are asked for."""
+        return min(asked, getattr(self.protocol, "most_simulations", asked))
+
 
 @dataclass
 class Selection:

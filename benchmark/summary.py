@@ -12,12 +12,12 @@ def summary(images: pd.DataFrame) -> str:
     ----------
     images : DataFrame
         The records, one row per image. Means are hierarchical: every data set counts the same. Splits and
-        kinds of context are told apart where there are several.
+        kinds of context are told apart where a model has several.
     """
     from results.statistics import hierarchical_mean
 
-    several = [name for name in ("split", "context") if images[name].nunique() > 1]
-    by = ["protocol", "model", *several]
+    kinds = images.groupby(["protocol", "model"], observed=True)[["split", "context"]].nunique()
+    by = ["protocol", "model", *kinds.columns[kinds.max() > 1]]
     table = hierarchical_mean(images, "interactions", by)
     table["Dice"] = hierarchical_mean(images, "dice", by).dice
     table["failures"] = (1 - hierarchical_mean(images, "reached", by).reached).map("{:.0%}".format)

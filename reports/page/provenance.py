@@ -56,6 +56,11 @@ def facts(manifest: Manifest) -> list[tuple[str, str]]:
     return [(label, "unknown" if value is None else str(value)) for label, value in known.items()]
 
 
+def commands(manifest: Manifest) -> str:
+    """The command lines that made a run, in their order."""
+    return "\n".join(map(str, manifest.get("commands") or filter(None, [manifest.get("command")])))
+
+
 def experiments(manifest: Manifest) -> Grid | None:
     """The parts of a run, each with what it played on what; None where the manifest does not say."""
     parts = manifest.get("parts") or []
@@ -67,11 +72,12 @@ def experiments(manifest: Manifest) -> Grid | None:
             str(part.get("context", "unknown")),
             str(part.get("images") or "all"),
             str(part.get("tasks", "unknown")),
+            str(part.get("simulations", "unknown")),
             str(part.get("version", "unknown")),
         ]
         for part in parts
     ]
-    heads = ["Protocol", "Models", "Split", "Context", "Images", "Tasks", "Version"]
+    heads = ["Protocol", "Models", "Split", "Context", "Images", "Tasks", "Simulations", "Version"]
     return Grid(heads, rows) if rows else None
 
 

@@ -169,7 +169,7 @@ def page(
             missing=missing,
             study=whole_study(results),
             runs=[
-                (provenance.facts(manifest), manifest.get("command"), provenance.experiments(manifest))
+                (provenance.facts(manifest), provenance.commands(manifest), provenance.experiments(manifest))
                 for manifest in results.manifests
             ],
             models=provenance.models(results),

@@ -173,3 +173,12 @@ def test_a_unit_that_is_still_being_written_is_not_read(tmp_path):
     before = len(load(run).images)
     (run / "units" / ".tmp-1-2@elsewhere").mkdir()
     assert len(load(run).images) == before
+
+
+def test_the_manifest_keeps_every_command_of_a_run(tmp_path):
+    run = run_of_brush(tmp_path / "run")
+    run_of_brush(run, "--split", "val", "--simulations", "2")
+    manifest = json.loads((run / "manifest.json").read_text())
+    assert [("--split val" in command) for command in manifest["commands"]] == [False, True]
+    assert [(part["split"], part["simulations"]) for part in manifest["parts"]] == [("test", 1), ("val", 2)]
+    assert {split for (split,) in kinds(load(run).images, "split")} == {"test", "val"}
