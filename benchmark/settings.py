@@ -30,7 +30,7 @@ class Preset:
     max_steps : int or None
         Interactions at most; None takes each protocol's own.
     tasks : int or None
-        Tasks at most, the first of each data set and cohort; None takes all.
+        Tasks at most, evenly spaced over all there are; None takes all.
     """
 
     simulations: int

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from protocols.config import Config
+from reports.artefact import METHODS, SEQUENTIAL
 
 ALL = "all"
-SEQUENTIAL = ("center-clicks", "centerline-scribbles")
 PAPER = (
     *SEQUENTIAL,
     "bootstrapped-in-context",
@@ -30,24 +30,22 @@ class Experiment:
 
 @dataclass(frozen=True)
 class Variant:
-    """What the paper runs besides, and for which figures."""
+    """What the paper runs besides: protocols and models with some settings changed."""
 
-    figures: str
     protocols: tuple[str, ...]
     models: tuple[str, ...]
-    changes: dict[str, Any] = field(default_factory=dict)
+    changes: dict[str, Any]
 
 
 _IN_CONTEXT = ("sp-uvs", "multiverseg")
 _CUT_OFFS = ("scribbleprompt", "sp-uvs-1", "sp-uvs-2", "sp-uvs", "sp-uvs-10")
 VARIANTS = (
-    Variant("Fig. 14", SEQUENTIAL, _IN_CONTEXT, {"split": "val", "context": "binary"}),
-    Variant("Fig. 14", SEQUENTIAL, _IN_CONTEXT, {"split": "val", "context": "soft"}),
-    Variant("Fig. 14", SEQUENTIAL, _IN_CONTEXT, {"split": "val", "context": "ground-truth"}),
-    Variant("Fig. 15", SEQUENTIAL, _CUT_OFFS, {"split": "val"}),
-    Variant("Fig. 17, 18", ("bootstrapped-in-context",), ("universeg",), {"context": "soft"}),
+    Variant(SEQUENTIAL, _IN_CONTEXT, {"split": "val", "context": "binary"}),  # Fig. 14
+    Variant(SEQUENTIAL, _IN_CONTEXT, {"split": "val", "context": "soft"}),
+    Variant(SEQUENTIAL, _IN_CONTEXT, {"split": "val", "context": "ground-truth"}),
+    Variant(SEQUENTIAL, _CUT_OFFS, {"split": "val"}),  # Fig. 15
+    Variant(("bootstrapped-in-context",), ("universeg",), {"context": "soft"}),  # Fig. 17, 18
 )
-LONGER = ("scribbleprompt", "sp-uvs", "multiverseg")  # Fig. 12, 13
 
 
 def experiments(protocols: Sequence[str], config: Config, longer: int | None) -> list[Experiment]:
@@ -59,7 +57,8 @@ def experiments(protocols: Sequence[str], config: Config, longer: int | None) ->
     config : Config
         What every experiment begins with.
     longer : int or None
-        Images of the longer sets; None takes all of a task.
+        Images of the longer sets (Fig. 12, 13); None takes all of a task. There are none where the usual
+        sets are as long.
     """
     names = PAPER if list(protocols) == [ALL] else protocols
     found = [Experiment(name, config) for name in names]
@@ -67,5 +66,7 @@ def experiments(protocols: Sequence[str], config: Config, longer: int | None) ->
         for variant in VARIANTS:
             changed = replace(config, **variant.changes)
             found += [Experiment(name, changed, variant.models) for name in variant.protocols]
-        found += [Experiment(name, replace(config, images=longer), LONGER) for name in SEQUENTIAL]
+        if config.images is not None and (longer is None or longer > config.images):
+            further = replace(config, images=longer)
+            found += [Experiment(name, further, METHODS) for name in SEQUENTIAL]
     return found

@@ -111,7 +111,7 @@ def _write(
         kind=artefact.kind,
         title=artefact.title,
         caption=artefact.caption,
-        interval=numbers.describe_interval(artefact.interval, data) if artefact.interval else "",
+        interval=numbers.describe_interval(artefact.interval, data),
         numbers=grid,
         files=[path.relative_to(output).as_posix() for path in files],
         picture=picture,

@@ -35,10 +35,9 @@ class Coverage:
 
     def __init__(self, results: Results) -> None:
         self.results = results
-        size = numbers.standard_size(results)
         images = results.images
         kinds = images[["protocol", "model", "split", "context"]].assign(
-            longer=images.position > (images.position.max() if size is None else size)
+            longer=~numbers.in_standard_sets(results, images)
         )
         self._kinds = kinds.drop_duplicates().astype({"protocol": str, "model": str})
 

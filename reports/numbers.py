@@ -48,7 +48,7 @@ def select(results: Results, *needs: Need) -> pd.DataFrame:
     NotDrawable
         If there are none.
     """
-    return _matching(results.images, needs, standard_size(results))
+    return _matching(results, results.images, needs)
 
 
 def select_models(results: Results, *needs: Need) -> pd.DataFrame:
@@ -63,12 +63,11 @@ def select_models(results: Results, *needs: Need) -> pd.DataFrame:
 
 def select_steps(results: Results, need: Need) -> pd.DataFrame:
     """The step records that a need asks for; otherwise as `select`."""
-    return _matching(results.steps_of(need.protocols), [need], standard_size(results))
+    return _matching(results, results.steps_of(need.protocols), [need])
 
 
-def _matching(frame: pd.DataFrame, needs: Sequence[Need], size: int | None) -> pd.DataFrame:
-    # In experiment 2 images come in no sequence, and position only numbers them.
-    standard = frame.protocol.isin(IN_CONTEXT) | (True if size is None else frame.position <= size)
+def _matching(results: Results, frame: pd.DataFrame, needs: Sequence[Need]) -> pd.DataFrame:
+    standard = in_standard_sets(results, frame)
     wanted = pd.Series(False, index=frame.index)
     for need in needs:
         wanted |= (
@@ -96,6 +95,15 @@ def standard_size(results: Results) -> int | None:
     return min(
         (int(manifest["images"]) for manifest in results.manifests if manifest.get("images")), default=None
     )
+
+
+def in_standard_sets(results: Results, frame: pd.DataFrame) -> pd.Series:
+    """Which records of images or steps are not of the part of longer sets that goes on beyond the standard.
+
+    In experiment 2 images come in no sequence, and position only numbers them.
+    """
+    size = standard_size(results)
+    return frame.protocol.isin(IN_CONTEXT) | (True if size is None else frame.position <= size)
 
 
 def estimates(

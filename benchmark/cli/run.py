@@ -136,6 +136,7 @@ def _execute(
     from benchmark.provenance import merged
     from benchmark.settings import resolve_workers
     from benchmark.summary import summary
+    from reports.numbers import in_standard_sets
     from results import load
     from results.store import Run
 
@@ -148,9 +149,8 @@ def _execute(
         execute(left, Job(settings, root, where), resolve_workers(workers, settings.device))
     else:
         click.echo("Nothing left to do: all units are finished")
-    images = load(where).images
-    if settings.config.images:  # longer sets have a figure of their own
-        images = images[images.position <= settings.config.images]
+    results = load(where)
+    images = results.images[in_standard_sets(results, results.images)]  # longer sets have their own figures
     click.echo(f"\n{summary(images)}\n")
     click.echo(f"Report: {shlex.join(['python', '-m', 'benchmark', 'report', str(where)])}")
 

@@ -128,10 +128,8 @@ def _weight_warnings(results: Results) -> list[dict[str, str]]:
 
 def _unfinished(results: Results) -> list[dict[str, str]]:
     """Methods that have not segmented all that others have: their averages are over other images."""
-    images = results.images
-    size = numbers.standard_size(results)
-    if size is not None:  # longer sets are another question, and not for every method
-        images = images[images.protocol.isin(numbers.IN_CONTEXT) | (images.position <= size)]
+    # Longer sets are another question, and not for every method.
+    images = results.images[numbers.in_standard_sets(results, results.images)]
     lacking = []
     for (protocol, split), part in images.groupby(["protocol", "split"], observed=True):
         place = [

@@ -110,6 +110,12 @@ def test_named_protocols_have_no_variants():
     ]
 
 
+@pytest.mark.parametrize(("images", "longer", "expected"), [(5, 8, 8), (5, None, None), (8, 8, 0), (9, 8, 0)])
+def test_longer_sets_are_longer_than_the_usual_ones(images, longer, expected):
+    sizes = [part.config.images for part in experiments(["all"], Config(images=images), longer)]
+    assert [size for size in sizes if size != images] == ([] if expected == 0 else [expected] * 2)
+
+
 def run_of_brush(output, *words):
     options = ["--models", "toys:Brush", "--images", "2", "--protocol", "center-clicks", *TOYS]
     result = tool("run", *options, *words, "--output", output)
