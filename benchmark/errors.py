@@ -9,7 +9,7 @@ FAILED, USAGE, INTERRUPTED = 1, 2, 130
 # Whose messages are meant for people, and are one sentence already.
 EXPECTED = {
     "datasets.task": "DataError",
-    "models.training.loop": "TrainingError",
+    "models.training.checkpointed": "TrainingError",
     "models.weights": "WeightsError",
     "protocols.config": "ProtocolError",
     "results.statistics": "StatisticsError",

@@ -58,6 +58,11 @@ class NetworkAdapter:
         network = load_state(cls.network_class, weights_path(name, weights))
         return cls(network, device, precision)
 
+    @classmethod
+    def untrained(cls, width: int) -> nn.Module:
+        """The network with so many features, for a training to begin with."""
+        return cls.network_class(width)
+
     def forward(self, query: Query) -> Tensor:
         """Logits (B, 1, H, W), with gradients where they are enabled."""
         raise NotImplementedError

@@ -17,12 +17,26 @@ MODELS = Registry(
         "sp-uvs-2": "models.sp_uvs:ScribblePromptUniverSeg2",
         "sp-uvs-10": "models.sp_uvs:ScribblePromptUniverSeg10",
         "random-walker": "models.random_walker:RandomWalker",
+        "scribbleprompt-matched": "models.scribbleprompt_matched:ScribblePromptMatched",
+        "scribbleprompt-interconv": "models.scribbleprompt_matched:ScribblePromptInterConv",
+        "simpleunet": "models.simpleunet:SimpleUNet",
+        "simpleunet-interconv": "models.simpleunet:SimpleUNetInterConv",
+        "nnunet2d": "models.nnunet2d:NNUNet2d",
+        "nnunet2d-interconv": "models.nnunet2d:NNUNet2dInterConv",
+        "swinunet": "models.swinunet:SwinUNet",
+        "swinunet-interconv": "models.swinunet:SwinUNetInterConv",
     },
     "segbench.models",
 )
 
-# Other cut-offs of SP+UVS, which only Fig. 15 shows: `--models all` does not take them.
+# Other cut-offs of SP+UVS, which only Fig. 15 shows.
 VARIANTS = ("sp-uvs-1", "sp-uvs-2", "sp-uvs-10")
+
+# In which protocols alone `--models all` takes a model.
+ONLY_IN: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(VARIANTS, ()),
+    **dict.fromkeys(("scribbleprompt-matched", "scribbleprompt-interconv"), ("set-clicks", "set-scribbles")),
+}
 
 # Whose weights a model takes; a model that is not here has none, or looks after its own.
 WEIGHTS = {
@@ -30,6 +44,8 @@ WEIGHTS = {
     "universeg": ("universeg",),
     "universeg-oracle": ("universeg",),
     "multiverseg": ("multiverseg", "scribbleprompt"),
+    "scribbleprompt-matched": ("scribbleprompt-matched",),
+    "scribbleprompt-interconv": ("scribbleprompt-interconv",),
     **dict.fromkeys(("sp-uvs", *VARIANTS), ("scribbleprompt", "universeg")),
 }
 

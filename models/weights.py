@@ -62,7 +62,7 @@ def weights_path(name: str, weights: str = "bundled") -> Path:
     Parameters
     ----------
     name : str
-        A model with weights of its own: scribbleprompt, universeg or multiverseg.
+        A model with weights of its own, such as scribbleprompt.
     weights : str
         ``bundled``, ``official``, a checkpoint file, or a folder that holds, for each model, one
         ``<name>.safetensors``, ``<name>.pt`` or file named as the authors name it.
@@ -73,14 +73,41 @@ def weights_path(name: str, weights: str = "bundled") -> Path:
         If there is no such file, or it cannot be fetched.
     """
     if weights == "official":
+        if name not in OFFICIAL:
+            raise WeightsError(
+                f"there are no public weights of {name}; run it with --weights bundled or a file"
+            )
         return fetch(name)
     folder = BUNDLED if weights == "bundled" else Path(weights)
     if folder.is_file():
         return folder
-    for file in (f"{name}.safetensors", f"{name}.pt", OFFICIAL[name].file):
+    official = [OFFICIAL[name].file] if name in OFFICIAL else []
+    for file in (f"{name}.safetensors", f"{name}.pt", *official):
         if (folder / file).is_file():
             return folder / file
     raise WeightsError(f"no weights for {name} in {folder}; give a checkpoint file, `bundled` or `official`")
+
+
+def trained_folder(task: str, weights: str = "bundled") -> Path:
+    """Folder of the weights that were trained on a task, in a folder of weights or among the bundled ones."""
+    return (BUNDLED if weights == "bundled" else Path(weights)) / task.replace("/", "_")
+
+
+def trained_files(name: str, folder: Path) -> list[Path]:
+    """Weights ``<name>-<width>-<seed>.safetensors`` of a model that is trained on each task.
+
+    Raises
+    ------
+    WeightsError
+        If there are none.
+    """
+    found = sorted(folder.glob(f"{name}-[0-9]*-[0-9]*.safetensors"))
+    if not found:
+        raise WeightsError(
+            f"{name} has no weights in {folder}; train it: python -m benchmark train {name} --datasets NAME, "
+            "then run with --weights and the folder that it was trained into"
+        )
+    return found
 
 
 def companion(weights: str) -> str:
@@ -180,8 +207,25 @@ def read_state(path: Path) -> dict[str, Tensor]:
     return state
 
 
+def read_header(path: Path) -> dict[str, str]:
+    """What a safetensors file says of itself besides its tensors.
+
+    Raises
+    ------
+    WeightsError
+        If it is no such file.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "pt") as file:
+            return file.metadata() or {}
+    except (OSError, SafetensorError) as error:
+        raise WeightsError(f"{path} is not a readable safetensors file") from error
+
+
 def load_state(network_class: type[Network], path: Path) -> Network:
-    """A network of the checkpoint's own width with the checkpoint's weights.
+    """A network of the checkpoint's own sizes with the checkpoint's weights.
 
     Raises
     ------
@@ -191,8 +235,8 @@ def load_state(network_class: type[Network], path: Path) -> Network:
     state = read_state(path)
     wrong = WeightsError(f"{path} is not a checkpoint of {network_class.__name__}")
     try:
-        network = network_class(network_class.width_of(state))  # type: ignore[attr-defined]
-    except (KeyError, IndexError) as error:
+        network: Network = network_class.like(state)  # type: ignore[attr-defined]
+    except (KeyError, IndexError, ValueError) as error:
         raise wrong from error
     expected = network.state_dict()
     for name in sorted(expected.keys() | state.keys()):

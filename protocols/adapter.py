@@ -28,7 +28,10 @@ class Capabilities:
     in_context : bool
         Takes segmented images of the same task.
     setwise : bool
-        Predicts a set of images together (InterConv).
+        Predicts the images of a set together (InterConv, section 3): its queries have `Query.sets`.
+    automatic : bool
+        Labels every structure of an image at once and without interactions: logits (B, classes, H, W), the
+        background first (InterConv, section 4.2).
     needs_training : bool
         Has to be trained on the task first (nnU-Net).
     min_context : int
@@ -42,6 +45,7 @@ class Capabilities:
     interactive: bool = False
     in_context: bool = False
     setwise: bool = False
+    automatic: bool = False
     needs_training: bool = False
     min_context: int = 1
     true_context: bool = False
@@ -96,12 +100,16 @@ class Query:
     previous_logits : float tensor (B, 1, H, W) or None
     context : Context or None
         The same number of entries for the whole batch.
+    sets : tuple of int or None
+        How many images of the batch in a row form each set; they add up to B. None where a model is not
+        setwise: every image is on its own.
     """
 
     image: Tensor
     interactions: Interactions | None = None
     previous_logits: Tensor | None = None
     context: Context | None = None
+    sets: tuple[int, ...] | None = None
 
     def to(self, *target: Any) -> Query:
         """The same with its tensors on another device or of another type."""
@@ -110,6 +118,7 @@ class Query:
             self.interactions and self.interactions.to(*target),
             None if self.previous_logits is None else self.previous_logits.to(*target),
             self.context and self.context.to(*target),
+            self.sets,
         )
 
 
@@ -117,12 +126,16 @@ class Query:
 class ModelAdapter(Protocol):
     """A model under test: what it can do, and logits for a batch. It never learns which protocol runs.
 
-    An adapter may have an integer attribute ``micro_batch``: every query then holds exactly so many images,
-    filled up if need be, so that results never depend on what is computed together. Without it, 1.
+    An adapter may have an integer attribute ``micro_batch``: every query then holds exactly so many images
+    (sets, of a setwise model), filled up if need be, so that results never depend on what is computed
+    together. Without it, 1.
     """
 
     capabilities: Capabilities
 
     def predict(self, query: Query) -> Tensor:
-        """Logits, float (B, 1, H, W); the mask is where they are above 0."""
+        """Logits, float (B, 1, H, W), or (B, classes, H, W) of an automatic model.
+
+        The mask is where they are above 0; the label, where there are several, that of the largest.
+        """
         ...

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -144,6 +146,11 @@ class CrossUNet(nn.Module):
     def width_of(state: dict[str, Tensor]) -> int:
         """Width of a checkpoint of this layout."""
         return state["out_conv.conv.weight"].shape[1]
+
+    @classmethod
+    def like(cls, state: dict[str, Tensor]) -> Self:
+        """A network with the sizes of a checkpoint of a released layout."""
+        return cls(cls.width_of(state))  # type: ignore[call-arg, arg-type]
 
     def _down(self, x: Tensor) -> Tensor:
         if self.bilinear:

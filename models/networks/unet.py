@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -59,6 +61,11 @@ class ScribblePromptUNet(nn.Module):
     def width_of(state: dict[str, Tensor]) -> int:
         """Width of a checkpoint of this layout."""
         return state["bottleneck.conv.0.weight"].shape[0]
+
+    @classmethod
+    def like(cls, state: dict[str, Tensor]) -> Self:
+        """A network with the sizes of a checkpoint of this layout."""
+        return cls(cls.width_of(state))
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (B, 1, H, W) of inputs (B, 5, H, W); H and W are multiples of 16."""

@@ -20,6 +20,7 @@ from protocols.interactions import (
 )
 
 MOST = 3  # marks of one side in a step
+MOST_AT_FIRST = 6  # of the InterConv paper
 BOX_JITTER = 3  # pixels
 
 
@@ -105,6 +106,26 @@ class Annotator:
         moves = self.rng.integers(-BOX_JITTER, BOX_JITTER + 1, 2)
         first = min(max(places.min() + moves[0], 0), places.max())
         return slice(first, max(places.max() + moves[1], first) + 1)
+
+
+class SetAnnotator(Annotator):
+    """An annotator of an image of a set: random clicks or line scribbles (InterConv, section 4.1).
+
+    Parameters
+    ----------
+    label : bool array (H, W)
+    rng : numpy.random.Generator
+    """
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.sparing, self.click, self.scribble = False, random_click, line_scribble
+        self.clicks = float(self.rng.integers(2))
+
+    def start(self) -> None:
+        """One to six positive marks, none to six negative ones."""
+        self._mark(self.label, positive=True, count=int(self.rng.integers(1, MOST_AT_FIRST + 1)))
+        self._mark(~self.label, positive=False, count=int(self.rng.integers(0, MOST_AT_FIRST + 1)))
 
 
 def interactions(annotators: list[Annotator], like: Tensor) -> Interactions:

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 
 from models.networks import MultiverSeg, ScribblePromptUNet, UniverSeg
 from models.registry import MODELS, create_model
-from models.training import loop
+from models.training import checkpointed, loop
 from models.training.augmentation import TASK
 from models.training.presets import PRESETS, Stage
 from models.weights import OFFICIAL, WeightsError
@@ -109,7 +109,7 @@ def test_stages_share_their_images_out():
 
 
 def test_the_papers_presets_are_what_the_paper_says():
-    paper = PRESETS["paper"]
+    paper = {name: PRESETS["paper"][name] for name in NETWORKS}
     assert {name: preset.stages[0].context for name, preset in paper.items()} == {
         "scribbleprompt": 0,
         "universeg": 64,
@@ -229,7 +229,7 @@ def test_a_stopped_training_ends_where_an_unbroken_one_does(tmp_path, model, mon
             raise KeyboardInterrupt
         return real(training, index)
 
-    monkeypatch.setattr(loop, "SAVE_EVERY", -1)
+    monkeypatch.setattr(checkpointed, "SAVE_EVERY", -1)
     monkeypatch.setattr(loop.Training, "batch", breaks)
     with pytest.raises(KeyboardInterrupt):
         loop.train(model, "smoke", tmp_path / "broken", precision="float32")
@@ -321,7 +321,7 @@ def test_a_loss_that_is_not_finite_leaves_the_last_checkpoint(what, tmp_path, mo
         kept.append((tmp_path / "checkpoint.pt").read_bytes())
         return logits.sum() * math.nan if what == "loss" else (logits * 0).sum().abs().sqrt()
 
-    monkeypatch.setattr(loop, "SAVE_EVERY", -1)
+    monkeypatch.setattr(checkpointed, "SAVE_EVERY", -1)
     monkeypatch.setattr(loop, "segmentation_loss", diverges)
     with pytest.raises(loop.TrainingError, match=f"{what} of batch 2 is not finite") as caught:
         loop.train("universeg", "smoke", tmp_path, precision="float32")
@@ -373,7 +373,7 @@ def test_a_log_that_was_cut_off_before_its_header_gets_one(tmp_path):
 
 @pytest.mark.parametrize("model", NETWORKS)
 def test_exported_weights_predict_as_the_trained_network(model, tmp_path, monkeypatch):
-    monkeypatch.setattr(loop, "HORIZON", 1)  # the mean is the last network
+    monkeypatch.setattr(checkpointed, "HORIZON", 1)  # the mean is the last network
     made = training(model, tmp_path)
     for index in range(3):
         made.batch(index)
@@ -386,7 +386,7 @@ def test_exported_weights_predict_as_the_trained_network(model, tmp_path, monkey
 
 
 def test_exported_weights_are_a_mean_that_forgets_beyond_its_horizon(tmp_path, monkeypatch):
-    monkeypatch.setattr(loop, "HORIZON", 2)
+    monkeypatch.setattr(checkpointed, "HORIZON", 2)
     made, seen = training("universeg", tmp_path), []  # one update a batch
     for index in range(3):
         made.batch(index)
@@ -406,6 +406,38 @@ def test_trainings_that_do_not_exist_are_refused(tmp_path):
             loop.train(model, preset, tmp_path / "out")
         one_line(caught)
     assert not (tmp_path / "out").exists()
+
+
+def test_interconv_is_trained_as_its_paper_says():
+    for name, parameters in (("scribbleprompt-matched", 3_659_905), ("scribbleprompt-interconv", 3_729_826)):
+        preset = PRESETS["paper"][name]
+        (stage,) = preset.stages
+        assert (stage.side, stage.targets(0), stage.sets, stage.steps) == (128, 8, 8, 1)
+        assert stage.batches == 20_000 * 125
+        with torch.device("meta"):
+            network = MODELS.get(name).untrained(preset.width)
+        assert sum(value.numel() for value in network.parameters()) == parameters
+
+
+def test_the_pair_learns_from_the_same_sets(tmp_path, monkeypatch):
+    def queries(model):
+        seen, made = [], training(model, tmp_path / model)
+        forward = made.adapter.forward
+        monkeypatch.setattr(made.adapter, "forward", lambda query: seen.append(query) or forward(query))
+        for index in range(5):
+            made.batch(index)
+        return seen
+
+    pair = [queries(model) for model in ("scribbleprompt-matched", "scribbleprompt-interconv")]
+    assert len(pair[0]) == 3 + 2 * 2  # one step in the first stage of ``smoke``, two in the second
+    for one, other in zip(*pair, strict=True):
+        assert one.sets == other.sets and len(one.sets) == 2 and sum(one.sets) == len(one.image)
+        assert torch.equal(one.image, other.image)
+        assert (one.interactions.positive.flatten(1).amax(1) > 0).all()
+        if one.previous_logits is None:  # later marks correct what each has predicted
+            assert torch.equal(one.interactions.positive, other.interactions.positive)
+            assert torch.equal(one.interactions.negative, other.interactions.negative)
+    assert len({query.sets for query in pair[0]}) > 1
 
 
 def test_training_sees_no_evaluation_data():

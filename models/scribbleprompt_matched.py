@@ -1,0 +1,32 @@
+"""ScribblePrompt as the InterConv paper trains it, without and with InterConv (InterConv, section 4.1)."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from models.network_adapter import NetworkAdapter, stack_inputs
+from models.networks.simple_unet import SimpleUNet
+from protocols.adapter import Capabilities, Query
+
+
+class ScribblePromptMatched(NetworkAdapter):
+    """The baseline: every image from its own interactions and previous logits."""
+
+    capabilities = Capabilities(interactive=True)
+    network_class = SimpleUNet
+    interconv = False
+
+    @classmethod
+    def untrained(cls, width: int) -> SimpleUNet:
+        """The network with so many features, for a training to begin with."""
+        return SimpleUNet(width, channels=5, classes=1, interconv=cls.interconv)
+
+    def forward(self, query: Query) -> Tensor:
+        return self.network(stack_inputs(query), query.sets)
+
+
+class ScribblePromptInterConv(ScribblePromptMatched):
+    """The images of a set together, each with its own interactions and previous logits."""
+
+    capabilities = Capabilities(interactive=True, setwise=True)
+    interconv = True
