@@ -69,8 +69,8 @@ def _on_scans(
 command = click.Command(
     "train",
     callback=_train,
-    help="Train a model: the interactive and in-context ones on synthetic tasks, the automatic ones on scans. "
-    "The same command continues an interrupted training.",
+    help="Train a model: interactive and in-context ones on synthetic tasks, automatic ones on scans. The "
+    "same command continues an interrupted training.",
     params=[
         click.Argument(["model"]),
         click.Option(
