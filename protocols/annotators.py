@@ -1,15 +1,15 @@
-"""What a simulated annotator draws first, and how it corrects a prediction (MultiverSeg, section 5.3)."""
+"""What a simulated annotator draws (MultiverSeg, section 5.3; InterConv, section 4.1)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 
 from protocols.adapter import Click
-from protocols.interactions import center_click, centerline_scribble
+from protocols.interactions import center_click, centerline_scribble, line_scribble, random_click
 
 Draw = Callable[[str], np.random.Generator]
 
@@ -50,6 +50,16 @@ class Annotator(Protocol):
         ...
 
 
+def _clicked(click: Click | None, shape: tuple[int, ...]) -> Mark:
+    if click is None:
+        return Mark()
+    pixel = np.zeros(shape, np.float32)
+    pixel[click.row, click.column] = 1
+    if click.positive:
+        return Mark("click+", positive=pixel, click=click)
+    return Mark("click-", negative=pixel, click=click)
+
+
 @dataclass(frozen=True)
 class CenterClicks:
     """A click at the centre of the largest error; the first one in the label's largest component."""
@@ -60,16 +70,7 @@ class CenterClicks:
         return self.correct(label, np.zeros_like(label), draw)
 
     def correct(self, label: np.ndarray, prediction: np.ndarray, draw: Draw) -> Mark:
-        click = center_click(label, prediction)
-        if click is None:
-            return Mark()
-        pixel = np.zeros(label.shape, np.float32)
-        pixel[click.row, click.column] = 1
-        return (
-            Mark("click+", positive=pixel, click=click)
-            if click.positive
-            else Mark("click-", negative=pixel, click=click)
-        )
+        return _clicked(center_click(label, prediction), label.shape)
 
 
 @dataclass(frozen=True)
@@ -95,3 +96,33 @@ class CenterlineScribbles:
         if rng.random() * (false_positives + np.count_nonzero(missed)) < false_positives:
             return Mark("scribble-", negative=centerline_scribble(spurious, rng))
         return Mark("scribble+", positive=centerline_scribble(missed, rng))
+
+
+class Prompter(Protocol):
+    """One who marks an image without seeing a prediction; ``kind`` is what the records call a prompt."""
+
+    kind: ClassVar[str]
+
+    def prompt(self, label: np.ndarray, draw: Draw) -> list[Mark]:
+        """A mark on the label and one on the background; none on a side that has no pixel."""
+        ...
+
+
+class RandomClicks:
+    """A click on a random pixel of the label, and one on a random pixel of the background."""
+
+    kind: ClassVar[str] = "click+-"
+
+    def prompt(self, label: np.ndarray, draw: Draw) -> list[Mark]:
+        on, off = random_click(label, draw("positive")), random_click(~label, draw("negative"))
+        return [_clicked(click, label.shape) for click in (on, off and off._replace(positive=False))]
+
+
+class LineScribbles:
+    """A line scribble on the label, and one on the background."""
+
+    kind: ClassVar[str] = "scribble+-"
+
+    def prompt(self, label: np.ndarray, draw: Draw) -> list[Mark]:
+        on, off = line_scribble(label, draw("positive")), line_scribble(~label, draw("negative"))
+        return [Mark(self.kind, positive=on, negative=off)]

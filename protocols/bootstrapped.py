@@ -12,7 +12,7 @@ from typing import ClassVar
 from datasets.task import TaskData
 from protocols.adapter import Capabilities, ModelAdapter
 from protocols.config import Config, admit, lacking
-from protocols.engine import Rules, interact, labelled
+from protocols.engine import Entry, Rules, Trajectory, interact, labelled
 from protocols.records import Place, Records, collect, context_kind
 from protocols.sequential import draw_images
 
@@ -61,7 +61,7 @@ class Bootstrapped:
         admit(self, model, adapter.capabilities, data, config)
         kind = context_kind(adapter.capabilities, config)
         orders = [draw_images(data, simulation, config) for simulation in simulations]
-        contexts = [[labelled(data, int(order[0]))] for order in orders]
+        contexts: list[list[Entry | Trajectory]] = [[labelled(data, int(order[0]))] for order in orders]
         rows = []
         for position in range(1, len(orders[0])):
             items = [(s, int(order[position])) for s, order in zip(simulations, orders, strict=True)]

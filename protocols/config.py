@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from datasets.scans import ScanData
 from datasets.task import TaskData
 from protocols.adapter import Capabilities
 
@@ -17,7 +18,7 @@ class ProtocolError(ValueError):
 
 @dataclass(frozen=True)
 class Config:
-    """Settings of both experiments (MultiverSeg, sections 6.1 and 7).
+    """Settings of all experiments (MultiverSeg, sections 6.1 and 7; InterConv, section 4).
 
     Attributes
     ----------
@@ -34,7 +35,8 @@ class Config:
     split : {"test", "val"}
         Which images are segmented; validation images are for choosing between variants (Fig. 14, 15).
     drawn_images : int or None
-        Images of a task in experiment 2; None takes all of the split.
+        Images of a task in experiment 2, and of the sets of `set-clicks` and `set-scribbles`, there rounded
+        up to whole sets of 8; None takes all of the split.
     context_sizes : tuple of int
         Numbers of context images in experiment 2.
     """
@@ -64,18 +66,27 @@ class Config:
             raise ProtocolError(f"context sizes must be numbers from 1, not {self.context_sizes}")
 
 
-def admit(protocol: Any, model: str, capabilities: Capabilities, data: TaskData, config: Config) -> None:
+def admit(
+    protocol: Any, model: str, capabilities: Capabilities, data: TaskData | ScanData, config: Config
+) -> None:
     """Raise ProtocolError if a protocol cannot use a model or a task, with its reason."""
     reason = protocol.refuses(capabilities) or protocol.missing(data, config)
     if reason:
         raise ProtocolError(f"{model} cannot run {protocol.name}: {reason}")
 
 
-def lacking(data: TaskData, config: Config, images: int) -> str | None:
-    """What a task lacks to begin a context and to segment so many images, or None."""
+def too_few(data: TaskData | ScanData, config: Config, images: int, purpose: str) -> str | None:
+    """Why a task has not so many images of one structure to segment, or None."""
+    if isinstance(data, ScanData):
+        return f"{data.task} has several structures in one label map; set-automatic is for such scans"
     available = len(data.indices(config.split))
-    if len(data.indices("train")) == 0:
-        return f"{data.task} has no train image to begin the context with"
     if available < images:
-        return f"{data.task} has {available} {config.split} images, fewer than the {images} of a simulation"
+        return f"{data.task} has {available} {config.split} images, fewer than the {images} of {purpose}"
     return None
+
+
+def lacking(data: TaskData | ScanData, config: Config, images: int) -> str | None:
+    """What a task lacks to begin a context and to segment so many images, or None."""
+    if isinstance(data, TaskData) and len(data.indices("train")) == 0:
+        return f"{data.task} has no train image to begin the context with"
+    return too_few(data, config, images, "a simulation")

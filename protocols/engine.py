@@ -1,11 +1,12 @@
-"""The loop that all protocols share: annotate, predict, assess, until the target is met."""
+"""What all protocols share: the loop of annotating, predicting and assessing, and how models are asked."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from time import perf_counter
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -16,6 +17,8 @@ from protocols.annotators import Annotator, Mark
 from protocols.config import Config, ProtocolError
 from protocols.interactions import keyed_generator
 from protocols.metrics import confusion, dice, hd95
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +42,7 @@ class Trajectory:
     ----------
     image : float32 array (H, W)
     label : bool array (H, W)
-    context : the entries that the model is given
+    context : the entries that the model is given; of a setwise model the earlier images of the set
     pictured : bool
         Whether the masks of every step are kept.
     positive, negative : float32 arrays (H, W) in [0, 1]
@@ -61,7 +64,7 @@ class Trajectory:
 
     image: np.ndarray
     label: np.ndarray
-    context: Sequence[Entry] = ()
+    context: Sequence[Entry | Trajectory] = ()
     pictured: bool = False
     positive: np.ndarray = field(init=False)
     negative: np.ndarray = field(init=False)
@@ -104,8 +107,10 @@ class Trajectory:
             self.frames.append(seen | {"height": height, "width": width} | masks)
         self.reached = score >= target_dice
 
-    def entry(self, kind: str) -> Entry:
-        """What joins the context; ``kind`` as in `Config.context`."""
+    def entry(self, kind: str) -> Entry | Trajectory:
+        """What joins the context; ``kind`` as in the ``context`` column of the records."""
+        if kind == "set":
+            return self
         if kind == "soft":
             assert self.logits is not None
             return Entry(self.image, torch.from_numpy(self.logits).sigmoid().numpy())
@@ -146,13 +151,14 @@ def interact(
     items: Sequence[tuple[int, int]],
     rules: Rules,
     config: Config,
-    contexts: Sequence[Sequence[Entry]] | None = None,
+    contexts: Sequence[Sequence[Entry | Trajectory]] | None = None,
 ) -> list[Trajectory]:
     """Segment images, all of them together, until each has the target Dice or the interactions are used up.
 
     With contexts the model first predicts without interactions (step 0), and every interaction corrects a
-    prediction. Without, the annotator starts on the bare image. Where neither a context nor the annotator
-    tells two simulations of an image apart, it is segmented once and the trajectory is shared.
+    prediction. Without, the annotator starts on the bare image; so too with a setwise model, which has learnt
+    from images that all have marks. Where neither a context nor the annotator tells two simulations of an
+    image apart, it is segmented once and the trajectory is shared.
 
     Parameters
     ----------
@@ -183,7 +189,8 @@ def interact(
         work[key].pictured |= simulation in rules.pictured
 
     active = list(work)
-    for step in range(0 if contexts is not None else 1, rules.max_steps + 1):
+    bare = contexts is not None and not adapter.capabilities.setwise
+    for step in range(0 if bare else 1, rules.max_steps + 1):
         marks = {}
         for key in active:
             marks[key] = _mark(work[key], rules.annotator, step, partial(draws[key], step))
@@ -198,15 +205,11 @@ def interact(
 
 
 def predict(adapter: ModelAdapter, trajectories: Sequence[Trajectory], bare: bool) -> None:
-    """Give every trajectory new logits, in micro-batches of one fixed size.
-
-    The last micro-batch is filled up by repeating its last image: a network may round differently at another
-    batch size, and results must not depend on how many images happen to be computed together.
+    """Give every trajectory new logits; a setwise model sees it as the last of a set, after its context.
 
     Parameters
     ----------
     adapter : ModelAdapter
-        Its ``micro_batch`` is the fixed size (1 if it has none).
     trajectories : all with the same number of context entries and at the same step
     bare : bool
         Whether nothing has been drawn yet.
@@ -216,17 +219,71 @@ def predict(adapter: ModelAdapter, trajectories: Sequence[Trajectory], bare: boo
     ProtocolError
         If the model does not return finite logits of shape (B, 1, H, W).
     """
+    setwise = adapter.capabilities.setwise
+    sets = [[*t.context, t] if setwise else [t] for t in trajectories]
+    answers = ask(adapter, sets, partial(_query, bare=bare, setwise=setwise))
+    for trajectory, (logits, seconds) in zip(trajectories, answers, strict=True):
+        trajectory.logits = logits[-1, 0].copy()
+        trajectory.seconds += seconds
+
+
+def predict_sets(adapter: ModelAdapter, sets: Sequence[Sequence[Trajectory]]) -> None:
+    """Give all trajectories of some sets of one size new logits, a setwise model's or, of one, any other's.
+
+    Raises
+    ------
+    ProtocolError
+        If the model does not return finite logits of shape (B, 1, H, W).
+    """
+    build = partial(_query, bare=False, setwise=adapter.capabilities.setwise)
+    for members, (logits, seconds) in zip(sets, ask(adapter, sets, build), strict=True):
+        for trajectory, own in zip(members, logits, strict=True):
+            trajectory.logits = own[0].copy()
+            trajectory.seconds += seconds / len(members)
+
+
+def ask(
+    adapter: ModelAdapter,
+    sets: Sequence[Sequence[Item]],
+    build: Callable[[Sequence[Sequence[Item]]], Query],
+    classes: int = 1,
+) -> Iterator[tuple[np.ndarray, float]]:
+    """Logits of one set of images after another, asked for in micro-batches of one fixed number of sets.
+
+    The last micro-batch is filled up by repeating its last set: a network may round differently at another
+    batch size, and results must not depend on how many images happen to be computed together.
+
+    Parameters
+    ----------
+    adapter : ModelAdapter
+        Its ``micro_batch`` is the fixed number (1 if it has none).
+    sets : what stands for the images, set by set; a set of one each for a model that is not setwise
+    build : makes the query of some sets
+    classes : int
+        What the logits have to tell apart.
+
+    Yields
+    ------
+    logits : float32 array (images of the set, classes, H, W)
+    seconds : float
+        Time in the model.
+
+    Raises
+    ------
+    ProtocolError
+        If the model does not return finite logits of shape (B, classes, H, W).
+    """
     size = getattr(adapter, "micro_batch", 1)
-    for start in range(0, len(trajectories), size):
-        part = list(trajectories[start : start + size])
-        query = _query(part + part[-1:] * (size - len(part)), bare)
+    for start in range(0, len(sets), size):
+        part = list(sets[start : start + size])
+        query = build(part + part[-1:] * (size - len(part)))
         began = perf_counter()
         with torch.inference_mode():
-            logits = _checked(adapter.predict(query), query, adapter)
+            logits = _checked(adapter.predict(query), query, adapter, classes)
         seconds = (perf_counter() - began) / len(part)
-        for trajectory, own in zip(part, logits[: len(part)], strict=True):
-            trajectory.logits = own.copy()
-            trajectory.seconds += seconds
+        ends = np.cumsum([len(members) for members in part])
+        for members, end in zip(part, ends, strict=True):
+            yield logits[end - len(members) : end], seconds
 
 
 def _mark(trajectory: Trajectory, annotator: Annotator | None, step: int, draw: partial) -> Mark:
@@ -237,15 +294,18 @@ def _mark(trajectory: Trajectory, annotator: Annotator | None, step: int, draw: 
     return annotator.correct(trajectory.label, trajectory.mask, draw)
 
 
-def _query(part: Sequence[Trajectory], bare: bool) -> Query:
+def _query(sets: Sequence[Sequence[Trajectory]], bare: bool, setwise: bool) -> Query:
+    part = [trajectory for members in sets for trajectory in members]
     image = _tensor([t.image for t in part])
     interactions = previous = context = None
     if not bare:
         positive, negative = _tensor([t.positive for t in part]), _tensor([t.negative for t in part])
         clicks = tuple(tuple(t.clicks) for t in part)
         interactions = Interactions(positive, negative, torch.zeros_like(image), clicks)
-    if part[0].logits is not None:
-        previous = _tensor([t.logits for t in part])
+    if any(t.logits is not None for t in part):
+        previous = _tensor([np.zeros_like(t.image) if t.logits is None else t.logits for t in part])
+    if setwise:
+        return Query(image, interactions, previous, sets=tuple(map(len, sets)))
     if part[0].context:
         context = Context(
             _tensor([[entry.image for entry in t.context] for t in part]),
@@ -259,13 +319,19 @@ def _tensor(maps: Sequence) -> torch.Tensor:
     return torch.from_numpy(np.array(maps)[..., None, :, :])
 
 
-def _checked(logits: torch.Tensor, query: Query, adapter: ModelAdapter) -> np.ndarray:
-    """The logits as float32 array (B, H, W)."""
+def _checked(logits: torch.Tensor, query: Query, adapter: ModelAdapter, classes: int) -> np.ndarray:
+    """The logits as float32 array (B, classes, H, W)."""
     name, shape = type(adapter).__name__, tuple(query.image.shape)
+    expected = (shape[0], classes, *shape[2:])
     if not isinstance(logits, torch.Tensor):
         raise ProtocolError(f"model {name} returned {type(logits).__name__} instead of a tensor of logits")
-    if tuple(logits.shape) != shape:
-        raise ProtocolError(f"model {name} returned logits of shape {tuple(logits.shape)} instead of {shape}")
+    found = tuple(logits.shape)
+    if found != expected and classes > 1 and found[:1] + found[2:] == expected[:1] + expected[2:]:
+        raise ProtocolError(
+            f"model {name} predicts {found[1]} classes, but the task has {classes}; train it on that task"
+        )
+    if found != expected:
+        raise ProtocolError(f"model {name} returned logits of shape {found} instead of {expected}")
     if not torch.isfinite(logits).all():
         raise ProtocolError(f"model {name} returned NaN or infinite logits; check its weights and precision")
-    return logits.detach().float().cpu().numpy()[:, 0]
+    return logits.detach().float().cpu().numpy()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
+from datasets.scans import ScanData
 from datasets.task import TaskData
 from protocols.adapter import Capabilities
 from protocols.config import Config
@@ -26,9 +27,17 @@ class Records:
     images: list[dict] = field(default_factory=list)
     pictures: list[dict] = field(default_factory=list)
 
+    def extend(self, other: Records) -> None:
+        """Add the rows of others below."""
+        self.steps += other.steps
+        self.images += other.images
+        self.pictures += other.pictures
+
 
 def context_kind(capabilities: Capabilities, config: Config) -> str:
-    """What the context of a model holds: as in `Config.context`, or ``none``."""
+    """What the context of a model holds: as in `Config.context`, ``set`` of a setwise model, or ``none``."""
+    if capabilities.setwise:
+        return "set"
     if not capabilities.in_context:
         return "none"
     return "ground-truth" if capabilities.true_context else config.context
@@ -36,35 +45,42 @@ def context_kind(capabilities: Capabilities, config: Config) -> str:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a trajectory was played: simulation, position in it, and index of the image in the task."""
+    """Where a trajectory was played: simulation, position in it, and index of the image in the task.
+
+    ``companions`` are the images that were predicted together with it, besides its context.
+    """
 
     simulation: int
     position: int
     image: int
+    companions: int = 0
 
 
 def collect(
     protocol: str,
     model: str,
-    data: TaskData,
+    data: TaskData | ScanData,
     split: str,
     context: str,
     played: Sequence[tuple[Place, Trajectory]],
     pictured: Sequence[int] = (),
+    label: str | None = None,
 ) -> Records:
     """The rows of finished trajectories, in the order given, with pictures of some simulations.
 
-    A seed image, at position 0, is pictured only.
+    A seed image, at position 0, is pictured only. ``label`` is what was segmented, where the task has several
+    structures.
     """
     records = Records()
-    common = {"protocol": protocol, "model": model, **asdict(data.task), "task": data.task.name}
+    task = data.task if label is None else replace(data.task, label=label)
+    common = {"protocol": protocol, "model": model, **asdict(task), "task": task.name}
     for place, trajectory in played:
         identity = common | {
             "simulation": place.simulation,
             "position": place.position,
             "image": place.image,
             "subject": str(data.subjects[place.image]),
-            "context_size": len(trajectory.context),
+            "context_size": len(trajectory.context) + place.companions,
             "context": context,
             "split": split,
         }

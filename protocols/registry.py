@@ -13,6 +13,9 @@ PROTOCOLS = Registry(
         "in-context": "protocols.in_context:IN_CONTEXT",
         "interactive-in-context-clicks": "protocols.in_context:INTERACTIVE_CLICKS",
         "interactive-in-context-scribbles": "protocols.in_context:INTERACTIVE_SCRIBBLES",
+        "set-clicks": "protocols.setwise:SET_CLICKS",
+        "set-scribbles": "protocols.setwise:SET_SCRIBBLES",
+        "set-automatic": "protocols.automatic:SET_AUTOMATIC",
     },
     "segbench.protocols",
 )

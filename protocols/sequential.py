@@ -37,11 +37,12 @@ def draw_images(data: TaskData, simulation: int, config: Config) -> np.ndarray:
 
 
 def _first_in_context(capabilities: Capabilities, last: int) -> int:
-    """First position at which a model is given a context; beyond the last if it is never.
+    """First position at which a model is given a context, or a set; beyond the last if it is never.
 
     At position p there are p earlier images, the seed image among them.
     """
-    return min(max(capabilities.min_context, 1), last + 1) if capabilities.in_context else last + 1
+    helped = capabilities.in_context or capabilities.setwise
+    return min(max(capabilities.min_context, 1), last + 1) if helped else last + 1
 
 
 @dataclass(frozen=True)
@@ -67,8 +68,6 @@ class Sequential:
         """Why a model cannot take part, or None."""
         if capabilities.needs_training:
             return "it has to be trained on each task first"
-        if capabilities.setwise:
-            return "it predicts sets of images, not one after another"
         if not capabilities.interactive:
             return "it takes no interactions"
         return None
@@ -78,9 +77,9 @@ class Sequential:
         return lacking(data, config, config.images or 1)
 
     def cost(self, available: int, config: Config, capabilities: Capabilities) -> int:
-        """Rough relative time of a simulation; a context makes an image dearer with every entry."""
+        """Rough relative time of a simulation; earlier images make one dearer, the more there are."""
         images = min(available, config.images or available)
-        return images * (1 + images // 2 if capabilities.in_context else 1)
+        return images * (1 + images // 2 if capabilities.in_context or capabilities.setwise else 1)
 
     def run(
         self,
@@ -101,8 +100,8 @@ class Sequential:
         simulations : sequence of int
         config : Config
         seed_adapter : ModelAdapter or None
-            Segments the seed image, the same for all models: ScribblePrompt in the paper. A model without
-            context needs none.
+            Segments the seed image, the same for all models: ScribblePrompt in the paper. A model that takes
+            neither context nor set needs none.
         model : str
             Name for the records.
 
@@ -123,7 +122,7 @@ class Sequential:
         last = len(orders[0]) - 1
         first = _first_in_context(adapter.capabilities, last)
         played: dict[tuple[int, int], Trajectory] = {}
-        entries: dict[tuple[int, int], Entry] = {}
+        entries: dict[tuple[int, int], Entry | Trajectory] = {}
 
         def play(player: ModelAdapter, positions: Sequence[int], context: bool = False) -> None:
             places = [(number, position) for number in range(len(orders)) for position in positions]

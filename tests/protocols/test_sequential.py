@@ -288,10 +288,10 @@ def test_an_image_without_the_label_gets_no_click_but_a_prediction(squares, toy_
 def test_who_and_what_cannot_take_part(protocol, toy_task, make_task, obedient, toy_model):
     assert protocol.refuses(Capabilities(interactive=True)) is None
     assert protocol.refuses(Capabilities(interactive=True, in_context=True)) is None
+    assert protocol.refuses(Capabilities(interactive=True, setwise=True)) is None
     for capabilities, reason in [
         (Capabilities(in_context=True), "takes no interactions"),
         (Capabilities(interactive=True, needs_training=True), "trained"),
-        (Capabilities(interactive=True, setwise=True), "sets of images"),
     ]:
         assert reason in (protocol.refuses(capabilities) or "")
     assert protocol.missing(toy_task, Config()) is None

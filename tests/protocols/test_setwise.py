@@ -1,0 +1,314 @@
+"""Sets of images with prompts, with toy models whose answers can be worked out by hand."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+
+from datasets.scans import ALL, ScanData
+from datasets.task import DataError, Task, TaskData
+from protocols.adapter import Capabilities
+from protocols.config import Config, ProtocolError
+from protocols.registry import PROTOCOLS
+from protocols.sequential import CENTER_CLICKS, CENTERLINE_SCRIBBLES, draw_images
+from protocols.setwise import SET_CLICKS, SET_SCRIBBLES, draw_order
+from results.schema import IMAGES, PICTURES, STEPS
+
+BOTH = pytest.mark.parametrize("protocol", [SET_CLICKS, SET_SCRIBBLES], ids=lambda p: p.name)
+SEQUENTIAL = pytest.mark.parametrize("protocol", [CENTER_CLICKS, CENTERLINE_SCRIBBLES], ids=lambda p: p.name)
+
+
+def play(protocol, data, model, simulations=(0,), **config):
+    return protocol.run(data, model, simulations, Config(**config), None, "toy")
+
+
+def bright(query):
+    return query.image > 0.5
+
+
+def marked_anywhere_in_the_set(query):
+    """Every pixel that has a positive mark on any image of its set."""
+    sets = query.interactions.positive.split(list(query.sets or [1] * len(query.image)))
+    return torch.cat([(marks.amax(dim=0, keepdim=True) > 0).expand_as(marks) for marks in sets])
+
+
+@pytest.fixture
+def setwise(toy_model):
+    """A toy model that pools the positive marks of a set."""
+    return toy_model(marked_anywhere_in_the_set, setwise=True)
+
+
+@pytest.fixture
+def nine(make_task) -> TaskData:
+    """Nine test images: one more than the largest set."""
+    return make_task(train=0, test=9)
+
+
+def rows_without_clock(records):
+    return records.steps, [{k: v for k, v in row.items() if k != "seconds"} for row in records.images]
+
+
+@BOTH
+def test_every_image_is_scored_once_at_every_size(protocol, nine, setwise):
+    records = play(protocol, nine, setwise, (0, 1))
+    places = Counter((row["simulation"], row["context_size"], row["image"]) for row in records.images)
+    assert places == Counter({(s, k - 1, i): 1 for s in (0, 1) for k in (1, 2, 4, 8) for i in range(9)})
+    steps = Counter(
+        (row["simulation"], row["context_size"], row["image"], row["step"]) for row in records.steps
+    )
+    assert steps == Counter({(*place, n): 1 for place in places for n in (1, 2, 4, 8)})
+    assert {(row["interactions"], row["context"]) for row in records.images} == {(8, "set")}
+    assert {(row["row"], row["column"]) for row in records.steps} == {(-1, -1)}
+    assert {row["kind"] for row in records.steps} == {protocol.prompter.kind}
+    for simulation in (0, 1):
+        order = draw_order(nine, simulation, Config())
+        rows = [row for row in records.images if row["simulation"] == simulation]
+        assert [row["image"] for row in rows] == [*order] * 4
+        assert [row["position"] for row in rows] == [*range(1, 10)] * 4
+    assert set(records.steps[0]) == set(STEPS) and set(records.images[0]) == set(IMAGES)
+
+
+def test_sets_are_cut_in_order_and_the_last_is_filled_up_with_the_first(nine, setwise):
+    play(SET_CLICKS, nine, setwise)
+    order = draw_order(nine, 0, Config())
+    found = {}
+    for query in setwise.queries:
+        assert query.sets == (len(query.image),)  # one set at a time
+        assert query.previous_logits is None and query.context is None
+        found.setdefault(query.sets[0], []).append(query.image.numpy())
+    assert {size: len(images) for size, images in found.items()} == {1: 9 * 4, 2: 5 * 4, 4: 3 * 4, 8: 2 * 4}
+    for size, last in ((2, [8, 0]), (4, [8, 0, 1, 2]), (8, [8, 0, 1, 2, 3, 4, 5, 6])):
+        np.testing.assert_array_equal(found[size][0], nine.images[order[:size]])
+        np.testing.assert_array_equal(found[size][-1], nine.images[order[last]])
+
+
+def test_the_answer_depends_on_the_set_in_the_known_way(nine, setwise):
+    """Pooled clicks on equal discs: the overlap grows with every set, by a number that can be counted."""
+    nine.labels[:] = nine.labels[:1]
+    records = play(SET_CLICKS, nine, setwise)
+    clicks = {}
+    for query in setwise.queries[:36]:  # sets of one
+        clicks.setdefault(int(query.interactions.positive[0].sum()), []).append(
+            query.interactions.positive[0]
+        )
+    mean = {
+        key: np.mean([row["tp"] for row in records.steps if (row["context_size"], row["step"]) == key])
+        for key in ((0, 1), (1, 1), (3, 1), (7, 1), (0, 8), (7, 8))
+    }
+    assert mean[0, 1] == 1
+    assert mean[0, 1] < mean[1, 1] < mean[3, 1] < mean[7, 1] <= 8
+    assert mean[0, 8] <= 8 < mean[7, 8]
+    first = [row for row in records.steps if (row["context_size"], row["step"], row["position"]) == (7, 1, 1)]
+    pooled = torch.stack(clicks[1][:8]).amax(dim=0) > 0
+    assert first[0]["tp"] == int(pooled.sum())
+    assert first[0]["fp"] == 0
+
+
+@BOTH
+def test_prompts_are_nested_and_the_same_for_every_size_and_model(protocol, nine, setwise, toy_model):
+    alone = toy_model(lambda query: query.interactions.negative > 0)
+    play(protocol, nine, setwise)
+    records = play(protocol, nine, alone)
+    drawn: dict[bytes, dict[bytes, None]] = {}
+    for query in setwise.queries + alone.queries:
+        for image, *marks in zip(
+            query.image, query.interactions.positive, query.interactions.negative, strict=True
+        ):
+            drawn.setdefault(image.numpy().tobytes(), {})[np.stack(marks).tobytes()] = None
+    assert len(drawn) == 9
+    for image, maps in drawn.items():
+        assert len(maps) <= 4  # n = 1, 2, 4, 8, whatever the set and the model
+        several = [np.frombuffer(m, np.float32).reshape(2, 32, 32) for m in maps]
+        label = np.frombuffer(image, np.float32).reshape(32, 32) > 0.5
+        for fewer, more in pairwise(several):
+            assert (more >= fewer).all() and (more > fewer).any()
+        assert not several[-1][0][~label].any() and not several[-1][1][label].any()
+        assert several[0][0].any() and several[0][1].any()
+    assert {(row["context_size"], row["context"]) for row in records.images} == {(0, "none")}
+    assert all(query.sets is None and len(query.image) == 1 for query in alone.queries)
+    assert len(alone.queries) == 9 * 4
+
+
+def test_clicks_are_handed_over_as_coordinates_too(nine, setwise):
+    play(SET_CLICKS, nine, setwise)
+    for query in setwise.queries:
+        for number, clicks in enumerate(query.interactions.clicks):
+            assert [click.positive for click in clicks] == [True, False] * (len(clicks) // 2)
+            for row, column, positive in clicks:
+                assert (query.image[number, 0, row, column] > 0.5) == positive
+                drawn = query.interactions.positive if positive else query.interactions.negative
+                assert drawn[number, 0, row, column] == 1
+    assert {len(query.interactions.clicks[0]) for query in setwise.queries} == {2, 4, 8, 16}
+
+
+@BOTH
+def test_simulations_differ_and_depend_on_nothing_else(protocol, nine, setwise, toy_model):
+    together = play(protocol, nine, setwise, range(3))
+    singly = [play(protocol, nine, setwise, [simulation]) for simulation in range(3)]
+    assert rows_without_clock(together)[0] == [row for records in singly for row in records.steps]
+    larger = toy_model(marked_anywhere_in_the_set, setwise=True)
+    larger.micro_batch = 2
+    assert rows_without_clock(play(protocol, nine, larger, range(3))) == rows_without_clock(together)
+    assert {len(query.sets) for query in larger.queries} == {2}
+    scores = [[row["dice"] for row in records.steps] for records in singly]
+    assert scores[0] != scores[1] != scores[2]
+
+
+def test_a_limit_of_images_is_rounded_up_to_whole_sets(make_task, setwise):
+    task = make_task(test=20)
+    for limit, images in ((1, 8), (8, 8), (9, 16), (17, 20), (None, 20)):
+        orders = [draw_order(task, simulation, Config(drawn_images=limit)) for simulation in (0, 1)]
+        assert len(orders[0]) == images
+        assert set(orders[0]) == set(orders[1]) and (orders[0] != orders[1]).any()
+    records = play(SET_CLICKS, task, setwise, drawn_images=2)
+    assert {row["image"] for row in records.images} == set(draw_order(task, 0, Config(drawn_images=2)))
+    assert {task.split[row["image"]] for row in records.images} == {"test"}
+
+
+def unpacked(row, name):
+    size = row["height"] * row["width"]
+    return np.unpackbits(np.frombuffer(row[name], "u1"))[:size].reshape(row["height"], row["width"]) > 0
+
+
+def test_pictures_hold_all_prompts_of_the_first_images(nine, setwise, obedient):
+    pictures = play(SET_CLICKS, nine, setwise, (0, 1)).pictures
+    keys = Counter((row["simulation"], row["context_size"], row["position"], row["step"]) for row in pictures)
+    wanted = {(0, k - 1, p, n): 1 for k in (1, 4, 8) for p in range(1, 9) for n in (1, 2, 4, 8)}
+    assert keys == Counter(wanted)
+    for row in pictures:
+        positive = unpacked(row, "positive")
+        assert 1 <= positive.sum() <= row["step"] and not positive[~nine.labels[row["image"], 0]].any()
+        assert 1 <= unpacked(row, "negative").sum() <= row["step"]
+    assert set(pictures[0]) == set(PICTURES)
+    alone = play(SET_CLICKS, nine, obedient).pictures
+    assert {(row["context_size"], row["position"]) for row in alone} == {(0, p) for p in range(1, 9)}
+
+
+def test_a_side_without_pixels_gets_no_prompt(nine, setwise):
+    nine.labels[:] = False
+    for protocol in (SET_CLICKS, SET_SCRIBBLES):
+        records = play(protocol, nine, setwise)
+        assert {row["dice"] for row in records.steps} == {1.0}
+    assert not any(query.interactions.positive.any() for query in setwise.queries)
+    assert all(query.interactions.negative.flatten(1).any(1).all() for query in setwise.queries)
+
+
+@BOTH
+def test_who_and_what_cannot_take_part(protocol, make_task, setwise, toy_model):
+    assert protocol.refuses(Capabilities(interactive=True)) is None
+    assert protocol.refuses(Capabilities(interactive=True, setwise=True)) is None
+    for capabilities, reason in (
+        (Capabilities(automatic=True), "it takes no interactions"),
+        (Capabilities(interactive=True, in_context=True), "it takes a context"),
+        (Capabilities(interactive=True, needs_training=True), "has to be trained"),
+    ):
+        assert reason in (protocol.refuses(capabilities) or "")
+    with pytest.raises(ProtocolError, match="has 7 test images, fewer than the 8 of the largest set"):
+        play(protocol, make_task(test=7), setwise)
+    with pytest.raises(ProtocolError, match="NotANumber returned NaN"):
+        play(protocol, make_task(test=8), NotANumber())
+    assert PROTOCOLS.get(protocol.name) is protocol
+    assert (protocol.most_simulations, protocol.block) == (5, 1)
+
+
+class NotANumber:
+    capabilities = Capabilities(interactive=True, setwise=True)
+
+    def predict(self, query):
+        return query.image / 0
+
+
+def test_images_of_mixed_sizes_are_refused_before_any_set_is_made(nine):
+    with pytest.raises(DataError, match="must share one shape"):
+        TaskData(nine.task, nine.images, nine.labels[..., :-2], nine.subjects, nine.split)
+
+
+def test_scans_are_refused_by_all_protocols_for_one_structure():
+    scans = ScanData(
+        Task("toy", "toy", "MR", "0", ALL),
+        np.zeros((9, 1, 8, 8), np.float32),
+        np.ones((9, 1, 8, 8), np.uint8),
+        np.array([f"s{n}" for n in range(9)]),
+        np.array(["test"] * 9),
+        ("all",),
+    )
+    for name in PROTOCOLS.names():
+        reason = PROTOCOLS.get(name).missing(scans, Config())
+        assert reason is None if name == "set-automatic" else "several structures" in reason
+
+
+def test_cost_counts_sizes(make_task):
+    able, alone = Capabilities(interactive=True, setwise=True), Capabilities(interactive=True)
+    assert SET_CLICKS.cost(10, Config(), able) == 4 * SET_CLICKS.cost(10, Config(), alone)
+
+
+# Image by image, with the earlier ones as the set (experiment 1).
+
+
+def own_or_earlier(query):
+    """The object where the image has a positive mark and all earlier ones have a prediction, else nothing."""
+    parts = zip(
+        query.image.split(list(query.sets)), query.interactions.positive.split(list(query.sets)), strict=True
+    )
+    return torch.cat([(image > 0.5) & (marks.amax() > 0) for image, marks in parts])
+
+
+@SEQUENTIAL
+def test_earlier_images_are_the_set(protocol, toy_task, toy_model, obedient):
+    model = toy_model(own_or_earlier, setwise=True)
+    records = protocol.run(toy_task, model, [0], Config(images=5), obedient, "toy")
+    assert [(row["context_size"], row["context"]) for row in records.images] == [
+        (n, "set") for n in range(1, 6)
+    ]
+    assert [row["interactions"] for row in records.images] == [1] * 5  # never 0: no step without a mark
+    assert {row["step"] for row in records.steps} == {1}
+    order = draw_images(toy_task, 0, Config(images=5))
+    assert [query.sets for query in model.queries] == [(n,) for n in range(2, 7)]
+    last = model.queries[-1]
+    np.testing.assert_array_equal(last.image, toy_task.images[order])  # seed image first, its own last
+    assert last.context is None
+    assert (last.interactions.positive.flatten(1) > 0).any(1).all()
+    for image, logits in zip(order[:-1], last.previous_logits[:-1], strict=True):
+        np.testing.assert_array_equal(logits > 0, toy_task.labels[image])
+    assert not last.previous_logits[-1].any()  # no prediction yet
+
+
+def test_only_the_last_image_of_the_set_is_predicted_anew(toy_task, toy_model, obedient):
+    """A model that never meets the target: the logits of finished images stay what they were at their end."""
+    model = toy_model(lambda query: torch.zeros_like(query.image, dtype=torch.bool), setwise=True)
+    records = CENTER_CLICKS.run(toy_task, model, [0], Config(images=2, max_steps=3), obedient, "toy")
+    assert [row["interactions"] for row in records.images] == [3, 3]
+    assert [len(query.image) for query in model.queries] == [2] * 3 + [3] * 3
+    for query in model.queries:
+        np.testing.assert_array_equal(query.previous_logits[0] > 0, query.image[0] > 0.5)  # the seed image
+    counts = [[int(marks.sum()) for marks in query.interactions.positive] for query in model.queries]
+    assert counts == [[1, 1]] * 3 + [[1, 1, 1]] * 3  # the same click again and again
+
+
+@SEQUENTIAL
+def test_the_set_of_a_simulation_does_not_depend_on_the_others(protocol, toy_task, toy_model, obedient):
+    def segment(query):
+        parts = query.interactions.positive.split(list(query.sets))
+        pooled = torch.cat([part.mean(dim=0, keepdim=True).expand_as(part) for part in parts])
+        grown = torch.nn.functional.max_pool2d(pooled, 7, 1, 3) > 0.1
+        return (
+            grown & (query.image > 0.5) | (query.previous_logits > 0)
+            if query.previous_logits is not None
+            else grown
+        )
+
+    def model(micro_batch=1):
+        made = toy_model(segment, setwise=True)
+        made.micro_batch = micro_batch
+        return made
+
+    config = Config(images=4, max_steps=3)
+    together = protocol.run(toy_task, model(), range(4), config, obedient, "toy")
+    singly = [protocol.run(toy_task, model(), [s], config, obedient, "toy") for s in range(4)]
+    assert rows_without_clock(together)[0] == [row for records in singly for row in records.steps]
+    larger = protocol.run(toy_task, model(3), range(4), config, obedient, "toy")
+    assert rows_without_clock(larger) == rows_without_clock(together)
