@@ -166,7 +166,7 @@ def _compute(unit: Unit, job: Job, device: str) -> None:
     from results.store import Run
 
     settings = job.settings
-    model = _adapter(unit.model, settings.weights, device, settings.precision)
+    model = _adapter(unit.model, unit.weights, device, settings.precision)
     seed = None
     if unit.needs_seed:
         seed = _adapter(SEED_MODEL, companion(settings.weights), device, settings.precision)

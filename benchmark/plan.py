@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
-from itertools import product
 from typing import Any
 
 from benchmark.selection import ChosenTask, Part, Selection
 from benchmark.settings import Settings
 from datasets.task import Task
 from models.registry import MODELS, WEIGHTS, create_model
-from models.weights import checksum, companion
+from models.weights import checksum, companion, file_checksum, trained_files, trained_folder
 from protocols.config import Config
 
 # Simulations of a unit, if its protocol does not say. Fixed, since another block is another key: a run that
@@ -33,6 +32,8 @@ class Unit:
     task : Task
     simulations : indices of the simulations
     config : Config
+    weights : str
+        What the model is made with: those of the run, or the folder that holds those of the task.
     needs_seed : bool
         Whether a seed model segments the first entry of the context.
     identity : what must be the same wherever units are read together, by what it is called
@@ -46,6 +47,7 @@ class Unit:
     task: Task
     simulations: tuple[int, ...]
     config: Config
+    weights: str
     needs_seed: bool
     identity: dict[str, Any] = field(compare=False)
     cost: int = field(compare=False)
@@ -65,9 +67,17 @@ class Unit:
 
 @dataclass(frozen=True)
 class Checksums:
-    """SHA-256 of the weights of every model of a run (None where it has none), and of the seed model."""
+    """SHA-256 of all weights of a run.
+
+    Attributes
+    ----------
+    models : by model; None where it has none, or others for each task
+    trained : by model and name of the task, of models that are trained on each task
+    seed : of the seed model; None where none is needed
+    """
 
     models: dict[str, str | None]
+    trained: dict[tuple[str, str], str]
     seed: str | None
 
 
@@ -79,14 +89,19 @@ def checksums(selection: Selection, settings: Settings) -> Checksums:
     WeightsError
         If weights are missing or wrong, so that this ends a run before it begins.
     """
-    models = {name: _checksum(name, settings.weights) for name in selection.all_models()}
+    named = selection.all_models()
+    tasked = [name for name in named if MODELS.get(name).capabilities.needs_training]
+    models = {name: None if name in tasked else _checksum(name, settings.weights) for name in named}
+    pairs = {(name, c.task.name) for part in selection.parts for c, name in part.pairs() if name in tasked}
+    trained = {pair: _trained_checksum(*pair, settings.weights) for pair in sorted(pairs)}
     seeded = any(_needs_seed(part, model) for part in selection.parts for model in part.models)
     seed = _checksum(SEED_MODEL, companion(settings.weights)) if seeded else None
-    return Checksums(models, seed)
+    return Checksums(models, trained, seed)
 
 
 def _needs_seed(part: Part, model: str) -> bool:
-    return getattr(part.protocol, "seeded", True) and MODELS.get(model).capabilities.in_context
+    able = MODELS.get(model).capabilities
+    return getattr(part.protocol, "seeded", True) and (able.in_context or able.setwise)
 
 
 def _checksum(name: str, weights: str) -> str | None:
@@ -96,6 +111,13 @@ def _checksum(name: str, weights: str) -> str | None:
     own = needed if len(needed) == 1 else (name,)
     parts = [checksum(part, weights if part in own else companion(weights)) for part in needed]
     return parts[0] if len(parts) == 1 else digest(parts) if parts else None
+
+
+def _trained_checksum(name: str, task: str, weights: str) -> str:
+    """Of the weights that were trained on a task, one file or several."""
+    folder = trained_folder(task, weights)
+    create_model(name, weights=str(folder))
+    return digest([file_checksum(file) for file in trained_files(name, folder)])
 
 
 def plan(selection: Selection, settings: Settings, weights: Checksums) -> list[Unit]:
@@ -111,9 +133,10 @@ def plan(selection: Selection, settings: Settings, weights: Checksums) -> list[U
         simulations = part.simulations(settings.simulations)
         size = getattr(part.protocol, "block", BLOCK)
         blocks = [tuple(range(s, min(s + size, simulations))) for s in range(0, simulations, size)]
-        for chosen, model, block in product(part.tasks, part.models, blocks):
-            unit = _unit(part, chosen, model, block, settings, weights)
-            units.setdefault(unit.key, unit)  # two figures may want the same
+        for chosen, model in part.pairs():
+            for block in blocks:
+                unit = _unit(part, chosen, model, block, settings, weights)
+                units.setdefault(unit.key, unit)  # two figures may want the same
     # Among equals by task, so that a worker seldom has to load other data.
     return sorted(units.values(), key=lambda unit: (-unit.cost, unit.task))
 
@@ -130,12 +153,16 @@ def _unit(
     protocol, config = part.protocol, part.experiment.config
     name, adapter = part.experiment.protocol, MODELS.get(model)
     seeded = _needs_seed(part, model)
-    version = getattr(adapter, "version", None)
+    task, own, what = chosen.task.name, settings.weights, f"weights of {model}"
+    sha256 = weights.models[model]
+    if adapter.capabilities.needs_training:
+        own, what = str(trained_folder(task, own)), f"{what} on {task}"
+        sha256 = weights.trained[model, task]
     identity = {
         f"version of protocol {name}": protocol.version,
-        f"weights of {model}": weights.models[model],
-        f"version of {model}": version,
-        f"data of {chosen.task.name}": chosen.fingerprint,
+        what: sha256,
+        f"version of {model}": getattr(adapter, "version", None),
+        f"data of {task}": chosen.fingerprint,
     }
     if seeded:
         identity["weights of the seed model"] = weights.seed
@@ -144,15 +171,14 @@ def _unit(
         "protocol": name,
         "model": model,
         "adapter": f"{adapter.__module__}:{adapter.__qualname__}",
-        "task": chosen.task.name,
+        "task": task,
         "simulations": simulations,
     }
     available = chosen.counts[config.split]
     each = protocol.cost(available, config, adapter.capabilities) if hasattr(protocol, "cost") else available
     cost = max(1, len(simulations) * each)
-    return Unit(
-        name, model, chosen.source, chosen.task, simulations, config, seeded, identity, cost, digest(decisive)
-    )
+    where = name, model, chosen.source, chosen.task
+    return Unit(*where, simulations, config, own, seeded, identity, cost, digest(decisive))
 
 
 def digest(settings: Any) -> str:

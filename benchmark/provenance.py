@@ -56,15 +56,20 @@ def manifest(
         "images": _set_size(selection),
         "protocols": selection.all_protocols(),
         "parts": [_part(part, settings) for part in selection.parts],
-        "models": {
-            name: {"weights": settings.weights if value else None, "checksum": value}
-            for name, value in weights.models.items()
-        },
+        "models": {name: _model(name, settings, weights) for name in weights.models},
         "seed_model": _seed_model(settings, weights),
         "tasks": {chosen.task.name: _task(chosen) for chosen in selection.all_tasks()},
         "tasks_found": {chosen.task.name: _task(chosen) for chosen in selection.found},
         "left_out": [asdict(left) for left in selection.left_out],
     }
+
+
+def _model(name: str, settings: Settings, weights: Checksums) -> dict[str, Any]:
+    """What a model computes with; a model that is trained on each task has a checksum for every one."""
+    trained = {task: value for (model, task), value in weights.trained.items() if model == name}
+    own = weights.models[name]
+    entry = {"weights": settings.weights if own or trained else None, "checksum": own}
+    return entry | ({"trained": trained} if trained else {})
 
 
 def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
@@ -77,18 +82,28 @@ def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     """
     for what, identity in (("models", "checksum"), ("tasks", "fingerprint")):
         for name, entry in old.get(what, {}).items():
-            if name in new[what] and new[what][name][identity] != entry[identity]:
+            before, now = (_identities(e, identity) for e in (entry, new[what].get(name, entry)))
+            if any(now.get(task, value) != value for task, value in before.items()):
                 raise Failure(
                     f"the output folder holds a run in which {name} had another {identity}; "
                     "choose another --output"
                 )
     together = {name: old.get(name, {}) | new[name] for name in ("models", "tasks", "tasks_found")}
+    for name, entry in old.get("models", {}).items():
+        if "trained" in entry:
+            own = together["models"][name]
+            together["models"][name] = own | {"trained": entry["trained"] | own.get("trained", {})}
     together["protocols"] = list(dict.fromkeys([*old.get("protocols", ()), *new["protocols"]]))
     for name in ("commands", "parts", "left_out"):
         together[name] = [item for item in old.get(name, ()) if item not in new[name]] + new[name]
     # The standard set is the shortest; what goes on beyond it are longer sets (Fig. 12, 13).
     together["images"] = min(filter(None, (old.get("images"), new["images"])), default=None)
     return new | together | {"created": old.get("created", new["created"])}
+
+
+def _identities(entry: dict[str, Any], identity: str) -> dict[str | None, Any]:
+    """What a model or a task is known by, a model that is trained on each task for every one."""
+    return {None: entry[identity]} | entry.get("trained", {})
 
 
 def _set_size(selection: Selection) -> int | None:

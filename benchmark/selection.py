@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from benchmark.errors import Failure, Usage
 from benchmark.study import Experiment
-from datasets.registry import installed, source
+from datasets.registry import EMBEDDED, installed, kind, source
+from datasets.scans import ScanData
 from datasets.task import Task, TaskData
-from models.registry import MODELS, VARIANTS
+from models.registry import MODELS, ONLY_IN
+from models.weights import WeightsError, trained_files, trained_folder
 from protocols.registry import PROTOCOLS
+
+KINDS = {"tasks": "evaluation data set", "scans": "data set of scans"}
 
 
 @dataclass(frozen=True)
@@ -36,12 +41,26 @@ class ChosenTask:
 
 @dataclass
 class Part:
-    """An experiment with the models and tasks that take part in it."""
+    """An experiment with the models and tasks that take part in it.
+
+    ``untrained`` are the pairs of a model and the name of a task on which it has not been trained.
+    """
 
     experiment: Experiment
     protocol: Any
     models: list[str] = field(default_factory=list)
     tasks: list[ChosenTask] = field(default_factory=list)
+    untrained: set[tuple[str, str]] = field(default_factory=set)
+
+    @property
+    def kind(self) -> str:
+        """Of the data sets that the protocol is for."""
+        return getattr(self.protocol, "kind", "tasks")
+
+    def pairs(self) -> Iterator[tuple[ChosenTask, str]]:
+        """Every task with every model that can be run on it."""
+        pairs = product(self.tasks, self.models)
+        return ((chosen, model) for chosen, model in pairs if (model, chosen.task.name) not in self.untrained)
 
     @property
     def in_sequence(self) -> bool:
@@ -80,15 +99,37 @@ def names(value: str | Iterable[str]) -> list[str]:
     return found
 
 
-def choose_datasets(value: str | Sequence[str] | None, root: Path) -> tuple[list[str], str]:
-    """The data sets' names, and a line that says which they are and why."""
+def choose_datasets(
+    value: str | Sequence[str] | None, root: Path, kinds: Iterable[str] = ("tasks",)
+) -> tuple[list[str], str]:
+    """The data sets' names, and a line that says which they are and why.
+
+    Without names, all of each kind that are installed, or the embedded one where there is none.
+    """
     if value is not None:
         chosen = names(value)
         return chosen, f"Data sets: {', '.join(chosen)}"
-    chosen = installed(root)
-    if chosen:
-        return chosen, f"Data sets: {', '.join(chosen)} (all that are installed in {root})"
-    return ["phantoms"], f"Data sets: phantoms (embedded; no evaluation data set is installed in {root})"
+    chosen, told = [], []
+    for each in kinds:
+        found = installed(root, each)
+        chosen += found or [EMBEDDED[each]]
+        told.append(
+            f"{', '.join(found)} (all that are installed in {root})"
+            if found
+            else f"{EMBEDDED[each]} (embedded; no {KINDS[each]} is installed in {root})"
+        )
+    return chosen, f"Data sets: {', '.join(told)}"
+
+
+def kinds_of(experiments: Sequence[Experiment]) -> list[str]:
+    """Kinds of data sets that the protocols of a run are for.
+
+    Raises
+    ------
+    UnknownName
+        If there is no such protocol.
+    """
+    return list(dict.fromkeys(Part(e, PROTOCOLS.get(e.protocol)).kind for e in experiments))
 
 
 def select(
@@ -97,6 +138,7 @@ def select(
     datasets: Sequence[str],
     root: Path,
     tasks: int | None = None,
+    weights: str = "bundled",
 ) -> Selection:
     """Resolve all names and leave out what a protocol cannot use.
 
@@ -106,29 +148,35 @@ def select(
     models : names, or ``["all"]`` for every model that a protocol can use
     datasets : names
     root : the data folder
-    tasks : tasks at most, spread over all there are; None takes all
+    tasks : tasks at most, spread over all there are of a kind; None takes all
+    weights : ``bundled``, ``official``, a file or a folder
 
     Raises
     ------
     UnknownName
         If there is no such protocol, model or data set.
     Failure
-        If a named model fits none of the protocols, or no task or model is left.
+        If a named model fits none of the protocols or has been trained on none of the tasks, or no task or
+        model is left.
     """
     selection = Selection([Part(e, PROTOCOLS.get(e.protocol)) for e in experiments])
-    _choose_models(selection, None if list(models) == ["all"] else models)
+    named = None if list(models) == ["all"] else models
+    _choose_models(selection, named)
     _choose_tasks(selection, datasets, root, tasks)
+    _leave_out_untrained(selection, named, weights)
     selection.parts = [part for part in selection.parts if part.models and part.tasks]
     return selection
 
 
 def _choose_models(selection: Selection, named: Sequence[str] | None) -> None:
     reasons: dict[str, str] = {}
-    general = named or [name for name in MODELS.names() if name not in VARIANTS]
+    general: list[str] = []
     for part in selection.parts:
-        wanted = part.experiment.models
+        protocol, wanted = part.experiment.protocol, part.experiment.models
+        usual = named or [name for name in MODELS.names() if protocol in ONLY_IN.get(name, (protocol,))]
+        general += usual
         # A variant of the study names its models; of these, those that were chosen.
-        candidates = general if wanted is None else [m for m in wanted if not named or m in named]
+        candidates = usual if wanted is None else [m for m in wanted if not named or m in named]
         for name in candidates:
             reason = part.protocol.refuses(_capabilities(name))
             if reason:
@@ -136,7 +184,7 @@ def _choose_models(selection: Selection, named: Sequence[str] | None) -> None:
             else:
                 part.models.append(name)
     taking_part = selection.all_models()
-    for name in (name for name in general if name not in taking_part):
+    for name in (name for name in dict.fromkeys(general) if name not in taking_part):
         reason = reasons.get(name, "no experiment of this run is about it")
         if named:
             protocols = ", ".join(selection.all_protocols())
@@ -156,13 +204,19 @@ def _capabilities(name: str) -> Any:
 
 
 def _choose_tasks(selection: Selection, datasets: Sequence[str], root: Path, most: int | None) -> None:
-    found = _spread([(name, task) for name in datasets for task in source(name).tasks(root)], most)
+    kinds = {name: kind(name) for name in datasets}
+    found = []
+    for each in dict.fromkeys(kinds.values()):
+        alike = [name for name in datasets if kinds[name] == each]
+        found += _spread([(name, task) for name in alike for task in source(name).tasks(root)], most)
     for name, task in found:
         data = source(name).load(task, root)
         chosen = ChosenTask(name, task, data.fingerprint, _counts(data))
         selection.found.append(chosen)
-        reasons = [part.protocol.missing(data, part.experiment.config) for part in selection.parts]
-        for part, reason in zip(selection.parts, reasons, strict=True):
+        # Protocols for another kind of data are asked only where none is for this kind.
+        parts = [part for part in selection.parts if part.kind == kinds[name]] or selection.parts
+        reasons = [part.protocol.missing(data, part.experiment.config) for part in parts]
+        for part, reason in zip(parts, reasons, strict=True):
             if not reason:
                 part.tasks.append(chosen)
         for reason in dict.fromkeys(filter(None, reasons)):
@@ -175,6 +229,40 @@ def _choose_tasks(selection: Selection, datasets: Sequence[str], root: Path, mos
         )
 
 
+def _leave_out_untrained(selection: Selection, named: Sequence[str] | None, weights: str) -> None:
+    """Models that have to be trained take part on those tasks on which they have been."""
+    told: list[LeftOut] = []
+    for name in selection.all_models():
+        if not _capabilities(name).needs_training:
+            continue
+        parts = [part for part in selection.parts if name in part.models and part.tasks]
+        tasks = list(dict.fromkeys(chosen.task.name for part in parts for chosen in part.tasks))
+        reasons = {task: reason for task in tasks if (reason := _untrained(name, task, weights))}
+        if reasons and len(reasons) == len(tasks):
+            if named:
+                raise Failure(reasons[tasks[0]])
+            told.append(LeftOut("model", name, reasons[tasks[0]]))
+        else:
+            told += [LeftOut("model", f"{name} on {task}", reason) for task, reason in reasons.items()]
+        for part in parts:
+            part.untrained |= {(name, task) for task in reasons}
+            if not any(model == name for _, model in part.pairs()):
+                part.models.remove(name)
+    selection.left_out += told
+    if not any(part.models and part.tasks for part in selection.parts):
+        hint = told[0].reason if told else "name data sets that suit their protocols"
+        raise Failure(f"none of the models can be run on any of the tasks: {hint}")
+
+
+def _untrained(name: str, task: str, weights: str) -> str | None:
+    """Why a model cannot be run on a task, or None if it has been trained on it."""
+    try:
+        trained_files(name, trained_folder(task, weights))
+    except WeightsError as error:
+        return str(error)
+    return None
+
+
 def _spread(found: list[Any], most: int | None) -> list[Any]:
     """So many at most, evenly spaced, so that small runs see different data sets and cohorts."""
     if most is None or len(found) <= most:
@@ -182,5 +270,5 @@ def _spread(found: list[Any], most: int | None) -> list[Any]:
     return [found[number * len(found) // most] for number in range(most)]
 
 
-def _counts(data: TaskData) -> dict[str, int]:
-    return {split: len(data.indices(split)) for split in ("train", "val", "test")}
+def _counts(data: TaskData | ScanData) -> dict[str, int]:
+    return {split: int((data.split == split).sum()) for split in data.SPLITS}

@@ -18,13 +18,14 @@ class Preset:
     Attributes
     ----------
     simulations : int
-        Seeded passes over every task; of experiment 2, draws of contexts (10 at most).
+        Seeded passes over every task; of experiment 2, draws of contexts (10 at most), and of sets, draws of
+        prompts (5 at most).
     images : int or None
         Images of a pass in experiment 1; None takes all of a task.
     longer : int or None
         Images of the longer passes of the whole study (Fig. 12, 13); None takes all of a task.
     drawn_images : int or None
-        Images of a task in experiment 2; None takes all.
+        Images of a task in experiment 2, and in sets, there rounded up to whole sets of 8; None takes all.
     context_sizes : tuple of int
         Of experiment 2.
     max_steps : int or None

@@ -1,4 +1,4 @@
-"""The whole study of the MultiverSeg paper: every protocol, and the variants that its appendix compares."""
+"""The whole study of both papers: every protocol, and the variants that MultiverSeg's appendix compares."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from protocols.config import Config
 from reports.artefact import METHODS, SEQUENTIAL
 
 ALL = "all"
-PAPER = (
+PAPERS = (
     *SEQUENTIAL,
     "bootstrapped-in-context",
     "in-context",
     "interactive-in-context-clicks",
     "interactive-in-context-scribbles",
+    "set-clicks",
+    "set-scribbles",
+    "set-automatic",
 )
 
 
@@ -30,7 +33,7 @@ class Experiment:
 
 @dataclass(frozen=True)
 class Variant:
-    """What the paper runs besides: protocols and models with some settings changed."""
+    """What MultiverSeg runs besides: protocols and models with some settings changed."""
 
     protocols: tuple[str, ...]
     models: tuple[str, ...]
@@ -60,7 +63,7 @@ def experiments(protocols: Sequence[str], config: Config, longer: int | None) ->
         Images of the longer sets (Fig. 12, 13); None takes all of a task. There are none where the usual
         sets are as long.
     """
-    names = PAPER if list(protocols) == [ALL] else protocols
+    names = PAPERS if list(protocols) == [ALL] else protocols
     found = [Experiment(name, config) for name in names]
     if list(protocols) == [ALL]:
         for variant in VARIANTS:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -45,13 +45,15 @@ class TaskData:
     images : float32 array (N, 1, H, W) in [0, 1]
     labels : bool array (N, 1, H, W)
     subjects : str array (N,)
-    split : str array (N,), each of ``train``, ``val``, ``test``; a subject has one split
+    split : str array (N,), each of `SPLITS`; a subject has one split
 
     Raises
     ------
     DataError
         If shapes, types, values or splits are not as said above.
     """
+
+    SPLITS: ClassVar[tuple[str, ...]] = ("train", "val", "test")
 
     task: Task
     images: np.ndarray
@@ -76,7 +78,7 @@ class TaskData:
             raise DataError(f"{self.task}: an image holds NaN or infinite values")
         if self.images.min() < 0 or self.images.max() > 1:
             raise DataError(f"{self.task}: image values must lie in [0, 1]")
-        if not set(self.split) <= {"train", "val", "test"}:
+        if not set(self.split) <= set(self.SPLITS):
             raise DataError(f"{self.task}: splits must be train, val or test")
 
     def __len__(self) -> int:

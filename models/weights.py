@@ -236,7 +236,9 @@ def load_state(network_class: type[Network], path: Path) -> Network:
     wrong = WeightsError(f"{path} is not a checkpoint of {network_class.__name__}")
     try:
         network: Network = network_class.like(state)  # type: ignore[attr-defined]
-    except (KeyError, IndexError, ValueError) as error:
+    except WeightsError:
+        raise
+    except (KeyError, IndexError, ValueError, ZeroDivisionError) as error:
         raise wrong from error
     expected = network.state_dict()
     for name in sorted(expected.keys() | state.keys()):

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from results.schema import IMAGE_KEY, IMAGES
+from results.schema import IMAGE_KEY, IMAGES, typed
 from results.store import ARROW, COLUMNS, KEYS, TIMINGS, Run, StoreError, damaged_unit, differences, read_unit
 
 
@@ -59,6 +59,11 @@ class Results:
     def steps_of(self, protocols: Sequence[str]) -> pd.DataFrame:
         """The steps of some protocols only, as those of a large study take much memory."""
         return self.read("steps", protocols)
+
+
+def nothing(data_root: Path | None = None) -> Results:
+    """Results without any record, for what needs none."""
+    return Results(typed([], IMAGES), [], lambda table, protocols: typed([], COLUMNS[table]), data_root)
 
 
 def load(run: str | Path | Sequence[str | Path], data_root: Path | None = None) -> Results:

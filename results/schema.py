@@ -15,8 +15,8 @@ IDENTITY: dict[str, str] = {
     "position": "int32",  # 1 for the first image after the seed image, 0 for that (in pictures only)
     "image": "int32",  # index in the task's data
     "subject": "string",
-    "context_size": "int32",  # entries the model was given; 0 where it takes no context
-    "context": "string",  # what they hold: binary, soft, ground-truth; none where it takes no context
+    "context_size": "int32",  # entries the model was given, or other images of the set; 0 where it takes none
+    "context": "string",  # what they hold: binary, soft, ground-truth; set of a setwise model; else none
     "split": "string",  # which images are segmented: test or val
 }
 
@@ -53,8 +53,11 @@ PICTURES: dict[str, str] = IDENTITY | {
     "negative": "object",
 }
 
-# Names one row of ``images``.
-IMAGE_KEY = ("protocol", "model", "context", "split", "task", "simulation", "position", "context_size")
+# Names one row of ``images``; the subject too, as the positions of `set-automatic` are those of its scans.
+IMAGE_KEY = (
+    *("protocol", "model", "context", "split", "task", "simulation", "position", "context_size"),
+    "subject",
+)
 STEP_KEY = (*IMAGE_KEY, "step")  # names one row of ``steps`` and of ``pictures``
 
 

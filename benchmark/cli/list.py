@@ -22,13 +22,19 @@ def _protocols(_: Path) -> list[Row]:
     from protocols.registry import PROTOCOLS
 
     found = [(name, PROTOCOLS.get(name)) for name in PROTOCOLS.names()]
-    return [{"name": name, "version": p.version, "max_steps": p.max_steps} for name, p in found]
+    return [
+        {"name": name, "version": p.version, "max_steps": p.max_steps, "data": getattr(p, "kind", "tasks")}
+        for name, p in found
+    ]
 
 
 def _datasets(root: Path) -> list[Row]:
-    from datasets.registry import DATASETS, source
+    from datasets.registry import DATASETS, kind, source
 
-    return [{"name": name, "installed": source(name).installed(root)} for name in DATASETS.names()]
+    return [
+        {"name": name, "installed": source(name).installed(root), "kind": kind(name)}
+        for name in DATASETS.names()
+    ]
 
 
 def _tasks(root: Path) -> list[Row]:

@@ -26,7 +26,8 @@ def report(
     Parameters
     ----------
     runs : path or sequence of paths
-        Folders of runs with the same settings; without any, the newest one under ``results/runs``.
+        Folders of runs with the same settings; without any, the newest one under ``results/runs``, or none
+        where what is asked for needs no records.
     only : str or sequence of str, optional
         Names of figures and tables.
     data_root : path, optional
@@ -42,11 +43,17 @@ def report(
     from benchmark.selection import names
     from benchmark.settings import resolve_root
     from reports.build import build
+    from reports.registry import get
     from results import load
+    from results.reading import nothing
 
-    folders = [Path(run) for run in ([runs] if isinstance(runs, str | Path) else runs)] or [newest()]
+    chosen = names(only) if only is not None else None
+    folders = [Path(run) for run in ([runs] if isinstance(runs, str | Path) else runs)]
+    if not folders and chosen is not None and not any(get(name).needs for name in chosen):
+        return build(nothing(resolve_root(data_root)), Path(output or BUILD / "no-run"), chosen)
+    folders = folders or [newest()]
     where = Path(output or BUILD / "+".join(folder.resolve().name for folder in folders))
-    return build(load(folders, resolve_root(data_root)), where, names(only) if only is not None else None)
+    return build(load(folders, resolve_root(data_root)), where, chosen)
 
 
 def newest() -> Path:

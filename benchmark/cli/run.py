@@ -49,7 +49,7 @@ def run(
     ----------
     protocol, models, datasets : str or sequence of str
         Names; ``models="all"`` takes every model that a protocol can use, ``protocol="all"`` the whole study
-        with all variants of the paper. Without it the two protocols of experiment 1, or with the preset
+        of both papers with all variants. Without it the two protocols of experiment 1, or with the preset
         ``paper`` the whole study.
     preset : {"smoke", "quick", "paper"}
         Sets `simulations`, `images` and the like where these are not given.
@@ -65,14 +65,12 @@ def run(
     command = _command(dict(locals()))
     from benchmark.plan import checksums, plan
     from benchmark.provenance import manifest
-    from benchmark.selection import choose_datasets, names, select
+    from benchmark.selection import choose_datasets, kinds_of, names, select
     from benchmark.settings import resolve_preset, resolve_root, resolve_settings
     from benchmark.study import ALL, SEQUENTIAL, experiments
     from protocols.config import Config
 
     root = resolve_root(data_root)
-    chosen, line = choose_datasets(datasets, root)
-    click.echo(line)
     much = resolve_preset(preset, images, simulations=simulations, max_steps=max_steps)
     config = Config(
         seed, target_dice, much.max_steps, much.images, context, split, much.drawn_images, much.context_sizes
@@ -80,7 +78,9 @@ def run(
     settings = resolve_settings(config, much.simulations, weights, device, precision)
     protocols = names(protocol or (ALL if preset == "paper" else SEQUENTIAL))
     parts = experiments(protocols, config, much.longer)
-    selection = select(parts, names(models), chosen, root, much.tasks)
+    chosen, line = choose_datasets(datasets, root, kinds_of(parts))
+    click.echo(line)
+    selection = select(parts, names(models), chosen, root, much.tasks, settings.weights)
     sums = checksums(selection, settings)
     units = plan(selection, settings, sums)
     where = Path(output or _default_output(preset, units))
@@ -174,12 +174,12 @@ command = click.Command(
         option(
             run,
             "--protocol",
-            "Protocols, comma-separated, or all: the whole study of the paper.  "
+            "Protocols, comma-separated, or all: the whole study of both papers.  "
             "[default: those of experiment 1; all with --preset paper]",
             metavar="NAMES",
         ),
         option(run, "--models", "Models, comma-separated, or all.", metavar="NAMES"),
-        option(run, "--datasets", "Data sets.  [default: the installed ones, or phantoms]", metavar="NAMES"),
+        option(run, "--datasets", "Data sets.  [default: the installed ones, or embedded]", metavar="NAMES"),
         option(run, "--data-root", "Where they are.  [default: $SEGBENCH_DATA or the cache]", metavar="DIR"),
         option(run, "--preset", "How much.", type=click.Choice(["smoke", "quick", "paper"])),
         option(run, "--simulations", "Passes over a task.  [default: the preset's]", type=POSITIVE),

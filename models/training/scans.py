@@ -115,7 +115,7 @@ class ScanTraining(Checkpointed):
             )
         self.preset = replace(known, width=width or known.width)
         self.data, self.seed, self.device, self.precision = data, seed, torch.device(device), precision
-        self.images = torch.from_numpy(data.images)
+        self.images = torch.tensor(data.images)
         self.truth = torch.from_numpy(data.labels[:, 0].astype(np.int64))
         self.subjects = data.sets("train")
         self.best: dict[str, Tensor] = {}

@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from models.networks import MultiverSeg, ScribblePromptUNet, UniverSeg
+from models.networks.simple_unet import SimpleUNet
 
 
 @pytest.fixture(scope="session")
@@ -21,6 +22,8 @@ def weights(tmp_path_factory) -> Path:
             "scribbleprompt": ScribblePromptUNet(4),
             "universeg": UniverSeg(4),
             "multiverseg": MultiverSeg(4),
+            "scribbleprompt-matched": SimpleUNet(4, channels=5, classes=1),
+            "scribbleprompt-interconv": SimpleUNet(4, channels=5, classes=1, interconv=True),
         }
     for name, network in networks.items():
         state = {key: value.contiguous() for key, value in network.state_dict().items()}

@@ -111,7 +111,7 @@ def test_commands_as_functions_with_their_default_folders(tmp_path, monkeypatch,
 
 def test_records_do_not_depend_on_workers_or_units(weights, tmp_path, monkeypatch):
     options = {
-        "models": "scribbleprompt,multiverseg,sp-uvs",
+        "models": "scribbleprompt,multiverseg,sp-uvs,scribbleprompt-interconv",
         "weights": weights,
         "simulations": 3,
         "images": 6,
@@ -122,7 +122,7 @@ def test_records_do_not_depend_on_workers_or_units(weights, tmp_path, monkeypatc
     result = tool(output=tmp_path / "two", **options | {"workers": 2})
     assert result.exit_code == 0, result.output
     units = [len(list((tmp_path / name / "units").iterdir())) for name in ("one", "two")]
-    assert units == [12, 24]
+    assert units == [16, 32]
     assert table(tmp_path / "one") == table(tmp_path / "two")
     assert load(tmp_path / "one").images.context_size.max() == 6
 

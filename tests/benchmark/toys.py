@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import time
+from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
+from datasets.scans import ALL, ScanData
 from datasets.task import Task, TaskData
+from models.weights import trained_files
 from protocols.adapter import Capabilities
 
 SIDE = 32
@@ -21,6 +24,7 @@ class Toys:
     """Bright rectangles of one or two parts on a dark ground: two tasks of 14 subjects."""
 
     name = "toys"
+    counts = COUNTS
 
     def installed(self, root):
         return True
@@ -30,7 +34,7 @@ class Toys:
 
     def load(self, task, root):
         rng = np.random.default_rng(len(task.label) + ord(task.label[0]))
-        count = sum(COUNTS.values())
+        count = sum(self.counts.values())
         labels = np.zeros((count, 1, SIDE, SIDE), bool)
         for label in labels[:, 0]:
             for part in range(2 if task.label == "two" else 1):
@@ -38,8 +42,34 @@ class Toys:
                 label[row : row + rng.integers(6, 14), column : column + rng.integers(5, 8)] = True
         noise = rng.uniform(0, 0.3, labels.shape)
         images = (noise + np.where(labels, 0.6, 0.1)).astype(np.float32)
-        split = np.repeat(list(COUNTS), list(COUNTS.values()))
+        split = np.repeat(list(self.counts), list(self.counts.values()))
         return TaskData(task, images, labels, np.array([f"s{i:02d}" for i in range(count)]), split)
+
+
+class Many(Toys):
+    """The same with enough test images for sets."""
+
+    name = "many"
+    counts = COUNTS | {"test": 9}
+
+
+class Scans:
+    """Two collections of scans of two structures; each of the two test subjects has two."""
+
+    name, kind = "scans", "scans"
+
+    def installed(self, root):
+        return True
+
+    def tasks(self, root):
+        return [Task(self.name, cohort, "MR", "0", ALL) for cohort in ("first", "second")]
+
+    def load(self, task, root):
+        labels = np.zeros((6, 1, 16, 16), np.uint8)
+        labels[..., :6], labels[..., 9:] = 1, 2
+        names = np.array(["a", "a", "b", "b", "c", "d"])
+        split = np.array(["test"] * 4 + ["val", "train"])
+        return ScanData(task, (labels / 2).astype(np.float32), labels, names, split, ("one", "two"))
 
 
 class Empty(Toys):
@@ -91,3 +121,31 @@ class Automatic(Brush):
     """Takes no interactions."""
 
     capabilities = Capabilities(in_context=True)
+
+
+class SetBrush(Brush):
+    """Paints around the marks of all images of a set."""
+
+    capabilities = Capabilities(interactive=True, setwise=True)
+
+    def predict(self, query):
+        marks = query.interactions.positive.split(list(query.sets))
+        pooled = torch.cat([part.amax(dim=0, keepdim=True).expand_as(part) for part in marks])
+        return F.max_pool2d(pooled, 9, stride=1, padding=4) * (query.image > 0.45) - 0.25
+
+
+class Trained:
+    """Labels by brightness, and multiplies its logits by the number in its file, which must be above 0."""
+
+    capabilities = Capabilities(automatic=True, needs_training=True, setwise=True)
+
+    def __init__(self, factor):
+        self.factor = factor
+
+    @classmethod
+    def create(cls, name, weights, device, precision):
+        return cls(float(trained_files(name, Path(weights))[0].read_text()))
+
+    def predict(self, query):
+        assert query.sets is not None
+        return -self.factor * (query.image * 2 - torch.arange(3).reshape(1, 3, 1, 1)).abs()
