@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from datasets.lookup import Registry
-from datasets.task import DataError, Task, TaskData
+from datasets.task import DataError, Task
 
-EMBEDDED = "phantoms"
-"""The data set that is drawn, not read: always there, so never counted as installed."""
+EMBEDDED = {"tasks": "phantoms", "scans": "brain-phantom"}
+"""The data set of each kind that is drawn, not read: always there, so never counted as installed."""
 
 DATASETS = Registry(
     kind="dataset",
-    builtin={"wbc": "datasets.sources.wbc:WBC", EMBEDDED: "datasets.phantoms:Phantoms"},
+    builtin={
+        "wbc": "datasets.sources.wbc:WBC",
+        "oasis3-t2star": "datasets.sources.oasis3:OASIS3T2Star",
+        "oasis3-t2tse": "datasets.sources.oasis3:OASIS3T2TSE",
+        "adni-flair": "datasets.sources.adni:ADNIFLAIR",
+        "phantoms": "datasets.phantoms:Phantoms",
+        "brain-phantom": "datasets.sources.brain_phantom:BrainPhantom",
+    },
     group="segbench.datasets",
 )
 
@@ -22,7 +29,8 @@ DATASETS = Registry(
 class Source(Protocol):
     """A data set; a class without constructor arguments. `root` is the folder that holds all data sets.
 
-    A source that can be downloaded has a method ``fetch(root) -> Path`` besides.
+    A source that can be downloaded has a method ``fetch(root) -> Path`` besides. One whose ``kind`` is
+    ``scans`` loads `ScanData`; without that attribute it is of kind ``tasks`` and loads `TaskData`.
     """
 
     name: str
@@ -35,8 +43,8 @@ class Source(Protocol):
         """The tasks, without loading images; DataError where the files are absent."""
         ...
 
-    def load(self, task: Task, root: Path | None) -> TaskData:
-        """The images of one task; DataError where the files are absent or unusable."""
+    def load(self, task: Task, root: Path | None) -> Any:
+        """`TaskData` or `ScanData` of one task; DataError where the files are absent or unusable."""
         ...
 
 
@@ -65,12 +73,25 @@ def source(name: str) -> Source:
     return found
 
 
-def installed(root: Path | None) -> list[str]:
-    """Names of the evaluation data sets whose files are under `root`; never the embedded phantoms."""
-    return [name for name in DATASETS.names() if name != EMBEDDED and source(name).installed(root)]
+def kind(name: str) -> str:
+    """What a data set is made of: ``tasks`` or ``scans``; names and errors as in `source`."""
+    return _kind(source(name))
 
 
-def load(name: str, root: Path | None = None) -> list[TaskData]:
-    """All tasks of a data set, loaded; names and errors as in `source`."""
+def installed(root: Path | None, kind: str | None = None) -> list[str]:
+    """Names of the evaluation data sets whose files are under `root`, of one kind or of all.
+
+    Never the embedded ones.
+    """
+    found = {name: source(name) for name in DATASETS.names() if name not in EMBEDDED.values()}
+    return [name for name, s in found.items() if kind in (None, _kind(s)) and s.installed(root)]
+
+
+def load(name: str, root: Path | None = None) -> list[Any]:
+    """All tasks of a data set, each as `TaskData` or `ScanData`; names and errors as in `source`."""
     found = source(name)
     return [found.load(task, root) for task in found.tasks(root)]
+
+
+def _kind(found: Source) -> str:
+    return getattr(found, "kind", "tasks")

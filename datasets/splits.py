@@ -1,8 +1,9 @@
-"""Train, validation and test split by subject (MultiverSeg, appendix B.1; 60/20/20)."""
+"""Splits by subject: of tasks (MultiverSeg, appendix B.1; 60/20/20) and of scans (InterConv, Table 3)."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -27,10 +28,44 @@ def split_by_subject(subjects: np.ndarray, key: str) -> np.ndarray:
     str array (N,), each of ``train``, ``val``, ``test``
     """
     unique, of_image = np.unique(np.asarray(subjects, dtype=str), return_inverse=True)
-    seed = int.from_bytes(hashlib.sha256(key.encode()).digest(), "big")
     held_out = (2 * len(unique) + 5) // 10
     split = np.full(len(unique), "train")
-    order = np.random.default_rng(seed).permutation(len(unique))
+    order = _permutation(len(unique), key)
     split[order[:held_out]] = "test"
     split[order[held_out : 2 * held_out]] = "val"
     return split[of_image]
+
+
+def split_scans_by_subject(subjects: np.ndarray, key: str, counts: Mapping[str, int]) -> np.ndarray:
+    """Assign every scan to one of four splits so that a subject is never in two (InterConv, Table 3).
+
+    The distinct subjects, sorted, are permuted as by `split_by_subject`. Of as many as `counts` adds up to,
+    every split gets its count. Otherwise ``test``, ``val`` and ``stopping-val`` take their shares, rounded
+    half up and at least one subject each, and the rest is ``train``; fewer than four are all ``train``.
+
+    Parameters
+    ----------
+    subjects : str array (N,)
+        The subject of each scan.
+    key : str
+        Name of the data set.
+    counts : mapping of ``train``, ``stopping-val``, ``val`` and ``test`` to numbers of subjects
+
+    Returns
+    -------
+    str array (N,), each a key of `counts`
+    """
+    unique, of_scan = np.unique(np.asarray(subjects, dtype=str), return_inverse=True)
+    total = sum(counts.values())
+    split = np.full(len(unique), "train", dtype="<U12")
+    order, first = _permutation(len(unique), key), 0
+    for name in ("test", "val", "stopping-val") if len(unique) >= 4 else ():
+        last = first + max(1, (2 * len(unique) * counts[name] + total) // (2 * total))
+        split[order[first:last]] = name
+        first = last
+    return split[of_scan]
+
+
+def _permutation(count: int, key: str) -> np.ndarray:
+    seed = int.from_bytes(hashlib.sha256(key.encode()).digest(), "big")
+    return np.random.default_rng(seed).permutation(count)

@@ -71,7 +71,8 @@ class Phantoms:
         return TaskData(task, images, masks[task.label], subjects, split)
 
 
-def _generator(*key: str | int) -> np.random.Generator:
+def generator(*key: str | int) -> np.random.Generator:
+    """The generator of a key, the same on every machine."""
     digest = hashlib.sha256("/".join(map(str, key)).encode()).digest()
     return np.random.default_rng(np.random.SeedSequence(list(digest)))
 
@@ -83,7 +84,7 @@ def _cohort(cohort: str) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     images = np.empty((SUBJECTS, 1, SIDE, SIDE), np.float32)
     masks = {label: np.empty(images.shape, bool) for label in COHORTS[cohort][1]}
     for i in range(SUBJECTS):
-        picture, labels = draw(_generator("phantoms", VERSION, cohort, i))
+        picture, labels = draw(generator("phantoms", VERSION, cohort, i))
         images[i, 0] = picture
         for label, mask in labels.items():
             masks[label][i, 0] = mask

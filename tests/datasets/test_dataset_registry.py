@@ -6,7 +6,7 @@ import pytest
 
 from datasets import DataError, installed, source
 from datasets.lookup import UnknownName
-from datasets.registry import DATASETS, EMBEDDED, Source
+from datasets.registry import EMBEDDED, Source, kind
 
 
 class Plugin:
@@ -35,13 +35,24 @@ def test_nothing_is_installed_in_an_empty_folder(tmp_path: Path) -> None:
     assert installed(None) == []
 
 
-def test_phantoms_are_a_name_but_never_installed(tmp_path: Path) -> None:
-    assert EMBEDDED in DATASETS.names()
-    assert EMBEDDED not in installed(tmp_path)
+def test_embedded_data_are_names_but_never_installed(tmp_path: Path) -> None:
+    assert {kind(name): name for name in EMBEDDED.values()} == EMBEDDED
+    assert not set(EMBEDDED.values()) & set(installed(tmp_path))
 
 
 def test_real_data_are_installed(shared_data: Path) -> None:
-    assert installed(shared_data) == ["wbc"]
+    assert installed(shared_data) == installed(shared_data, kind="tasks") == ["wbc"]
+    assert installed(shared_data, kind="scans") == []
+
+
+def test_scans_are_of_their_own_kind(tmp_path: Path) -> None:
+    scan = tmp_path / "adni/sub-A/ses-1/anat/sub-A_ses-1_space-talairach_FLAIR.nii.gz"
+    scan.parent.mkdir(parents=True)
+    scan.touch()
+    assert installed(tmp_path) == installed(tmp_path, kind="scans") == ["adni-flair"]
+    assert installed(tmp_path, kind="tasks") == []
+    assert [kind(name) for name in ("wbc", "phantoms", "adni-flair")] == ["tasks", "tasks", "scans"]
+    assert kind(f"{__name__}:Plugin") == "tasks"
 
 
 def test_a_class_of_the_users_own_works_without_registration() -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from datasets.splits import split_by_subject
+from datasets.splits import split_by_subject, split_scans_by_subject
 
 
 def counts(split: np.ndarray) -> tuple[int, int, int]:
@@ -43,3 +43,29 @@ def test_split_depends_on_subject_and_key_only_not_on_order() -> None:
 def test_split_is_the_same_on_every_machine() -> None:
     split = split_by_subject(np.array(list("abcdefghij")), "wbc")
     assert "".join(name[1] for name in split) == "rarrerrrea"
+
+
+PAPER = {"train": 777, "stopping-val": 50, "val": 47, "test": 102}
+
+
+@pytest.mark.parametrize(
+    ("n", "expected"),
+    [
+        (976, (777, 50, 47, 102)),
+        (1952, (1554, 100, 94, 204)),
+        (100, (80, 5, 5, 10)),
+        (4, (1, 1, 1, 1)),
+        (3, (3, 0, 0, 0)),
+    ],
+)
+def test_four_splits_keep_the_proportions(n: int, expected: tuple[int, ...]) -> None:
+    split = split_scans_by_subject(np.array([f"s{i}" for i in range(n)]), "any", PAPER)
+    assert tuple(int((split == name).sum()) for name in PAPER) == expected
+
+
+def test_four_splits_depend_on_subject_and_key_only() -> None:
+    subjects = np.array([f"s{i % 40}" for i in range(90)])
+    split = split_scans_by_subject(subjects, "oasis", PAPER)
+    assert all(len(set(split[subjects == s])) == 1 for s in set(subjects))
+    assert (split[::-1] == split_scans_by_subject(subjects[::-1], "oasis", PAPER)).all()
+    assert (split != split_scans_by_subject(subjects, "other", PAPER)).any()
