@@ -85,7 +85,8 @@ class SetAutomatic:
         for scans in subjects:
             for number, structure in enumerate(data.structures, start=1):
                 found = [
-                    _assessed(data, int(scan), number, answers[int(scan)], scans is shown) for scan in scans
+                    _assessed(data, int(scan), number, answers[int(scan)], config, scans is shown)
+                    for scan in scans
                 ]
                 companions = len(scans) - 1 if setwise else 0
                 rows = [
@@ -117,13 +118,15 @@ def _answers(adapter: ModelAdapter, data: ScanData, subjects: Sequence[np.ndarra
     return found
 
 
-def _assessed(data: ScanData, scan: int, number: int, answer: Answer, pictured: bool) -> Trajectory:
+def _assessed(
+    data: ScanData, scan: int, number: int, answer: Answer, config: Config, pictured: bool
+) -> Trajectory:
     """One structure of one scan, with the time that all of them took."""
     found, seconds = answer
     trajectory = Trajectory(data.images[scan, 0], data.labels[scan, 0] == number, pictured=pictured)
     trajectory.logits = np.where(found == number, np.float32(1), np.float32(-1))
     trajectory.seconds = seconds
-    trajectory.assess(0, Mark(), float("inf"))  # there is no target to reach
+    trajectory.assess(0, Mark(), config.target_dice)
     trajectory.hd95 = float(hd95(trajectory.mask, trajectory.label))
     return trajectory
 

@@ -1,7 +1,7 @@
 """Embedded longitudinal data: a coronal brain of three hundred subjects in one to twelve sessions.
 
-They stand in for the clinical MRI of InterConv, section 4.2, where no such data are installed. Other than the
-phantoms of `datasets.phantoms` they have a split to train on.
+They stand in for the clinical MRI of InterConv, section 4.2, where no such data are installed. Unlike the
+phantoms of `datasets.phantoms` they are also trained on.
 """
 
 from __future__ import annotations

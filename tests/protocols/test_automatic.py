@@ -75,7 +75,7 @@ def test_one_row_per_scan_and_structure(scans):
     assert {row["task"] for row in records.images} == {NAME + label for label in STRUCTURES}
     for row in records.images:
         assert row["context_size"] == SCANS[row["subject"]] - 1
-        assert (row["interactions"], row["reached"], row["hd95"], row["context"]) == (0, False, 0.0, "set")
+        assert (row["interactions"], row["reached"], row["hd95"], row["context"]) == (0, True, 0.0, "set")
         assert (row["split"], row["simulation"]) == ("test", 0)
         assert scans.subjects[row["image"]] == row["subject"] and row["seconds"] > 0
     assert {(row["step"], row["kind"], row["row"], row["column"]) for row in records.steps} == {
