@@ -7,6 +7,10 @@ from typing import Literal
 
 SEQUENTIAL = ("center-clicks", "centerline-scribbles")
 METHODS = ("scribbleprompt", "sp-uvs", "multiverseg")
+INTERACTIVE_SETS = ("set-scribbles", "set-clicks")
+AUTOMATIC_SETS = "set-automatic"
+SETS = (*INTERACTIVE_SETS, AUTOMATIC_SETS)
+NO_CONTEXT = ("none", "set")  # what the column ``context`` says of models that take no segmented images
 
 
 class NotDrawable(ValueError):
@@ -28,7 +32,7 @@ class Need:
         Number of models it takes at least.
     split : {"test", "val"}
     context : {"binary", "soft", "ground-truth"}
-        What joins the context of the models that take one.
+        What joins the context of the models that take one; the others are always shown beside them.
     longer : bool
         Sets of images longer than the run's standard, for which position goes on beyond it.
     """

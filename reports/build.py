@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from reports.artefact import Artefact, NotDrawable
 from reports.gaps import Coverage, Gap
-from reports.registry import get, module, names
+from reports.registry import PAPERS, get, module, names, stem
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,9 +48,11 @@ def build(results: Results, output: Path, only: Iterable[str] | None = None) -> 
     from reports.page.render import Missing, page
     from results.resampling import StatisticsError
 
-    artefacts = {name: get(name) for name in (names() if only is None else only)}
-    _clear(output)
     coverage = Coverage(results)
+    absent = _absent(coverage) if only is None else {}
+    left = {name for paper in absent for name in PAPERS[paper]}
+    artefacts = {name: get(name) for name in (names() if only is None else only) if name not in left}
+    _clear(output)
     sections: list[Section] = []
     comparisons = None
     missing: dict[tuple[bool, tuple[Gap, ...], str], list[str]] = {}  # what lacks the same is told together
@@ -65,20 +67,27 @@ def build(results: Results, output: Path, only: Iterable[str] | None = None) -> 
                 ready, reason = False, str(error)
         if lacking or reason:
             missing.setdefault((not ready, lacking, reason), []).append(name)
+    told = [Missing(what, *why) for why, what in missing.items()]
+    told += [Missing([paper], True, [gap]) for paper, gap in absent.items()]
     output.mkdir(parents=True, exist_ok=True)
     index = output / "index.html"
     index.write_text(
-        page(
-            results,
-            sections,
-            [Missing(what, *why) for why, what in missing.items()],
-            whole=only is None,
-            comparisons=comparisons,
-        ),
+        page(results, sections, told, whole=only is None, comparisons=comparisons),
         encoding="utf-8",
         newline="\n",
     )
     return index
+
+
+def _absent(coverage: Coverage) -> dict[str, Gap]:
+    """A paper of which the run has nothing, where it has something of another; that is told in one line."""
+    protocols = {
+        paper: list(dict.fromkeys(p for name in those for need in get(name).needs for p in need.protocols))
+        for paper, those in PAPERS.items()
+    }
+    found = [paper for paper, those in protocols.items() if coverage.has(those)]
+    missing = {paper: those for paper, those in protocols.items() if found and paper not in found}
+    return {paper: coverage.whole(those) for paper, those in missing.items()}
 
 
 def _write(
@@ -94,16 +103,16 @@ def _write(
     files, width = [], 0
     if artefact.kind == "figure":
         if artefact.column:
-            data = getattr(functions, f"{name}_data")(results)
+            data = getattr(functions, f"{stem(name)}_data")(results)
             shown = data if artefact.column == "unit" or "unit" not in data else numbers.first_unit(data)
             grid = wide(shown, artefact.rows, artefact.column)
-        figure = getattr(functions, name)(results, data)
+        figure = getattr(functions, stem(name))(results, data)
         (output / "figures").mkdir(parents=True, exist_ok=True)
         files += style.save(figure, output / "figures" / name)
         width, picture = round(PIXELS_PER_INCH * figure.get_figwidth()), files[0]
     else:
-        data = getattr(functions, name)(results)
-        grid = getattr(functions, f"{name}_grid")(data)
+        data = getattr(functions, stem(name))(results)
+        grid = getattr(functions, f"{stem(name)}_grid")(data)
     if data is not None and grid is not None:
         files += _write_numbers(data, grid, output / "tables" / name)
     section = Section(

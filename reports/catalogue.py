@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
+from datasets.scans import ALL
+from reports.artefact import AUTOMATIC_SETS
+from results.resampling import plain
 from results.schema import TASK
 
 if TYPE_CHECKING:
@@ -17,7 +20,7 @@ Training = Literal["paper", "synthetic", "nothing", "unknown"]
 
 
 def tasks(results: Results) -> pd.DataFrame:
-    """All tasks that a run has looked at, also those that it left out.
+    """All binary tasks that a run has looked at, also those that it left out; for the others see `scans`.
 
     Returns
     -------
@@ -26,16 +29,46 @@ def tasks(results: Results) -> pd.DataFrame:
         says it), and ``evaluated``, whether there are records of it.
     """
     rows: dict[str, dict[str, Any]] = {}
-    for name, *parts in results.images[["task", *TASK]].drop_duplicates().to_numpy(object):
+    binary = results.images[results.images.protocol != AUTOMATIC_SETS]
+    for name, *parts in binary[["task", *TASK]].drop_duplicates().to_numpy(object):
         rows[name] = {"task": name, **dict(zip(TASK, parts, strict=True)), "evaluated": True}
     for manifest in results.manifests:
         for name, entry in (manifest.get("tasks_found") or manifest.get("tasks") or {}).items():
             named = dict(zip(TASK, name.split("/", len(TASK) - 1), strict=False))
+            if named.get("label") == ALL:
+                continue
             row = rows.setdefault(name, {"task": name, **named, "evaluated": False})
             row |= {split: entry[split] for split in SPLITS if split in entry}
     columns = ["task", *TASK, *SPLITS, "evaluated"]
     table = pd.DataFrame(list(rows.values()), columns=columns).astype(dict.fromkeys(SPLITS, "float64"))
     return table.sort_values("task", ignore_index=True)
+
+
+def scans(results: Results, split: str = "test") -> pd.DataFrame:
+    """The scans that `set-automatic` has segmented, with the mean Dice over the structures of each.
+
+    Returns
+    -------
+    DataFrame
+        A row per model and scan: the columns that identify it, ``dice``, and ``group``, how its data set is
+        called: by its name, or where several tasks have it, by all parts of the task's. ``label`` and
+        ``task`` are those of the manifest. No rows where there are no such records.
+    """
+    images = results.images[(results.images.protocol == AUTOMATIC_SETS) & (results.images.split == split)]
+    keys = ["protocol", "model", *TASK[:-1], "simulation", "position", "image", "subject"]
+    keys += ["context_size", "context", "split"]
+    table = plain(images[[*keys, "dice"]]).groupby(keys, sort=True).dice.mean().reset_index()
+    whole = table[list(TASK[:-1])].agg("/".join, axis=1) if len(table) else table.dataset
+    shared = whole.groupby(table.dataset).transform("nunique") > 1
+    return table.assign(label=ALL, task=whole + f"/{ALL}", group=table.dataset.where(~shared, whole))
+
+
+def task_names(results: Results) -> list[str]:
+    """Tasks with records, as manifests call them: the structures of a scan are one task."""
+    images = results.images[["protocol", "task"]].drop_duplicates().astype(str)
+    structure = images.protocol == AUTOMATIC_SETS
+    whole = images.task.str.rsplit("/", n=1).str[0] + f"/{ALL}"
+    return sorted(images.task.where(~structure, whole).unique())
 
 
 def models(results: Results) -> dict[str, str | None]:

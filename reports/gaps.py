@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reports import numbers
-from reports.artefact import Artefact, Need
+from reports.artefact import AUTOMATIC_SETS, NO_CONTEXT, Artefact, Need
 
 if TYPE_CHECKING:
     from results import Results
 
 PROGRAM = ("python", "-m", "benchmark", "run")
+SCANS = "brain-phantom"  # the embedded data set for set-automatic
 OURS = ("--protocol", "--models", "--split", "--context")  # options that a gap's command sets itself
 
 
@@ -45,6 +46,16 @@ class Coverage:
         """Whether the run has enough for the artefact to show anything."""
         return not artefact.needs or any(self._suffices(need) for need in artefact.needs)
 
+    def has(self, protocols: Iterable[str]) -> bool:
+        """Whether there are records of any of these protocols."""
+        return bool(self._kinds.protocol.isin(list(protocols)).any())
+
+    def whole(self, protocols: Sequence[str]) -> Gap:
+        """All of a paper of which there are no records."""
+        return Gap(
+            f"protocols {', '.join(protocols)}", _command(self.results, Need(models=()), protocols, ["all"])
+        )
+
     def gaps(self, artefact: Artefact) -> list[Gap]:
         """What is missing: for each need models for the protocols there are, and protocols."""
         return list(dict.fromkeys(gap for need in artefact.needs for gap in self._gaps(need)))
@@ -59,7 +70,7 @@ class Coverage:
         there = kinds[
             kinds.protocol.isin(need.protocols)
             & (kinds.split == need.split)
-            & kinds.context.isin([need.context, "none"])
+            & kinds.context.isin([need.context, *NO_CONTEXT])
             & (kinds.longer | (not need.longer))
         ]
         protocols = [name for name in need.protocols if (there.protocol == name).any()]
@@ -74,7 +85,7 @@ class Coverage:
             found.append(Gap(what, _command(self.results, need, protocols, missing_models)))
         missing_protocols = [name for name in need.protocols if name not in protocols]
         if missing_protocols:
-            wanted = list(dict.fromkeys([*need.models, *models]))
+            wanted = list(dict.fromkeys([*need.models, *models])) or ["all"]
             what = f"protocols {', '.join(missing_protocols)}{_variant(need)}"
             found.append(Gap(what, _command(self.results, need, missing_protocols, wanted)))
         return found
@@ -101,13 +112,28 @@ def _command(results: Results, need: Need, protocols: Iterable[str], models: Ite
     manifest = results.manifests[0] if results.manifests else {}
     if manifest.get("command"):
         rest = _without((*OURS, "--images") if need.longer else OURS, manifest["command"])
+        if AUTOMATIC_SETS in protocols:
+            rest = _with_scans(results, rest)
         return shlex.join([*PROGRAM, *chosen, *rest, *_output(results)])
-    datasets = ",".join(sorted(map(str, results.images.dataset.unique())))
+    named = sorted(map(str, results.images.dataset.unique()))
+    datasets = ",".join([] if AUTOMATIC_SETS in protocols else named)
     return shlex.join([*PROGRAM, *chosen, *(["--datasets", datasets] if datasets else [])])
 
 
+def _with_scans(results: Results, words: list[str]) -> list[str]:
+    """Options of a command; where it names data sets, the embedded scans too, if the run has none yet."""
+    if (results.images.protocol == AUTOMATIC_SETS).any():
+        return words
+    for place, word in enumerate(words):
+        name, equals, _ = word.partition("=")
+        if name == "--datasets":
+            value = place if equals else place + 1
+            return [*words[:value], f"{words[value]},{SCANS}", *words[value + 1 :]]
+    return words
+
+
 def whole_study(results: Results) -> str:
-    """The command that adds all experiments and variants of the paper; what is finished is kept."""
+    """The command that adds all experiments and variants of the papers; what is finished is kept."""
     command = results.manifests[0].get("command", "") if results.manifests else ""
     words = ["--protocol", "all", *_without(OURS, command)]
     return shlex.join([*PROGRAM, *words, *(_output(results) if command else [])])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pandas as pd
 
 from reports import style
-from reports.artefact import Need, NotDrawable
+from reports.artefact import NO_CONTEXT, SETS, Need, NotDrawable
 from results import statistics
+from results.improvement import Samples
 from results.resampling import Statistic, Unit
 from results.schema import TASK
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 # The paper's unit first, the other one beside it: simulations in experiment 1, subjects in experiment 2.
 UNITS: tuple[Unit, ...] = ("simulation", "subject")
 CAUTIOUS_FIRST: tuple[Unit, ...] = ("subject", "simulation")
+SAMPLES: tuple[Samples, ...] = ("image", "subject")  # InterConv
+
+AnyUnit = TypeVar("AnyUnit", Unit, Samples)
 
 IN_CONTEXT = ("in-context", "interactive-in-context-clicks", "interactive-in-context-scribbles")
 CONTEXTS = ("binary", "soft", "ground-truth")
@@ -73,7 +77,7 @@ def _matching(results: Results, frame: pd.DataFrame, needs: Sequence[Need]) -> p
         wanted |= (
             frame.protocol.isin(need.protocols)
             & (frame.split == need.split)
-            & frame.context.isin([need.context, "none"])
+            & frame.context.isin([need.context, *NO_CONTEXT])
             & (standard | need.longer)
         )
     if not wanted.any():
@@ -100,10 +104,10 @@ def standard_size(results: Results) -> int | None:
 def in_standard_sets(results: Results, frame: pd.DataFrame) -> pd.Series:
     """Which records of images or steps are not of the part of longer sets that goes on beyond the standard.
 
-    In experiment 2 images come in no sequence, and position only numbers them.
+    In experiment 2 and in sets images come in no sequence, and position only numbers them.
     """
     size = standard_size(results)
-    return frame.protocol.isin(IN_CONTEXT) | (True if size is None else frame.position <= size)
+    return frame.protocol.isin([*IN_CONTEXT, *SETS]) | (True if size is None else frame.position <= size)
 
 
 def estimates(
@@ -153,6 +157,16 @@ def changes(images: pd.DataFrame, model: str) -> pd.DataFrame:
     baselines = [name for name in style.looks(images.model) if name != model]
     table = _in_units(UNITS, lambda unit: statistics.paired_change(images, model, baselines, unit=unit))
     return _ordered(table.loc[:, ["protocol", *table.columns.drop("protocol")]])
+
+
+def improvements(rows: pd.DataFrame, model: str, baseline: str, by: Sequence[str]) -> pd.DataFrame:
+    """Paired improvement of Dice times 100 from a baseline to ``model`` by protocol and ``by``.
+
+    Columns as of `results.statistics.improvement`, with the intervals over samples first, then over subjects.
+    """
+    keys = ["protocol", *by]
+    table = _in_units(SAMPLES, lambda unit: statistics.improvement(rows, model, baseline, "dice", keys, unit))
+    return _ordered(in_percent(table.assign(hierarchical=100 * table.hierarchical)))
 
 
 def beside(data: pd.DataFrame, paper: pd.DataFrame, column: str = "paper") -> pd.DataFrame:
@@ -205,19 +219,19 @@ def target(results: Results) -> str:
 
 
 def describe_interval(template: str, data: pd.DataFrame | None) -> str:
-    """Fill ``{simulation}`` and ``{subject}`` with the number of units that were resampled.
+    """Fill ``{simulation}``, ``{subject}`` and ``{image}`` with the number of units that were resampled.
 
     A single unit shows no spread; the text then says so, and what is left. An artefact without an interval
     has no text.
     """
     if not template or data is None:
         return ""
-    counts = {unit: _count(data.loc[data.unit == unit, "n_units"], unit) for unit in UNITS}
+    counts = {unit: _count(data.loc[data.unit == unit, "n_units"], unit) for unit in (*UNITS, "image")}
     if first_unit(data).low.notna().any():
         return template.format(**counts)
     first = data.unit.iloc[0]
-    other = next(unit for unit in UNITS if unit != first)
-    rest = f" Whiskers: 95% bootstrap interval over {counts[other]}." if f"{{{other}}}" in template else ""
+    others = [counts[unit] for unit in counts if unit != first and f"{{{unit}}}" in template]
+    rest = f" Whiskers: 95% bootstrap interval over {others[0]}." if others else ""
     return f"No interval over {first}s, as there is only one.{rest}"
 
 
@@ -229,7 +243,7 @@ def _count(units: pd.Series, unit: str) -> str:
     return f"{number} {unit}{'' if most == 1 else 's'}"
 
 
-def _in_units(units: Sequence[Unit], estimate: Callable[[Unit], pd.DataFrame]) -> pd.DataFrame:
+def _in_units(units: Sequence[AnyUnit], estimate: Callable[[AnyUnit], pd.DataFrame]) -> pd.DataFrame:
     return pd.concat([estimate(unit) for unit in units], ignore_index=True)
 
 
@@ -237,7 +251,7 @@ def _ordered(table: pd.DataFrame) -> pd.DataFrame:
     """Rows in reading order: protocols, models and contexts in the papers' order, units as they come."""
     named = {"protocol": style.protocols_in_order(table.protocol), "unit": list(table.unit.unique())}
     named |= {name: list(style.looks(table[name])) for name in ("model", "baseline") if name in table}
-    named["context"] = [*CONTEXTS, "none"]
+    named["context"] = [*CONTEXTS, *NO_CONTEXT]
 
     def rank(column: pd.Series) -> pd.Series:
         names = named.get(str(column.name))

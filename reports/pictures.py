@@ -12,9 +12,10 @@ import pandas as pd
 
 from datasets.lookup import UnknownName
 from datasets.registry import source
-from datasets.task import DataError, Task
+from datasets.scans import ScanData
+from datasets.task import DataError, Task, TaskData
 from reports import style
-from reports.artefact import NotDrawable
+from reports.artefact import NO_CONTEXT, NotDrawable
 from results.schema import TASK
 
 if TYPE_CHECKING:
@@ -72,20 +73,45 @@ def scene(results: Results, task: str, image: int) -> tuple[np.ndarray, np.ndarr
         If the data are absent, or are not those that the run saw.
     """
     pictures = results.pictures[results.pictures.task == task]
-    entry: dict = {}
-    for manifest in results.manifests:
-        entry |= (manifest.get("tasks") or {}).get(task, {})
-    if not {"source", "fingerprint"} <= set(entry):
-        raise NotDrawable(f"No manifest says which data set {task} comes from.")
     named = Task(*(str(pictures[part].iloc[0]) for part in TASK))
     wanted = tuple(sorted({int(index) for index in pictures.image}))
-    return _scenes(named, entry["source"], entry["fingerprint"], results.data_root, wanted)[image]
+    return _scenes(named, *_origin(results, task), results.data_root, wanted)[image]
 
 
 @lru_cache(maxsize=64)  # a task is loaded once for all figures, and only what is shown of it is kept
 def _scenes(
     task: Task, name: str, fingerprint: str, root: Path | None, wanted: tuple[int, ...]
 ) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+    data = _loaded(task, name, fingerprint, root)
+    return {index: (data.images[index, 0].copy(), data.labels[index, 0].copy()) for index in wanted}
+
+
+def scan_data(results: Results, task: str) -> ScanData:
+    """All scans of a data set, from where the run had them; errors as of `scene`.
+
+    Parameters
+    ----------
+    results : Results
+    task : str
+        As the manifest calls it.
+    """
+    data = _scan_data(Task(*task.split("/", len(TASK) - 1)), *_origin(results, task), results.data_root)
+    if not isinstance(data, ScanData):
+        raise NotDrawable(f"{task} is no data set of scans.")
+    return data
+
+
+def _origin(results: Results, task: str) -> tuple[str, str]:
+    """Source and fingerprint of a task."""
+    entry: dict = {}
+    for manifest in results.manifests:
+        entry |= (manifest.get("tasks") or {}).get(task, {})
+    if not {"source", "fingerprint"} <= set(entry):
+        raise NotDrawable(f"No manifest says which data set {task} comes from.")
+    return entry["source"], entry["fingerprint"]
+
+
+def _loaded(task: Task, name: str, fingerprint: str, root: Path | None) -> TaskData | ScanData:
     try:
         found = source(name)
         if task not in found.tasks(root):
@@ -95,13 +121,16 @@ def _scenes(
         raise NotDrawable(f"The images of {task} are not at hand: {error}.") from error
     if data.fingerprint != fingerprint:
         raise NotDrawable(f"The images of {task} are not those that the run saw: their fingerprint differs.")
-    return {index: (data.images[index, 0].copy(), data.labels[index, 0].copy()) for index in wanted}
+    return data
+
+
+_scan_data = lru_cache(maxsize=2)(_loaded)  # several figures and tables look at the same scans
 
 
 def title(model: str, context: str) -> str:
     """What a method is called beside others that have another context."""
     name = style.looks([model])[model].title
-    return name if context in ("none", "binary") else f"{name}, {context} context"
+    return name if context in (*NO_CONTEXT, "binary") else f"{name}, {context} context"
 
 
 def group_title(protocol: str, split: str) -> str:
@@ -153,6 +182,21 @@ def _mark(axes: Axes, frame: Mapping[Hashable, Any], shape: tuple[int, ...], new
         if newest:
             _tint(axes, binary_dilation(mask) & ~mask, "white", 0.85)
         _tint(axes, mask, color, 1.0 if newest else 0.7)
+
+
+def draw_prompts(axes: Axes, frame: Mapping[Hashable, Any], shape: tuple[int, ...]) -> None:
+    """All prompts of a stored frame of a set: clicks as discs, scribbles as the pixels that they cover."""
+    from scipy.ndimage import binary_dilation
+
+    for name, color in (("positive", POSITIVE), ("negative", NEGATIVE)):
+        mask = unpacked(frame[name], *shape)
+        if frame["kind"].startswith("click"):
+            rows, columns = np.nonzero(mask)
+            look: dict[str, Any] = {"marker": "o", "linestyle": "", "markersize": 4, "color": color}
+            axes.plot(columns, rows, markeredgecolor="black", markeredgewidth=0.6, clip_on=False, **look)
+        else:
+            _tint(axes, binary_dilation(mask) & ~mask, "white", 0.85)
+            _tint(axes, mask, color, 1.0)
 
 
 def _tint(axes: Axes, mask: np.ndarray, color: str, alpha: float) -> None:

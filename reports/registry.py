@@ -1,4 +1,4 @@
-"""The artefacts by name, in the order of the page; each is a module of its own name."""
+"""The artefacts by name, in the order of the page; each is a module of its own name, with _ for -."""
 
 from __future__ import annotations
 
@@ -13,13 +13,16 @@ FIGURES = (
     *("fig15", "fig16", "fig17a", "fig18", "fig19", "fig20", "fig21"),
 )
 TABLES = ("table1", "table2", "table3", "table4", "table5", "table6", "table7", "table17b")
-# Not in the paper: what a reviewer asks next (docs/statistics.md).
+INTERCONV_FIGURES = tuple(f"interconv-fig{number}" for number in range(4, 12))
+INTERCONV_TABLES = tuple(f"interconv-table{number}" for number in range(1, 9))
+PAPERS = {"MultiverSeg": (*FIGURES, *TABLES), "InterConv": (*INTERCONV_FIGURES, *INTERCONV_TABLES)}
+# Not in the papers: what a reviewer asks next (docs/statistics.md).
 BEYOND = {"comparisons": "tables", "profiles": "figures", "convergence": "figures"}
 
 
 def names() -> list[str]:
-    """Names of all artefacts, figures first."""
-    return [*FIGURES, *TABLES, *BEYOND]
+    """Names of all artefacts: MultiverSeg's, InterConv's and those beyond, figures first."""
+    return [*(name for paper in PAPERS.values() for name in paper), *BEYOND]
 
 
 def module(name: str) -> ModuleType:
@@ -32,8 +35,13 @@ def module(name: str) -> ModuleType:
     """
     if name not in names():
         raise UnknownName("figure or table", name, names())
-    folder = BEYOND.get(name, "figures" if name in FIGURES else "tables")
-    return import_module(f"reports.{folder}.{name}")
+    folder = BEYOND.get(name, "figures" if name in (*FIGURES, *INTERCONV_FIGURES) else "tables")
+    return import_module(f"reports.{folder}.{stem(name)}")
+
+
+def stem(name: str) -> str:
+    """What the module of an artefact and its functions are called."""
+    return name.replace("-", "_")
 
 
 def get(name: str) -> Artefact:

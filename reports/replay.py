@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from reports import numbers, pictures, style
-from reports.artefact import NotDrawable
+from reports.artefact import SETS, NotDrawable
 
 if TYPE_CHECKING:
     from results import Results
@@ -60,6 +60,9 @@ def replay(results: Results, budget: int = BUDGET) -> Replay:
         If no pictures are stored, the images of no task are at hand, or there is no room for any.
     """
     frames = pictures.stored(results)
+    frames = frames[~frames.protocol.isin(SETS)]  # of sets, prompts do not come one after another
+    if frames.empty:
+        raise NotDrawable("The runs keep pictures of sets only; the replay shows sequential protocols.")
     methods = _methods(frames)
     groups = _groups(frames)
     tasks: dict[str, tuple[Scenes, list[dict[str, Any]]]] = {}

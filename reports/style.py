@@ -37,6 +37,15 @@ MODELS: dict[str, Look] = {
     "universeg": Look("UniverSeg", SKY, "v", (0, (5, 1))),
     "universeg-oracle": Look("UniverSeg (oracle)", PURPLE, "P", (0, (3, 1, 1, 1))),
     "nnunet": Look("nnU-Net", BLACK, "X", (0, (1, 1))),
+    # InterConv's pairs: the baseline in a grey of the family of its variant's colour.
+    "scribbleprompt-matched": Look("ScribblePrompt (matched)", "#A3838C", "o", "--"),
+    "scribbleprompt-interconv": Look("ScribblePrompt-InterConv", "#C2185B", "p", "-"),
+    "simpleunet": Look("SimpleUNet", "#83A39C", "s", "--"),
+    "simpleunet-interconv": Look("SimpleUNet-InterConv", "#00796B", "s", "-"),
+    "nnunet2d": Look("nnU-Net 2D", "#8490A8", "X", "--"),
+    "nnunet2d-interconv": Look("nnU-Net 2D-InterConv", "#1F4FC4", "X", "-"),
+    "swinunet": Look("SwinUNet", "#9888A6", "d", "--"),
+    "swinunet-interconv": Look("SwinUNet-InterConv", "#7B2CBF", "d", "-"),
 }
 # For models that this list does not know, in this order.
 _SPARE: tuple[tuple[str, str, tuple[int, tuple[float, ...]]], ...] = (
@@ -73,6 +82,9 @@ PROTOCOLS: dict[str, Wording] = {
     "in-context": Wording("In context", "predictions"),
     "interactive-in-context-clicks": Wording("Center clicks in context", "clicks"),
     "interactive-in-context-scribbles": Wording("Centerline scribbles in context", "scribble steps"),
+    "set-scribbles": Wording("Line scribbles on sets", "scribbles"),
+    "set-clicks": Wording("Random clicks on sets", "clicks"),
+    "set-automatic": Wording("Automatic segmentation of sets", "predictions"),
 }
 
 MARKERS = "ov^sD<>"

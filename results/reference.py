@@ -27,6 +27,10 @@ fig19         universeg-ensemble and nnunet on each of those six data sets
 Those of facts have columns of their own: table1 (group, datasets, split, use), table2 and table3 (data sets),
 table4 and table5 (part, augmentation, parameter, low, high; low alone is a single number) and table6
 (capabilities).
+
+InterConv's are named ``interconv_<artefact>.csv``: table1 (Dice times 100 by data set and model; ``std`` is
+that across test scans), table2 (structures), table3 (subjects and images by split), table4 to table6 (sizes
+of networks), table7 and table8 (data sets).
 """
 
 from __future__ import annotations
@@ -46,7 +50,7 @@ def published(artefact: str) -> pd.DataFrame:
     ----------
     artefact : str
         Name as in ``list figures``, for instance table7, table17b, fig3, fig4, fig6, fig19, or table1 to
-        table6 for facts about data and methods.
+        table6 for facts about data and methods; ``interconv-table1`` to ``interconv-table8``.
 
     Returns
     -------
@@ -54,5 +58,5 @@ def published(artefact: str) -> pd.DataFrame:
         Columns as the head of this module says: `NUMBERS` and, for fig6 and fig19, further keys. No rows
         where nothing is recorded.
     """
-    file = FOLDER / f"{artefact}.csv"
+    file = FOLDER / f"{artefact.replace('-', '_')}.csv"
     return pd.read_csv(file) if file.is_file() else pd.DataFrame(columns=list(NUMBERS))

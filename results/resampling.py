@@ -160,7 +160,7 @@ def resampled(design: Design, unit: Unit, reps: int, seed: int) -> Iterator[Floa
     for start in range(0, reps, step):
         estimates = np.empty((min(step, reps - start), *shape))
         for block in blocks:
-            drawn = _counts(block.rng, len(estimates), len(block.sums)) @ block.sums
+            drawn = counts(block.rng, len(estimates), len(block.sums)) @ block.sums
             weighted, weight = np.split(drawn, [block.first], axis=1)
             weight = np.where(weight == 0, np.nan, weight)[:, None, block.column]
             estimates[..., block.leaves] = (
@@ -212,7 +212,7 @@ def _once(table: Floats) -> tuple[Floats, Integers]:
     return np.stack([np.frombuffer(column) for column in seen], axis=1), np.array(place)
 
 
-def _counts(rng: np.random.Generator, reps: int, units: int) -> Floats:
+def counts(rng: np.random.Generator, reps: int, units: int) -> Floats:
     """How often each unit is drawn in each replicate, (reps, units): as many draws as there are units."""
     draws = rng.integers(units, size=(reps, units)) + units * np.arange(reps)[:, None]
     return np.bincount(draws.ravel(), minlength=reps * units).reshape(reps, units).astype(np.float64)

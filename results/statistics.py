@@ -15,6 +15,7 @@ import pandas as pd
 
 from results.comparison import interquartile_difference, paired_change, probability_of_superiority
 from results.distribution import interquartile_mean, performance_profile
+from results.improvement import improvement
 from results.intervals import check, intervals
 from results.resampling import (
     Floats,
@@ -34,6 +35,7 @@ __all__ = [
     "bootstrap",
     "convergence",
     "hierarchical_mean",
+    "improvement",
     "interquartile_difference",
     "interquartile_mean",
     "paired_change",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from reports import numbers, pictures, style
+from reports import catalogue, numbers, pictures, style
+from reports.artefact import AUTOMATIC_SETS, SETS
 from reports.tables.layout import Grid
 
 if TYPE_CHECKING:
@@ -132,22 +133,27 @@ def _unfinished(results: Results) -> list[dict[str, str]]:
     images = results.images[numbers.in_standard_sets(results, results.images)]
     lacking = []
     for (protocol, split), part in images.groupby(["protocol", "split"], observed=True):
-        place = [
-            "task",
-            "simulation",
-            "position",
-            *(["context_size"] if protocol in numbers.IN_CONTEXT else []),
-        ]
+        place = _place(str(protocol))
         whole = len(part[place].drop_duplicates())
         where = pictures.group_title(str(protocol), str(split)).lower()
         for (model, context), own in part.groupby(["model", "context"], observed=True):
-            if len(own) < whole:
+            done = len(own[place].drop_duplicates())
+            if done < whole:
                 method = pictures.title(str(model), str(context))
-                lacking.append(f"{method}, {where}: {len(own)} of {whole} images")
+                lacking.append(f"{method}, {where}: {done} of {whole} images")
     if not lacking:
         return []
     text = f"{'; '.join(lacking)}. Averages over different images do not compare; run again to finish."
     return [{"title": "Unfinished run.", "text": text}]
+
+
+def _place(protocol: str) -> list[str]:
+    """What tells apart the images that every method is to segment; not all do so at several set sizes."""
+    if protocol == AUTOMATIC_SETS:  # a structure that is absent from a scan may have been predicted by some
+        return ["dataset", "cohort", "modality", "axis", "image"]
+    if protocol in SETS:
+        return ["task", "simulation", "image"]
+    return ["task", "simulation", "position", *(["context_size"] if protocol in numbers.IN_CONTEXT else [])]
 
 
 def models(results: Results) -> Grid:
@@ -168,7 +174,7 @@ def _short(entry: Mapping[str, Any], name: str) -> str:
 
 def tasks(results: Results) -> Grid:
     """Every task of the tables or of a manifest, with the size of its splits."""
-    known: dict[str, dict[str, Any]] = {name: {} for name in results.images.task.unique()}
+    known: dict[str, dict[str, Any]] = {name: {} for name in catalogue.task_names(results)}
     for manifest in results.manifests:
         known |= manifest.get("tasks") or {}
     columns = ("test", "val", "train")

@@ -10,10 +10,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reports import style
+from reports import catalogue, style
 from reports.artefact import NotDrawable
 from reports.gaps import whole_study
-from reports.page import provenance
+from reports.page import provenance, sets
 from reports.replay import BUDGET, Replay, replay
 from reports.tables.comparisons import sentences
 from reports.tables.layout import Grid
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from reports.gaps import Gap
     from results import Results
 
+INTERCONV = "InterConv, "
 PICTURES = "Pictures of what happened"
 # Artefacts in the order of the page; whatever is in no other group is in the last.
 GROUPS: dict[str, tuple[str, ...]] = {
@@ -37,7 +38,17 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Data, training and methods": (
         *("table1", "table2", "fig9", "table3", "fig8", "table4", "table5", "table6"),
     ),
-    "Beyond the paper": (),
+    "InterConv: interactive segmentation of sets": (
+        *("interconv-fig4", "interconv-fig5", "interconv-fig11"),
+    ),
+    "InterConv: automatic segmentation of sets": (
+        *("interconv-table1", "interconv-fig6", "interconv-fig9", "interconv-fig10", "interconv-fig7"),
+    ),
+    "InterConv: data and networks": (
+        *("interconv-fig8", "interconv-table2", "interconv-table3", "interconv-table4", "interconv-table5"),
+        *("interconv-table6", "interconv-table7", "interconv-table8"),
+    ),
+    "Beyond the papers": (),
 }
 
 LARGEST = 28_000_000  # bytes of the page's pictures, so that all of it stays below 30 MB
@@ -112,13 +123,15 @@ class Missing:
 
     @property
     def title(self) -> str:
-        return provenance.listed([short(name) for name in self.names])
+        first, *others = (short(name) for name in self.names)
+        return provenance.listed([first, *(name.removeprefix(INTERCONV) for name in others)])
 
 
 def short(name: str) -> str:
-    """An artefact's name as people say it: ``fig3`` as Fig. 3."""
-    name = name.replace("fig", "Fig. ").replace("table", "Table ")
-    return name[:1].upper() + name[1:]
+    """An artefact's name as people say it: ``fig3`` as Fig. 3, ``interconv-fig3`` as InterConv, Fig. 3."""
+    paper = INTERCONV if name.startswith("interconv-") else ""
+    name = name.removeprefix("interconv-").replace("fig", "Fig. ").replace("table", "Table ")
+    return paper + name[:1].upper() + name[1:]
 
 
 def page(
@@ -201,11 +214,12 @@ def _hash(text: str) -> str:
 
 
 def _answer(results: Results, comparisons: pd.DataFrame | None) -> list[str]:
-    """Which method needs the fewest interactions, or why nobody can say."""
+    """Which method needs the fewest interactions and what sets gain, or why nobody can say."""
+    gains = sets.sentences(results)
     try:
-        return sentences(results, comparisons)
+        return [*sentences(results, comparisons), *gains]
     except NotDrawable as error:
-        return [str(error)]
+        return gains or [str(error)]
 
 
 def _replay(results: Results, budget: int) -> tuple[Replay | None, str]:
@@ -228,5 +242,10 @@ def _summary(results: Results) -> str:
     """What was measured, in one line."""
     images = results.images
     titles = [style.wording(name).title for name in style.protocols_in_order(images.protocol)]
-    counts = [provenance.counted(images[noun].nunique(), noun) for noun in ("model", "task", "simulation")]
+    sizes = {
+        "model": images.model.nunique(),
+        "task": len(catalogue.task_names(results)),
+        "simulation": images.simulation.nunique(),
+    }
+    counts = [provenance.counted(size, noun) for noun, size in sizes.items()]
     return " · ".join([", ".join(titles) or "no protocols", *counts])

@@ -11,7 +11,13 @@ import pandas as pd
 
 from reports import style
 
-HEADINGS = {"model": "Method", "baseline": "Compared with", "context_size": "Context size"}
+HEADINGS = {
+    "model": "Method",
+    "baseline": "Compared with",
+    "context_size": "Context size",
+    "set_size": "Images of a set",
+    "prompts": "Prompts of a kind",
+}
 
 # Characters that LaTeX wants spelled out.
 SIGNS = {
@@ -66,8 +72,14 @@ def text(value: Any) -> str:
 
 
 def interval(row: pd.Series, digits: int = 2) -> str:
-    """Mean with the ends of its interval."""
-    return f"{number(row['mean'], digits)} [{number(row['low'], digits)}, {number(row['high'], digits)}]"
+    """Mean with the ends of its interval and, where a test was made, its p value."""
+    ends = f"{number(row['mean'], digits)} [{number(row['low'], digits)}, {number(row['high'], digits)}]"
+    return f"{ends}, {probability(row.p)}" if "p" in row and pd.notna(row.p) else ends
+
+
+def probability(value: float) -> str:
+    """A p value as papers print it; nothing where there is none."""
+    return "" if pd.isna(value) else "p < 0.0001" if value < 1e-4 else f"p = {value:.2g}"
 
 
 def shown(column: str, value: object) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from reports import catalogue
-from reports.artefact import Artefact
+from reports.artefact import SETS, Artefact
 from reports.numbers import IN_CONTEXT
 from reports.tables.layout import Grid, plain
 from results import published
@@ -81,7 +81,7 @@ def _groups(results: Results) -> dict[str, dict[str, dict[str, list[str]]]]:
 
 def _uses(images: pd.DataFrame) -> dict[str, list[str]]:
     """What the records of a data set say that its splits were used for."""
-    context = images[images.context != "none"]
+    context = images[(images.context != "none") & ~images.protocol.isin(SETS)]
     randomly = context.protocol.isin(IN_CONTEXT)
     supervised = (images.model == "nnunet").any()
     uses = {

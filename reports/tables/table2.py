@@ -35,7 +35,12 @@ def table2(results: Results) -> pd.DataFrame:
         ``tasks_evaluated``, ``images``, ``subjects_evaluated``, ``labels``, ``modalities``, empty for data
         sets that the run has not. ``images`` counts each image once, whatever number of labels it has.
     """
-    paper = published("table2").rename(
+    return evaluation(results, "table2")
+
+
+def evaluation(results: Results, artefact: str) -> pd.DataFrame:
+    """The evaluation data sets of a paper's table beside those of the run; columns as of `table2`."""
+    paper = published(artefact).rename(
         columns={name: f"paper_{name}" for name in ("scans", "labels", "modalities")}
     )
     paper = paper.assign(key=paper.dataset.map(catalogue.same_name)).drop(columns="dataset")

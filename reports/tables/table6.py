@@ -8,6 +8,8 @@ import pandas as pd
 
 from reports import catalogue
 from reports.artefact import Artefact
+from reports.figures.gains import AUTOMATIC_NEED
+from reports.figures.interconv_fig4 import PAIR
 from reports.tables.layout import Grid, plain, shown, text
 from results import published
 
@@ -36,15 +38,16 @@ def table6(results: Results) -> pd.DataFrame:
     -------
     DataFrame
         A row per ``model``: the paper's methods, then the other models of the registry (without the variants
-        of SP+UVS) and of the run. ``title``; ``paper_interactive``, ``paper_in_context`` and
-        ``paper_interactive_in_context`` (yes or no, empty for methods that the paper has not); the same three
-        without prefix as the model declares them (``unknown`` where it cannot be imported, empty where this
-        project has no such model); ``note``.
+        of SP+UVS and InterConv's pairs) and of the run. ``title``; the paper's ``paper_interactive``,
+        ``paper_in_context`` and ``paper_interactive_in_context`` (yes or no, empty for methods that it has
+        not); the same three without prefix as the model declares them (``unknown`` where it cannot be
+        imported, empty where this project has no such model); ``note``.
     """
     from models.registry import MODELS, VARIANTS
 
     paper = published("table6").set_index("model").rename(columns={name: f"paper_{name}" for name in KINDS})
-    built_in = [name for name in MODELS.names() if name not in VARIANTS]
+    others = (*VARIANTS, *PAIR, *AUTOMATIC_NEED.models)
+    built_in = [name for name in MODELS.names() if name not in others]
     known = dict.fromkeys([*built_in, *catalogue.models(results)])
     names = list(dict.fromkeys([*paper.index, *known]))
     table = paper.reindex(names)

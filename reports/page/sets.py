@@ -1,0 +1,54 @@
+"""What sets of images gain, in words (InterConv)."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from reports import catalogue, numbers, style
+from reports.artefact import NotDrawable
+from reports.figures.gains import AUTOMATIC_PAIRS
+from reports.figures.interconv_fig4 import interconv_fig4_data
+from reports.tables.layout import number
+from results.statistics import StatisticsError
+
+if TYPE_CHECKING:
+    from results import Results
+
+
+def sentences(results: Results) -> list[str]:
+    """The improvement of every InterConv variant that stands beside its baseline; none without records."""
+    found = []
+    with suppress(NotDrawable, StatisticsError):
+        found += _interactive(interconv_fig4_data(results))
+    scans = catalogue.scans(results)
+    for baseline, model in AUTOMATIC_PAIRS:
+        with suppress(StatisticsError):  # one of the two has not run
+            gains = numbers.improvements(scans, model, baseline, ["group"])
+            found += [f"{group}. {_gain(part)}" for group, part in gains.groupby("group")]
+    return found
+
+
+def _interactive(data: pd.DataFrame) -> list[str]:
+    """For each kind of prompt, the gain of the largest sets with the fewest prompts."""
+    data = data[(data.set_size == data.set_size.max()) & (data.prompts == data.prompts.min())]
+    first = data.iloc[0]
+    where = f"{first.prompts} of either kind on each of {first.set_size} images"
+    return [
+        f"{style.wording(str(protocol)).title}, {where}. {_gain(part)}"
+        for protocol, part in data.groupby("protocol", sort=False)
+    ]
+
+
+def _gain(part: pd.DataFrame) -> str:
+    """The difference with both intervals."""
+    first = part.iloc[0]
+    model, baseline = (style.MODELS[name].title for name in (first.model, first.baseline))
+    ends = [
+        f"{number(row.low, 1)}, {number(row.high, 1)} over {row.unit}s"
+        for _, row in part.dropna(subset="low").iterrows()
+    ]
+    within = f" [{'; '.join(ends)}]" if ends else ""
+    return f"Dice (×100) of {model} minus that of {baseline}: {number(first['mean'], 1)}{within}."

@@ -1,0 +1,71 @@
+"""Subjects and scans of each split (InterConv, Table 3)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from datasets.scans import ScanData
+from reports import catalogue
+from reports.artefact import Artefact
+from reports.figures.interconv_fig8 import scans_of
+from reports.tables.layout import Grid, plain
+from results import published
+
+if TYPE_CHECKING:
+    from results import Results
+
+ARTEFACT = Artefact(
+    "table",
+    "Subjects and scans of each split (InterConv, Table 3)",
+    "The paper's data sets and what this run has of them, then the run's other data sets. Where the data set "
+    "itself is not at hand, the records tell the test split only.",
+    needs=(),
+)
+
+TITLES = {"train": "Train", "stopping-val": "Stopping-Val", "val": "Performance-Val", "test": "Test"}
+
+
+def interconv_table3(results: Results) -> pd.DataFrame:
+    """Sizes of the splits, the paper's beside ours.
+
+    Returns
+    -------
+    DataFrame
+        A row per data set (``name``) and ``split``: ``paper_subjects``, ``paper_images``, ``subjects`` and
+        ``scans``, NaN where there is none.
+    """
+    paper = published("interconv-table3").rename(
+        columns={"subjects": "paper_subjects", "images": "paper_images"}
+    )
+    paper = paper.assign(key=paper.dataset.map(catalogue.same_name)).drop(columns="dataset")
+    columns = ["key", "own_name", "split", "subjects", "scans"]
+    ours = pd.DataFrame(
+        [
+            (catalogue.same_name(part.dataset.iloc[0]), group, split, rows.subject.nunique(), len(rows))
+            for group, part in catalogue.scans(results).groupby("group")
+            for split, rows in scans_of(results, part).groupby("split")
+        ],
+        columns=columns,
+    )
+    table = paper.merge(ours, how="outer", on=["key", "split"], sort=False)
+    table = table.assign(absent=table.name.isna(), name=table.name.fillna(table.own_name))
+    order = {split: place for place, split in enumerate(ScanData.SPLITS)}
+    table = table.assign(place=table.split.map(order)).sort_values(
+        ["absent", "key", "name", "place"], ignore_index=True
+    )
+    return table[["name", "split", "paper_subjects", "paper_images", "subjects", "scans"]]
+
+
+def interconv_table3_grid(table: pd.DataFrame) -> Grid:
+    """The table for reading."""
+    columns = {
+        "name": "Data set",
+        "split": "Split",
+        "paper_subjects": "Paper: subjects",
+        "paper_images": "Paper: images",
+        "subjects": "This run: subjects",
+        "scans": "This run: scans",
+    }
+    return plain(table.assign(split=table.split.map(TITLES)), columns, heads=2)

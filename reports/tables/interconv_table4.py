@@ -1,0 +1,39 @@
+"""Sizes of SimpleUNet (InterConv, Table 4)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reports.artefact import Artefact
+from reports.tables.sizes import CAPTION, counted, sizes_grid
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from reports.tables.layout import Grid
+    from results import Results
+
+ARTEFACT = Artefact(
+    "table",
+    "Sizes of SimpleUNet (InterConv, Table 4)",
+    CAPTION
+    + " Features are those of every level. Pairs of one printed size stand together; the paper names them by "
+    "round numbers.",
+    needs=(),
+)
+
+
+def interconv_table4(results: Results) -> pd.DataFrame:
+    """Baselines and InterConv networks of comparable sizes; the same for every run.
+
+    Returns
+    -------
+    DataFrame
+        As of `reports.tables.sizes.counted`.
+    """
+    return counted("interconv-table4")
+
+
+def interconv_table4_grid(table: pd.DataFrame) -> Grid:
+    """The table for reading."""
+    return sizes_grid(table)

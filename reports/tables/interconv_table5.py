@@ -1,0 +1,40 @@
+"""Sizes of nnU-Net (InterConv, Table 5)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reports.artefact import Artefact
+from reports.tables.sizes import CAPTION, counted, sizes_grid
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from reports.tables.layout import Grid
+    from results import Results
+
+ARTEFACT = Artefact(
+    "table",
+    "Sizes of nnU-Net (InterConv, Table 5)",
+    CAPTION
+    + " Features are those of the six stages of the encoder. The 34.9 M that the paper prints for the wider "
+    "InterConv network is the last figure of its Table 6; widening every 3x3 convolution of the baseline "
+    "gives what stands beside it.",
+    needs=(),
+)
+
+
+def interconv_table5(results: Results) -> pd.DataFrame:
+    """The baseline and InterConv of as many parameters and of as many features; the same for every run.
+
+    Returns
+    -------
+    DataFrame
+        As of `reports.tables.sizes.counted`, and ``features`` of the six stages.
+    """
+    return counted("interconv-table5")
+
+
+def interconv_table5_grid(table: pd.DataFrame) -> Grid:
+    """The table for reading."""
+    return sizes_grid(table, "features")

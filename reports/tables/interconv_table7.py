@@ -1,0 +1,39 @@
+"""Evaluation data sets of interactive segmentation (InterConv, Table 7)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reports.artefact import Artefact
+from reports.tables.table2 import evaluation, table2_grid
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from reports.tables.layout import Grid
+    from results import Results
+
+ARTEFACT = Artefact(
+    "table",
+    "Evaluation data sets of interactive segmentation (InterConv, Table 7)",
+    "The paper's data sets and what this run has of them, then the run's other data sets. Scans count "
+    "subjects and modalities. Tasks, images and labels are those found, also where a task was left out; "
+    "tasks and subjects evaluated are those with results.",
+    needs=(),
+)
+
+
+def interconv_table7(results: Results) -> pd.DataFrame:
+    """Evaluation data sets of the paper and of the run.
+
+    Returns
+    -------
+    DataFrame
+        As of `reports.tables.table2.table2`.
+    """
+    return evaluation(results, "interconv-table7")
+
+
+def interconv_table7_grid(table: pd.DataFrame) -> Grid:
+    """The table for reading."""
+    return table2_grid(table)

@@ -1,0 +1,331 @@
+"""InterConv's figures and tables, from records whose improvement is known: see `made_sets`."""
+
+from __future__ import annotations
+
+import html
+import re
+import sys
+
+import made_sets
+import numpy as np
+import pandas as pd
+import pytest
+from made_sets import AUTOMATIC, CLICKS, INTERCONV, MATCHED, SCRIBBLES, as_run, automatic, gain, interactive
+
+import reports
+from reports import catalogue, numbers
+from reports.artefact import NotDrawable
+from reports.figures.fig5 import fig5
+from reports.figures.interconv_fig4 import interconv_fig4, interconv_fig4_data
+from reports.figures.interconv_fig5 import interconv_fig5
+from reports.figures.interconv_fig6 import interconv_fig6, interconv_fig6_data
+from reports.figures.interconv_fig7 import interconv_fig7
+from reports.figures.interconv_fig8 import interconv_fig8, interconv_fig8_data
+from reports.figures.interconv_fig9 import interconv_fig9_data
+from reports.figures.interconv_fig10 import interconv_fig10_data
+from reports.figures.interconv_fig11 import interconv_fig11
+from reports.gaps import Coverage
+from reports.page import provenance, sets
+from reports.registry import PAPERS, get, names
+from reports.replay import replay
+from reports.tables.interconv_table1 import interconv_table1, interconv_table1_grid
+from reports.tables.interconv_table2 import interconv_table2, interconv_table2_grid
+from reports.tables.interconv_table3 import interconv_table3, interconv_table3_grid
+from reports.tables.interconv_table7 import interconv_table7, interconv_table7_grid
+from reports.tables.interconv_table8 import interconv_table8, interconv_table8_grid
+from reports.tables.table1 import table1
+
+SIMPLE, NNUNET = ("simpleunet", "simpleunet-interconv"), ("nnunet2d", "nnunet2d-interconv")
+
+
+@pytest.fixture(scope="module")
+def of_sets():
+    """Both kinds of prompts on two tasks of 12 images, two seeds."""
+    return as_run(interactive())
+
+
+@pytest.fixture(scope="module")
+def of_scans():
+    """SimpleUNet and nnU-Net on the toy scans: test subjects with 1, 2, 4, 2 and 1 scans."""
+    return as_run(automatic([SIMPLE, NNUNET]))
+
+
+def titles(figure) -> list[str]:
+    return [axes.get_title() for axes in figure.axes if axes.get_title()]
+
+
+def text_of(folder) -> str:
+    page = (folder / "index.html").read_text(encoding="utf-8")
+    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", page.split("</style>")[1])))
+
+
+def test_fig_4_is_the_gain_of_every_size_and_number_of_prompts(of_sets):
+    data = interconv_fig4_data(of_sets)
+    assert len(data) == 2 * 4 * 4 * 2
+    for row in data.itertuples():
+        assert row.mean == pytest.approx(100 * row.set_size / 100 / row.prompts)
+        assert row.low < row.mean < row.high
+        assert row.n == 24  # two tasks of twelve images; seeds are no samples
+    assert set(data.protocol) == {SCRIBBLES, CLICKS}
+    assert list(data.unit.unique()) == ["image", "subject"]
+    assert set(data.baseline) == {MATCHED}
+    spread = 100 * np.std([gain(1, 1, image) for image in range(12)] * 2, ddof=1)
+    assert data["t"].iloc[0] == pytest.approx(1 / (spread / np.sqrt(24)))
+
+
+def test_fig_4_draws_a_line_per_size_and_the_line_of_no_gain(of_sets):
+    figure = interconv_fig4(of_sets)
+    assert titles(figure) == ["Line scribbles on sets", "Random clicks on sets"]
+    lines = [line for line in figure.axes[0].lines if len(line.get_xdata()) == 4]
+    assert [line.get_ydata().tolist() for line in lines][-1] == pytest.approx([8, 4, 2, 1])
+    assert figure.axes[0].get_ylim()[0] < 0
+    assert figure.get_supxlabel().startswith("Shading: 95% bootstrap interval over 24 images.")
+
+
+@pytest.mark.parametrize(("data", "factor"), [(interconv_fig6_data, 1), (interconv_fig9_data, 1)])
+def test_automatic_gains_grow_with_the_scans_of_the_subject(of_scans, data, factor):
+    table = data(of_scans)
+    table = table[table.unit == "image"]
+    assert table.scans.tolist() == [1, 2, 4]
+    assert table["mean"].tolist() == pytest.approx([1, 2, 4])
+    assert table.n.tolist() == [2, 4, 4]
+    assert set(table.group) == {"toy-scans"}
+
+
+def test_an_architecture_that_did_not_run_has_no_figure(of_scans, of_sets):
+    with pytest.raises(NotDrawable, match="swinunet and swinunet-interconv"):
+        interconv_fig10_data(of_scans)
+    with pytest.raises(NotDrawable, match="no automatic segmentations"):
+        interconv_fig8_data(of_sets)
+    assert titles(interconv_fig6(of_scans)) == ["toy-scans"]
+
+
+def test_dice_of_a_scan_is_the_mean_over_its_rows(of_scans):
+    scans = catalogue.scans(of_scans)
+    row = scans[(scans.model == "nnunet2d-interconv") & (scans.context_size == 3)].iloc[0]
+    assert row.dice == pytest.approx(0.75 + 0.001 * (row.image % 3) + 0.04)
+    assert len(scans) == 4 * 10
+
+
+def test_a_structure_that_is_only_predicted_counts_with_dice_0():
+    run = as_run(automatic([SIMPLE]))
+    before = catalogue.scans(run).iloc[0]
+    of_scan = (run.images.model == before.model) & (run.images.image == before.image)
+    extra = run.images[of_scan].iloc[:1].astype({"label": str}).assign(label="middle", dice=0.0)
+    run.images = pd.concat([run.images.astype({"label": str}), extra], ignore_index=True)
+    after = catalogue.scans(run).iloc[0]
+    assert (after.model, after.image) == (before.model, before.image)
+    assert after.dice == pytest.approx(2 / 3 * before.dice)
+
+
+def test_fig_8_counts_the_subjects_of_all_splits_and_without_the_data_those_of_the_records(of_scans):
+    def counts(data):
+        data = data[data.subjects > 0]
+        return data.set_index(["split", "scans"]).subjects.to_dict()
+
+    test = {("test", 1): 2, ("test", 2): 2, ("test", 4): 1}
+    others = {("train", 1): 1, ("train", 3): 1, ("stopping-val", 2): 1, ("val", 1): 1}
+    assert counts(interconv_fig8_data(of_scans)) == test | others
+    gone = as_run(automatic([SIMPLE]))
+    next(iter(gone.manifests[0]["tasks"].values()))["fingerprint"] = "0" * 64
+    assert counts(interconv_fig8_data(gone)) == test
+    bars = interconv_fig8(of_scans).axes[0].patches
+    assert sum(bar.get_height() for bar in bars) == pytest.approx(4 * 100)
+
+
+def test_table_1_has_the_dice_of_each_pair_beside_the_papers(of_scans):
+    table = interconv_table1(of_scans)
+    assert (
+        table.name.tolist()
+        == ["OASIS-3 T2*"] * 3 + ["OASIS-3 T2-TSE"] * 3 + ["ADNI FLAIR"] * 3 + ["toy-scans"] * 2
+    )
+    ours = table.set_index(["name", "architecture"]).loc[("toy-scans", "simpleunet")]
+    gains = [1, 1, 2, 2, 2, 2, 4, 4, 4, 4]
+    assert ours.gain == pytest.approx(np.mean(gains))
+    assert ours.interconv - ours.baseline == pytest.approx(ours.gain)
+    dice = [75 + 0.1 * (image % 3) for image in range(7, 17)]  # after the seven scans of the other splits
+    assert (ours.baseline, ours.baseline_std) == pytest.approx((np.mean(dice), np.std(dice, ddof=1)))
+    assert ours.gain_low < ours.gain < ours.gain_high
+    assert ours.subject_high - ours.subject_low > ours.gain_high - ours.gain_low
+    paper = table.set_index(["name", "architecture"]).loc[("ADNI FLAIR", "nnunet2d")]
+    assert (paper.paper_baseline, paper.paper_interconv, paper.paper_interconv_std) == (87.23, 88.48, 2.18)
+    assert interconv_table1_grid(table).rows[-1][1] == "SimpleUNet"
+
+
+def test_half_a_pair_is_shown_without_a_gain(of_scans):
+    run = as_run(automatic([SIMPLE]))
+    run.images = run.images[run.images.model == "simpleunet"]
+    row = interconv_table1(run).iloc[-1]
+    assert row.baseline == pytest.approx(75.1)
+    assert np.isnan([row.interconv, row.gain, row.p]).all()
+    with pytest.raises(NotDrawable):
+        interconv_table1(as_run(interactive(most=1)))
+
+
+def test_tables_of_facts_stand_beside_what_the_run_has(of_scans, of_sets):
+    two = interconv_table2(of_scans)
+    assert two.label.dropna().tolist() == list(range(1, 21))
+    assert two.structure[7] == "3rd ventricle"
+    assert two[two.label.isna()].structure.tolist() == ["left", "right"]
+    assert two[two.label.isna()].scans.tolist() == [10, 10]
+    three = interconv_table3(of_scans).set_index(["name", "split"])
+    assert three.loc[("ADNI FLAIR", "train"), "paper_images"] == 3075
+    assert three.loc[("toy-scans", "train"), ["subjects", "scans"]].tolist() == [2, 4]
+    seven, eight = interconv_table7(of_sets), interconv_table8(of_sets)
+    assert (len(seven), seven.dataset.dropna().tolist()) == (10, ["discs"])
+    assert (len(eight), eight.datasets.sum(), set(eight.seen)) == (53, 65, {"no: synthetic sets only"})
+    assert set(interconv_table8(of_scans).seen) == {"not in this run"}
+    for grid, table in (
+        (interconv_table2_grid, two),
+        (interconv_table3_grid, interconv_table3(of_scans)),
+        (interconv_table7_grid, seven),
+        (interconv_table8_grid, eight),
+    ):
+        cells = [cell for row in grid(table).rows for cell in row]
+        assert all(isinstance(cell, str) and cell not in ("", "nan", "None") for cell in cells)
+
+
+def test_structures_of_the_paper_are_found_whatever_their_spelling():
+    run = as_run(automatic([SIMPLE]))
+    run.images = run.images.assign(label=run.images.label.cat.rename_categories({"left": "left-ventral-dc"}))
+    table = interconv_table2(run).set_index("structure")
+    assert table.loc["Left ventral DC", ["datasets", "scans"]].tolist() == ["toy-scans", 10]
+
+
+def test_fig_5_shows_two_tasks_with_prompts_interconv_and_baseline(of_sets):
+    figure = interconv_fig5(of_sets)
+    grid = np.array(figure.axes).reshape(6, 8)
+    assert [row[0].get_ylabel().split("\n")[0] for row in grid[:3]] == [
+        "Prompts and label",
+        "ScribblePrompt-",
+        "ScribblePrompt",
+    ]
+    headings = [grid[row][0].texts[0].get_text() for row in (0, 3)]
+    assert headings[0].endswith("2 positive and 2 negative scribbles")
+    assert headings[1].endswith("8 positive and 8 negative clicks")
+    assert headings[0].split(": ")[0] != headings[1].split(": ")[0]
+    clicks = grid[3][0].lines
+    assert [len(line.get_xdata()) for line in clicks] == [8, 8]
+    shown = of_sets.pictures
+    first = shown[(shown.protocol == CLICKS) & (shown.context_size == 7) & (shown.step == 8)].iloc[0]
+    assert grid[4][0].get_xlabel() == f"Dice {100 * first.dice:.1f}%"
+
+
+def test_fig_11_shows_four_images_with_one_and_with_eight_clicks(of_sets):
+    grid = np.array(interconv_fig11(of_sets).axes).reshape(3, 9)
+    assert [len(line.get_xdata()) for line in grid[0][0].lines] == [1, 1]
+    assert [len(line.get_xdata()) for line in grid[0][5].lines] == [8, 8]
+    one = 100 * (0.5 + gain(4, 1, int(of_sets.pictures.image.min())))
+    assert grid[1][0].get_xlabel() == f"Dice {one:.1f}%"
+    with pytest.raises(NotDrawable, match="keep no pictures"):
+        interconv_fig11(as_run(automatic([SIMPLE])))
+
+
+def test_fig_7_takes_the_subject_with_most_scans_and_the_papers_pair_first(of_scans):
+    figure = interconv_fig7(of_scans)
+    assert titles(figure) == [f"Scan {number}" for number in (1, 2, 3, 4)]
+    assert "subject test-2" in figure.get_suptitle()
+    grid = np.array(figure.axes).reshape(4, 8)
+    assert [row[0].get_ylabel().replace("\n", "") for row in grid[2:]] == [
+        "nnU-Net 2D-InterConv",
+        "nnU-Net 2D",
+    ]
+    label = grid[1][0].images[0].get_array()
+    assert len(np.unique(label.reshape(-1, 3), axis=0)) == 3
+    assert grid[2][0].get_xlabel() == "Dice 79.1%"  # image 10
+    other = interconv_fig7(as_run(automatic([SIMPLE])))
+    assert np.array(other.axes).reshape(4, 8)[3][0].get_ylabel() == "SimpleUNet"
+
+
+def test_what_lacks_the_images_is_refused_in_a_sentence():
+    run = as_run(automatic([SIMPLE]), interactive(most=1, simulations=1))
+    for entry in run.manifests[0]["tasks"].values():
+        entry["fingerprint"] = "0" * 64
+    for draw in (interconv_fig5, interconv_fig7, interconv_fig11):
+        with pytest.raises(NotDrawable, match="fingerprint differs"):
+            draw(run)
+
+
+def test_records_of_sets_disturb_nothing_else(of_sets, of_scans, run):
+    both = as_run(interactive(most=1, simulations=1), automatic([SIMPLE]))
+    with pytest.raises(NotDrawable, match="pictures of sets only"):
+        replay(both)
+    with pytest.raises(NotDrawable, match="no pictures of test images"):
+        fig5(both)
+    assert numbers.in_standard_sets(both, both.images).all()  # though a standard set has 4 images
+    assert [task.split("/")[0] for task in catalogue.tasks(both).task] == ["discs"]
+    names = [row[0] for row in provenance.tasks(both).rows]
+    assert names == catalogue.task_names(both)
+    assert [name for name in names if name.startswith("toy")] == ["toy-scans/all/MR/coronal/all-structures"]
+    assert provenance.warnings(both)[0]["title"] == "Bundled weights."
+    assert len(provenance.warnings(both)) == 1
+    uses = table1(both)
+    assert "seed images" not in set(uses.use)
+    assert Coverage(run).gaps(get("fig3")) == []
+
+
+def test_a_model_that_has_not_seen_all_images_is_told():
+    run = as_run(interactive(most=1, simulations=1))
+    run.images = run.images[(run.images.model == MATCHED) | (run.images.position > 2)]
+    (warning,) = [one for one in provenance.warnings(run) if one["title"] == "Unfinished run."]
+    assert "ScribblePrompt-InterConv, random clicks on sets: 10 of 12 images" in warning["text"]
+
+
+def test_a_sequential_run_of_a_model_of_sets_stands_beside_the_others(records):
+    rows = [{"model": model, "position": position, "context": context, "context_size": size}
+            for model, context, size in (("multiverseg", "binary", 1), (INTERCONV, "set", 1))
+            for position in (1, 2)]  # fmt: skip
+    run = records(rows)
+    assert set(numbers.select(run, get("fig3").needs[0]).model) == {"multiverseg", INTERCONV}
+    assert Coverage(run).drawable(get("fig3"))
+
+
+def test_the_answer_says_what_sets_gain(of_sets, of_scans):
+    scribbles, _ = sets.sentences(of_sets)
+    assert scribbles.startswith(
+        "Line scribbles on sets, 1 of either kind on each of 8 images. Dice (×100) of"
+    )
+    assert "minus that of ScribblePrompt (matched): 8.0 [7.8, 8.2 over images; " in scribbles
+    assert [sentence.split(":")[1][:4] for sentence in sets.sentences(of_scans)] == [" 2.6", " 2.6"]
+
+
+def test_the_two_papers_stand_apart_on_the_page(of_sets, tmp_path):
+    reports.build(of_sets, tmp_path, only=["interconv-fig4", "interconv-fig6", "interconv-table8"])
+    text = text_of(tmp_path)
+    assert "InterConv: interactive segmentation of sets" in text
+    assert "(InterConv, Fig. 4)" in text
+    assert "InterConv, Fig. 6: not drawn" in text
+    command = "--protocol set-automatic --models nnunet2d,nnunet2d-interconv --datasets discs,brain-phantom"
+    assert f"python -m benchmark run {command} --simulations 2" in text
+    table = pd.read_csv(tmp_path / "tables" / "interconv-fig4.csv")
+    assert table["mean"].max() == pytest.approx(8)
+    assert (tmp_path / "figures" / "interconv-fig4.svg").is_file()
+
+
+def test_a_paper_of_which_the_run_has_nothing_is_one_line(run_of, of_sets, tmp_path, monkeypatch):
+    small = {"MultiverSeg": ("fig4", "table7"), "InterConv": ("interconv-fig4", "interconv-table8")}
+    build = sys.modules["reports.build"]  # the package has a function of that name
+    monkeypatch.setattr(build, "PAPERS", small)
+    monkeypatch.setattr(build, "names", lambda: [*small["MultiverSeg"], *small["InterConv"]])
+    reports.build(run_of(simulations=2, count=2), tmp_path / "one")
+    reports.build(of_sets, tmp_path / "other")
+    for folder, paper in (("one", "InterConv"), ("other", "MultiverSeg")):
+        assert re.findall(r"(\w+): not drawn", text_of(tmp_path / folder)) == [paper]
+    assert "--protocol set-scribbles,set-clicks --models all --datasets wbc,buid" in text_of(tmp_path / "one")
+    assert not list((tmp_path / "one").glob("*/interconv*"))
+
+
+def test_every_artefact_of_interconv_says_which_paper_it_is_of():
+    expected = [f"interconv-fig{n}" for n in range(4, 12)] + [f"interconv-table{n}" for n in range(1, 9)]
+    assert list(PAPERS["InterConv"]) == expected
+    assert set(expected) < set(names())
+    for name in expected:
+        number = re.sub(
+            r"interconv-(fig|table)(\d+)", lambda m: f"{m[1].title()}{'.' * (m[1] == 'fig')} {m[2]}", name
+        )
+        assert get(name).title.endswith(f"(InterConv, {number})")
+
+
+def test_toy_scans_are_the_test_subjects_of_the_records(of_scans):
+    data = made_sets.ToyScans().load(made_sets.ToyScans().tasks(None)[0], None)
+    assert of_scans.images[of_scans.images.protocol == AUTOMATIC].image.nunique() == len(data.indices("test"))
