@@ -12,13 +12,22 @@ def summary(images: pd.DataFrame) -> str:
     ----------
     images : DataFrame
         The records, one row per image. Means are hierarchical: every data set counts the same. Splits and
-        kinds of context are told apart where a model has several.
+        kinds of context are told apart where a model has several, and so are context sizes where it has
+        several results of the same image.
     """
     from results.statistics import hierarchical_mean
 
     kinds = images.groupby(["protocol", "model"], observed=True)[["split", "context"]].nunique()
     by = ["protocol", "model", *kinds.columns[kinds.max() > 1]]
+    same_image = [*by, "task", "simulation", "image"]
+    repeated = images.groupby(same_image, observed=True).context_size.nunique().groupby("protocol").max() > 1
+    if repeated.any():
+        sized = images.protocol.isin(repeated.index[repeated])
+        images = images.assign(context_size=images.context_size.where(sized, -1))
+        by.append("context_size")
     table = hierarchical_mean(images, "interactions", by)
     table["Dice"] = hierarchical_mean(images, "dice", by).dice
     table["failures"] = (1 - hierarchical_mean(images, "reached", by).reached).map("{:.0%}".format)
+    if repeated.any():
+        table.context_size = table.context_size.map(lambda size: "" if size < 0 else str(size))
     return table.to_string(index=False, float_format="{:.2f}".format)

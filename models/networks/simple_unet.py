@@ -51,7 +51,10 @@ class SimpleUNet(SetNetwork):
         return cls(width, state["downs.0.weight"].shape[1] // factor, classes, factor == 2)
 
     def segment(self, x: Tensor) -> Tensor:
-        """(N, channels, H, W) to (N, classes, H, W); H and W are multiples of 16."""
+        """(N, channels, H, W) to (N, classes, H, W) of any size: padded for four halvings, then cropped."""
+        height, width = x.shape[-2:]
+        multiple = 2**self.LEVELS
+        x = F.pad(x, (0, -width % multiple, 0, -height % multiple))
         skips = []
         for down in self.downs:
             x = F.leaky_relu(down(x))
@@ -60,4 +63,4 @@ class SimpleUNet(SetNetwork):
         for up in self.ups:
             x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
             x = F.leaky_relu(up(torch.cat([skips.pop(), x], dim=1)))
-        return self.out(x)
+        return self.out(x)[..., :height, :width]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from models.training.presets import PRESETS, Stage
 from models.training.prompts import Annotator, SetAnnotator, interactions
 from models.training.superpixels import superpixel_tasks
 from models.training.synthetic import Sampler, synthetic_tasks
-from models.training.widening import widen
+from models.training.widening import joined, widen
 from models.weights import file_checksum, load_state, weights_path
 from protocols.adapter import Context, Query
 from protocols.interactions import keyed_generator
@@ -73,7 +74,9 @@ class Training(Checkpointed):
             )
         self.model, self.seed, self.precision = model, seed, precision
         self.preset = PRESETS[preset][model]
-        self.draw = Collection(tasks, device) if tasks else synthetic_tasks
+        self.draw = (
+            Collection(tasks, device) if tasks else partial(synthetic_tasks, scatter=self.preset.scatter)
+        )
         first = weights_path(model, start) if start else None
         configuration = {
             "model": model,
@@ -178,13 +181,14 @@ class Training(Checkpointed):
         return augment(generator, images, labels, self.preset.task_augmentations, shared=True)
 
     def _continue(self, network: nn.Module, path: Path, generator: torch.Generator) -> None:
-        """Take the weights of a trained network that is as wide or narrower."""
+        """Take the weights of a trained network that is as wide or narrower, or of InterConv's baseline."""
         network_class = MODELS.get(self.model).network_class
         state = load_state(network_class, path).state_dict()
         width = network_class.width_of(state)
         if width > self.preset.width:
             raise TrainingError(f"{path} holds a network of width {width}, more than {self.preset.width}")
-        network.load_state_dict(widen(state, width, self.preset.width, generator))
+        wide = widen(state, width, self.preset.width, generator)
+        network.load_state_dict(joined(wide, network.state_dict()))
 
     def _rate(self, progress: float) -> float:
         """Learning rate after a share of the batches."""

@@ -52,17 +52,17 @@ def smooth_noise(sampler: Sampler, count: int, cells: int, side: int) -> Tensor:
     return (noise - noise.mean((1, 2), keepdim=True)) / (noise.std((1, 2), keepdim=True) + 1e-6)
 
 
-def _coordinates(sampler: Sampler, tasks: int, members: int, side: int) -> Tensor:
+def _coordinates(sampler: Sampler, tasks: int, members: int, side: int, scatter: float) -> Tensor:
     """Where each member looks into its task's canvas: (tasks, members, side, side, 2), canvas in [-1, 1]."""
     count = tasks * members
     axis = torch.linspace(-1, 1, side, device=sampler.generator.device)
     grid = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), dim=-1)
     # In many tasks place and size say little, so that an average of the context's labels is no answer.
-    spread = 0.2 + 2.8 * sampler.uniform((tasks, 1)) ** 2
+    spread = 0.2 + 2.8 * scatter * sampler.uniform((tasks, 1)) ** 2
     spread = spread.expand(tasks, members).reshape(count, 1)
     angle = spread[:, 0] * sampler.normal((count,)) * 0.35
     # Cells have no upright position.
-    turned = sampler.chance(0.35, (tasks, 1)).expand(tasks, members).reshape(count)
+    turned = sampler.chance(0.35 * scatter, (tasks, 1)).expand(tasks, members).reshape(count)
     angle = torch.where(turned, sampler.uniform((count,), 0, 2 * math.pi), angle)
     scale = torch.exp(spread * sampler.normal((count, 1)) * 0.15)
     shift = spread * sampler.normal((count, 2)) * 0.12
@@ -357,6 +357,7 @@ def synthetic_tasks(
     members: int,
     side: int,
     families: Sequence[Family] = tuple(FAMILIES.values()),
+    scatter: float = 1.0,
 ) -> tuple[Tensor, Tensor]:
     """Draw tasks of the synthetic families.
 
@@ -369,6 +370,8 @@ def synthetic_tasks(
     side : int
         Pixels of an image's side.
     families : sequence of Family
+    scatter : float
+        How far the poses of a task's members may differ; with 0 they hardly do.
 
     Returns
     -------
@@ -377,7 +380,7 @@ def synthetic_tasks(
     """
     sampler = Sampler(generator)
     variety = sampler.uniform((tasks, 1, 1, 1))
-    view = View(sampler, _coordinates(sampler, tasks, members, side), variety)
+    view = View(sampler, _coordinates(sampler, tasks, members, side, scatter), variety)
     regions, likely = _regions(view, families)
     image = _acquire(view, _texture(view, regions))
     return image[:, :, None], _choose(view, regions, likely)[:, :, None].float()

@@ -28,6 +28,22 @@ def widen(state: dict[str, Tensor], narrow: int, wide: int, generator: torch.Gen
     return {name: _widen(value.float(), narrow, wide, generator) for name, value in state.items()}
 
 
+def joined(state: dict[str, Tensor], network: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Weights of an InterConv network that computes what its baseline does: those that read the set are 0.
+
+    Parameters
+    ----------
+    state : tensors of the baseline
+    network : tensors of an InterConv network of the same width, for their shapes
+    """
+    return {
+        name: value
+        if value.shape == network[name].shape
+        else torch.cat([value, torch.zeros_like(value)], dim=1)
+        for name, value in state.items()
+    }
+
+
 def _widen(value: Tensor, narrow: int, wide: int, generator: torch.Generator) -> Tensor:
     copies = torch.arange(wide) % narrow
     if value.shape[0] == narrow:  # features written; the output convolution writes one

@@ -201,7 +201,7 @@ def test_sizes_are_read_off_a_checkpoint(toy, interconv):
     assert shapes[0] == shapes[1]
 
 
-@pytest.mark.parametrize("network", TOYS[1:], indirect=True)
+@each_network
 @torch.inference_mode()
 def test_images_of_any_size_are_padded_and_cropped(network):
     x = images(3, 49, 75)

@@ -440,6 +440,23 @@ def test_the_pair_learns_from_the_same_sets(tmp_path, monkeypatch):
     assert len({query.sets for query in pair[0]}) > 1
 
 
+def test_interconv_starts_as_its_baseline(tmp_path):
+    trained = training("scribbleprompt-matched", tmp_path / "baseline")
+    for index in range(3):
+        trained.batch(index)
+    start = trained.export()
+    image = torch.rand(3, 1, 32, 32, generator=torch.Generator().manual_seed(0))
+    marks = Interactions((image > 0.9).float(), (image < 0.1).float(), torch.zeros_like(image))
+    expected = create_model("scribbleprompt-matched", weights=str(start)).predict(Query(image, marks))
+    made = training("scribbleprompt-interconv", tmp_path / "sets", start=str(start))
+    asked = Query(image, marks, sets=(3,))
+    torch.testing.assert_close(made.adapter.predict(asked), expected, atol=1e-4, rtol=1e-3)
+    alone = Query(image, marks, sets=(1, 1, 1))
+    for index in range(5):
+        made.batch(index)
+    assert (made.adapter.predict(asked) - made.adapter.predict(alone)).abs().max() > 1e-3
+
+
 def test_training_sees_no_evaluation_data():
     code = (
         "import sys, models.training.loop;"

@@ -106,3 +106,14 @@ def test_a_number_of_each_member_is_standard_normal_at_any_variety(variety):
     numbers = view(variety, tasks=4000, side=1).normal()[..., 0, 0]
     assert numbers.mean().abs() < 0.06 and numbers.std() == pytest.approx(1, abs=0.05)
     assert torch.corrcoef(numbers.T)[0, 1] == pytest.approx(1 - variety**2, abs=0.06)
+
+
+def test_poses_differ_less_where_they_are_to_scatter_less():
+    def overlap(scatter):
+        generator = torch.Generator().manual_seed(6)
+        _, labels = synthetic_tasks(generator, 60, 4, 32, scatter=scatter)
+        masks = labels[:, :, 0]
+        common, either = masks.amin(1).sum((1, 2)), masks.amax(1).sum((1, 2))
+        return (common / either.clamp(min=1)).mean()
+
+    assert overlap(0.0) > overlap(0.4) + 0.02 and overlap(0.4) > overlap(1.0) + 0.02
