@@ -1,14 +1,19 @@
-"""The bundled weights segment phantoms, unseen in training, from a few clicks or a small context."""
+"""The bundled weights segment phantoms from few clicks, a small context, a set, or what they have learnt."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from datasets.phantoms import Phantoms
+from datasets.sources.brain_phantom import BrainPhantom
 from models.registry import create_model
+from protocols.adapter import Interactions, Query
 from protocols.config import Config
 from protocols.engine import Rules, interact, labelled
+from protocols.interactions import line_scribble
+from protocols.metrics import dice
 from protocols.registry import PROTOCOLS
 
 IMAGES = 3
@@ -47,3 +52,41 @@ def test_multiverseg_segments_from_a_context_and_better_with_clicks(lungs):
 
 def test_universeg_segments_from_a_context(lungs):
     assert mean_dice("universeg", lungs, clicks=0, context=4) > 0.7
+
+
+def test_interconv_gains_from_sets_what_its_baseline_does_not(lungs):
+    images = lungs.indices("val")[:8]
+    rng = np.random.default_rng(0)
+    marks = np.stack(
+        [[line_scribble(mask, rng), line_scribble(~mask, rng)] for mask in lungs.labels[images, 0]]
+    )
+    marks = torch.from_numpy(marks)
+    interactions = Interactions(marks[:, :1], marks[:, 1:], torch.zeros_like(marks[:, :1]))
+
+    def mean_dice(model, sets):
+        query = Query(torch.from_numpy(lungs.images[images]), interactions, sets=sets)
+        masks = create_model(model).predict(query)[:, 0].numpy() > 0
+        return dice(masks, lungs.labels[images, 0]).mean()
+
+    together = mean_dice("scribbleprompt-interconv", (8,))
+    assert together > mean_dice("scribbleprompt-interconv", (1,) * 8) + 0.02
+    assert together > mean_dice("scribbleprompt-matched", None) + 0.02
+
+
+def test_simpleunets_segment_the_brain_phantom_better_in_sets():
+    (task,) = BrainPhantom().tasks()
+    data = BrainPhantom().load(task)
+    sets = [scans for scans in data.sets("val") if len(scans) >= 4][:4]
+
+    def mean_dice(model, sizes):
+        scores = []
+        for scans in sets:
+            query = Query(torch.from_numpy(data.images[scans]), sets=sizes(len(scans)))
+            found = create_model(model).predict(query).argmax(1).numpy()
+            truth = data.labels[scans, 0]
+            scores += [dice(found == k, truth == k).mean() for k in range(1, data.classes)]
+        return np.mean(scores)
+
+    alone = mean_dice("simpleunet", lambda count: None)
+    assert alone > 0.7
+    assert mean_dice("simpleunet-interconv", lambda count: (count,)) > alone + 0.01
