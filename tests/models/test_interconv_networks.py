@@ -204,9 +204,9 @@ def test_sizes_are_read_off_a_checkpoint(toy, interconv):
 @each_network
 @torch.inference_mode()
 def test_images_of_any_size_are_padded_and_cropped(network):
-    x = images(3, 49, 75)
-    whole = network(F.pad(x, (0, 21, 0, 15)), (3,))
-    assert torch.equal(network(x, (3,)), whole[..., :49, :75])
+    x = images(3, 51, 83)
+    whole = network(F.pad(x, (0, 13, 0, 13)), (3,))
+    assert torch.equal(network(x, (3,)), whole[..., :51, :83])
 
 
 @NNUNET
