@@ -29,5 +29,5 @@ def summary(images: pd.DataFrame) -> str:
     table["Dice"] = hierarchical_mean(images, "dice", by).dice
     table["failures"] = (1 - hierarchical_mean(images, "reached", by).reached).map("{:.0%}".format)
     if repeated.any():
-        table.context_size = table.context_size.map(lambda size: "" if size < 0 else str(size))
+        table["context_size"] = table["context_size"].map(lambda size: "" if size < 0 else str(size))
     return table.to_string(index=False, float_format="{:.2f}".format)

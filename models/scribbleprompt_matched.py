@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from torch import Tensor
 
 from models.network_adapter import NetworkAdapter, stack_inputs
@@ -10,7 +12,11 @@ from protocols.adapter import Capabilities, Query
 
 
 class ScribblePromptMatched(NetworkAdapter):
-    """The baseline: every image from its own interactions and previous logits."""
+    """The baseline: every image from its own prompts.
+
+    The InterConv paper trains on predictions from prompts alone, so that previous logits mean nothing to
+    these networks; the channel that ScribblePrompt has for them stays 0.
+    """
 
     capabilities = Capabilities(interactive=True)
     network_class = SimpleUNet
@@ -22,11 +28,12 @@ class ScribblePromptMatched(NetworkAdapter):
         return SimpleUNet(width, channels=5, classes=1, interconv=cls.interconv)
 
     def forward(self, query: Query) -> Tensor:
-        return self.network(stack_inputs(query), query.sets)
+        prompts = replace(query, previous_logits=None)
+        return self.network(stack_inputs(prompts), query.sets)
 
 
 class ScribblePromptInterConv(ScribblePromptMatched):
-    """The images of a set together, each with its own interactions and previous logits."""
+    """The images of a set together, each with its own prompts."""
 
     capabilities = Capabilities(interactive=True, setwise=True)
     interconv = True

@@ -37,7 +37,7 @@ class Example:
     def title(self) -> str:
         kind = style.wording(self.protocol).unit
         name = kind if self.prompts > 1 else kind.removesuffix("s")
-        return f"{self.task}: {self.prompts} positive and {self.prompts} negative {name}"
+        return f"{self.task}\n{self.prompts} positive and {self.prompts} negative {name}"
 
 
 def frames_of(results: Results, protocol: str, set_size: int) -> pd.DataFrame:
@@ -76,7 +76,7 @@ def draw_example(cells: np.ndarray, results: Results, shown: Example) -> None:
         If the images are not at hand.
     """
     for axes in cells[0]:
-        axes.set_title(" ", fontsize="small")  # room for the title, which is wider than its column
+        axes.set_title(" \n ", fontsize="small")  # room for the title, which is wider than its column
     heading = {"fontsize": "small", "fontweight": "bold", "in_layout": False}
     cells[0, 0].text(0, 1.05, shown.title, transform=cells[0, 0].transAxes, **heading)
     titles = ["Prompts and label", *(style.MODELS[name].title for name in reversed(PAIR))]

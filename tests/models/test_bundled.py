@@ -90,3 +90,9 @@ def test_simpleunets_segment_the_brain_phantom_better_in_sets():
     alone = mean_dice("simpleunet", lambda count: None)
     assert alone > 0.7
     assert mean_dice("simpleunet-interconv", lambda count: (count,)) > alone + 0.01
+
+
+@pytest.mark.parametrize("model", ["scribbleprompt-matched", "scribbleprompt-interconv"])
+def test_the_matched_pair_goes_on_for_twenty_clicks(lungs, model):
+    dice = mean_dice(model, lungs, clicks=20)
+    assert dice[-5:].mean() > dice[0] + 0.1
