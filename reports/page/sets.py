@@ -32,13 +32,14 @@ def sentences(results: Results) -> list[str]:
 
 
 def _interactive(data: pd.DataFrame) -> list[str]:
-    """For each kind of prompt, the gain of the largest sets with the fewest prompts."""
-    data = data[(data.set_size == data.set_size.max()) & (data.prompts == data.prompts.min())]
-    first = data.iloc[0]
-    where = f"{first.prompts} of either kind on each of {first.set_size} images"
+    """For each kind of prompt, the gain of the largest sets with the fewest and with the most prompts."""
+    size = data.set_size.max()
+    ends = [data.prompts.min(), data.prompts.max()]
+    data = data[(data.set_size == size) & data.prompts.isin(ends)]
+    where = f"of either kind on each of {size} images"
     return [
-        f"{style.wording(str(protocol)).title}, {where}. {_gain(part)}"
-        for protocol, part in data.groupby("protocol", sort=False)
+        f"{style.wording(str(protocol)).title}, {prompts} {where}. {_gain(part)}"
+        for (protocol, prompts), part in data.groupby(["protocol", "prompts"], sort=False)
     ]
 
 

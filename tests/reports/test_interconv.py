@@ -281,7 +281,12 @@ def test_a_sequential_run_of_a_model_of_sets_stands_beside_the_others(records):
 
 
 def test_the_answer_says_what_sets_gain(of_sets, of_scans):
-    scribbles, _ = sets.sentences(of_sets)
+    scribbles, *others = sets.sentences(of_sets)
+    assert [text.split(" of either")[0] for text in others] == [
+        "Line scribbles on sets, 8",
+        "Random clicks on sets, 1",
+        "Random clicks on sets, 8",
+    ]
     assert scribbles.startswith(
         "Line scribbles on sets, 1 of either kind on each of 8 images. Dice (×100) of"
     )
