@@ -1,6 +1,6 @@
 """Cost of predicting a set of eight images together, against eight predictions of the baseline of equal size.
 
-Usage: python benchmarks/sets.py [--pairs simpleunet-24,simpleunet-48,scribbleprompt-48,scribbleprompt-192]
+Usage: python benchmarks/sets.py [--pairs simpleunet-24,simpleunet-48,scribbleprompt-68,scribbleprompt-192]
        [--side N] [--repetitions N] [--threads N] [--device DEVICE]
 
 A pair is named by the features of its baseline. Networks have random weights and channels-last memory, as in
@@ -26,7 +26,7 @@ SCRIBBLEPROMPT = {"channels": 5, "classes": 1}
 PAIRS = {  # features of the baseline and of InterConv
     "simpleunet-24": (SIMPLE, 24, 16),
     "simpleunet-48": (SIMPLE, 48, 33),
-    "scribbleprompt-48": (SCRIBBLEPROMPT, 48, 34),
+    "scribbleprompt-68": (SCRIBBLEPROMPT, 68, 48),
     "scribbleprompt-192": (SCRIBBLEPROMPT, 192, 137),
 }
 
