@@ -13,8 +13,8 @@ from benchmark.study import Experiment
 from datasets.registry import EMBEDDED, installed, kind, source
 from datasets.scans import ScanData
 from datasets.task import Task, TaskData
-from models.registry import MODELS, ONLY_IN
-from models.weights import WeightsError, trained_files, trained_folder
+from models.registry import MODELS, ONLY_IN, WEIGHTS
+from models.weights import OFFICIAL, WeightsError, trained_files, trained_folder
 from protocols.registry import PROTOCOLS
 
 KINDS = {"tasks": "evaluation data set", "scans": "data set of scans"}
@@ -161,14 +161,14 @@ def select(
     """
     selection = Selection([Part(e, PROTOCOLS.get(e.protocol)) for e in experiments])
     named = None if list(models) == ["all"] else models
-    _choose_models(selection, named)
+    _choose_models(selection, named, weights)
     _choose_tasks(selection, datasets, root, tasks)
     _leave_out_untrained(selection, named, weights)
     selection.parts = [part for part in selection.parts if part.models and part.tasks]
     return selection
 
 
-def _choose_models(selection: Selection, named: Sequence[str] | None) -> None:
+def _choose_models(selection: Selection, named: Sequence[str] | None, weights: str) -> None:
     reasons: dict[str, str] = {}
     general: list[str] = []
     for part in selection.parts:
@@ -179,6 +179,8 @@ def _choose_models(selection: Selection, named: Sequence[str] | None) -> None:
         candidates = usual if wanted is None else [m for m in wanted if not named or m in named]
         for name in candidates:
             reason = part.protocol.refuses(_capabilities(name))
+            if not named and not reason:
+                reason = _unpublished(name, weights)
             if reason:
                 reasons[name] = reason
             else:
@@ -192,6 +194,13 @@ def _choose_models(selection: Selection, named: Sequence[str] | None) -> None:
         selection.left_out.append(LeftOut("model", name, reason))
     if not taking_part:
         raise Failure(f"no model can take part in {', '.join(selection.all_protocols())}")
+
+
+def _unpublished(name: str, weights: str) -> str | None:
+    """Why a model has no official weights where these are asked for, or None."""
+    if weights != "official" or all(part in OFFICIAL for part in WEIGHTS.get(name, ())):
+        return None
+    return "there are no public weights of it; run it with --weights bundled into another folder"
 
 
 def _capabilities(name: str) -> Any:

@@ -187,3 +187,25 @@ def test_lists_show_what_is_for_what():
     assert (protocols["set-automatic"]["data"], protocols["set-clicks"]["data"]) == ("scans", "tasks")
     assert models["simpleunet-interconv"]["automatic"] and models["scribbleprompt-interconv"]["setwise"]
     assert (datasets["brain-phantom"]["kind"], datasets["phantoms"]["kind"]) == ("scans", "tasks")
+
+
+def test_a_study_with_official_weights_leaves_out_models_that_have_none():
+    study = "center-clicks,set-clicks"
+    selection = chosen(study, datasets=("phantoms",), tasks=1, weights="official")
+    sequential, sets = selection.parts
+    assert {"scribbleprompt", "multiverseg"} <= set(sequential.models)
+    assert "scribbleprompt" in sets.models and "scribbleprompt-interconv" not in sets.models
+    reasons = {left.name: left.reason for left in selection.left_out}
+    assert "no public weights" in reasons["scribbleprompt-interconv"]
+    _, bundled = chosen(study, datasets=("phantoms",), tasks=1).parts
+    assert "scribbleprompt-interconv" in bundled.models
+
+
+def test_sizes_of_networks_need_no_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    command = ["report", "--only", "interconv-table4,interconv-table6", "--format", "csv"]
+    done = CliRunner().invoke(cli, [*command, "--output", str(tmp_path / "out")])
+    assert done.exit_code == 0, done.output
+    assert "15855221" in (tmp_path / "out" / "tables" / "interconv-table4.csv").read_text()
+    refused = CliRunner().invoke(cli, ["report", "--only", "interconv-table4,interconv-fig4"])
+    assert refused.exit_code != 0
