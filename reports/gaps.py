@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from datasets.registry import EMBEDDED
 from reports import numbers
 from reports.artefact import AUTOMATIC_SETS, NO_CONTEXT, Artefact, Need
 
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from results import Results
 
 PROGRAM = ("python", "-m", "benchmark", "run")
-SCANS = "brain-phantom"  # the embedded data set for set-automatic
 OURS = ("--protocol", "--models", "--split", "--context")  # options that a gap's command sets itself
 
 
@@ -128,7 +128,7 @@ def _with_scans(results: Results, words: list[str]) -> list[str]:
         name, equals, _ = word.partition("=")
         if name == "--datasets":
             value = place if equals else place + 1
-            return [*words[:value], f"{words[value]},{SCANS}", *words[value + 1 :]]
+            return [*words[:value], f"{words[value]},{EMBEDDED['scans']}", *words[value + 1 :]]
     return words
 
 

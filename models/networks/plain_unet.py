@@ -101,8 +101,7 @@ class PlainUNet(SetNetwork):
         list of tensors
             (N, classes, h, w) with h and w as of ``label[..., ::step, ::step]``, step 1, 2, 4, 8, 16.
         """
-        if self.grouping is not None:
-            self.grouping.sizes = sizes
+        self.group(sizes)
         return self._scales(x)
 
     def _scales(self, x: Tensor) -> list[Tensor]:

@@ -9,7 +9,7 @@ import pandas as pd
 from datasets.scans import ScanData
 from reports import catalogue
 from reports.artefact import Artefact
-from reports.figures.interconv_fig8 import scans_of
+from reports.figures.interconv_fig8 import SPLITS, scans_of
 from reports.tables.layout import Grid, plain
 from results import published
 
@@ -23,8 +23,6 @@ ARTEFACT = Artefact(
     "itself is not at hand, the records tell the test split only.",
     needs=(),
 )
-
-TITLES = {"train": "Train", "stopping-val": "Stopping-Val", "val": "Performance-Val", "test": "Test"}
 
 
 def interconv_table3(results: Results) -> pd.DataFrame:
@@ -68,4 +66,5 @@ def interconv_table3_grid(table: pd.DataFrame) -> Grid:
         "subjects": "This run: subjects",
         "scans": "This run: scans",
     }
-    return plain(table.assign(split=table.split.map(TITLES)), columns, heads=2)
+    titles = {name: title for name, (title, _) in SPLITS.items()}
+    return plain(table.assign(split=table.split.map(titles)), columns, heads=2)
