@@ -12,7 +12,7 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor
 
-from models.network_adapter import DTYPES
+from models.network_adapter import DTYPES, micro_batch, placed
 from models.networks.interconv import SetNetwork
 from models.weights import BUNDLED, load_state, read_header, trained_files
 from protocols.adapter import Capabilities, Query
@@ -62,10 +62,8 @@ class Automatic:
         self, networks: Sequence[SetNetwork], device: str = "cpu", precision: str = "float32"
     ) -> None:
         self.device, self.dtype = torch.device(device), DTYPES[precision]
-        self.networks = [network.to(self.device, self.dtype).eval() for network in networks]
-        for network in self.networks:
-            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.micro_batch = 1 if self.device.type == "cpu" else 32
+        self.networks = [placed(network, self.device, self.dtype) for network in networks]
+        self.micro_batch = micro_batch(self.device)
 
     @classmethod
     def create(cls, name: str, weights: str, device: str, precision: str) -> Self:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
+from typing import ClassVar, Self, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from models.weights import load_state, weights_path
 from protocols.adapter import Capabilities, Query
+
+Network = TypeVar("Network", bound=nn.Module)
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -20,6 +22,17 @@ def stack_inputs(query: Query) -> Tensor:
     channels = (nothing, nothing, nothing) if marks is None else (marks.box, marks.positive, marks.negative)
     previous = nothing if query.previous_logits is None else query.previous_logits
     return torch.cat([query.image, *channels, previous], dim=1)
+
+
+def placed(network: Network, device: torch.device, dtype: torch.dtype) -> Network:
+    """A network on its device, ready to predict, in channels-last memory."""
+    network = network.to(device, dtype).eval()
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def micro_batch(device: torch.device) -> int:
+    """Images, or sets, of a query: one at a time is as fast as a batch on a CPU; a GPU wants to be filled."""
+    return 1 if device.type == "cpu" else 32
 
 
 class NetworkAdapter:
@@ -41,10 +54,8 @@ class NetworkAdapter:
 
     def __init__(self, network: nn.Module, device: str = "cpu", precision: str = "float32") -> None:
         self.device, self.dtype = torch.device(device), DTYPES[precision]
-        self.network = network.to(self.device, self.dtype).eval()
-        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        # One image at a time is as fast as a batch on a CPU; a GPU wants to be filled.
-        self.micro_batch = 1 if self.device.type == "cpu" else 32
+        self.network = placed(network, self.device, self.dtype)
+        self.micro_batch = micro_batch(self.device)
 
     @classmethod
     def create(cls, name: str, weights: str, device: str, precision: str) -> Self:
