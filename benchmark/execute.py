@@ -1,4 +1,4 @@
-"""Where units run: in this process or in worker processes, each writing what it has finished."""
+"""Where work is done: in this process or in worker processes, on the CPU or one GPU each."""
 
 from __future__ import annotations
 
@@ -7,86 +7,129 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
-from benchmark.errors import Failure, describe
-from benchmark.plan import SEED_MODEL, Unit
-from benchmark.settings import Settings
-from models.weights import companion
+from benchmark.errors import Failure
 
 
-@dataclass(frozen=True)
-class Job:
-    """What a worker needs besides its unit: settings, the data folder, and the folder of the run."""
+class Work(Protocol):
+    """A piece of work; ``cost`` is its rough relative time."""
 
-    settings: Settings
-    root: Path
-    output: Path
+    @property
+    def cost(self) -> int: ...
 
 
-def execute(units: Sequence[Unit], job: Job, workers: int) -> None:
-    """Run units and store each as soon as it is finished, with a progress bar on standard error.
+Item = TypeVar("Item", bound=Work)
+Result = TypeVar("Result")
+Compute = Callable[[Item, str], Result]  # of a piece of work, on a device such as ``cuda:1``
+
+
+def execute(
+    items: Sequence[Item],
+    compute: Compute[Item, Result],
+    device: str,
+    workers: int,
+    what: str = "units",
+    passed: Callable[[], int] | None = None,
+) -> list[Result]:
+    """Do work, with a progress bar on standard error.
 
     Parameters
     ----------
-    units : in the order in which they start
-    job : Job
+    items : in the order in which they start
+    compute : does one of them; a class or function that can travel to another process
+    device : {"cpu", "cuda"}
     workers : int
-        Processes; 1 runs in this one. On the CPU every process computes with one thread, so that results
+        Processes; 1 works in this one. On the CPU every process computes with one thread, so that results
         do not depend on the number of workers.
+    what : what they are called on the progress bar
+    passed : says how much of the cost is done, where that is known before an item is finished
+
+    Returns
+    -------
+    list
+        What `compute` gives, in the order in which it comes.
 
     Raises
     ------
     Failure
-        If a unit fails: the sentence names model, task and cause. Finished units are kept, the others stop.
+        What `compute` raises, or a worker process was killed. The others stop.
     """
     from tqdm import tqdm
 
-    workers = min(workers, len(units))
-    finished = _in_pool(units, job, workers) if workers > 1 else _in_process(units, job)
-    with tqdm(
-        total=sum(unit.cost for unit in units),
-        bar_format="{percentage:3.0f}% |{bar}| {elapsed} passed, {remaining} left{postfix}",
-        postfix=f"0 of {len(units)} units",
-    ) as bar:
-        for done, unit in enumerate(finished, start=1):
-            bar.set_postfix_str(f"{done} of {len(units)} units", refresh=False)
-            bar.update(unit.cost)
+    workers = min(workers, len(items))
+    finished = (
+        _in_pool(items, compute, device, workers) if workers > 1 else _in_process(items, compute, device)
+    )
+    results = []
+    with (
+        tqdm(
+            total=sum(item.cost for item in items),
+            bar_format="{percentage:3.0f}% |{bar}| {elapsed} passed, {remaining} left{postfix}",
+            postfix=f"0 of {len(items)} {what}",
+        ) as bar,
+        _followed(bar, passed),
+    ):
+        for item, result in finished:
+            results.append(result)
+            bar.set_postfix_str(f"{len(results)} of {len(items)} {what}", refresh=False)
+            bar.update(0 if passed else item.cost)
+    return results
 
 
-def _in_process(units: Sequence[Unit], job: Job) -> Iterator[Unit]:
-    with _threads(1) if job.settings.device == "cpu" else nullcontext():
-        for unit in units:
-            yield _run(unit, job, job.settings.device)
-    # The next run in this process may mean other weights or data by the same names.
-    _adapter.cache_clear()
-    _data.cache_clear()
+@contextmanager
+def _followed(bar: Any, passed: Callable[[], int] | None) -> Iterator[None]:
+    """Move a progress bar while an item is being worked on."""
+    ended = threading.Event()
+
+    def follow() -> None:
+        assert passed is not None
+        while not ended.wait(1.0):
+            bar.update(passed() - bar.n)
+        bar.update(passed() - bar.n)
+
+    follower = threading.Thread(target=follow, daemon=True)
+    if passed is not None:
+        follower.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        if passed is not None:
+            follower.join()
 
 
-def _in_pool(units: Sequence[Unit], job: Job, workers: int) -> Iterator[Unit]:
+def _in_process(
+    items: Sequence[Item], compute: Compute[Item, Result], device: str
+) -> Iterator[tuple[Item, Result]]:
+    with _threads(1) if device == "cpu" else nullcontext():
+        for item in items:
+            yield item, compute(item, device)
+
+
+def _in_pool(
+    items: Sequence[Item], compute: Compute[Item, Result], device: str, workers: int
+) -> Iterator[tuple[Item, Result]]:
     from joblib import Parallel, delayed
 
     # What a stop leaves unfinished is said by the command itself.
     warnings.filterwarnings("ignore", message=".*tasks .*(executed|processed)", module="joblib")
-    with _free_devices(job.settings.device, workers) as devices:
+    with _free_devices(device, workers) as devices:
         pool = Parallel(
             n_jobs=workers,
             backend="loky",
             return_as="generator_unordered",
             batch_size=1,
             idle_worker_timeout=10,  # seconds; gives memory back early
-            inner_max_num_threads=1 if job.settings.device == "cpu" else None,
+            inner_max_num_threads=1 if device == "cpu" else None,
             initializer=_prepare_worker,
             initargs=(os.getpid(),),
         )
         try:
-            yield from pool(delayed(_run_in_worker)(unit, job, devices) for unit in units)
+            yield from pool(delayed(_in_worker)(item, compute, devices) for item in items)
         except BrokenProcessPool as error:
             raise Failure(
                 "a worker process was killed, most likely for lack of memory; "
@@ -96,7 +139,7 @@ def _in_pool(units: Sequence[Unit], job: Job, workers: int) -> Iterator[Unit]:
 
 @contextmanager
 def _free_devices(device: str, workers: int) -> Iterator[Any]:
-    """A queue from which every worker takes a GPU for the time of a unit; None on the CPU."""
+    """A queue from which every worker takes a GPU for the time of an item; None on the CPU."""
     if device == "cpu":
         yield None
         return
@@ -122,13 +165,13 @@ def _end_with(parent: int) -> None:
     os._exit(1)
 
 
-def _run_in_worker(unit: Unit, job: Job, devices: Any) -> Unit:
+def _in_worker(item: Item, compute: Compute[Item, Result], devices: Any) -> tuple[Item, Result]:
     if devices is None:
         with _threads(1):
-            return _run(unit, job, "cpu")
+            return item, compute(item, "cpu")
     device = devices.get()
     try:
-        return _run(unit, job, device)
+        return item, compute(item, device)
     finally:
         devices.put(device)
 
@@ -147,50 +190,3 @@ def _threads(count: int) -> Iterator[None]:
     finally:
         torch.set_num_threads(before[0])
         cv2.setNumThreads(before[1])
-
-
-def _run(unit: Unit, job: Job, device: str) -> Unit:
-    try:
-        _compute(unit, job, device)
-    except Exception as error:
-        # One text argument, so that the failure travels between processes whatever it was.
-        raise Failure(
-            f"{unit.model} failed on {unit.task} ({unit.protocol}): {describe(error)[0]}"
-        ) from error
-    return unit
-
-
-def _compute(unit: Unit, job: Job, device: str) -> None:
-    from protocols.registry import PROTOCOLS
-    from results.schema import IMAGES, PICTURES, STEPS, typed
-    from results.store import Run
-
-    settings = job.settings
-    model = _adapter(unit.model, unit.weights, device, settings.precision)
-    seed = None
-    if unit.needs_seed:
-        seed = _adapter(SEED_MODEL, companion(settings.weights), device, settings.precision)
-    records = PROTOCOLS.get(unit.protocol).run(
-        _data(unit.source, unit.task, job.root), model, unit.simulations, unit.config, seed, unit.model
-    )
-    Run(job.output).write(
-        unit.key,
-        unit.description(),
-        typed(records.steps, STEPS),
-        typed(records.images, IMAGES),
-        typed(records.pictures, PICTURES),
-    )
-
-
-@lru_cache(maxsize=16)
-def _adapter(name: str, weights: str, device: str, precision: str) -> Any:
-    from models import create_model
-
-    return create_model(name, weights=weights, device=device, precision=precision)
-
-
-@lru_cache(maxsize=4)
-def _data(source_name: str, task: Any, root: Path) -> Any:
-    from datasets.registry import source
-
-    return source(source_name).load(task, root)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from benchmark.selection import ChosenTask, Part, Selection
 from benchmark.settings import Settings
+from benchmark.trained import Trained, trained
 from datasets.task import Task
 from models.registry import MODELS, WEIGHTS, create_model
-from models.weights import checksum, companion, file_checksum, trained_files, trained_folder
+from models.weights import checksum, companion, file_checksum
 from protocols.config import Config
 
 # Simulations of a unit, if its protocol does not say. Fixed, since another block is another key: a run that
@@ -33,7 +35,7 @@ class Unit:
     simulations : indices of the simulations
     config : Config
     weights : str
-        What the model is made with: those of the run, or the folder that holds those of the task.
+        What the model is made with: those of the run, or the folder or file of those of the task.
     needs_seed : bool
         Whether a seed model segments the first entry of the context.
     identity : what must be the same wherever units are read together, by what it is called
@@ -72,7 +74,7 @@ class Checksums:
     Attributes
     ----------
     models : by model; None where it has none, or others for each task
-    trained : by model and name of the task, of models that are trained on each task
+    trained : by model and what was learnt, of models that are trained on each task; see `Trained`
     seed : of the seed model; None where none is needed
     """
 
@@ -92,11 +94,17 @@ def checksums(selection: Selection, settings: Settings) -> Checksums:
     named = selection.all_models()
     tasked = [name for name in named if MODELS.get(name).capabilities.needs_training]
     models = {name: None if name in tasked else _checksum(name, settings.weights) for name in named}
-    pairs = {(name, c.task.name) for part in selection.parts for c, name in part.pairs() if name in tasked}
-    trained = {pair: _trained_checksum(*pair, settings.weights) for pair in sorted(pairs)}
+    found = {
+        (name, each.name): each
+        for part in selection.parts
+        for chosen, name in part.pairs()
+        if name in tasked
+        for each in trained(part.protocol, name, chosen.task.name, settings.weights)
+    }
+    sums = {(name, what): _trained_checksum(name, each) for (name, what), each in sorted(found.items())}
     seeded = any(_needs_seed(part, model) for part in selection.parts for model in part.models)
     seed = _checksum(SEED_MODEL, companion(settings.weights)) if seeded else None
-    return Checksums(models, trained, seed)
+    return Checksums(models, sums, seed)
 
 
 def _needs_seed(part: Part, model: str) -> bool:
@@ -113,11 +121,10 @@ def _checksum(name: str, weights: str) -> str | None:
     return parts[0] if len(parts) == 1 else digest(parts) if parts else None
 
 
-def _trained_checksum(name: str, task: str, weights: str) -> str:
+def _trained_checksum(name: str, what: Trained) -> str:
     """Of the weights that were trained on a task, one file or several."""
-    folder = trained_folder(task, weights)
-    create_model(name, weights=str(folder))
-    return digest([file_checksum(file) for file in trained_files(name, folder)])
+    create_model(name, weights=str(what.weights))
+    return digest([file_checksum(file) for file in what.files])
 
 
 def plan(selection: Selection, settings: Settings, weights: Checksums) -> list[Unit]:
@@ -134,17 +141,26 @@ def plan(selection: Selection, settings: Settings, weights: Checksums) -> list[U
         size = getattr(part.protocol, "block", BLOCK)
         blocks = [tuple(range(s, min(s + size, simulations))) for s in range(0, simulations, size)]
         for chosen, model in part.pairs():
-            for block in blocks:
-                unit = _unit(part, chosen, model, block, settings, weights)
-                units.setdefault(unit.key, unit)  # two figures may want the same
+            for what in _made_with(part, chosen, model, settings):
+                for block in blocks if what is None or what.simulations is None else [what.simulations]:
+                    unit = _unit(part, chosen, model, what, block, settings, weights)
+                    units.setdefault(unit.key, unit)  # two figures may want the same
     # Among equals by task, so that a worker seldom has to load other data.
     return sorted(units.values(), key=lambda unit: (-unit.cost, unit.task))
+
+
+def _made_with(part: Part, chosen: ChosenTask, model: str, settings: Settings) -> Sequence[Trained | None]:
+    """All that a model has learnt on a task; None for one that is made with the weights of the run."""
+    if not MODELS.get(model).capabilities.needs_training:
+        return [None]
+    return trained(part.protocol, model, chosen.task.name, settings.weights)
 
 
 def _unit(
     part: Part,
     chosen: ChosenTask,
     model: str,
+    what: Trained | None,
     simulations: tuple[int, ...],
     settings: Settings,
     weights: Checksums,
@@ -153,14 +169,14 @@ def _unit(
     protocol, config = part.protocol, part.experiment.config
     name, adapter = part.experiment.protocol, MODELS.get(model)
     seeded = _needs_seed(part, model)
-    task, own, what = chosen.task.name, settings.weights, f"weights of {model}"
+    task, own, called = chosen.task.name, settings.weights, f"weights of {model}"
     sha256 = weights.models[model]
-    if adapter.capabilities.needs_training:
-        own, what = str(trained_folder(task, own)), f"{what} on {task}"
-        sha256 = weights.trained[model, task]
+    if what is not None:
+        own, called = str(what.weights), f"{called} on {what.name}"
+        sha256 = weights.trained[model, what.name]
     identity = {
         f"version of protocol {name}": protocol.version,
-        what: sha256,
+        called: sha256,
         f"version of {model}": getattr(adapter, "version", None),
         f"data of {task}": chosen.fingerprint,
     }

@@ -14,6 +14,7 @@ from benchmark.errors import Failure
 from benchmark.plan import SEED_MODEL, Checksums
 from benchmark.selection import ChosenTask, Part, Selection
 from benchmark.settings import Settings
+from benchmark.trained import files_of, training_in_words
 from models.weights import companion
 
 # What computes the numbers; torch's version tells its build (CPU or CUDA) too.
@@ -56,7 +57,7 @@ def manifest(
         "images": _set_size(selection),
         "protocols": selection.all_protocols(),
         "parts": [_part(part, settings) for part in selection.parts],
-        "models": {name: _model(name, settings, weights) for name in weights.models},
+        "models": {name: _model(name, selection, settings, weights) for name in weights.models},
         "seed_model": _seed_model(settings, weights),
         "tasks": {chosen.task.name: _task(chosen) for chosen in selection.all_tasks()},
         "tasks_found": {chosen.task.name: _task(chosen) for chosen in selection.found},
@@ -64,12 +65,17 @@ def manifest(
     }
 
 
-def _model(name: str, settings: Settings, weights: Checksums) -> dict[str, Any]:
-    """What a model computes with; a model that is trained on each task has a checksum for every one."""
-    trained = {task: value for (model, task), value in weights.trained.items() if model == name}
+def _model(name: str, selection: Selection, settings: Settings, weights: Checksums) -> dict[str, Any]:
+    """What a model computes with; one that is trained on each task has checksums and words for every one."""
+    trained = {what: value for (model, what), value in weights.trained.items() if model == name}
     own = weights.models[name]
     entry = {"weights": settings.weights if own or trained else None, "checksum": own}
-    return entry | ({"trained": trained} if trained else {})
+    if not trained:
+        return entry
+    tasks = {c.task.name for part in selection.parts for c, model in part.pairs() if model == name}
+    words = {task: training_in_words(files_of(name, task, settings.weights)) for task in sorted(tasks)}
+    training = {task: said for task, said in words.items() if said}
+    return entry | {"trained": trained} | ({"training": training} if training else {})
 
 
 def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
@@ -90,9 +96,9 @@ def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
                 )
     together = {name: old.get(name, {}) | new[name] for name in ("models", "tasks", "tasks_found")}
     for name, entry in old.get("models", {}).items():
-        if "trained" in entry:
-            own = together["models"][name]
-            together["models"][name] = own | {"trained": entry["trained"] | own.get("trained", {})}
+        own = together["models"][name]
+        both = {what: entry[what] | own.get(what, {}) for what in ("trained", "training") if what in entry}
+        together["models"][name] = own | both
     together["protocols"] = list(dict.fromkeys([*old.get("protocols", ()), *new["protocols"]]))
     for name in ("commands", "parts", "left_out"):
         together[name] = [item for item in old.get(name, ()) if item not in new[name]] + new[name]

@@ -10,11 +10,12 @@ from typing import Any
 
 from benchmark.errors import Failure, Usage
 from benchmark.study import Experiment
+from benchmark.trained import files_of
 from datasets.registry import EMBEDDED, installed, kind, source
 from datasets.scans import ScanData
 from datasets.task import Task, TaskData
 from models.registry import MODELS, ONLY_IN, WEIGHTS
-from models.weights import OFFICIAL, WeightsError, trained_files, trained_folder
+from models.weights import OFFICIAL
 from protocols.registry import PROTOCOLS
 
 KINDS = {"tasks": "evaluation data set", "scans": "data set of scans"}
@@ -245,12 +246,21 @@ def _leave_out_untrained(selection: Selection, named: Sequence[str] | None, weig
         if not _capabilities(name).needs_training:
             continue
         parts = [part for part in selection.parts if name in part.models and part.tasks]
-        tasks = list(dict.fromkeys(chosen.task.name for part in parts for chosen in part.tasks))
-        reasons = {task: reason for task in tasks if (reason := _untrained(name, task, weights))}
+        tasks = {chosen.task.name: chosen.source for part in parts for chosen in part.tasks}
+        reasons = {
+            task: f"it has no weights; train it: python -m benchmark train {name} --datasets {origin}"
+            for task, origin in tasks.items()
+            if not files_of(name, task, weights)
+        }
         if reasons and len(reasons) == len(tasks):
+            origins = ",".join(dict.fromkeys(tasks.values()))
+            reason = (
+                "it has no weights for any of the tasks; "
+                f"train it: python -m benchmark train {name} --datasets {origins}"
+            )
             if named:
-                raise Failure(reasons[tasks[0]])
-            told.append(LeftOut("model", name, reasons[tasks[0]]))
+                raise Failure(f"{name} cannot take part: {reason}")
+            told.append(LeftOut("model", name, reason))
         else:
             told += [LeftOut("model", f"{name} on {task}", reason) for task, reason in reasons.items()]
         for part in parts:
@@ -261,15 +271,6 @@ def _leave_out_untrained(selection: Selection, named: Sequence[str] | None, weig
     if not any(part.models and part.tasks for part in selection.parts):
         hint = told[0].reason if told else "name data sets that suit their protocols"
         raise Failure(f"none of the models can be run on any of the tasks: {hint}")
-
-
-def _untrained(name: str, task: str, weights: str) -> str | None:
-    """Why a model cannot be run on a task, or None if it has been trained on it."""
-    try:
-        trained_files(name, trained_folder(task, weights))
-    except WeightsError as error:
-        return str(error)
-    return None
 
 
 def _spread(found: list[Any], most: int | None) -> list[Any]:

@@ -19,6 +19,7 @@ PAPERS = (
     "set-clicks",
     "set-scribbles",
     "set-automatic",
+    "supervised",
 )
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import pandas as pd
 
 
@@ -31,3 +34,19 @@ def summary(images: pd.DataFrame) -> str:
     if repeated.any():
         table["context_size"] = table["context_size"].map(lambda size: "" if size < 0 else str(size))
     return table.to_string(index=False, float_format="{:.2f}".format)
+
+
+def shortened(manifests: Iterable[dict[str, Any]]) -> list[str]:
+    """A line for each model whose training was shorter than its authors have it."""
+    models = [entry for manifest in manifests for entry in manifest.get("models", {}).items()]
+    schedules = {
+        name: dict.fromkeys(
+            said["schedule"] for said in model.get("training", {}).values() if said["shortened"]
+        )
+        for name, model in models
+    }
+    return [
+        f"{name} was trained for {' or '.join(found)} only (shortened): no upper bound of a whole training"
+        for name, found in schedules.items()
+        if found
+    ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
@@ -14,7 +13,7 @@ from torch import Tensor
 
 from models.network_adapter import DTYPES, micro_batch, placed
 from models.networks.interconv import SetNetwork
-from models.weights import BUNDLED, load_state, read_header, trained_files
+from models.weights import BUNDLED, load_state, trained_files, training_of
 from protocols.adapter import Capabilities, Query
 
 EMBEDDED_TASK = "brain-phantom_longitudinal_MR_coronal_all-structures"  # what the bundled weights are of
@@ -37,7 +36,7 @@ def _width(file: Path) -> str:
 
 
 def _score(file: Path) -> float:
-    return json.loads(read_header(file).get("training", "{}")).get("val_dice", 0.0)
+    return training_of(file).get("val_dice", 0.0)
 
 
 class Automatic:

@@ -17,6 +17,7 @@ MODELS = Registry(
         "sp-uvs-2": "models.sp_uvs:ScribblePromptUniverSeg2",
         "sp-uvs-10": "models.sp_uvs:ScribblePromptUniverSeg10",
         "random-walker": "models.random_walker:RandomWalker",
+        "nnunet": "models.nnunet.adapter:NNUNet",
         "scribbleprompt-matched": "models.scribbleprompt_matched:ScribblePromptMatched",
         "scribbleprompt-interconv": "models.scribbleprompt_matched:ScribblePromptInterConv",
         "simpleunet": "models.simpleunet:SimpleUNet",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import platformdirs
 
@@ -104,9 +105,20 @@ def trained_files(name: str, folder: Path) -> list[Path]:
     found = sorted(folder.glob(f"{name}-[0-9]*-[0-9]*.safetensors"))
     if not found:
         raise WeightsError(
-            f"{name} has no weights in {folder}; train it: python -m benchmark train {name} --datasets NAME, "
-            "then run with --weights and the folder that it was trained into"
+            f"{name} has no weights in {folder}; train it: python -m benchmark train {name} --datasets NAME"
         )
+    return found
+
+
+def training_of(file: Path) -> dict[str, Any]:
+    """What a file of trained weights says of its training; nothing if it does not.
+
+    Raises
+    ------
+    WeightsError
+        If it is no safetensors file.
+    """
+    found: dict[str, Any] = json.loads(read_header(file).get("training", "{}"))
     return found
 
 

@@ -77,12 +77,12 @@ class Bootstrapped:
 
 def refused_in_context(capabilities: Capabilities) -> str | None:
     """Why a model cannot segment from a context of a single image without interactions, or None."""
-    if capabilities.needs_training:
-        return "it has to be trained on each task first"
     if capabilities.setwise:
         return "it predicts sets of images, not one after another"
     if not capabilities.in_context:
         return "it takes no context"
+    if capabilities.needs_training:
+        return "it has to be trained on each task first"
     if capabilities.min_context > 1:
         return f"it takes no context of fewer than {capabilities.min_context} images"
     return None

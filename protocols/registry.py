@@ -16,6 +16,7 @@ PROTOCOLS = Registry(
         "set-clicks": "protocols.setwise:SET_CLICKS",
         "set-scribbles": "protocols.setwise:SET_SCRIBBLES",
         "set-automatic": "protocols.automatic:SET_AUTOMATIC",
+        "supervised": "protocols.supervised:SUPERVISED",
     },
     "segbench.protocols",
 )

@@ -66,11 +66,9 @@ class Sequential:
 
     def refuses(self, capabilities: Capabilities) -> str | None:
         """Why a model cannot take part, or None."""
-        if capabilities.needs_training:
-            return "it has to be trained on each task first"
         if not capabilities.interactive:
             return "it takes no interactions"
-        return None
+        return "it has to be trained on each task first" if capabilities.needs_training else None
 
     def missing(self, data: TaskData, config: Config) -> str | None:
         """What a task lacks for this protocol, or None."""

@@ -132,10 +132,11 @@ def _execute(
     manifest: dict[str, Any],
 ) -> None:
     """Run what is not finished yet, then print the summary."""
-    from benchmark.execute import Job, execute
+    from benchmark.compute import Job, forget
+    from benchmark.execute import execute
     from benchmark.provenance import merged
     from benchmark.settings import resolve_workers
-    from benchmark.summary import summary
+    from benchmark.summary import shortened, summary
     from reports.numbers import in_standard_sets
     from results import load
     from results.store import Run
@@ -146,12 +147,15 @@ def _execute(
         if len(left) < len(units):
             click.echo(f"{len(units) - len(left)} of {len(units)} units are finished already")
         store.write_manifest(merged(store.manifest(), manifest))
-        execute(left, Job(settings, root, where), resolve_workers(workers, settings.device))
+        execute(left, Job(settings, root, where), settings.device, resolve_workers(workers, settings.device))
+        forget()
     else:
         click.echo("Nothing left to do: all units are finished")
     results = load(where)
     images = results.images[in_standard_sets(results, results.images)]  # longer sets have their own figures
     click.echo(f"\n{summary(images)}\n")
+    for line in shortened(results.manifests):
+        click.echo(line)
     click.echo(f"Report: {shlex.join(['python', '-m', 'benchmark', 'report', str(where)])}")
 
 

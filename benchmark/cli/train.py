@@ -3,28 +3,107 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
+from benchmark.cli.options import POSITIVE
 from benchmark.errors import Usage
+from benchmark.settings import TRAINING
 
-TRAINING = Path("results/training")
+SUPERVISED = "nnunet"
+# Options that only some models have, and which.
+ONLY_FOR = {
+    "epochs": "nnunet",
+    "workers": "nnunet",
+    "width": "models that are trained on scans",
+    "start": "models that are trained on synthetic tasks",
+}
 
 
 def _train(model: str, preset: str, datasets: str | None, data_root: str | None, **options: Any) -> None:
     from benchmark.selection import names
     from benchmark.settings import resolve_device, resolve_precision, resolve_root
-    from models.training.scans import SCAN_PRESETS
 
     device = options["device"] = resolve_device(options["device"])
     options["precision"] = resolve_precision(options["precision"], device)
     root = resolve_root(data_root)
+    if model == SUPERVISED:
+        _refuse(model, options, "width", "start")
+        _supervised(preset, datasets, root, **options)
+        return
+    _refuse(model, options, "epochs", "workers")
+    from models.training.scans import SCAN_PRESETS
+
     on_scans = model in SCAN_PRESETS["small"]
     begin = _on_scans if on_scans else _on_tasks
     for path in begin(model, preset, names(datasets) if datasets else [], root, options):
         click.echo(path)
+
+
+def _refuse(model: str, options: dict[str, Any], *names: str) -> None:
+    """Take options away that a model does not have; Usage if one was given."""
+    for name in names:
+        if options.pop(name) is not None:
+            raise Usage(f"--{name} is for {ONLY_FOR[name]}, not for {model}")
+
+
+def _supervised(
+    preset: str,
+    datasets: str | None,
+    root: Path,
+    output: str | None,
+    seed: int,
+    device: str,
+    precision: str,
+    epochs: int | None,
+    workers: int | None,
+) -> None:
+    """Train nnU-Net on every task, then measure the networks there are."""
+    from benchmark.cli.run import run
+    from benchmark.errors import Failure
+    from benchmark.selection import choose_datasets
+    from benchmark.supervised import TaskTraining, train_on_tasks
+    from datasets.lookup import UnknownName
+    from datasets.registry import kind, source
+    from models.nnunet.pipeline import Training, require_nnunet
+    from models.nnunet.schedule import SCHEDULES
+
+    require_nnunet()
+    if preset not in SCHEDULES:
+        raise UnknownName("preset", preset, list(SCHEDULES))
+    schedule = SCHEDULES[preset] if epochs is None else replace(SCHEDULES[preset], epochs=epochs)
+    chosen, line = choose_datasets(datasets, root)
+    click.echo(line)
+    items = [
+        TaskTraining(name, Training(task, Path(output or TRAINING), schedule, seed, precision))
+        for name in chosen
+        if kind(name) == "tasks"
+        for task in source(name).tasks(root)
+    ]
+    if not items:
+        raise Failure(f"{', '.join(chosen)} has no task of one structure; nnU-Net learns one a network here")
+    click.echo(f"{SUPERVISED}: {len(items)} tasks, {schedule}{' (shortened)' if schedule.shortened else ''}")
+    failure = None
+    try:
+        train_on_tasks(items, root, device, workers)
+    except Failure as error:
+        failure = error
+    if any(item.training.weights.is_file() for item in items):
+        run(
+            protocol="supervised",
+            models=SUPERVISED,
+            datasets=chosen,
+            data_root=root,
+            weights=output or "bundled",
+            device=device,
+            precision=precision,
+            workers=workers,
+        )
+    if failure is not None:
+        raise failure
 
 
 def _on_tasks(
@@ -39,8 +118,7 @@ def _on_tasks(
 
     if preset in PRESETS and model not in PRESETS[preset]:
         raise UnknownName("model to train", model, [*PRESETS[preset], *SCAN_PRESETS["small"]])
-    if options.pop("width") is not None:
-        raise Usage(f"--width is for models that are trained on scans, and {model} is none")
+    _refuse(model, options, "width")
     tasks = [data for name in datasets for data in load(name, root)]
     if not all(isinstance(data, TaskData) for data in tasks):
         raise DataError(f"{model} learns one label a task, and {', '.join(datasets)} has scans with many")
@@ -56,8 +134,7 @@ def _on_scans(
     from datasets.task import DataError
     from models.training.scans import train_on_scans
 
-    if options.pop("start") is not None:
-        raise Usage(f"--start is for models that are trained on tasks, and {model} is none")
+    _refuse(model, options, "start")
     where = Path(options.pop("output") or TRAINING)
     for name in datasets or [EMBEDDED["scans"]]:
         for data in load(name, root):
@@ -69,8 +146,8 @@ def _on_scans(
 command = click.Command(
     "train",
     callback=_train,
-    help="Train a model: interactive and in-context ones on synthetic tasks, automatic ones on scans. The "
-    "same command continues an interrupted training.",
+    help="Train a model: interactive and in-context ones on synthetic tasks, automatic ones on scans, nnunet "
+    "on every task. The same command continues an interrupted training.",
     params=[
         click.Argument(["model"]),
         click.Option(
@@ -84,14 +161,16 @@ command = click.Command(
         click.Option(
             ["--datasets"],
             metavar="NAMES",
-            help="Learn from the train splits of real tasks instead, or from the scans of these data sets.",
+            help="Learn from the train splits of real tasks instead, or from the scans of these data sets; "
+            "nnunet from the tasks of these  [default: the installed ones, or embedded].",
         ),
         click.Option(["--width"], type=click.IntRange(1), help="Features of a network for scans."),
+        click.Option(["--epochs"], type=POSITIVE, help="Of nnunet, instead of those of the preset."),
         click.Option(["--data-root"], metavar="DIR", help="Folder that holds the data sets."),
         click.Option(["--output"], metavar="DIR", help=f"[default: one in {TRAINING}]"),
         click.Option(
             ["--seed"],
-            type=int,
+            type=click.IntRange(0),
             default=0,
             help="Root of all randomness; another one is another initialisation.",
         ),
@@ -103,6 +182,11 @@ command = click.Command(
             type=click.Choice(["auto", "float32", "bfloat16"]),
             default="auto",
             help="How to compute.",
+        ),
+        click.Option(
+            ["--workers"],
+            type=POSITIVE,
+            help="Trainings of nnunet at once.  [default: one per core, or per GPU]",
         ),
     ],
 )

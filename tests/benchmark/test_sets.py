@@ -134,7 +134,10 @@ def test_pairs_without_weights_are_left_out(tmp_path):
     weights = train(tmp_path / "weights", SECOND)
     result = run(tmp_path / "run", *AUTOMATIC, "--weights", weights)
     assert result.exit_code == 0, result.output
-    assert f"Left out: model toys:Trained on {FIRST}: toys:Trained has no weights in" in result.output
+    assert (
+        f"Left out: model toys:Trained on {FIRST}: it has no weights; "
+        "train it: python -m benchmark train toys:Trained --datasets toys:Scans" in result.output
+    )
     assert {task.rsplit("/", 1)[0] for task in load(tmp_path / "run").images.task} == {
         SECOND.rsplit("/", 1)[0]
     }
@@ -165,7 +168,7 @@ def test_models_and_tasks_of_different_protocols_do_not_meet():
 
 
 def test_all_says_of_every_model_without_weights_how_to_train_it(tmp_path):
-    with pytest.raises(Failure, match=r"none of the models can be run .*: simpleunet has .* train it"):
+    with pytest.raises(Failure, match=r"none of the models can be run .*: it has no weights .* train it"):
         chosen("set-automatic", datasets=["toys:Scans"], weights=str(tmp_path))
     selection = chosen(
         "set-automatic,set-clicks", ["all"], ["toys:Scans", "toys:Many"], weights=str(tmp_path)

@@ -149,3 +149,19 @@ class Trained:
     def predict(self, query):
         assert query.sets is not None
         return -self.factor * (query.image * 2 - torch.arange(3).reshape(1, 3, 1, 1)).abs()
+
+
+class Learner:
+    """Supervised: labels by brightness above the number in its file."""
+
+    capabilities = Capabilities(needs_training=True)
+
+    def __init__(self, threshold):
+        self.threshold = threshold
+
+    @classmethod
+    def create(cls, name, weights, device, precision):
+        return cls(float(Path(weights).read_text()))
+
+    def predict(self, query):
+        return query.image - self.threshold

@@ -1,0 +1,86 @@
+"""``train nnunet``: a network for every task, several at once through the execution layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmark.errors import Failure, describe
+from benchmark.execute import execute
+from benchmark.settings import resolve_workers
+from models.nnunet.pipeline import Training
+
+
+@dataclass(frozen=True)
+class TaskTraining:
+    """A training, and the data set that its task comes from."""
+
+    source: str
+    training: Training
+
+    @property
+    def cost(self) -> int:
+        return self.training.schedule.epochs
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """Trains on a task; a failure is an answer like another, as the other tasks go on.
+
+    Attributes
+    ----------
+    root : Path
+        Folder that holds the data sets.
+    threads : int
+        Processor cores for each training.
+    """
+
+    root: Path
+    threads: int
+
+    def __call__(self, item: TaskTraining, device: str) -> str | None:
+        """What went wrong, as a sentence, or None."""
+        from datasets.registry import source
+
+        try:
+            data = source(item.source).load(item.training.task, self.root)
+            item.training.run(data, device, self.threads)
+        except Exception as error:
+            return describe(error)[0]
+        return None
+
+
+def train_on_tasks(items: Sequence[TaskTraining], root: Path, device: str, workers: int | None) -> None:
+    """Train a network for each task, or go on where it was stopped.
+
+    Parameters
+    ----------
+    items : in the order in which they start
+    root : Path
+        Folder that holds the data sets.
+    device : {"cpu", "cuda"}
+    workers : int or None
+        Trainings at once; None makes it one per core, or per GPU.
+
+    Raises
+    ------
+    Failure
+        If a training fails, after all others are done: a line for each says why, and where its log is.
+    """
+    workers = min(resolve_workers(workers, device), len(items))
+    threads = max(1, resolve_workers(None, "cpu") // workers)
+
+    def epochs() -> int:
+        return sum(item.training.epochs for item in items)
+
+    failures = [
+        reason
+        for reason in execute(items, Trainer(root, threads), device, workers, "tasks", passed=epochs)
+        if reason
+    ]
+    if failures:
+        told = "\n  ".join(failures)
+        raise Failure(
+            f"{len(failures)} of {len(items)} trainings failed; the same command goes on with them:\n  {told}"
+        )

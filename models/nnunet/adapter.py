@@ -1,0 +1,99 @@
+"""nnU-Net as a model: the prediction of a trained network by nnU-Net's own predictor."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import tempfile
+import weakref
+from pathlib import Path
+from typing import IO, Any, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.nnunet.pipeline import child, last_line, require_nnunet, visible
+from models.nnunet.raw import as_png
+from models.weights import WeightsError, training_of
+from protocols.adapter import Capabilities, Query
+
+
+class NNUNet:
+    """A network that nnU-Net has trained on the task (MultiverSeg, section 5.4).
+
+    It is asked in a child process, which the first query starts. Nothing but the image is read.
+
+    Parameters
+    ----------
+    weights : Path
+        File that ``train nnunet`` has made.
+    device : str
+    """
+
+    capabilities = Capabilities(needs_training=True)
+    version = 1
+
+    def __init__(self, weights: Path, device: str) -> None:
+        self.weights, self.device = weights, device
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the process
+
+    @classmethod
+    def create(cls, name: str, weights: str, device: str, precision: str) -> Self:
+        """Adapter of one trained network; it computes as nnU-Net does, whatever the precision.
+
+        Raises
+        ------
+        WeightsError
+            If there is no such file, it is of another kind, or nnU-Net is not installed.
+        """
+        path = Path(weights)
+        if not path.is_file():
+            raise WeightsError(
+                f"{name} has no weights {weights}; train it: python -m benchmark train {name} --datasets NAME"
+            )
+        if "plans" not in training_of(path):
+            raise WeightsError(f"{path} is no network of nnU-Net")
+        require_nnunet()
+        return cls(path, device)
+
+    def predict(self, query: Query) -> Tensor:
+        """Logits (B, 1, H, W): what foreground is ahead of background, in float32."""
+        images = query.image[:, 0].float().cpu().numpy()
+        logits = np.stack([self._answer(as_png(image)) for image in images])[:, None]
+        return torch.from_numpy(logits).to(query.image.device)
+
+    def _answer(self, image: np.ndarray) -> np.ndarray:
+        process = self._process = self._process or self._start()
+        assert process.stdin and process.stdout
+        try:
+            pickle.dump(image, process.stdin)
+            process.stdin.flush()
+            return pickle.load(process.stdout)  # what the child pickled
+        except (OSError, EOFError) as error:
+            process.wait()
+            self._log.seek(0)
+            reason = last_line(self._log.read().decode(errors="replace"))
+            raise WeightsError(f"nnU-Net cannot predict with {self.weights}: {reason}") from error
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        device = self.device.partition(":")[0]
+        process = subprocess.Popen(
+            child("predict", str(self.weights), device),
+            env={**os.environ, **visible(self.device)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+        )
+        weakref.finalize(self, _end, process)
+        return process
+
+
+def _end(process: subprocess.Popen[Any]) -> None:
+    """Let the child end, as nobody will ask any more."""
+    assert process.stdin and process.stdout
+    process.stdin.close()
+    process.stdout.close()
+    process.wait()

@@ -1,0 +1,172 @@
+"""What runs in a process of its own, since nnunetv2 reads its folders and more from the environment.
+
+``python -m models.nnunet.child plan|train|pack|predict ...`` is called by `models.nnunet.pipeline` and the
+adapter only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from importlib.metadata import version
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from models.nnunet.raw import NAME
+from models.nnunet.schedule import TRAINER
+
+CONFIGURATION, PLANS, FOLD = "2d", "nnUNetPlans", 0
+
+
+def plan() -> None:
+    """Fingerprint, plan and preprocess the data set in ``nnUNet_raw``."""
+    from nnunetv2.configuration import default_num_processes
+    from nnunetv2.experiment_planning import plan_and_preprocess_api as api
+
+    api.extract_fingerprints([1], check_dataset_integrity=True)
+    api.plan_experiments([1])
+    api.preprocess([1], PLANS, (CONFIGURATION,), [default_num_processes])
+
+
+def train(device: str) -> None:
+    """Train the network, or go on from nnU-Net's last checkpoint."""
+    import torch
+    from nnunetv2.configuration import default_num_processes
+    from nnunetv2.paths import nnUNet_extTrainer, nnUNet_preprocessed
+    from nnunetv2.run.run_training import maybe_load_checkpoint
+    from nnunetv2.utilities.find_class_by_name import recursive_find_python_class
+
+    torch.set_num_threads(default_num_processes if device == "cpu" else 1)
+    torch.backends.cudnn.benchmark = device == "cuda"
+    begun = any(_trained().glob("checkpoint_*.pth"))
+    preprocessed = Path(nnUNet_preprocessed) / NAME
+    plans = json.loads((preprocessed / f"{PLANS}.json").read_text()) | {"continue_training": begun}
+    dataset = json.loads((preprocessed / "dataset.json").read_text())
+    # nnU-Net's search for external trainers, without its own trainers first: these import torchvision.
+    found = recursive_find_python_class(str(nnUNet_extTrainer), TRAINER, None)
+    trainer = found(plans, CONFIGURATION, FOLD, dataset, torch.device(device))
+    maybe_load_checkpoint(trainer, continue_training=begun, validation_only=False)
+    trainer.run_training()
+
+
+def pack(about: str, target: str) -> None:
+    """One safetensors file of the trained network: weights once each, and in the header all to predict with.
+
+    Parameters
+    ----------
+    about : str
+        JSON object of what the header says besides.
+    target : str
+        The file.
+    """
+    import torch
+    from safetensors.torch import save_file
+
+    folder = _trained()
+    # Written by the step before, and of more than tensors.
+    checkpoint = torch.load(folder / "checkpoint_final.pth", map_location="cpu", weights_only=False)
+    once = {tensor.data_ptr(): name for name, tensor in reversed(checkpoint["network_weights"].items())}
+    weights = {name: checkpoint["network_weights"][name].contiguous() for name in once.values()}
+    header = json.loads(about) | {
+        "trainer": checkpoint["trainer_name"],
+        "nnunetv2": version("nnunetv2"),
+        "val_dice": float(checkpoint["logging"]["mean_fg_dice"][-1]),  # nnU-Net's, over pixels of batches
+        "mirroring": checkpoint["inference_allowed_mirroring_axes"],
+        "plans": json.loads((folder.parent / "plans.json").read_text()),
+        "dataset": json.loads((folder.parent / "dataset.json").read_text()),
+    }
+    save_file(weights, f"{target}.part", metadata={"training": json.dumps(header)})
+    Path(f"{target}.part").replace(target)
+    Path(target).chmod(0o644)
+
+
+def predict(weights: str, device: str) -> None:
+    """Logits for images, pickled: arrays uint16 (H, W) come by standard input, float32 (H, W) go out."""
+    answers = sys.stdout.buffer
+    sys.stdout = sys.stderr  # nnU-Net prints
+    predictor = _predictor(Path(weights), device)
+    for image in _unpickled(sys.stdin.buffer):
+        _, shares = predictor.predict_single_npy_array(
+            image[None, None].astype(np.float32), {"spacing": (999, 1, 1)}, save_or_return_probabilities=True
+        )
+        background, foreground = np.log(np.clip(shares[:, 0].astype(np.float32), 1e-30, None))
+        pickle.dump(foreground - background, answers)
+        answers.flush()
+
+
+def _unpickled(stream: BinaryIO) -> Iterator[np.ndarray]:
+    """All that is sent, until the other side has no more to ask."""
+    with suppress(EOFError):
+        while True:
+            yield pickle.load(stream)
+
+
+def _predictor(path: Path, device: str):
+    """nnU-Net's predictor, with mirroring and a sliding window as by default."""
+    import torch
+    from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+    from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
+    from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
+    from safetensors.torch import load_file
+
+    from models.weights import training_of
+
+    if device == "cpu":
+        torch.set_num_threads(1)  # as the engine does: nothing may depend on the number of cores
+    about = training_of(path)
+    plans = PlansManager(about["plans"])
+    configuration = plans.get_configuration(CONFIGURATION)
+    network = get_network_from_plans(
+        configuration.network_arch_class_name,
+        configuration.network_arch_init_kwargs,
+        configuration.network_arch_init_kwargs_req_import,
+        input_channels=1,
+        output_channels=2,
+        deep_supervision=False,
+    )
+    _load(network, load_file(path))
+    predictor = nnUNetPredictor(device=torch.device(device), allow_tqdm=False)
+    predictor.manual_initialization(
+        network, plans, configuration, [network.state_dict()], about["dataset"], TRAINER, about["mirroring"]
+    )
+    return predictor
+
+
+def _load(network, weights: dict) -> None:
+    """Give a network its weights; what has several names there has one in the file."""
+    missing, unknown = network.load_state_dict(weights, strict=False)
+    state = network.state_dict()
+    loaded = {state[name].data_ptr() for name in weights.keys() & state.keys()}
+    if unknown or any(state[name].data_ptr() not in loaded for name in missing):
+        raise ValueError("the weights are not of the network that their plans describe")
+
+
+def _trained() -> Path:
+    """nnU-Net's folder of the trained network."""
+    from nnunetv2.paths import nnUNet_results
+
+    kind = f"{TRAINER}__{PLANS}__{CONFIGURATION}"
+    return Path(nnUNet_results) / NAME / kind / f"fold_{FOLD}"
+
+
+def _end_with(parent: int) -> None:
+    """End when the process that asked is gone, however it went."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
+STEPS: dict[str, Callable[..., None]] = {"plan": plan, "train": train, "pack": pack, "predict": predict}
+
+if __name__ == "__main__":
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    step, *given = sys.argv[1:]
+    STEPS[step](*given)

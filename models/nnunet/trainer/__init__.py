@@ -1,0 +1,1 @@
+"""The folder in which nnunetv2 looks for our trainer (``nnUNet_extTrainer``); nothing else belongs here."""

@@ -1,0 +1,88 @@
+"""Supervised segmentation: networks that were trained on the task, the upper bound of all others.
+
+MultiverSeg, section 5.4 ("Supervised Benchmarks").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from datasets.task import TaskData
+from protocols.adapter import Capabilities, ModelAdapter
+from protocols.config import Config, admit, too_few
+from protocols.engine import Rules, Trajectory, interact
+from protocols.records import Place, Records, collect
+
+PICTURED = 18  # images of the first run whose masks are kept, as many as a set of experiment 1 has
+
+
+@dataclass(frozen=True)
+class Supervised:
+    """Every image of the test split once, without any interaction; a simulation is one training.
+
+    Attributes
+    ----------
+    name : str
+    version : int
+        Grows when the same configuration would give other records.
+    max_steps : int
+        0, as there are no interactions.
+    """
+
+    name: str
+    version: int
+    max_steps: int = 0
+    each_training: ClassVar[bool] = True  # a simulation is one training, with weights of its own
+    seeded: ClassVar[bool] = False
+    in_sequence: ClassVar[bool] = False
+
+    def refuses(self, capabilities: Capabilities) -> str | None:
+        """Why a model cannot take part, or None."""
+        if not capabilities.needs_training:
+            return "it is not trained on the task"
+        return "it segments all structures at once, not one" if capabilities.automatic else None
+
+    def missing(self, data: TaskData, config: Config) -> str | None:
+        """What a task lacks for this protocol, or None."""
+        if config.split != "test":
+            return f"{data.task} has validation images that took part in training"
+        return too_few(data, config, 1, "an assessment")
+
+    def cost(self, available: int, config: Config, capabilities: Capabilities) -> int:
+        """Rough relative time: nnU-Net predicts four mirrored images of each with a large network."""
+        return available * 5
+
+    def run(
+        self,
+        data: TaskData,
+        adapter: ModelAdapter,
+        simulations: Sequence[int],
+        config: Config,
+        seed_adapter: ModelAdapter | None,
+        model: str,
+    ) -> Records:
+        """As `Sequential.run`, of one simulation; positions number images, ``seed_adapter`` is not used."""
+        admit(self, model, adapter.capabilities, data, config)
+        (training,) = simulations
+        items = [(training, int(image)) for image in data.indices(config.split)]
+        shown, others = items[:PICTURED], items[PICTURED:]
+        found = _predicted(data, adapter, shown, config, (0,)) + _predicted(data, adapter, others, config)
+        places = [Place(training, position, image) for position, (_, image) in enumerate(items, start=1)]
+        rows = list(zip(places, found, strict=True))
+        return collect(self.name, model, data, config.split, "none", rows, (0,))
+
+
+def _predicted(
+    data: TaskData,
+    adapter: ModelAdapter,
+    items: Sequence[tuple[int, int]],
+    config: Config,
+    pictured: Sequence[int] = (),
+) -> list[Trajectory]:
+    """Images with the prediction of each from nothing but itself."""
+    return interact(data, adapter, items, Rules(None, 0, pictured=pictured), config, [()] * len(items))
+
+
+SUPERVISED = Supervised("supervised", version=1)

@@ -1,0 +1,84 @@
+"""The supervised upper bound: every test image once, from nothing but itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from protocols.adapter import Capabilities
+from protocols.config import Config, ProtocolError
+from protocols.supervised import SUPERVISED
+
+
+class Learner:
+    """Labels whatever is bright, but nothing on the left; asks that it is given the image alone."""
+
+    capabilities = Capabilities(needs_training=True)
+
+    def __init__(self, left: int = 0):
+        self.left = left
+
+    def predict(self, query):
+        assert query.interactions is None and query.previous_logits is None and query.context is None
+        logits = query.image - 0.5
+        logits[..., : self.left] = -1
+        return logits
+
+
+def test_every_test_image_is_predicted_once_whatever_the_preset_says(toy_task):
+    records = SUPERVISED.run(toy_task, Learner(), (3,), Config(images=2, drawn_images=2), None, "mine")
+    assert len(records.steps) == len(records.images) == 20
+    assert {row["image"] for row in records.images} == set(toy_task.indices("test"))
+    assert [row["position"] for row in records.images] == list(range(1, 21))
+    assert {row["simulation"] for row in records.images} == {3}
+    for row in records.images:
+        assert (row["interactions"], row["reached"], row["dice"]) == (0, True, 1.0)
+        assert (row["context"], row["context_size"], row["split"]) == ("none", 0, "test")
+    assert {row["kind"] for row in records.steps} == {"none"}
+
+
+def test_a_bad_prediction_is_not_corrected(toy_task):
+    records = SUPERVISED.run(toy_task, Learner(left=32), (0,), Config(), None, "mine")
+    assert {row["dice"] for row in records.images} == {0.0}
+    assert not any(row["reached"] or row["interactions"] for row in records.images)
+
+
+def test_pictures_are_of_the_first_training_and_of_as_many_images_as_a_set_has(toy_task):
+    first, second = (
+        SUPERVISED.run(toy_task, Learner(), (number,), Config(), None, "mine").pictures for number in (0, 1)
+    )
+    assert len(first) == 18 and not second
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "reason"),
+    [
+        (Capabilities(interactive=True), "it is not trained on the task"),
+        (Capabilities(in_context=True), "it is not trained on the task"),
+        (Capabilities(needs_training=True, automatic=True), "all structures at once"),
+        (Capabilities(needs_training=True), None),
+    ],
+)
+def test_it_takes_models_that_are_trained_on_the_task(capabilities, reason):
+    found = SUPERVISED.refuses(capabilities)
+    assert found is None if reason is None else reason in found
+
+
+def test_validation_images_are_no_test(toy_task):
+    assert "took part in training" in SUPERVISED.missing(toy_task, Config(split="val"))
+    untested = replace(toy_task, split=toy_task.split.copy())
+    untested.split[:] = "train"
+    assert "0 test images" in SUPERVISED.missing(untested, Config())
+    with pytest.raises(ProtocolError, match=r"mine cannot run supervised: .* took part in training"):
+        SUPERVISED.run(toy_task, Learner(), (0,), Config(split="val"), None, "mine")
+
+
+def test_it_needs_valid_logits(toy_task):
+    class Wrong(Learner):
+        def predict(self, query):
+            return torch.full_like(query.image, float("nan"))
+
+    with pytest.raises(ProtocolError, match="NaN"):
+        SUPERVISED.run(toy_task, Wrong(), (0,), Config(), None, "mine")
