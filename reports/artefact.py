@@ -10,6 +10,7 @@ METHODS = ("scribbleprompt", "sp-uvs", "multiverseg")
 INTERACTIVE_SETS = ("set-scribbles", "set-clicks")
 AUTOMATIC_SETS = "set-automatic"
 SETS = (*INTERACTIVE_SETS, AUTOMATIC_SETS)
+SUPERVISED = "supervised"
 NO_CONTEXT = ("none", "set")  # what the column ``context`` says of models that take no segmented images
 
 
@@ -35,6 +36,8 @@ class Need:
         What joins the context of the models that take one; the others are always shown beside them.
     longer : bool
         Sets of images longer than the run's standard, for which position goes on beyond it.
+    optional : bool
+        Shown where there are such records, and missing to nobody.
     """
 
     protocols: tuple[str, ...] = SEQUENTIAL
@@ -44,6 +47,7 @@ class Need:
     split: str = "test"
     context: str = "binary"
     longer: bool = False
+    optional: bool = False
 
 
 @dataclass(frozen=True)

@@ -81,13 +81,17 @@ def build(results: Results, output: Path, only: Iterable[str] | None = None) -> 
 
 def _absent(coverage: Coverage) -> dict[str, Gap]:
     """A paper of which the run has nothing, where it has something of another; that is told in one line."""
-    protocols = {
-        paper: list(dict.fromkeys(p for name in those for need in get(name).needs for p in need.protocols))
-        for paper, those in PAPERS.items()
+    needs = {paper: [need for name in those for need in get(name).needs] for paper, those in PAPERS.items()}
+    found = [
+        paper for paper, those in needs.items() if coverage.has(p for need in those for p in need.protocols)
+    ]
+    missing = {paper: those for paper, those in needs.items() if found and paper not in found}
+    return {
+        paper: coverage.whole(
+            list(dict.fromkeys(p for need in those if not need.optional for p in need.protocols))
+        )
+        for paper, those in missing.items()
     }
-    found = [paper for paper, those in protocols.items() if coverage.has(those)]
-    missing = {paper: those for paper, those in protocols.items() if found and paper not in found}
-    return {paper: coverage.whole(those) for paper, those in missing.items()}
 
 
 def _write(

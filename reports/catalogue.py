@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 
 from datasets.scans import ALL
-from reports.artefact import AUTOMATIC_SETS
+from reports.artefact import AUTOMATIC_SETS, SUPERVISED
 from results.resampling import plain
 from results.schema import TASK
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from results import Results
 
 SPLITS = ("train", "val", "test")
+TRAINED = "trained on each task"  # in place of weights that are the same for all
 Training = Literal["paper", "synthetic", "nothing", "unknown"]
 
 
@@ -72,9 +73,22 @@ def task_names(results: Results) -> list[str]:
 
 
 def models(results: Results) -> dict[str, str | None]:
-    """The models of the manifests with their weights: bundled, official, a path, or None without any."""
+    """The models of the manifests with their weights: bundled, official, a path, `TRAINED` or None."""
     entries = [entry for m in results.manifests for entry in (m.get("models") or {}).items()]
-    return {name: entry.get("weights") for name, entry in entries}
+    supervised = trainings(results)
+    return {name: TRAINED if name in supervised else entry.get("weights") for name, entry in entries}
+
+
+def trainings(results: Results) -> dict[str, dict[str, dict[str, Any]]]:
+    """How the networks of protocol `supervised` were trained, by model and task, as far as manifests say."""
+    images = results.images
+    models = sorted(images.model[images.protocol == SUPERVISED].unique())
+    known: dict[str, dict[str, dict[str, Any]]] = {str(name): {} for name in models}
+    for manifest in results.manifests:
+        for name, entry in (manifest.get("models") or {}).items():
+            if entry.get("training"):
+                known.setdefault(name, {}).update(entry["training"])
+    return known
 
 
 def trained_on(results: Results) -> Training:
@@ -88,7 +102,7 @@ def trained_on(results: Results) -> Training:
         ``unknown``: anything else, also the official weights of the other networks, whose collections differ.
     """
     named = models(results)
-    kinds = set(named.values()) - {None}
+    kinds = set(named.values()) - {None, TRAINED}
     if not named:
         return "unknown"
     if kinds == {"official"} and "multiverseg" in named:

@@ -84,7 +84,7 @@ class Coverage:
             what = f"models {', '.join(missing_models)}{_variant(need)}"
             found.append(Gap(what, _command(self.results, need, protocols, missing_models)))
         missing_protocols = [name for name in need.protocols if name not in protocols]
-        if missing_protocols:
+        if missing_protocols and not need.optional:
             wanted = list(dict.fromkeys([*need.models, *models])) or ["all"]
             what = f"protocols {', '.join(missing_protocols)}{_variant(need)}"
             found.append(Gap(what, _command(self.results, need, missing_protocols, wanted)))

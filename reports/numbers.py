@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 import pandas as pd
 
 from reports import style
-from reports.artefact import NO_CONTEXT, SETS, Need, NotDrawable
+from reports.artefact import NO_CONTEXT, SETS, SUPERVISED, Need, NotDrawable
 from results import statistics
 from results.improvement import Samples
 from results.resampling import Statistic, Unit
@@ -104,10 +104,12 @@ def standard_size(results: Results) -> int | None:
 def in_standard_sets(results: Results, frame: pd.DataFrame) -> pd.Series:
     """Which records of images or steps are not of the part of longer sets that goes on beyond the standard.
 
-    In experiment 2 and in sets images come in no sequence, and position only numbers them.
+    In experiment 2, in sets and for networks trained on the task, images come in no sequence, and position
+    only numbers them.
     """
     size = standard_size(results)
-    return frame.protocol.isin([*IN_CONTEXT, *SETS]) | (True if size is None else frame.position <= size)
+    unordered = frame.protocol.isin([*IN_CONTEXT, *SETS, SUPERVISED])
+    return unordered | (True if size is None else frame.position <= size)
 
 
 def estimates(
@@ -150,6 +152,19 @@ def estimates(
     if group:
         table.insert(1, "level", group)
     return _ordered(table)
+
+
+def with_subjects(
+    rows: pd.DataFrame, value: str, by: Sequence[str], statistic: Statistic = "mean"
+) -> pd.DataFrame:
+    """Hierarchical means with both bootstrap intervals in one row.
+
+    Columns as of `results.statistics.bootstrap` over simulations, then ``subject_std``, ``subject_low``,
+    ``subject_high`` and ``subjects`` of the one over subjects.
+    """
+    ours, cautious = (statistics.bootstrap(rows, value, unit, by, statistic=statistic) for unit in UNITS)
+    names = {"std": "subject_std", "low": "subject_low", "high": "subject_high", "n_units": "subjects"}
+    return ours.merge(cautious.rename(columns=names)[[*by, *names.values()]], on=list(by))
 
 
 def changes(images: pd.DataFrame, model: str) -> pd.DataFrame:
@@ -222,11 +237,13 @@ def describe_interval(template: str, data: pd.DataFrame | None) -> str:
     """Fill ``{simulation}``, ``{subject}`` and ``{image}`` with the number of units that were resampled.
 
     A single unit shows no spread; the text then says so, and what is left. An artefact without an interval
-    has no text.
+    has no text, and one whose rows are of no single unit has its template.
     """
     if not template or data is None:
         return ""
-    counts = {unit: _count(data.loc[data.unit == unit, "n_units"], unit) for unit in (*UNITS, "image")}
+    if "unit" not in data:
+        return template
+    counts = {unit: counted(data.loc[data.unit == unit, "n_units"], unit) for unit in (*UNITS, "image")}
     if first_unit(data).low.notna().any():
         return template.format(**counts)
     first = data.unit.iloc[0]
@@ -235,7 +252,8 @@ def describe_interval(template: str, data: pd.DataFrame | None) -> str:
     return f"No interval over {first}s, as there is only one.{rest}"
 
 
-def _count(units: pd.Series, unit: str) -> str:
+def counted(units: pd.Series, unit: str) -> str:
+    """Numbers of units in words, such as "3 to 5 subjects"; without a number where there are none."""
     if units.empty:
         return f"{unit}s"
     fewest, most = int(units.min()), int(units.max())

@@ -17,7 +17,12 @@ INTERCONV_FIGURES = tuple(f"interconv-fig{number}" for number in range(4, 12))
 INTERCONV_TABLES = tuple(f"interconv-table{number}" for number in range(1, 9))
 PAPERS = {"MultiverSeg": (*FIGURES, *TABLES), "InterConv": (*INTERCONV_FIGURES, *INTERCONV_TABLES)}
 # Not in the papers: what a reviewer asks next (docs/statistics.md).
-BEYOND = {"comparisons": "tables", "profiles": "figures", "convergence": "figures"}
+BEYOND = {
+    "comparisons": "tables",
+    "profiles": "figures",
+    "convergence": "figures",
+    "upper-bounds": "tables",
+}
 
 
 def names() -> list[str]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from reports import numbers, pictures, style
+from reports import bounds, catalogue, numbers, pictures, style
 from reports.artefact import SETS, NotDrawable
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def replay(results: Results, budget: int = BUDGET) -> Replay:
     data = {
         "colors": pictures.COLORS,
         "target": numbers.target_dice(results),
-        "methods": [pictures.title(*method) for method in methods],
+        "methods": [_method_title(results, frames, *method) for method in methods],
         "seed": _seed_title(results),
         "groups": [
             {"title": pictures.group_title(*group), "unit": style.wording(group[0]).unit} for group in groups
@@ -99,6 +99,13 @@ def _methods(frames: pd.DataFrame) -> list[Method]:
     """Models in the order of all figures, each with its contexts."""
     found = set(zip(frames.model.astype(str), frames.context.astype(str), strict=True))
     return [method for model in style.looks(frames.model) for method in sorted(found) if method[0] == model]
+
+
+def _method_title(results: Results, frames: pd.DataFrame, model: str, context: str) -> str:
+    """The name of a method; of a network trained on each task, with how long it was trained."""
+    if model in catalogue.trainings(results):
+        return bounds.label(results, model, frames.task[frames.model == model].unique())
+    return pictures.title(model, context)
 
 
 def _groups(frames: pd.DataFrame) -> list[tuple[str, str]]:

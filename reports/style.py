@@ -82,6 +82,7 @@ PROTOCOLS: dict[str, Wording] = {
     "in-context": Wording("In context", "predictions"),
     "interactive-in-context-clicks": Wording("Center clicks in context", "clicks"),
     "interactive-in-context-scribbles": Wording("Centerline scribbles in context", "scribble steps"),
+    "supervised": Wording("Supervised (no interactions)", "predictions"),
     "set-scribbles": Wording("Line scribbles on sets", "scribbles"),
     "set-clicks": Wording("Random clicks on sets", "clicks"),
     "set-automatic": Wording("Automatic segmentation of sets", "predictions"),

@@ -15,7 +15,7 @@ source          paper, and where in it
 ==============  =============================================================================================
 
 ============  ===============================================================================================
-table7        quality and effort by protocol and model
+table7        quality and effort by protocol and model; Dice of nnU-Net (``supervised``) in the text
 table17b      UniverSeg on its own predictions, and with true labels (``universeg-oracle``)
 fig3          means over a set of 18 images; of the ICCV camera-ready, whose numbers are not those of Table 7
 fig4          reductions in the text of section 6.2; baseline scribbleprompt by the means of Table 7

@@ -61,9 +61,8 @@ class Training:
         """How many epochs are done."""
         if self.weights.is_file():
             return self.schedule.epochs
-        logs = self.folder.glob(f"results/{NAME}/*/fold_0/training_log_*.txt")
-        # A continued training repeats epochs, each time in another log.
-        return max((_last_epoch(log) for log in logs), default=0)
+        counter = self.folder / "epochs"  # which the trainer writes
+        return int(counter.read_text() or 0) if counter.is_file() else 0
 
     def run(self, data: TaskData, device: str, threads: int) -> Path:
         """Export, plan, train and pack, or the steps of it that are left.
@@ -162,7 +161,8 @@ class Training:
             "nnUNet_def_n_proc": str(threads),
             "nnUNet_n_proc_DA": str(threads),
             "SEGBENCH_TRAINING": json.dumps(
-                asdict(self.schedule) | {"seed": self.seed, "precision": self.precision}
+                asdict(self.schedule)
+                | {"seed": self.seed, "precision": self.precision, "counter": str(self.folder / "epochs")}
             ),
         }
         return environment | visible(device)
@@ -209,16 +209,3 @@ def _run(log: Path, environment: dict[str, str], *words: str) -> None:
         done = subprocess.run(child(*words), env=environment, stdout=stream, stderr=subprocess.STDOUT)
     if done.returncode:
         raise ChildFailed(f"{last_line(log.read_text(errors='replace'))}; log: {log}")
-
-
-def _last_epoch(log: Path) -> int:
-    """Epochs that a log of nnU-Net says are done."""
-    begun = -1
-    done = 0
-    for line in log.read_text(errors="replace").splitlines():
-        words = line.split()
-        if len(words) >= 2 and words[-2] == "Epoch" and words[-1].isdigit():
-            begun = int(words[-1])
-        elif "Epoch time:" in line:
-            done = begun + 1
-    return done

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from reports import style
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 MARKERS = 25  # on a line at most; those of more would touch
 
+LABEL, LONG_LABEL = 28, 38  # letters of a line of a label of several lines
 LEGEND_LINE, LEGEND_LETTER = 0.65, 0.075  # inches that the line of an entry and a letter of its label take
 
 
@@ -65,6 +68,42 @@ def draw_published(axes: Axes, data: pd.DataFrame, looks: Mapping, x: str, label
         axes.plot([], [], **hollow("#444444", "o"), label=label)
 
 
+def draw_bounds(axes: Axes, bounds: pd.DataFrame, part: pd.DataFrame) -> None:
+    """A horizontal line with its band for each supervised upper bound; the y axis then shows them, too.
+
+    Parameters
+    ----------
+    bounds : DataFrame
+        Of `reports.bounds.beside`. The band is over training runs where there are several, else subjects.
+    part : DataFrame
+        What else the panel shows; its ``group`` says whose bounds, where these have groups.
+    """
+    here = bounds[bounds.group == part.group.iloc[0]] if "group" in bounds else bounds
+    looks = style.looks(bounds.model)
+    shown = [axes.get_ylim()]
+    for _, row in here.iterrows():
+        look, over = looks[row.model], "" if pd.notna(row.low) else "subject_"
+        band = row[[f"{over}low", f"{over}high"]].dropna()
+        if len(band):
+            axes.axhspan(*band, color=look.color, alpha=0.12, linewidth=0)
+        label = textwrap.fill(row.label, LABEL)
+        axes.axhline(row["mean"], color=look.color, linestyle=look.line, linewidth=1.6, label=label)
+        shown.append(_tens(min(row["mean"], *band), max(row["mean"], *band)))
+    axes.set_ylim(min(low for low, _ in shown), max(high for _, high in shown))
+
+
+def draw_effortless(axes: Axes, labels: Mapping[str, str], room: float = 0.04) -> None:
+    """A line at zero interactions for each model that takes none, its label by model.
+
+    ``room`` is left below the line, as a share of the y axis.
+    """
+    looks = style.looks(labels)
+    for model, label in labels.items():
+        axes.axhline(0, color=looks[model].color, linestyle=looks[model].line, label=label)
+    if labels:
+        axes.set_ylim(bottom=-room * axes.get_ylim()[1])
+
+
 def hollow(color: str, marker: str) -> dict[str, Any]:
     """How a published number is drawn."""
     return {
@@ -100,8 +139,11 @@ def doubling_axis(axes: Axes, values: Iterable[int]) -> None:
 def dice_axis(axes: Axes, *shown: pd.DataFrame | pd.Series) -> None:
     """A y axis of Dice in percent that begins and ends at a multiple of ten, with air below and above."""
     values = np.concatenate([part.to_numpy(float).ravel() for part in shown])
-    lowest, highest = np.nanmin(values), np.nanmax(values)
-    axes.set_ylim(max(0, 10 * ((lowest - 1) // 10)), min(100, 10 * ((highest + 1) // 10 + 1)) + 0.5)
+    axes.set_ylim(*_tens(np.nanmin(values), np.nanmax(values)))
+
+
+def _tens(lowest: float, highest: float) -> tuple[float, float]:
+    return max(0, 10 * ((lowest - 1) // 10)), min(100, 10 * ((highest + 1) // 10 + 1)) + 0.5
 
 
 def top(data: pd.DataFrame) -> float:
@@ -130,7 +172,8 @@ def shared_legend(figure: Figure, panels: Sequence[Axes], title: str = "") -> No
 
 def _fits(figure: Figure, labels: Sequence[str], ncols: int) -> bool:
     """Whether a legend of so many columns is likely to fit; it is filled column by column."""
-    columns = np.array_split([LEGEND_LINE + LEGEND_LETTER * len(label) for label in labels], ncols)
+    lengths = [max(map(len, label.split("\n"))) for label in labels]
+    columns = np.array_split([LEGEND_LINE + LEGEND_LETTER * length for length in lengths], ncols)
     return sum(column.max() for column in columns) <= figure.get_figwidth()
 
 

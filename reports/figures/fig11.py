@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reports import numbers, style
+from reports import bounds, numbers, style
 from reports.artefact import Artefact
-from reports.figures.curves import draw_curves, note, shared_legend
+from reports.figures.curves import LONG_LABEL, draw_curves, draw_effortless, note, shared_legend
 from reports.figures.panels import by_group, effort_labels
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from results import Results
@@ -50,12 +52,31 @@ def fig11(results: Results, data: pd.DataFrame | None = None) -> Figure:
     """
     data = numbers.first_unit(fig11_data(results) if data is None else data)
     looks = style.looks(results.images.model)
-    figure, panels = by_group(
-        data,
-        lambda axes, part: draw_curves(axes, part, looks),
-        effort_labels(results),
-        numbers.group_titles(data),
-    )
+    found = bounds.beside(results, numbers.select(results, *ARTEFACT.needs), grouped=True)
+
+    def draw(axes: Axes, part: pd.DataFrame) -> None:
+        draw_curves(axes, part, looks)
+        _draw_bounds(axes, found[found.group == part.group.iloc[0]] if len(found) else found)
+
+    figure, panels = by_group(data, draw, effort_labels(results), numbers.group_titles(data))
     shared_legend(figure, panels)
-    note(figure, numbers.describe_interval(ARTEFACT.interval, data))
+    note(figure, numbers.describe_interval(ARTEFACT.interval, data) + bounds.describe_spread(found))
     return figure
+
+
+def _draw_bounds(axes: Axes, here: pd.DataFrame) -> None:
+    """The line of networks trained on each task, and in small letters below it what they reach there."""
+    rows = [row for _, row in here.iterrows()]
+    labels = {row.model: textwrap.fill(f"{row.label}, no interactions", LONG_LABEL) for row in rows}
+    draw_effortless(axes, labels, room=0.13)
+    titles = style.looks(here.model)
+    text = "; ".join(f"{titles[row.model].title}: {bounds.quality(row)}" for row in rows)
+    axes.annotate(
+        text,
+        (axes.get_xlim()[0], 0),
+        xytext=(4, -2),
+        textcoords="offset points",
+        va="top",
+        fontsize="x-small",
+        color="#444444",
+    )

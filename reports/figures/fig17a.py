@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reports import numbers, style
+from reports import bounds, numbers, style
 from reports.artefact import Artefact, Need
-from reports.figures.curves import dice_axis, draw_curves, note, shared_legend
-from reports.figures.panels import by_protocol, dice_labels
+from reports.figures.curves import dice_axis, draw_bounds, draw_curves, note, shared_legend
+from reports.figures.panels import Draw, by_protocol, dice_labels
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -62,14 +60,15 @@ def fig17a(results: Results, data: pd.DataFrame | None = None) -> Figure:
         The numbers of `fig17a_data`, where they are at hand.
     """
     data = numbers.first_unit(fig17a_data(results) if data is None else data)
-    figure, panels = by_protocol(data, drawing(data), dice_labels("Example number"))
+    found = bounds.beside(results, numbers.select(results, *ARTEFACT.needs))
+    figure, panels = by_protocol(data, drawing(data, found), dice_labels("Example number"))
     shared_legend(figure, panels)
-    note(figure, numbers.describe_interval(ARTEFACT.interval, data))
+    note(figure, numbers.describe_interval(ARTEFACT.interval, data) + bounds.describe(found))
     return figure
 
 
-def drawing(data: pd.DataFrame) -> Callable[[Axes, pd.DataFrame], None]:
-    """What draws the lines of ``data`` into a panel; Fig. 18 draws the same by data set."""
+def drawing(data: pd.DataFrame, found: pd.DataFrame) -> Draw:
+    """What draws lines of ``data`` and their bounds into a panel; Fig. 18 draws the same by data set."""
     models = style.looks(data.model)
     looks = {
         f"{model}/{context}": _look(models[model], context)
@@ -80,6 +79,7 @@ def drawing(data: pd.DataFrame) -> Callable[[Axes, pd.DataFrame], None]:
         lines = part.assign(line=part.model + "/" + part.context)
         draw_curves(axes, lines, looks, hue="line")
         dice_axis(axes, part[numbers.SHOWN])
+        draw_bounds(axes, found, part)
 
     return draw
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reports import numbers, style
+from reports import bounds, numbers, style
 from reports.artefact import Artefact
 from reports.figures import fig17a
 from reports.figures.curves import note, shared_legend
@@ -53,8 +53,9 @@ def fig18(results: Results, data: pd.DataFrame | None = None) -> Figure:
         The numbers of `fig18_data`, where they are at hand.
     """
     data = numbers.first_unit(fig18_data(results) if data is None else data)
-    draw, labels = fig17a.drawing(data), dice_labels("Example number")
+    found = bounds.beside(results, numbers.select(results, *ARTEFACT.needs), grouped=True)
+    draw, labels = fig17a.drawing(data, found), dice_labels("Example number")
     figure, panels = by_group(data, draw, labels, numbers.group_titles(data))
     shared_legend(figure, panels)
-    note(figure, numbers.describe_interval(ARTEFACT.interval, data))
+    note(figure, numbers.describe_interval(ARTEFACT.interval, data) + bounds.describe(found))
     return figure

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reports import numbers, style
+from reports import bounds, numbers, style
 from reports.artefact import Artefact
 from reports.figures import fig6
-from reports.figures.curves import note, shared_legend
+from reports.figures.curves import draw_bounds, note, shared_legend
 from reports.figures.panels import by_group, dice_labels
 from results import published
 
@@ -24,7 +24,8 @@ ARTEFACT = Artefact(
     "Dice by context size and data set (Fig. 19)",
     "As Fig. 6, for each data set on its own; where the run has only one data set, for each of its cohorts."
     " Hollow markers and grey lines are figures of the UniverSeg paper for data sets that it names: "
-    "UniverSeg, which averages predictions over random contexts there, and nnU-Net.",
+    "UniverSeg, which averages predictions over random contexts there, and nnU-Net, whose figure is that of "
+    "the whole data set also where the panels are cohorts.",
     interval=fig6.ARTEFACT.interval,
     needs=fig6.ARTEFACT.needs,
     rows=("group", "context_size"),
@@ -61,14 +62,18 @@ def fig19(results: Results, data: pd.DataFrame | None = None) -> Figure:
     """
     data = numbers.first_unit(fig19_data(results) if data is None else data)
     looks = style.looks(data.model)
-
+    images = numbers.select(results, *ARTEFACT.needs)
+    found = bounds.beside(results, images, grouped=True)
     supervised = fig6.bound("fig19").set_index("dataset").value
+    cohorts = numbers.grouping(images) == "cohort"
+    paper = "nnU-Net (paper, whole data set)" if cohorts else "nnU-Net (paper)"
 
     def draw(axes: Axes, part: pd.DataFrame) -> None:
-        known = supervised[supervised.index == part.group.iloc[0]]
-        fig6.draw_sizes(axes, part, looks, known)
+        dataset = images.dataset.iloc[0] if cohorts else part.group.iloc[0]
+        fig6.draw_sizes(axes, part, looks, supervised[supervised.index == dataset], paper)
+        draw_bounds(axes, found, part)
 
     figure, panels = by_group(data, draw, dice_labels("Context size"), numbers.group_titles(data))
     shared_legend(figure, panels)
-    note(figure, numbers.describe_interval(ARTEFACT.interval, data))
+    note(figure, numbers.describe_interval(ARTEFACT.interval, data) + bounds.describe(found))
     return figure

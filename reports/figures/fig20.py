@@ -47,4 +47,4 @@ def fig20(results: Results, data: pd.DataFrame | None = None) -> Figure:
     data : DataFrame, optional
         The numbers of `fig20_data`, where they are at hand.
     """
-    return steps.draw_groups(ARTEFACT, fig20_data(results) if data is None else data)
+    return steps.draw_groups(results, ARTEFACT, fig20_data(results) if data is None else data)

@@ -47,4 +47,4 @@ def fig21(results: Results, data: pd.DataFrame | None = None) -> Figure:
     data : DataFrame, optional
         The numbers of `fig21_data`, where they are at hand.
     """
-    return steps.draw_groups(ARTEFACT, fig21_data(results) if data is None else data)
+    return steps.draw_groups(results, ARTEFACT, fig21_data(results) if data is None else data)

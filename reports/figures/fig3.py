@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reports import numbers, style
+from reports import bounds, numbers, style
 from reports.artefact import Artefact
-from reports.figures.curves import draw_curves, draw_published, note, shared_legend
+from reports.figures.curves import (
+    LONG_LABEL,
+    draw_curves,
+    draw_effortless,
+    draw_published,
+    note,
+    shared_legend,
+)
 from reports.figures.panels import by_protocol, effort_labels
 from results import published
 
@@ -60,15 +68,28 @@ def fig3(results: Results, data: pd.DataFrame | None = None) -> Figure:
     """
     data = numbers.first_unit(fig3_data(results) if data is None else data)
     looks = style.looks(results.images.model)
+    found = bounds.beside(results, numbers.select(results, *ARTEFACT.needs))
+    labels = {row.model: _bound_label(row, numbers.target(results)) for _, row in found.iterrows()}
 
     def draw(axes: Axes, part: pd.DataFrame) -> None:
         draw_curves(axes, part, looks)
         _draw_means(axes, part.drop_duplicates("model").rename(columns={"paper_set_mean": "paper"}), looks)
+        draw_effortless(axes, labels)
 
     figure, panels = by_protocol(data, draw, effort_labels(results))
     shared_legend(figure, panels)
-    note(figure, numbers.describe_interval(ARTEFACT.interval, data))
+    note(figure, numbers.describe_interval(ARTEFACT.interval, data) + bounds.describe_spread(found))
     return figure
+
+
+def _bound_label(row: pd.Series, target: str) -> str:
+    """What a network trained on each task reaches without any interaction, in lines for the legend."""
+    return "\n".join(
+        [
+            *textwrap.wrap(f"{row.label}, no interactions:", LONG_LABEL),
+            f"{bounds.quality(row)}, {row.at_target:.0f}% of images ≥ {target}",
+        ]
+    )
 
 
 def _draw_means(axes: Axes, means: pd.DataFrame, looks: Mapping[str, style.Look]) -> None:

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reports import numbers, style
+from reports import bounds, numbers, style
 from reports.artefact import Artefact, Need
 from reports.figures.curves import (
     dice_axis,
     doubling_axis,
+    draw_bounds,
     draw_curves,
     draw_published,
     note,
@@ -71,11 +72,15 @@ def fig6(results: Results, data: pd.DataFrame | None = None) -> Figure:
     data = numbers.first_unit(fig6_data(results) if data is None else data)
     looks = style.looks(data.model)
     supervised = bound("fig6").value
-    figure, panels = by_protocol(
-        data, lambda axes, part: draw_sizes(axes, part, looks, supervised), dice_labels("Context size")
-    )
+    found = bounds.beside(results, numbers.select(results, *ARTEFACT.needs))
+
+    def draw(axes: Axes, part: pd.DataFrame) -> None:
+        draw_sizes(axes, part, looks, supervised)
+        draw_bounds(axes, found, part)
+
+    figure, panels = by_protocol(data, draw, dice_labels("Context size"))
     shared_legend(figure, panels)
-    note(figure, numbers.describe_interval(ARTEFACT.interval, data))
+    note(figure, numbers.describe_interval(ARTEFACT.interval, data) + bounds.describe(found))
     return figure
 
 
@@ -86,12 +91,16 @@ def bound(artefact: str) -> pd.DataFrame:
 
 
 def draw_sizes(
-    axes: Axes, part: pd.DataFrame, looks: Mapping[str, style.Look], supervised: pd.Series
+    axes: Axes,
+    part: pd.DataFrame,
+    looks: Mapping[str, style.Look],
+    supervised: pd.Series,
+    label: str = "nnU-Net (paper)",
 ) -> None:
     """Dice over the context size, doubling from tick to tick, with the papers' values and their bound."""
     draw_curves(axes, part, looks, "context_size")
     doubling_axis(axes, part.context_size)
     draw_published(axes, part, looks, "context_size")
     for value in supervised:
-        axes.axhline(value, color=style.GREY, linestyle=(0, (6, 3)), linewidth=1.2, label="nnU-Net (paper)")
+        axes.axhline(value, color=style.GREY, linestyle=(0, (6, 3)), linewidth=1.2, label=label)
     dice_axis(axes, part[[*numbers.SHOWN, "paper"]], supervised)

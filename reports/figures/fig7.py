@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reports import numbers, style
+from reports import bounds, numbers, style
 from reports.artefact import Artefact
 from reports.figures import steps
 from reports.figures.curves import note, shared_legend
@@ -53,8 +53,9 @@ def fig7(results: Results, data: pd.DataFrame | None = None) -> Figure:
         The numbers of `fig7_data`, where they are at hand.
     """
     data = numbers.first_unit(fig7_data(results) if data is None else data)
-    figure, panels = by_protocol(data, steps.drawing(data), steps.labels)
+    found = bounds.beside(results, numbers.select_models(results, *ARTEFACT.needs))
+    figure, panels = by_protocol(data, steps.drawing(data, found), steps.labels)
     same_range(panels)
     shared_legend(figure, panels, "Context size")
-    note(figure, numbers.describe_interval(ARTEFACT.interval, data))
+    note(figure, numbers.describe_interval(ARTEFACT.interval, data) + bounds.describe(found))
     return figure

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reports import numbers, style
+from reports import bounds, numbers, style
 from reports.artefact import Artefact, Need
-from reports.figures.curves import dice_axis, draw_curves, note, shared_legend
+from reports.figures.curves import dice_axis, draw_bounds, draw_curves, note, shared_legend
 from reports.figures.fig6 import REPS
 from reports.figures.panels import Draw, by_group
 
@@ -50,13 +50,14 @@ def steps_data(results: Results, wanted: Need, grouped: bool = False) -> pd.Data
     return numbers.in_percent(pd.concat(tables, ignore_index=True))
 
 
-def drawing(data: pd.DataFrame) -> Draw:
-    """What draws rows of `steps_data` into a panel."""
+def drawing(data: pd.DataFrame, found: pd.DataFrame) -> Draw:
+    """What draws rows of `steps_data` into a panel, and of ``found``, the bounds beside them."""
     looks = style.size_looks(data.context_size)
 
     def draw(axes: Axes, part: pd.DataFrame) -> None:
         draw_curves(axes, part, looks, "step", "context_size")
         dice_axis(axes, part[numbers.SHOWN])
+        draw_bounds(axes, found, part)
 
     return draw
 
@@ -66,10 +67,11 @@ def labels(protocol: str) -> tuple[str, str]:
     return style.wording(protocol).unit.capitalize(), "Dice (×100)"
 
 
-def draw_groups(artefact: Artefact, data: pd.DataFrame) -> Figure:
+def draw_groups(results: Results, artefact: Artefact, data: pd.DataFrame) -> Figure:
     """A panel per data set (or cohort), a line per context size."""
     data = numbers.first_unit(data)
-    figure, panels = by_group(data, drawing(data), labels, numbers.group_titles(data))
+    found = bounds.beside(results, numbers.select_models(results, *artefact.needs), grouped=True)
+    figure, panels = by_group(data, drawing(data, found), labels, numbers.group_titles(data))
     shared_legend(figure, panels, "Context size")
-    note(figure, numbers.describe_interval(artefact.interval, data))
+    note(figure, numbers.describe_interval(artefact.interval, data) + bounds.describe(found))
     return figure

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from reports import catalogue, numbers, pictures, style
-from reports.artefact import AUTOMATIC_SETS, SETS
+from reports import bounds, catalogue, numbers, pictures, style
+from reports.artefact import AUTOMATIC_SETS, SETS, SUPERVISED
 from reports.tables.layout import Grid
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def listed(names: Sequence[str]) -> str:
 
 def warnings(results: Results) -> list[dict[str, str]]:
     """Why the numbers are not the papers', or not yet comparable; ``title`` and ``text`` each."""
-    return _weight_warnings(results) + _unfinished(results)
+    return _weight_warnings(results) + _shortened(results) + _unfinished(results)
 
 
 def facts(manifest: Manifest) -> list[tuple[str, str]]:
@@ -104,8 +104,9 @@ def _weight_warnings(results: Results) -> list[dict[str, str]]:
     """Weights that make the numbers not comparable with the papers'."""
     looks = style.looks(results.images.model)
     bundled, other = [], []
+    trained = catalogue.trainings(results)
     for model, entry in _weights(results).items():
-        weights = entry.get("weights", "unknown")
+        weights = None if model in trained else entry.get("weights", "unknown")
         if weights == "bundled":
             bundled.append(looks[model].title)
         elif weights not in (None, "none", "official"):
@@ -125,6 +126,20 @@ def _weight_warnings(results: Results) -> list[dict[str, str]]:
         )
         found.append({"title": "Other weights.", "text": text})
     return found
+
+
+def _shortened(results: Results) -> list[dict[str, str]]:
+    """Networks that were trained on each task for less than their own schedule asks."""
+    labels = [
+        bounds.label(results, model, tasks)
+        for model, tasks in catalogue.trainings(results).items()
+        if any(entry.get("shortened") for entry in tasks.values())
+    ]
+    text = (
+        f"{'; '.join(labels)}: trained for less than the full schedule. More training may reach more, so "
+        "that this is no upper bound in the paper's sense."
+    )
+    return [{"title": "Shortened training.", "text": text}] if labels else []
 
 
 def _unfinished(results: Results) -> list[dict[str, str]]:
@@ -149,6 +164,8 @@ def _unfinished(results: Results) -> list[dict[str, str]]:
 
 def _place(protocol: str) -> list[str]:
     """What tells apart the images that every method is to segment; not all do so at several set sizes."""
+    if protocol == SUPERVISED:  # some tasks and models may have been trained more often than others
+        return ["task", "image"]
     if protocol == AUTOMATIC_SETS:  # a structure that is absent from a scan may have been predicted by some
         return ["dataset", "cohort", "modality", "axis", "image"]
     if protocol in SETS:
@@ -159,12 +176,31 @@ def _place(protocol: str) -> list[str]:
 def models(results: Results) -> Grid:
     """Weights and checksum of every model."""
     looks = style.looks(results.images.model)
+    trained = catalogue.trainings(results)
     rows = []
     for model, entry in _weights(results).items():
-        weights = entry.get("weights", "unknown")
+        weights = catalogue.TRAINED if model in trained else entry.get("weights", "unknown")
         named = "none needed" if weights is None else str(weights)
         rows.append([looks[model].title, model, named, _short(entry, "checksum")])
     return Grid(["Method", "Name", "Weights", "Checksum"], rows)
+
+
+def trainings(results: Results) -> Grid | None:
+    """How the networks of each task were trained; None where no manifest says it."""
+    looks = style.looks(catalogue.trainings(results))
+    rows = [
+        [
+            looks[model].title,
+            task,
+            str(entry.get("trainer", "unknown")),
+            bounds.schedule(results, model, [task]) or "unknown",
+            str(entry.get("precision", "unknown")),
+            str(entry.get("runs", "unknown")),
+        ]
+        for model, tasks in catalogue.trainings(results).items()
+        for task, entry in sorted(tasks.items())
+    ]
+    return Grid(["Method", "Task", "Trainer", "Schedule", "Precision", "Runs"], rows) if rows else None
 
 
 def _short(entry: Mapping[str, Any], name: str) -> str:

@@ -10,8 +10,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reports import catalogue, style
-from reports.artefact import NotDrawable
+from reports import bounds, catalogue, style
+from reports.artefact import SUPERVISED, NotDrawable
 from reports.gaps import whole_study
 from reports.page import provenance, sets
 from reports.replay import BUDGET, Replay, replay
@@ -130,7 +130,8 @@ class Missing:
 def short(name: str) -> str:
     """An artefact's name as people say it: ``fig3`` as Fig. 3, ``interconv-fig3`` as InterConv, Fig. 3."""
     paper = INTERCONV if name.startswith("interconv-") else ""
-    name = name.removeprefix("interconv-").replace("fig", "Fig. ").replace("table", "Table ")
+    for part, word in (("interconv-", ""), ("fig", "Fig. "), ("table", "Table "), ("-", " ")):
+        name = name.replace(part, word)
     return paper + name[:1].upper() + name[1:]
 
 
@@ -186,6 +187,7 @@ def page(
                 for manifest in results.manifests
             ],
             models=provenance.models(results),
+            trainings=provenance.trainings(results),
             tasks=provenance.tasks(results),
             left_out=provenance.left_out(results.manifests),
         )
@@ -214,8 +216,11 @@ def _hash(text: str) -> str:
 
 
 def _answer(results: Results, comparisons: pd.DataFrame | None) -> list[str]:
-    """Which method needs the fewest interactions and what sets gain, or why nobody can say."""
-    gains = sets.sentences(results)
+    """Which method needs the fewest interactions, what sets gain and what training on each task reaches.
+
+    Or why nobody can say.
+    """
+    gains = [*sets.sentences(results), *bounds.sentences(results)]
     try:
         return [*sentences(results, comparisons), *gains]
     except NotDrawable as error:
@@ -242,10 +247,13 @@ def _summary(results: Results) -> str:
     """What was measured, in one line."""
     images = results.images
     titles = [style.wording(name).title for name in style.protocols_in_order(images.protocol)]
+    trained = images.protocol == SUPERVISED  # there, simulations are training runs
     sizes = {
         "model": images.model.nunique(),
         "task": len(catalogue.task_names(results)),
-        "simulation": images.simulation.nunique(),
+        "simulation": images.simulation[~trained].nunique(),
+        "training run": images.simulation[trained].nunique(),
     }
-    counts = [provenance.counted(size, noun) for noun, size in sizes.items()]
+    optional = ("simulation", "training run") if trained.any() else ("training run",)
+    counts = [provenance.counted(size, noun) for noun, size in sizes.items() if size or noun not in optional]
     return " · ".join([", ".join(titles) or "no protocols", *counts])

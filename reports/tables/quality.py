@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from reports import catalogue, numbers, style
+from reports import bounds, catalogue, numbers, style
+from reports.artefact import SUPERVISED
 from reports.tables.layout import Grid, number, shown
-from results import published, statistics
+from results import published
 from results.resampling import Statistic
 
 if TYPE_CHECKING:
@@ -68,37 +69,48 @@ def quality(
         ``subject_high`` and ``subjects`` of the one over subjects; ``paper``, ``paper_std`` and
         ``difference`` (ours minus the paper's), empty where the paper has no number or its sets have
         another number of images; and what the paper's number is compared with: ``weights`` of our model,
-        ``tasks`` and ``set_size`` of the run.
+        ``tasks`` of the protocol and ``set_size`` of the run. Networks trained on each task are given no
+        sets, so that they have no totals.
     """
     by = ["protocol", "model", *keys]
+    sets = images[images.protocol != SUPERVISED]
+    given = {name: sets if metric.statistic == "total" else images for name, metric in metrics.items()}
     table = pd.concat(
-        [_estimates(images, name, metric, by) for name, metric in metrics.items()], ignore_index=True
+        [_estimates(rows, name, metrics[name], by) for name, rows in given.items() if len(rows)],
+        ignore_index=True,
     )
     paper = published(artefact).rename(columns={"value": "paper", "std": "paper_std"})
     same = ["protocol", "metric", "model"]
     table = table.merge(paper[[*same, "paper", "paper_std"]], how="left", on=same)
-    size = int(images.groupby(["task", "simulation"], observed=True).position.nunique().max())
+    size = sets.groupby(["task", "simulation"], observed=True).position.nunique().max()
     totals = [name for name, metric in metrics.items() if metric.statistic == "total"]
     if size != PAPER_SET:
         table.loc[table.metric.isin(totals), ["paper", "paper_std"]] = np.nan
     table["difference"] = table["mean"] - table["paper"]
-    weights = catalogue.models(results)
+    weights = _weights(results, images)
     table["weights"] = [weights.get(model) or "none" for model in table.model]
-    table["tasks"], table["set_size"] = images.task.nunique(), size
+    table["tasks"] = table.protocol.map(images.astype({"protocol": str}).groupby("protocol").task.nunique())
+    table["set_size"] = np.where(table.protocol == SUPERVISED, np.nan, size)
     protocols, models = style.protocols_in_order(images.protocol), list(style.looks(images.model))
     place = {name: index for index, name in enumerate([*protocols, *metrics, *models, *numbers.CONTEXTS])}
     return table.sort_values([*same, *keys], key=lambda column: column.map(place), ignore_index=True)
 
 
+def _weights(results: Results, images: pd.DataFrame) -> dict[str, str | None]:
+    """Weights of every model; of one that was trained on each task, for how long."""
+    of = images.task.nunique()
+    rows = images[images.protocol == SUPERVISED].astype({"model": str})
+    trained = {
+        str(model): bounds.weights(results, str(model), tasks, of)
+        for model, tasks in rows.groupby("model").task.unique().items()
+    }
+    return catalogue.models(results) | trained
+
+
 def _estimates(images: pd.DataFrame, name: str, metric: Metric, by: list[str]) -> pd.DataFrame:
     """One metric with its spread over simulations and, beside it, over subjects."""
     images = images.assign(value=metric.scale * images[metric.column].astype("float64"))
-    ours, cautious = (
-        statistics.bootstrap(images, "value", unit, by, statistic=metric.statistic)
-        for unit in ("simulation", "subject")
-    )
-    names = {"std": "subject_std", "low": "subject_low", "high": "subject_high", "n_units": "subjects"}
-    ours = ours.merge(cautious.rename(columns=names)[[*by, *names.values()]], on=by)
+    ours = numbers.with_subjects(images, "value", by, metric.statistic)
     ours.insert(1, "metric", name)
     return ours
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from reports import catalogue
-from reports.artefact import SETS, Artefact
+from reports import catalogue, style
+from reports.artefact import SETS, SUPERVISED, Artefact
 from reports.numbers import IN_CONTEXT
 from reports.tables.layout import Grid, plain
 from results import published
@@ -29,7 +29,7 @@ TRAINING, VALIDATION, TEST = "Training data sets", "Validation data sets", "Test
 LEFT_OUT = "Data sets left out"
 # Their validation splits were looked at while the bundled weights were made (models/bundled/README.md).
 LOOKED_AT = ("phantoms", "wbc")
-SUPERVISED = "training of nnU-Net"
+TRAINING_OF = "training of "
 
 
 def table1(results: Results) -> pd.DataFrame:
@@ -73,7 +73,7 @@ def _groups(results: Results) -> dict[str, dict[str, dict[str, list[str]]]]:
         uses = _uses(images)
         if bundled and name in LOOKED_AT:
             uses["val"].append("choice of what the bundled weights were trained on")
-        deciding = [use for use in uses["val"] if use != SUPERVISED]
+        deciding = [use for use in uses["val"] if not use.startswith(TRAINING_OF)]
         group = LEFT_OUT if images.empty else VALIDATION if deciding else TEST
         groups.setdefault(group, {})[name] = uses
     return groups
@@ -83,14 +83,15 @@ def _uses(images: pd.DataFrame) -> dict[str, list[str]]:
     """What the records of a data set say that its splits were used for."""
     context = images[(images.context != "none") & ~images.protocol.isin(SETS)]
     randomly = context.protocol.isin(IN_CONTEXT)
-    supervised = (images.model == "nnunet").any()
-    uses = {
+    supervised = style.looks(images.model[images.protocol == SUPERVISED].unique()).values()
+    trained = {f"{TRAINING_OF}{look.title}": True for look in supervised}
+    uses: dict[str, dict[str, Any]] = {
         "train": {
             "seed images": (~randomly).any(),
             "contexts of experiment 2": randomly.any(),
-            SUPERVISED: supervised,
+            **trained,
         },
-        "val": {"comparison of variants": (images.split == "val").any(), SUPERVISED: supervised},
+        "val": {"comparison of variants": (images.split == "val").any(), **trained},
         "test": {"final evaluation": (images.split == "test").any()},
     }
     return {split: [use for use, true in found.items() if true] for split, found in uses.items()}

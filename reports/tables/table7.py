@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from reports import numbers
-from reports.artefact import Artefact
+from reports.artefact import SUPERVISED, Artefact, Need
 from reports.tables.layout import Grid
 from reports.tables.quality import DICE, FAILURES, INTERVAL, Metric, quality, quality_grid
 
@@ -21,8 +21,10 @@ ARTEFACT = Artefact(
     "(HD95) are those of the last prediction of every image. Total steps are the interactions that a whole "
     "set of images takes; failures are its images that never reached the target Dice, which count with the "
     "maximum number of interactions. The paper's numbers are of the official weights on its own tasks, and "
-    "its totals of 18 images: they stand beside sets of 18 only.",
+    "its totals of 18 images: they stand beside sets of 18 only. Supervised networks are trained on each "
+    "task, with true labels; they segment every test image, and their simulations are training runs.",
     interval=INTERVAL,
+    needs=(Need(), Need((SUPERVISED,), (), optional=True)),
 )
 
 METRICS = {
@@ -41,9 +43,13 @@ def table7(results: Results) -> pd.DataFrame:
     DataFrame
         A row per protocol, ``metric`` and model, with the columns of `reports.tables.quality.quality`.
         Metrics: ``dice_percent``, ``hd95`` (pixels), and per set of images ``total_steps`` and ``failures``
-        (images that never reached the target).
+        (images that never reached the target). Networks trained on each task (protocol ``supervised``) have
+        the first two, over tasks that other rows have, too.
     """
     images = numbers.select(results, *ARTEFACT.needs)
+    supervised = images.protocol == SUPERVISED
+    if not supervised.all():
+        images = images[~supervised | images.task.isin(images.task[~supervised].unique())]
     return quality(results, images.assign(failed=~images.reached), METRICS, "table7")
 
 

@@ -185,6 +185,37 @@ def in_context_rows(protocol: str, tasks, simulations: int, count: int, sizes, l
     return images, steps
 
 
+def supervised_rows(tasks, runs: int, count: int, model: str = "nnunet"):
+    """Networks trained on each task, on every image of its test split."""
+    for task in tasks:
+        for run in range(runs):
+            rng = generator("supervised", model, task, run)
+            for position in range(1, count + 1):
+                row = identity("supervised", model, task, run, position, position)
+                yield predicted(row, 0, "none", reached(task, position, 0.93, rng))
+
+
+def schedule(epochs: int = 20, iterations: int = 20, shortened: bool = True) -> dict:
+    """What a manifest says of the training of one task."""
+    return {
+        "trainer": "nnUNetTrainerScheduled",
+        "schedule": f"{epochs} epochs of {iterations} iterations",
+        "shortened": shortened,
+        "precision": "bfloat16",
+        "runs": 2,
+    }
+
+
+def trained(names, **training) -> dict:
+    """What a manifest says of nnU-Net, trained on tasks of these names."""
+    return {
+        "weights": "bundled",
+        "checksum": None,
+        "trained": dict.fromkeys(names, "d" * 64),
+        "training": dict.fromkeys(names, schedule(**training)),
+    }
+
+
 def step_of(step: int, dice: float) -> dict:
     """The columns of a step that an image does not have; the prediction's counts are of no interest here."""
     return {
@@ -272,7 +303,9 @@ def make_whole(tasks=TASKS, simulations=2, count=4, longer=2, sizes=(1, 2, 4), l
         interactions = 0 if protocol == IN_CONTEXT else last
         more = in_context_rows(protocol, tasks, simulations, count, sizes, interactions)
         images, steps = images + more[0], steps + more[1]
-    return as_results(images, steps, MANIFEST | {"images": count})
+    images += supervised_rows(tasks, simulations, 2 * count)
+    models = MANIFEST["models"] | {"nnunet": trained(["/".join(task[:5]) for task in tasks])}
+    return as_results(images, steps, MANIFEST | {"images": count, "models": models})
 
 
 @pytest.fixture(scope="session")

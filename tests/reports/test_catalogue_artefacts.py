@@ -55,7 +55,7 @@ def test_table_1_says_what_each_split_was_used_for():
     run = results(
         {"dataset": "wbc"},
         {"dataset": "buid", "protocol": "in-context", "context": "ground-truth"},
-        {"dataset": "buid", "model": "nnunet", "context": "none"},
+        {"dataset": "buid", "protocol": "supervised", "model": "nnunet", "context": "none"},
         {"dataset": "scd", "model": "random-walker", "context": "none"},
     )
     table = table1(run)

@@ -19,7 +19,8 @@ CHECKPOINTS = 20  # of a training; of 1,000 epochs that is one every 50, as nnU-
 class nnUNetTrainerScheduled(nnUNetTrainer):
     """Trains as nnU-Net does, for as long and from the seed that ``SEGBENCH_TRAINING`` says.
 
-    It is JSON with ``epochs``, ``iterations``, ``seed`` and ``precision``. Every epoch has a seed of its own,
+    It is JSON with ``epochs``, ``iterations``, ``seed``, ``precision`` and ``counter``, a file for the number
+    of epochs that are done. Every epoch has a seed of its own,
     so that a continued training goes on as one that was never stopped.
     """
 
@@ -59,6 +60,10 @@ class nnUNetTrainerScheduled(nnUNetTrainer):
     def on_epoch_start(self) -> None:
         self._seed(f"epoch {self.current_epoch}")
         super().on_epoch_start()
+
+    def on_epoch_end(self) -> None:
+        super().on_epoch_end()
+        Path(self.asked["counter"]).write_text(str(self.current_epoch))
 
     def save_checkpoint(self, filename: str) -> None:
         """Write beside the last checkpoint, then take its place: a stop in between leaves a whole one."""
