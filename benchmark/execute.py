@@ -87,9 +87,11 @@ def _followed(bar: Any, passed: Callable[[], int] | None) -> Iterator[None]:
 
     def follow() -> None:
         assert passed is not None
-        while not ended.wait(1.0):
-            bar.update(passed() - bar.n)
-        bar.update(passed() - bar.n)
+        going_on = True
+        while going_on:
+            going_on = not ended.wait(1.0)
+            bar.n = passed()
+            bar.refresh()  # the time, too, where nothing was finished
 
     follower = threading.Thread(target=follow, daemon=True)
     if passed is not None:

@@ -76,8 +76,7 @@ def pack(about: str, target: str) -> None:
     once = {tensor.data_ptr(): name for name, tensor in reversed(checkpoint["network_weights"].items())}
     weights = {name: checkpoint["network_weights"][name].contiguous() for name in once.values()}
     header = json.loads(about) | {
-        "trainer": checkpoint["trainer_name"],
-        "nnunetv2": version("nnunetv2"),
+        "trainer": f"{checkpoint['trainer_name']}, nnunetv2 {version('nnunetv2')}",
         "val_dice": float(checkpoint["logging"]["mean_fg_dice"][-1]),  # nnU-Net's, over pixels of batches
         "mirroring": checkpoint["inference_allowed_mirroring_axes"],
         "plans": json.loads((folder.parent / "plans.json").read_text()),

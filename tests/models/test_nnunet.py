@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -105,7 +106,8 @@ def test_a_trained_network_segments_test_images(task, trained):
 def test_what_it_says_of_itself(trained, task):
     about = training_of(trained.weights)
     assert (about["schedule"], about["shortened"]) == ("4 epochs of 10 iterations", True)
-    assert (about["trainer"], about["precision"]) == ("nnUNetTrainerScheduled", "float32")
+    assert about["trainer"] == f"nnUNetTrainerScheduled, nnunetv2 {version('nnunetv2')}"
+    assert about["precision"] == "float32"
     assert about["fingerprint"] == task.fingerprint and about["plans"]["dataset_name"] == "Dataset001_task"
     assert trained.epochs == 4
     log = (trained.folder / "train.log").read_text()
