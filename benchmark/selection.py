@@ -10,9 +10,10 @@ from typing import Any
 
 from benchmark.errors import Failure, Usage
 from benchmark.study import Experiment
-from benchmark.trained import files_of
+from benchmark.trained import files_of, said_of_training
 from datasets.registry import EMBEDDED, installed, kind, source
 from datasets.scans import ScanData
+from datasets.splits import digest
 from datasets.task import Task, TaskData
 from models.registry import MODELS, ONLY_IN, WEIGHTS
 from models.weights import OFFICIAL
@@ -32,11 +33,12 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class ChosenTask:
-    """A task, where it comes from, and what identifies its data."""
+    """A task, where it comes from, what identifies its data and who is in which split, and its images."""
 
     source: str
     task: Task
     fingerprint: str
+    splits: str
     counts: dict[str, int]
 
 
@@ -221,7 +223,7 @@ def _choose_tasks(selection: Selection, datasets: Sequence[str], root: Path, mos
         found += _spread([(name, task) for name in alike for task in source(name).tasks(root)], most)
     for name, task in found:
         data = source(name).load(task, root)
-        chosen = ChosenTask(name, task, data.fingerprint, _counts(data))
+        chosen = ChosenTask(name, task, data.fingerprint, digest(data.subjects, data.split), _counts(data))
         selection.found.append(chosen)
         # Protocols for another kind of data are asked only where none is for this kind.
         parts = [part for part in selection.parts if part.kind == kinds[name]] or selection.parts
@@ -246,20 +248,13 @@ def _leave_out_untrained(selection: Selection, named: Sequence[str] | None, weig
         if not _capabilities(name).needs_training:
             continue
         parts = [part for part in selection.parts if name in part.models and part.tasks]
-        tasks = {chosen.task.name: chosen.source for part in parts for chosen in part.tasks}
-        reasons = {
-            task: f"it has no weights; train it: python -m benchmark train {name} --datasets {origin}"
-            for task, origin in tasks.items()
-            if not files_of(name, task, weights)
-        }
+        tasks = {chosen.task.name: chosen for part in parts for chosen in part.tasks}
+        found = {task: _unusable(name, chosen, weights) for task, chosen in tasks.items()}
+        reasons = {task: reason for task, reason in found.items() if reason}
         if reasons and len(reasons) == len(tasks):
-            origins = ",".join(dict.fromkeys(tasks.values()))
-            reason = (
-                "it has no weights for any of the tasks; "
-                f"train it: python -m benchmark train {name} --datasets {origins}"
-            )
+            reason = f"on none of the {len(tasks)} tasks: {reasons[next(iter(tasks))]}"
             if named:
-                raise Failure(f"{name} cannot take part: {reason}")
+                raise Failure(f"{name} cannot take part {reason}")
             told.append(LeftOut("model", name, reason))
         else:
             told += [LeftOut("model", f"{name} on {task}", reason) for task, reason in reasons.items()]
@@ -271,6 +266,17 @@ def _leave_out_untrained(selection: Selection, named: Sequence[str] | None, weig
     if not any(part.models and part.tasks for part in selection.parts):
         hint = told[0].reason if told else "name data sets that suit their protocols"
         raise Failure(f"none of the models can be run on any of the tasks: {hint}")
+
+
+def _unusable(name: str, chosen: ChosenTask, weights: str) -> str | None:
+    """Why a model that is trained on each task cannot be run on one, or None."""
+    files = files_of(name, chosen.task.name, weights)
+    if not files:
+        return f"it has no weights; train it: python -m benchmark train {name} --datasets {chosen.source}"
+    for file in files:
+        if said_of_training(file).get("splits", chosen.splits) != chosen.splits:
+            return f"{file} was trained on another split of the subjects; train it into another --output"
+    return None
 
 
 def _spread(found: list[Any], most: int | None) -> list[Any]:

@@ -68,7 +68,7 @@ def training_in_words(files: Sequence[Path]) -> dict[str, Any]:
         ``trainer``, ``schedule``, ``precision``, ``shortened`` (whether any training was shorter than the
         model's authors have it) and ``runs``; empty where the weights say nothing.
     """
-    found = [about for about in map(_said, files) if "schedule" in about]
+    found = [about for about in map(said_of_training, files) if "schedule" in about]
     if not found:
         return {}
     words = {
@@ -78,7 +78,7 @@ def training_in_words(files: Sequence[Path]) -> dict[str, Any]:
     return words | {"shortened": any(about["shortened"] for about in found), "runs": len(found)}
 
 
-def _said(file: Path) -> dict[str, Any]:
+def said_of_training(file: Path) -> dict[str, Any]:
     """What a file says of its training; a plug-in's may be of any kind."""
     try:
         return training_of(file)

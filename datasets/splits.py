@@ -66,6 +66,17 @@ def split_scans_by_subject(subjects: np.ndarray, key: str, counts: Mapping[str, 
     return split[of_scan]
 
 
+def digest(subjects: np.ndarray, split: np.ndarray) -> str:
+    """SHA-256 of who is in which split, hexadecimal; images and their order do not matter.
+
+    Parameters
+    ----------
+    subjects, split : str arrays (N,)
+    """
+    pairs = sorted(set(zip(map(str, subjects), map(str, split), strict=True)))
+    return hashlib.sha256("\0".join("\0".join(pair) for pair in pairs).encode()).hexdigest()
+
+
 def _permutation(count: int, key: str) -> np.ndarray:
     seed = int.from_bytes(hashlib.sha256(key.encode()).digest(), "big")
     return np.random.default_rng(seed).permutation(count)

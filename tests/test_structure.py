@@ -76,4 +76,5 @@ def test_only_the_tool_reads_environment_and_command_line():
         and isinstance(node.value, ast.Name)
         and (node.value.id, node.attr) in {("os", "environ"), ("os", "getenv"), ("sys", "argv")}
     }
-    assert {name for name in readers if not name.startswith("benchmark")} == set()
+    # A program of its own, as nnU-Net takes its settings from the environment.
+    assert {name for name in readers if not name.startswith("benchmark")} == {"models.nnunet.child"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import subprocess
 import tempfile
@@ -14,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.nnunet.pipeline import child, last_line, require_nnunet, visible
+from models.nnunet.pipeline import child, last_line, require_nnunet
 from models.nnunet.raw import as_png
 from models.weights import WeightsError, training_of
 from protocols.adapter import Capabilities, Query
@@ -79,10 +78,10 @@ class NNUNet:
             raise WeightsError(f"nnU-Net cannot predict with {self.weights}: {reason}") from error
 
     def _start(self) -> subprocess.Popen[bytes]:
-        device = self.device.partition(":")[0]
         process = subprocess.Popen(
-            child("predict", str(self.weights), device),
-            env={**os.environ, **visible(self.device)},
+            child(
+                "predict", device=self.device, kind=self.device.partition(":")[0], weights=str(self.weights)
+            ),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,

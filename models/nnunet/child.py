@@ -1,7 +1,7 @@
 """What runs in a process of its own, since nnunetv2 reads its folders and more from the environment.
 
-``python -m models.nnunet.child plan|train|pack|predict ...`` is called by `models.nnunet.pipeline` and the
-adapter only.
+``python -m models.nnunet.child plan|train|pack|predict JSON`` is called by `models.nnunet.pipeline` and the
+adapter. The JSON has the arguments of the step, and ``device``, ``threads`` and ``folder`` of any.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -24,6 +24,31 @@ from models.nnunet.raw import NAME
 from models.nnunet.schedule import TRAINER
 
 CONFIGURATION, PLANS, FOLD = "2d", "nnUNetPlans", 0
+AUGMENTERS = 12  # processes that augment for a GPU at most, nnU-Net's own number
+
+
+def settle(step: str, device: str, threads: int = 1, folder: str = "") -> None:
+    """Make this process's environment that of nnU-Net in a folder, on one device."""
+    # On a CPU augmenting takes a fiftieth of the time, and processes for it may hang. Planning wants some.
+    augmenters = 0 if (step, device) == ("train", "cpu") else min(AUGMENTERS, threads)
+    parts = {f"nnUNet_{name}": str(Path(folder) / name) for name in ("raw", "preprocessed", "results")}
+    own = {
+        "nnUNet_extTrainer": str(Path(__file__).parent / "trainer"),
+        "nnUNet_def_n_proc": str(threads),
+        "nnUNet_n_proc_DA": str(augmenters),
+    }
+    if device == "cpu":
+        own["nnUNet_compile"] = "f"
+    own["CUDA_VISIBLE_DEVICES"] = visible(device, os.environ.get("CUDA_VISIBLE_DEVICES"))
+    os.environ.update(parts | own)
+
+
+def visible(device: str, allowed: str | None) -> str:
+    """The one GPU of a device such as ``cuda:1``, of those that are allowed here; none for the CPU."""
+    if device == "cpu":
+        return ""
+    number = device.partition(":")[2] or "0"
+    return allowed.split(",")[int(number)] if allowed else number
 
 
 def plan() -> None:
@@ -36,34 +61,43 @@ def plan() -> None:
     api.preprocess([1], PLANS, (CONFIGURATION,), [default_num_processes])
 
 
-def train(device: str) -> None:
-    """Train the network, or go on from nnU-Net's last checkpoint."""
+def train(kind: str, asked: dict[str, Any]) -> None:
+    """Train the network, or go on from nnU-Net's last checkpoint.
+
+    Parameters
+    ----------
+    kind : {"cpu", "cuda"}
+        Of the device, the only one that this process sees.
+    asked : dict
+        What the trainer is to do; see there.
+    """
     import torch
     from nnunetv2.configuration import default_num_processes
     from nnunetv2.paths import nnUNet_extTrainer, nnUNet_preprocessed
     from nnunetv2.run.run_training import maybe_load_checkpoint
     from nnunetv2.utilities.find_class_by_name import recursive_find_python_class
 
-    torch.set_num_threads(default_num_processes if device == "cpu" else 1)
-    torch.backends.cudnn.benchmark = device == "cuda"
+    torch.set_num_threads(default_num_processes if kind == "cpu" else 1)
+    torch.backends.cudnn.benchmark = kind == "cuda"
     begun = any(_trained().glob("checkpoint_*.pth"))
     preprocessed = Path(nnUNet_preprocessed) / NAME
-    plans = json.loads((preprocessed / f"{PLANS}.json").read_text()) | {"continue_training": begun}
+    plans = json.loads((preprocessed / f"{PLANS}.json").read_text())
+    plans |= {"continue_training": begun, "asked": asked}
     dataset = json.loads((preprocessed / "dataset.json").read_text())
     # nnU-Net's search for external trainers, without its own trainers first: these import torchvision.
     found = recursive_find_python_class(str(nnUNet_extTrainer), TRAINER, None)
-    trainer = found(plans, CONFIGURATION, FOLD, dataset, torch.device(device))
+    trainer = found(plans, CONFIGURATION, FOLD, dataset, torch.device(kind))
     maybe_load_checkpoint(trainer, continue_training=begun, validation_only=False)
     trainer.run_training()
 
 
-def pack(about: str, target: str) -> None:
+def pack(about: dict[str, Any], target: str) -> None:
     """One safetensors file of the trained network: weights once each, and in the header all to predict with.
 
     Parameters
     ----------
-    about : str
-        JSON object of what the header says besides.
+    about : dict
+        What the header says besides.
     target : str
         The file.
     """
@@ -75,7 +109,7 @@ def pack(about: str, target: str) -> None:
     checkpoint = torch.load(folder / "checkpoint_final.pth", map_location="cpu", weights_only=False)
     once = {tensor.data_ptr(): name for name, tensor in reversed(checkpoint["network_weights"].items())}
     weights = {name: checkpoint["network_weights"][name].contiguous() for name in once.values()}
-    header = json.loads(about) | {
+    header = about | {
         "trainer": f"{checkpoint['trainer_name']}, nnunetv2 {version('nnunetv2')}",
         "val_dice": float(checkpoint["logging"]["mean_fg_dice"][-1]),  # nnU-Net's, over pixels of batches
         "mirroring": checkpoint["inference_allowed_mirroring_axes"],
@@ -87,11 +121,11 @@ def pack(about: str, target: str) -> None:
     Path(target).chmod(0o644)
 
 
-def predict(weights: str, device: str) -> None:
+def predict(kind: str, weights: str) -> None:
     """Logits for images, pickled: arrays uint16 (H, W) come by standard input, float32 (H, W) go out."""
     answers = sys.stdout.buffer
     sys.stdout = sys.stderr  # nnU-Net prints
-    predictor = _predictor(Path(weights), device)
+    predictor = _predictor(Path(weights), kind)
     for image in _unpickled(sys.stdin.buffer):
         _, shares = predictor.predict_single_npy_array(
             image[None, None].astype(np.float32), {"spacing": (999, 1, 1)}, save_or_return_probabilities=True
@@ -108,7 +142,7 @@ def _unpickled(stream: BinaryIO) -> Iterator[np.ndarray]:
             yield pickle.load(stream)
 
 
-def _predictor(path: Path, device: str):
+def _predictor(path: Path, kind: str):
     """nnU-Net's predictor, with mirroring and a sliding window as by default."""
     import torch
     from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
@@ -118,7 +152,7 @@ def _predictor(path: Path, device: str):
 
     from models.weights import training_of
 
-    if device == "cpu":
+    if kind == "cpu":
         torch.set_num_threads(1)  # as the engine does: nothing may depend on the number of cores
     about = training_of(path)
     plans = PlansManager(about["plans"])
@@ -132,7 +166,7 @@ def _predictor(path: Path, device: str):
         deep_supervision=False,
     )
     _load(network, load_file(path))
-    predictor = nnUNetPredictor(device=torch.device(device), allow_tqdm=False)
+    predictor = nnUNetPredictor(device=torch.device(kind), allow_tqdm=False)
     predictor.manual_initialization(
         network, plans, configuration, [network.state_dict()], about["dataset"], TRAINER, about["mirroring"]
     )
@@ -167,5 +201,7 @@ STEPS: dict[str, Callable[..., None]] = {"plan": plan, "train": train, "pack": p
 
 if __name__ == "__main__":
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
-    step, *given = sys.argv[1:]
-    STEPS[step](*given)
+    step, text = sys.argv[1:]
+    given = json.loads(text)
+    settle(step, **{name: given.pop(name) for name in ("device", "threads", "folder") if name in given})
+    STEPS[step](**given)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -13,13 +12,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from datasets.splits import digest
 from datasets.task import Task, TaskData
 from models.nnunet.raw import NAME, export
 from models.nnunet.schedule import Schedule
 from models.training.checkpointed import TrainingError
 from models.weights import trained_folder, training_of
 
-AUGMENTERS = 12  # processes that augment for a GPU at most, nnU-Net's own number
 WIDTH = 32  # features of the first stage of every network that nnU-Net plans
 
 
@@ -61,8 +60,12 @@ class Training:
         """How many epochs are done."""
         if self.weights.is_file():
             return self.schedule.epochs
-        counter = self.folder / "epochs"  # which the trainer writes
-        return int(counter.read_text() or 0) if counter.is_file() else 0
+        return int(self.counter.read_text() or 0) if self.counter.is_file() else 0
+
+    @property
+    def counter(self) -> Path:
+        """The file in which the trainer counts its epochs."""
+        return self.folder / "epochs"
 
     def run(self, data: TaskData, device: str, threads: int) -> Path:
         """Export, plan, train and pack, or the steps of it that are left.
@@ -93,15 +96,17 @@ class Training:
         about = self._about(data, device)
         if self.weights.is_file():
             self._agree(training_of(self.weights), about)
+            self._tidy()  # a stop may have come before it
             return self.weights
         self._begin(about)
-        environment = self._environment(device, threads)
-        self._step("export", lambda log: self._export(data))
-        self._step("plan", lambda log: _run(log, environment, "plan"))
-        augmenters = 0 if device == "cpu" else min(AUGMENTERS, threads)
-        training = environment | {"nnUNet_n_proc_DA": str(augmenters)}
-        self._step("train", lambda log: _run(log, training, "train", device.partition(":")[0]))
-        _run(self.folder / "pack.log", environment, "pack", json.dumps(about), str(self.weights))
+        where = {"device": device, "threads": threads, "folder": str(self.folder)}
+        kind = device.partition(":")[0]
+        asked = asdict(self.schedule) | {"seed": self.seed, "precision": self.precision}
+        asked["counter"] = str(self.counter)
+        self._once("export", lambda log: self._export(data))
+        self._once("plan", lambda log: _run(log, "plan", where))
+        self._once("train", lambda log: _run(log, "train", where, kind=kind, asked=asked))
+        self._step("pack", lambda log: _run(log, "pack", where, about=about, target=str(self.weights)))
         self._tidy()
         return self.weights
 
@@ -110,6 +115,7 @@ class Training:
         return {
             "task": self.task.name,
             "fingerprint": data.fingerprint,
+            "splits": digest(data.subjects, data.split),
             "seed": self.seed,
             "precision": "float16" if device.startswith("cuda") else self.precision,
             **asdict(self.schedule),
@@ -134,15 +140,18 @@ class Training:
                 f"({found.get(name)}, not {about[name]}); choose another --output or --seed"
             )
 
-    def _step(self, name: str, do: Callable[[Path], None]) -> None:
+    def _once(self, name: str, do: Callable[[Path], None]) -> None:
         """Do a step unless its mark says that it is done."""
         done = self.folder / f"{name}.done"
         if not done.exists():
-            try:
-                do(self.folder / f"{name}.log")
-            except ChildFailed as error:
-                raise TrainingError(f"nnU-Net failed to {name} {self.task} ({error})") from error
+            self._step(name, do)
             done.touch()
+
+    def _step(self, name: str, do: Callable[[Path], None]) -> None:
+        try:
+            do(self.folder / f"{name}.log")
+        except ChildFailed as error:
+            raise TrainingError(f"nnU-Net failed to {name} {self.task} ({error})") from error
 
     def _export(self, data: TaskData) -> None:
         """The raw data set, and our split where nnU-Net looks for one."""
@@ -152,27 +161,12 @@ class Training:
         preprocessed.mkdir(parents=True, exist_ok=True)
         (preprocessed / "splits_final.json").write_text(json.dumps(splits))
 
-    def _environment(self, device: str, threads: int) -> dict[str, str]:
-        """Of the child processes; this one's own stays as it is."""
-        environment = {
-            **os.environ,
-            **{f"nnUNet_{name}": str(self.folder / name) for name in ("raw", "preprocessed", "results")},
-            "nnUNet_extTrainer": str(Path(__file__).parent / "trainer"),
-            "nnUNet_def_n_proc": str(threads),
-            "nnUNet_n_proc_DA": str(threads),
-            "SEGBENCH_TRAINING": json.dumps(
-                asdict(self.schedule)
-                | {"seed": self.seed, "precision": self.precision, "counter": str(self.folder / "epochs")}
-            ),
-        }
-        return environment | visible(device)
-
     def _tidy(self) -> None:
-        """Keep logs, plans and curves; images and checkpoints take half a gigabyte."""
+        """Keep logs, plans and curves; images and checkpoints take half a gigabyte, and go with the marks."""
         for name in ("raw", "preprocessed"):
             shutil.rmtree(self.folder / name, ignore_errors=True)
-        for checkpoint in self.folder.rglob("*.pth"):
-            checkpoint.unlink()
+        for path in (*self.folder.rglob("*.pth"), *self.folder.glob("*.done")):
+            path.unlink()
 
 
 class ChildFailed(RuntimeError):
@@ -185,18 +179,9 @@ def require_nnunet() -> None:
         raise TrainingError("nnU-Net is not installed: pip install -c constraints.txt 'segbench[nnunet]'")
 
 
-def visible(device: str) -> dict[str, str]:
-    """What makes a device the only one of a child process, for its environment."""
-    if device == "cpu":
-        return {"CUDA_VISIBLE_DEVICES": "", "nnUNet_compile": "f"}
-    number = int(device.partition(":")[2] or 0)
-    allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
-    return {"CUDA_VISIBLE_DEVICES": allowed.split(",")[number] if allowed else str(number)}
-
-
-def child(*words: str) -> list[str]:
-    """The command of a child process."""
-    return [sys.executable, "-m", "models.nnunet.child", *words]
+def child(step: str, **given: Any) -> list[str]:
+    """The command of a child process, with the arguments of its step."""
+    return [sys.executable, "-m", "models.nnunet.child", step, json.dumps(given)]
 
 
 def last_line(log: str) -> str:
@@ -204,8 +189,10 @@ def last_line(log: str) -> str:
     return next((line.strip() for line in reversed(log.splitlines()) if line.strip()), "no message")
 
 
-def _run(log: Path, environment: dict[str, str], *words: str) -> None:
+def _run(log: Path, step: str, where: dict[str, Any], **given: Any) -> None:
     with log.open("a") as stream:
-        done = subprocess.run(child(*words), env=environment, stdout=stream, stderr=subprocess.STDOUT)
+        done = subprocess.run(child(step, **where, **given), stdout=stream, stderr=subprocess.STDOUT)
     if done.returncode:
-        raise ChildFailed(f"{last_line(log.read_text(errors='replace'))}; log: {log}")
+        killed = f"killed by signal {-done.returncode}, maybe for lack of memory"
+        reason = killed if done.returncode < 0 else last_line(log.read_text(errors="replace"))
+        raise ChildFailed(f"{reason}; log: {log}")

@@ -133,10 +133,29 @@ def test_who_has_not_trained_is_told_how(tmp_path, monkeypatch):
     words = ["--datasets", "toys:Toys", "--dry-run", "--images", 3, *CPU]
     result = invoke("run", "--protocol", "supervised", "--models", "nnunet", *words)
     command = "python -m benchmark train nnunet --datasets toys:Toys"
-    told = f"it has no weights for any of the tasks; train it: {command}"
+    told = f"on none of the 2 tasks: it has no weights; train it: {command}"
     assert result.exit_code == 1 and told in result.stderr
     result = invoke("run", "--protocol", "center-clicks,supervised", "--models", "all", *words)
     assert result.exit_code == 0 and f"Left out: model nnunet: {told}" in result.output
+
+
+def test_networks_of_another_split_are_not_measured(tmp_path):
+    from safetensors.numpy import save_file
+    from toys import Toys
+
+    from datasets.splits import digest
+
+    data = Toys().load(Toys().tasks(None)[0], None)
+    here, elsewhere = digest(data.subjects, data.split), digest(data.subjects, data.split[::-1])
+    for label, splits in (("one", here), ("two", elsewhere)):
+        path = tmp_path / f"toys_drawn_synthetic_0_{label}" / "toys:Learner-1-0.safetensors"
+        path.parent.mkdir()
+        save_file({}, path, metadata={"training": json.dumps({"splits": splits})})
+    words = ["--protocol", "supervised", "--models", "toys:Learner", "--datasets", "toys:Toys", *CPU]
+    result = invoke("run", *words, "--weights", tmp_path, "--dry-run")
+    assert f"Left out: model toys:Learner on {SECOND}: " in result.output
+    assert "was trained on another split of the subjects" in result.output
+    assert "2 tasks" in result.output and FIRST not in result.output
 
 
 @pytest.mark.parametrize(

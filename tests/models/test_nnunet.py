@@ -21,7 +21,8 @@ from skimage import io
 
 from datasets.task import DataError, Task, TaskData
 from models import WeightsError, create_model
-from models.nnunet.pipeline import Training, visible
+from models.nnunet.child import visible
+from models.nnunet.pipeline import Training
 from models.nnunet.raw import export
 from models.nnunet.schedule import SCHEDULES, Schedule
 from models.training.checkpointed import TrainingError
@@ -196,11 +197,7 @@ def test_without_nnunet_the_message_says_what_to_install(task, tmp_path, monkeyp
         training(task, tmp_path).run(task, "cpu", 1)
 
 
-def test_a_child_sees_its_own_gpu_only(monkeypatch):
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    assert (
-        visible("cuda:1") == {"CUDA_VISIBLE_DEVICES": "1"} and visible("cuda")["CUDA_VISIBLE_DEVICES"] == "0"
-    )
-    assert visible("cpu")["CUDA_VISIBLE_DEVICES"] == ""
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,6")
-    assert visible("cuda:1") == {"CUDA_VISIBLE_DEVICES": "6"}
+def test_a_child_sees_its_own_gpu_only():
+    assert visible("cpu", "0,1") == visible("cpu", None) == ""
+    assert (visible("cuda:1", None), visible("cuda", None)) == ("1", "0")
+    assert visible("cuda:1", "4,6") == "6"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import random
 import zlib
 from pathlib import Path
@@ -17,11 +15,11 @@ CHECKPOINTS = 20  # of a training; of 1,000 epochs that is one every 50, as nnU-
 
 
 class nnUNetTrainerScheduled(nnUNetTrainer):
-    """Trains as nnU-Net does, for as long and from the seed that ``SEGBENCH_TRAINING`` says.
+    """Trains as nnU-Net does, for as long and from the seed that ``asked`` in the plans says.
 
-    It is JSON with ``epochs``, ``iterations``, ``seed``, ``precision`` and ``counter``, a file for the number
-    of epochs that are done. Every epoch has a seed of its own,
-    so that a continued training goes on as one that was never stopped.
+    That is a dict of ``epochs``, ``iterations``, ``seed``, ``precision`` and ``counter``, a file for the
+    number of epochs that are done. Every epoch has a seed of its own, so that a continued training goes on as
+    one that was never stopped.
     """
 
     def __init__(
@@ -32,8 +30,8 @@ class nnUNetTrainerScheduled(nnUNetTrainer):
         dataset_json: dict,
         device: torch.device = torch.device("cuda"),  # noqa: B008  as in the class above
     ) -> None:
+        self.asked = plans.pop("asked")
         super().__init__(plans, configuration, fold, dataset_json, device)
-        self.asked = json.loads(os.environ["SEGBENCH_TRAINING"])
         self.num_epochs = self.asked["epochs"]
         self.num_iterations_per_epoch = self.asked["iterations"]
         self.num_val_iterations_per_epoch = max(1, self.num_iterations_per_epoch // 5)  # nnU-Net's 50 of 250
