@@ -66,7 +66,7 @@ def train_on_tasks(items: Sequence[TaskTraining], root: Path, device: str, worke
     Raises
     ------
     Failure
-        If a training fails, after all others are done: a line for each says why, and where its log is.
+        If a training fails, after all others are done; of each it says why, and where the log is.
     """
     workers = min(resolve_workers(workers, device), len(items))
     threads = max(1, resolve_workers(None, "cpu") // workers)
@@ -80,7 +80,7 @@ def train_on_tasks(items: Sequence[TaskTraining], root: Path, device: str, worke
         if reason
     ]
     if failures:
-        told = "\n  ".join(failures)
         raise Failure(
-            f"{len(failures)} of {len(items)} trainings failed; the same command goes on with them:\n  {told}"
+            f"{len(failures)} of {len(items)} trainings failed, and the same command goes on with them: "
+            + "; ".join(failures)
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -42,12 +43,15 @@ def intervals(
     spread, n_units = (np.tile(column[chosen], repeats) for column in _units(design, unit))
     values = np.vstack([read(part).reshape(-1, len(point)) for part in resampled(design, unit, reps, seed)])
     values = np.where(spread, values, 0)
-    low, high = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # what has no estimate has no interval either
+        low, high = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2], axis=0)
+        std = np.nanstd(values, axis=0, ddof=1)
     return (
         design.groups.iloc[np.tile(chosen, repeats)]
         .assign(
             mean=point,
-            std=np.where(spread, np.nanstd(values, axis=0, ddof=1), np.nan),
+            std=np.where(spread, std, np.nan),
             low=np.where(spread, low, np.nan),
             high=np.where(spread, high, np.nan),
             unit=unit,

@@ -9,8 +9,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from safetensors.numpy import save_file
+from toys import Toys
 
 from benchmark.cli import cli
+from datasets.splits import digest
 from results import load
 
 FIRST, SECOND = (f"toys/drawn/synthetic/0/{label}" for label in ("one", "two"))
@@ -57,7 +60,7 @@ def repaired(failed, folder):
 def test_a_failed_task_leaves_the_others_and_names_the_log(failed, folder):
     assert failed.exit_code == 1
     log = Path(FOLDER.format("two")) / "train.log"
-    assert "1 of 2 trainings failed; the same command goes on with them" in failed.stderr
+    assert "1 of 2 trainings failed, and the same command goes on with them" in failed.stderr
     assert f"nnU-Net failed to train {SECOND}" in failed.stderr and f"log: {log}" in failed.stderr
     assert "Traceback" in log.read_text()
     assert "2 epochs of 20 iterations (shortened)" in failed.output
@@ -69,6 +72,7 @@ def test_a_failed_task_leaves_the_others_and_names_the_log(failed, folder):
 @needs_nnunet
 def test_the_same_command_does_what_is_left(repaired, folder):
     assert repaired.exit_code == 0, repaired.output
+    assert "100%" in repaired.stderr and "2 of 2 tasks" in repaired.stderr
     first, second = (Path(FOLDER.format(label)) / "train.log" for label in ("one", "two"))
     assert first.stat().st_mtime < second.stat().st_mtime
     assert first.read_text().count("Epoch time") == 2
@@ -109,23 +113,40 @@ def test_another_schedule_needs_another_place(repaired, folder):
     assert "another epochs (2, not 3); choose another --output or --seed" in result.stderr
 
 
+def learn(weights: Path, label: str, number: int, **header: object) -> None:
+    """A file of a training of the toy model on a task."""
+    path = weights / f"toys_drawn_synthetic_0_{label}" / f"toys:Learner-1-{number}.safetensors"
+    path.parent.mkdir(exist_ok=True)
+    save_file({}, path, metadata={"training": json.dumps({"threshold": 0.45} | header)})
+
+
+LEARNER = ["--protocol", "supervised", "--models", "toys:Learner", "--datasets", "toys:Toys", *CPU]
+
+
 def test_each_training_is_a_simulation_of_its_own(tmp_path):
-    for number, threshold in ((0, 0.45), (3, 0.95)):
-        for label in ("one", "two"):
-            path = tmp_path / f"toys_drawn_synthetic_0_{label}" / f"toys:Learner-1-{number}.safetensors"
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(str(threshold))
-    words = ["--protocol", "supervised", "--models", "toys:Learner", "--datasets", "toys:Toys", *CPU]
-    words += ["--workers", 1, "--weights", tmp_path, "--output", tmp_path / "run"]
+    for label in ("one", "two"):
+        learn(tmp_path, label, 0)
+        learn(tmp_path, label, 3, threshold=0.95)
+    words = [*LEARNER, "--workers", 1, "--weights", tmp_path, "--output", tmp_path / "run"]
     result = invoke("run", *words)
     assert result.exit_code == 0, result.output
     images = load(tmp_path / "run").images
     assert images.groupby("simulation").dice.mean().round(3).to_dict() == {0: 1.0, 3: 0.0}
-    (tmp_path / "toys_drawn_synthetic_0_one" / "toys:Learner-1-4.safetensors").write_text("0.5")
-    again = invoke("run", *words)
-    assert "4 of 5 units are finished already" in again.output
-    (tmp_path / "toys_drawn_synthetic_0_one" / "toys:Learner-1-4.safetensors").write_text("0.55")
+    learn(tmp_path, "one", 4)
+    assert "4 of 5 units are finished already" in invoke("run", *words).output
+    learn(tmp_path, "one", 4, threshold=0.5)
     assert "toys:Learner had another checksum" in invoke("run", *words).stderr
+
+
+def test_networks_of_another_split_are_not_measured(tmp_path):
+    data = Toys().load(Toys().tasks(None)[0], None)
+    learn(tmp_path, "one", 0, splits=digest(data.subjects, data.split))
+    learn(tmp_path, "two", 0, splits=digest(data.subjects, data.split[::-1]))
+    result = invoke("run", *LEARNER, "--weights", tmp_path, "--output", tmp_path / "run")
+    assert result.exit_code == 0, result.output
+    assert f"Left out: model toys:Learner on {SECOND}: " in result.output
+    assert "was trained on another split of the subjects" in result.output
+    assert set(load(tmp_path / "run").images.task) == {FIRST}
 
 
 def test_who_has_not_trained_is_told_how(tmp_path, monkeypatch):
@@ -137,25 +158,6 @@ def test_who_has_not_trained_is_told_how(tmp_path, monkeypatch):
     assert result.exit_code == 1 and told in result.stderr
     result = invoke("run", "--protocol", "center-clicks,supervised", "--models", "all", *words)
     assert result.exit_code == 0 and f"Left out: model nnunet: {told}" in result.output
-
-
-def test_networks_of_another_split_are_not_measured(tmp_path):
-    from safetensors.numpy import save_file
-    from toys import Toys
-
-    from datasets.splits import digest
-
-    data = Toys().load(Toys().tasks(None)[0], None)
-    here, elsewhere = digest(data.subjects, data.split), digest(data.subjects, data.split[::-1])
-    for label, splits in (("one", here), ("two", elsewhere)):
-        path = tmp_path / f"toys_drawn_synthetic_0_{label}" / "toys:Learner-1-0.safetensors"
-        path.parent.mkdir()
-        save_file({}, path, metadata={"training": json.dumps({"splits": splits})})
-    words = ["--protocol", "supervised", "--models", "toys:Learner", "--datasets", "toys:Toys", *CPU]
-    result = invoke("run", *words, "--weights", tmp_path, "--dry-run")
-    assert f"Left out: model toys:Learner on {SECOND}: " in result.output
-    assert "was trained on another split of the subjects" in result.output
-    assert "2 tasks" in result.output and FIRST not in result.output
 
 
 @pytest.mark.parametrize(

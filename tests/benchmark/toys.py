@@ -13,7 +13,7 @@ import torch.nn.functional as F
 
 from datasets.scans import ALL, ScanData
 from datasets.task import Task, TaskData
-from models.weights import trained_files
+from models.weights import trained_files, training_of
 from protocols.adapter import Capabilities
 
 SIDE = 32
@@ -152,7 +152,7 @@ class Trained:
 
 
 class Learner:
-    """Supervised: labels by brightness above the number in its file."""
+    """Supervised: labels by brightness above the number in the header of its file."""
 
     capabilities = Capabilities(needs_training=True)
 
@@ -161,7 +161,7 @@ class Learner:
 
     @classmethod
     def create(cls, name, weights, device, precision):
-        return cls(float(Path(weights).read_text()))
+        return cls(training_of(Path(weights))["threshold"])
 
     def predict(self, query):
         return query.image - self.threshold
