@@ -10,9 +10,6 @@ from typing import Any
 from benchmark.errors import Failure, Usage
 from protocols.config import CONTEXT_SIZES, Config
 
-# Where `train` puts its results unless told otherwise, and `run` finds models that are trained on each task.
-TRAINING = Path("results/training")
-
 
 @dataclass(frozen=True)
 class Preset:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmark.settings import TRAINING
+from benchmark.folders import TRAINING
 from models.weights import WeightsError, trained_files, trained_folder, training_of
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import click
 
 from benchmark.cli.options import option
-from benchmark.cli.run import RUNS, Names
+from benchmark.cli.run import Names
 from benchmark.errors import Failure
+from benchmark.folders import RUNS
 
 BUILD = Path("reports/build")
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from benchmark.cli.options import IMAGES, POSITIVE, option
+from benchmark.folders import RUNS
 
 if TYPE_CHECKING:
     from benchmark.plan import Unit
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from benchmark.settings import Settings
     from protocols.config import Config
 
-RUNS = Path("results/runs")
 Names = str | Sequence[str]
 
 

@@ -11,7 +11,7 @@ import click
 
 from benchmark.cli.options import POSITIVE
 from benchmark.errors import Usage
-from benchmark.settings import TRAINING
+from benchmark.folders import TRAINING
 
 SUPERVISED = "nnunet"
 # Options that only some models have, and which.

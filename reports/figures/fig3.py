@@ -34,7 +34,9 @@ ARTEFACT = Artefact(
     "Interactions that an image needs to reach the target Dice against its place in the sequence, averaged "
     "over all tasks. Before the n-th image the context holds n images: the seed image and n − 1 of the "
     "others. An image that never reaches the target counts with the maximum number of interactions. Hollow "
-    "markers at the right edge are the means over all 18 images in the camera-ready version of the paper.",
+    "markers at the right edge are the means over all 18 images in the camera-ready version of the paper. "
+    "A line at zero is that of networks trained on each task, where there are any: they segment all test "
+    "images without interactions.",
     interval="Shading: 95% bootstrap interval over {simulation}.",
     rows=("protocol", "example"),
     column="model",

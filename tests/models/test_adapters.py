@@ -50,7 +50,7 @@ def networks():
 
 def test_every_model_is_an_adapter_with_its_class_capabilities():
     for name in MODELS.names():
-        if name.startswith(("nnunet2d", "swinunet")):  # no weights are bundled
+        if name.startswith(("nnunet", "swinunet")):  # no weights are bundled
             with pytest.raises(WeightsError, match=f"python -m benchmark train {name}"):
                 create_model(name)
             continue
