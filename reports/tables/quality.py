@@ -73,12 +73,16 @@ def quality(
         sets, so that they have no totals.
     """
     by = ["protocol", "model", *keys]
-    sets = images[images.protocol != SUPERVISED]
-    given = {name: sets if metric.statistic == "total" else images for name, metric in metrics.items()}
-    table = pd.concat(
-        [_estimates(rows, name, metrics[name], by) for name, rows in given.items() if len(rows)],
-        ignore_index=True,
-    )
+    supervised = images.protocol == SUPERVISED
+    sets, others = images[~supervised], images[supervised]
+    # Apart, as their simulations are trainings, which are not drawn together with those of sets.
+    tables = [_estimates(sets, name, metric, by) for name, metric in metrics.items() if len(sets)]
+    tables += [
+        _estimates(others, name, metric, by)
+        for name, metric in metrics.items()
+        if len(others) and metric.statistic == "mean"
+    ]
+    table = pd.concat(tables, ignore_index=True)
     paper = published(artefact).rename(columns={"value": "paper", "std": "paper_std"})
     same = ["protocol", "metric", "model"]
     table = table.merge(paper[[*same, "paper", "paper_std"]], how="left", on=same)

@@ -221,6 +221,18 @@ def test_table_7_has_its_quality_beside_the_papers_but_no_totals(made):
     assert pd.isna(supervised.loc["hd95"].paper)
 
 
+def test_the_spread_over_trainings_is_not_that_of_other_simulations(made):
+    sets = [
+        {"dataset": "wbc", "protocol": "center-clicks", "simulation": number, "dice": 0.9}
+        for number in range(20)
+    ]
+    results = made(rows({"wbc": DICE["wbc"]}), *sets)
+    table = table7(results).set_index(["protocol", "metric"]).loc["supervised", "dice_percent"]
+    (bound,) = bounds.bounds(results).to_dict("records")
+    for name in ("mean", "std", "low", "high", "subject_low", "subject_high"):
+        assert table[name] == pytest.approx(bound[name], rel=0.05), name
+
+
 def test_every_test_image_counts_beyond_the_size_of_a_set(made):
     table = table7(made(rows({"wbc": DICE["wbc"]}), images=1)).set_index("metric")
     assert table["mean"]["dice_percent"] == pytest.approx((96 + 90 + 92 + 82) / 4)
