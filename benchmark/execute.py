@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
@@ -13,6 +12,7 @@ from contextlib import contextmanager, nullcontext
 from typing import Any, Protocol, TypeVar
 
 from benchmark.errors import Failure
+from models.processes import end_with
 
 
 class Work(Protocol):
@@ -83,25 +83,25 @@ def execute(
 @contextmanager
 def _followed(bar: Any, passed: Callable[[], int] | None) -> Iterator[None]:
     """Move a progress bar while an item is being worked on."""
+    if passed is None:
+        yield
+        return
     ended = threading.Event()
 
-    def follow() -> None:
-        assert passed is not None
+    def follow(passed: Callable[[], int]) -> None:
         going_on = True
         while going_on:
             going_on = not ended.wait(1.0)
             bar.n = passed()
             bar.refresh()  # the time, too, where nothing was finished
 
-    follower = threading.Thread(target=follow, daemon=True)
-    if passed is not None:
-        follower.start()
+    follower = threading.Thread(target=follow, args=(passed,), daemon=True)
+    follower.start()
     try:
         yield
     finally:
         ended.set()
-        if passed is not None:
-            follower.join()
+        follower.join()
 
 
 def _in_process(
@@ -158,13 +158,7 @@ def _free_devices(device: str, workers: int) -> Iterator[Any]:
 def _prepare_worker(parent: int) -> None:
     """Leave Ctrl-C to the main process, and end when it is gone, however it went."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-
-
-def _end_with(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os._exit(1)
+    end_with(parent)
 
 
 def _in_worker(item: Item, compute: Compute[Item, Result], devices: Any) -> tuple[Item, Result]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -36,17 +36,19 @@ def summary(images: pd.DataFrame) -> str:
     return table.to_string(index=False, float_format="{:.2f}".format)
 
 
-def shortened(manifests: Iterable[dict[str, Any]]) -> list[str]:
-    """A line for each model whose training was shorter than its authors have it."""
-    models = [entry for manifest in manifests for entry in manifest.get("models", {}).items()]
+def shortened(trainings: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[str]:
+    """A line for each model whose training was shorter than its authors have it.
+
+    Parameters
+    ----------
+    trainings : as of `reports.catalogue.trainings`
+    """
     schedules = {
-        name: dict.fromkeys(
-            said["schedule"] for said in model.get("training", {}).values() if said["shortened"]
-        )
-        for name, model in models
+        model: dict.fromkeys(said["schedule"] for said in tasks.values() if said["shortened"])
+        for model, tasks in trainings.items()
     }
     return [
-        f"{name} was trained for {' or '.join(found)} only (shortened): no upper bound of a whole training"
-        for name, found in schedules.items()
+        f"{model} was trained for {' or '.join(found)} only (shortened): no upper bound of a whole training"
+        for model, found in schedules.items()
         if found
     ]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark.errors import Failure, describe
+from benchmark.errors import describe
 from benchmark.execute import execute
 from benchmark.settings import resolve_workers
 from models.nnunet.pipeline import Training
@@ -51,7 +51,7 @@ class Trainer:
         return None
 
 
-def train_on_tasks(items: Sequence[TaskTraining], root: Path, device: str, workers: int | None) -> None:
+def train_on_tasks(items: Sequence[TaskTraining], root: Path, device: str, workers: int | None) -> list[str]:
     """Train a network for each task, or go on where it was stopped.
 
     Parameters
@@ -63,10 +63,10 @@ def train_on_tasks(items: Sequence[TaskTraining], root: Path, device: str, worke
     workers : int or None
         Trainings at once; None makes it one per core, or per GPU.
 
-    Raises
-    ------
-    Failure
-        If a training fails, after all others are done; of each it says why, and where the log is.
+    Returns
+    -------
+    list of str
+        Of each training that failed why, and where its log is.
     """
     workers = min(resolve_workers(workers, device), len(items))
     threads = max(1, resolve_workers(None, "cpu") // workers)
@@ -74,13 +74,5 @@ def train_on_tasks(items: Sequence[TaskTraining], root: Path, device: str, worke
     def epochs() -> int:
         return sum(item.training.epochs for item in items)
 
-    failures = [
-        reason
-        for reason in execute(items, Trainer(root, threads), device, workers, "tasks", passed=epochs)
-        if reason
-    ]
-    if failures:
-        raise Failure(
-            f"{len(failures)} of {len(items)} trainings failed, and the same command goes on with them: "
-            + "; ".join(failures)
-        )
+    reasons = execute(items, Trainer(root, threads), device, workers, "tasks", passed=epochs)
+    return [reason for reason in reasons if reason]

@@ -137,6 +137,7 @@ def _execute(
     from benchmark.provenance import merged
     from benchmark.settings import resolve_workers
     from benchmark.summary import shortened, summary
+    from reports.catalogue import trainings
     from reports.numbers import in_standard_sets
     from results import load
     from results.store import Run
@@ -154,7 +155,7 @@ def _execute(
     results = load(where)
     images = results.images[in_standard_sets(results, results.images)]  # longer sets have their own figures
     click.echo(f"\n{summary(images)}\n")
-    for line in shortened(results.manifests):
+    for line in shortened(trainings(results)):
         click.echo(line)
     click.echo(f"Report: {shlex.join(['python', '-m', 'benchmark', 'report', str(where)])}")
 

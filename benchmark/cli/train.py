@@ -86,11 +86,7 @@ def _supervised(
     if not items:
         raise Failure(f"{', '.join(chosen)} has no task of one structure; nnU-Net learns one a network here")
     click.echo(f"{SUPERVISED}: {len(items)} tasks, {schedule}{' (shortened)' if schedule.shortened else ''}")
-    failure = None
-    try:
-        train_on_tasks(items, root, device, workers)
-    except Failure as error:
-        failure = error
+    failures = train_on_tasks(items, root, device, workers)
     if any(item.training.weights.is_file() for item in items):
         run(
             protocol="supervised",
@@ -102,8 +98,11 @@ def _supervised(
             precision=precision,
             workers=workers,
         )
-    if failure is not None:
-        raise failure
+    if failures:
+        raise Failure(
+            f"{len(failures)} of {len(items)} trainings failed, and the same command goes on with them: "
+            + "; ".join(failures)
+        )
 
 
 def _on_tasks(

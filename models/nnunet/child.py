@@ -10,8 +10,6 @@ import json
 import os
 import pickle
 import sys
-import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from importlib.metadata import version
@@ -22,6 +20,7 @@ import numpy as np
 
 from models.nnunet.raw import NAME
 from models.nnunet.schedule import TRAINER
+from models.processes import end_with
 
 CONFIGURATION, PLANS, FOLD = "2d", "nnUNetPlans", 0
 AUGMENTERS = 12  # processes that augment for a GPU at most, nnU-Net's own number
@@ -104,6 +103,8 @@ def pack(about: dict[str, Any], target: str) -> None:
     import torch
     from safetensors.torch import save_file
 
+    from models.training.checkpointed import written
+
     folder = _trained()
     # Written by the step before, and of more than tensors.
     checkpoint = torch.load(folder / "checkpoint_final.pth", map_location="cpu", weights_only=False)
@@ -116,8 +117,8 @@ def pack(about: dict[str, Any], target: str) -> None:
         "plans": json.loads((folder.parent / "plans.json").read_text()),
         "dataset": json.loads((folder.parent / "dataset.json").read_text()),
     }
-    save_file(weights, f"{target}.part", metadata={"training": json.dumps(header)})
-    Path(f"{target}.part").replace(target)
+    with written(Path(target)) as temporary:
+        save_file(weights, temporary, metadata={"training": json.dumps(header)})
     Path(target).chmod(0o644)
 
 
@@ -190,17 +191,10 @@ def _trained() -> Path:
     return Path(nnUNet_results) / NAME / kind / f"fold_{FOLD}"
 
 
-def _end_with(parent: int) -> None:
-    """End when the process that asked is gone, however it went."""
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os._exit(1)
-
-
 STEPS: dict[str, Callable[..., None]] = {"plan": plan, "train": train, "pack": pack, "predict": predict}
 
 if __name__ == "__main__":
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    end_with(os.getppid())
     step, text = sys.argv[1:]
     given = json.loads(text)
     settle(step, **{name: given.pop(name) for name in ("device", "threads", "folder") if name in given})

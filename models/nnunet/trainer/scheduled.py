@@ -11,6 +11,8 @@ import torch
 from batchgeneratorsv2.transforms.noise.gaussian_blur import GaussianBlurTransform
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
+from models.training.checkpointed import written
+
 CHECKPOINTS = 20  # of a training; of 1,000 epochs that is one every 50, as nnU-Net has it
 
 
@@ -65,8 +67,8 @@ class nnUNetTrainerScheduled(nnUNetTrainer):
 
     def save_checkpoint(self, filename: str) -> None:
         """Write beside the last checkpoint, then take its place: a stop in between leaves a whole one."""
-        super().save_checkpoint(f"{filename}.part")
-        Path(f"{filename}.part").replace(filename)
+        with written(Path(filename)) as temporary:
+            super().save_checkpoint(str(temporary))
 
     def _seed(self, use: str) -> None:
         """nnU-Net draws from the global generators of its process."""
