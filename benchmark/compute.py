@@ -77,4 +77,4 @@ def _adapter(name: str, weights: str, device: str, precision: str) -> Any:
 def _data(source_name: str, task: Any, root: Path) -> Any:
     from datasets.registry import source
 
-    return source(source_name).load(task, root)
+    return source(source_name, root).load(task, root)

@@ -44,7 +44,7 @@ class Trainer:
         from datasets.registry import source
 
         try:
-            data = source(item.source).load(item.training.task, self.root)
+            data = source(item.source, self.root).load(item.training.task, self.root)
             item.training.run(data, device, self.threads)
         except Exception as error:
             return describe(error)[0]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from datasets.images import IMAGE_SUFFIXES, MASK_SUFFIXES, LabelledImage, pair, read_mask, task_from_files
-from datasets.task import DataError, Task, TaskData
+from datasets.task import DataError, Task, TaskData, name_part
 
 KEYS = {"name": str, "cohort": str, "modality": str, "subject_pattern": str, "labels": dict}
 MOST_LABELS = 64  # more values than this without a list of labels is a picture, not a mask
@@ -41,7 +41,7 @@ class Folder:
     def __init__(self, path: Path) -> None:
         self.path = path.expanduser().resolve()
         self._settings = _settings(self.path / "dataset.toml")
-        self.name = _part(self._settings.get("name", self.path.name))
+        self.name = name_part(self._settings.get("name", self.path.name))
 
     def installed(self, root: Path | None) -> bool:
         return (self.path / "images").is_dir() and (self.path / "masks").is_dir()
@@ -49,7 +49,7 @@ class Folder:
     def tasks(self, root: Path | None) -> list[Task]:
         """One task per label, in the order of the mask values. Reads the masks, not the images."""
         cohort, modality = (
-            _part(self._settings.get(key, default))
+            name_part(self._settings.get(key, default))
             for key, default in (("cohort", "all"), ("modality", "unknown"))
         )
         return [Task(self.name, cohort, modality, "0", label) for label in self._labels()]
@@ -96,11 +96,6 @@ class Folder:
         return {image.name: image.stem for image in images}
 
 
-def _part(text: str) -> str:
-    """A part of a task's name, which slashes join and file names hold."""
-    return re.sub(r"[^\w.+-]+", "_", text)
-
-
 def _settings(path: Path) -> Mapping[str, Any]:
     if not path.exists():
         return {}
@@ -117,7 +112,7 @@ def _settings(path: Path) -> Mapping[str, Any]:
 
 
 def _given_labels(labels: Mapping[str, Any], path: Path) -> dict[str, int]:
-    named = {_part(str(label)): int(value) for value, label in labels.items() if value.isdecimal()}
+    named = {name_part(str(label)): int(value) for value, label in labels.items() if value.isdecimal()}
     if len(named) != len(labels):
         raise DataError(f"{path}: labels must give each integer mask value a name of its own")
     return named

@@ -41,14 +41,26 @@ def preprocess(image: np.ndarray, mask: np.ndarray, name: str) -> tuple[np.ndarr
     DataError
         If the image is not 2D, has no pixel, holds NaN or infinite values, or differs in shape from its mask.
     """
+    gray = prepare_image(image, name)
+    return gray, prepare_mask(mask, np.asarray(image).shape[:2], name)
+
+
+def prepare_image(image: np.ndarray, name: str) -> np.ndarray:
+    """The image alone, as by `preprocess`: float32 (1, SIDE, SIDE) in [0, 1]."""
     gray = _grayscale(np.asarray(image), name)
-    if gray.shape != mask.shape:
-        raise DataError(f"{name}: the image is {_size(gray)} and its mask {_size(mask)}; make them match")
     if not np.isfinite(gray).all():
         raise DataError(f"{name} holds NaN or infinite values; replace them or leave the image out")
+    return _resize(_square(_rescale(gray)))[None].clip(0, 1)
+
+
+def prepare_mask(mask: np.ndarray, shape: tuple[int, ...], name: str) -> np.ndarray:
+    """A mask alone, as by `preprocess`: bool (1, SIDE, SIDE); `shape` is its image's, (H, W)."""
+    if mask.shape != shape:
+        raise DataError(
+            f"{name}: the image is {_size(shape)} and its mask {_size(mask.shape)}; make them match"
+        )
     covered = _resize(_square(mask.astype(np.float32)))
-    label = covered > 0.5 - 1e-4  # a tie counts as foreground, however a machine rounds it
-    return _resize(_square(_rescale(gray)))[None].clip(0, 1), label[None]
+    return (covered > 0.5 - 1e-4)[None]  # a tie counts as foreground, however a machine rounds it
 
 
 def _grayscale(image: np.ndarray, name: str) -> np.ndarray:
@@ -78,5 +90,5 @@ def _resize(square: np.ndarray) -> np.ndarray:
     return cv2.resize(square, (SIDE, SIDE), interpolation=method)
 
 
-def _size(array: np.ndarray) -> str:
-    return "x".join(map(str, array.shape))
+def _size(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))

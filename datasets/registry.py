@@ -1,11 +1,13 @@
-"""Data sets by name: built in, from a plug-in, or a folder of the user's own."""
+"""Data sets by name: built in, from a plug-in, imported, or a folder of the user's own."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from datasets.lookup import Registry
+from datasets.imported import Imported
+from datasets.lookup import Registry, UnknownName
+from datasets.store import imported_names
 from datasets.task import DataError, Task
 
 EMBEDDED = {"tasks": "phantoms", "scans": "brain-phantom"}
@@ -14,6 +16,7 @@ EMBEDDED = {"tasks": "phantoms", "scans": "brain-phantom"}
 DATASETS = Registry(
     kind="dataset",
     builtin={
+        "acdc": "datasets.sources.acdc:ACDC",
         "wbc": "datasets.sources.wbc:WBC",
         "oasis3-t2star": "datasets.sources.oasis3:OASIS3T2Star",
         "oasis3-t2tse": "datasets.sources.oasis3:OASIS3T2TSE",
@@ -48,13 +51,21 @@ class Source(Protocol):
         ...
 
 
-def source(name: str) -> Source:
+def names(root: Path | None) -> list[str]:
+    """Names of all data sets: the registered ones, and those that were imported into `root`."""
+    return list(dict.fromkeys([*DATASETS.names(), *imported_names(root)]))
+
+
+def source(name: str, root: Path | None = None) -> Source:
     """The data set of a name.
 
     Parameters
     ----------
     name : str
-        A registered name, ``folder:PATH`` or ``module:Class``.
+        A registered name, the name of a data set that was imported into `root`, ``folder:PATH`` or
+        ``module:Class``.
+    root : Path, optional
+        The folder that holds all data sets.
 
     Raises
     ------
@@ -67,15 +78,19 @@ def source(name: str) -> Source:
         from datasets.folder import Folder
 
         return Folder(Path(name.removeprefix("folder:")))
+    if name not in DATASETS.names() and ":" not in name:
+        if name not in imported_names(root):
+            raise UnknownName("dataset", name, names(root))
+        return Imported(name)
     found = DATASETS.get(name)()
     if not isinstance(found, Source):
         raise DataError(f"{name} is no data source; its class needs name, installed, tasks and load")
     return found
 
 
-def kind(name: str) -> str:
+def kind(name: str, root: Path | None = None) -> str:
     """What a data set is made of: ``tasks`` or ``scans``; names and errors as in `source`."""
-    return _kind(source(name))
+    return _kind(source(name, root))
 
 
 def installed(root: Path | None, kind: str | None = None) -> list[str]:
@@ -83,13 +98,13 @@ def installed(root: Path | None, kind: str | None = None) -> list[str]:
 
     Never the embedded ones.
     """
-    found = {name: source(name) for name in DATASETS.names() if name not in EMBEDDED.values()}
+    found = {name: source(name, root) for name in names(root) if name not in EMBEDDED.values()}
     return [name for name, s in found.items() if kind in (None, _kind(s)) and s.installed(root)]
 
 
 def load(name: str, root: Path | None = None) -> list[Any]:
     """All tasks of a data set, each as `TaskData` or `ScanData`; names and errors as in `source`."""
-    found = source(name)
+    found = source(name, root)
     return [found.load(task, root) for task in found.tasks(root)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar, Literal
@@ -10,6 +11,11 @@ from typing import ClassVar, Literal
 import numpy as np
 
 Split = Literal["train", "val", "test"]
+
+
+def name_part(text: str) -> str:
+    """A part of a task's name, which slashes join and file names hold."""
+    return re.sub(r"[^\w.+-]+", "_", text)
 
 
 class DataError(ValueError):

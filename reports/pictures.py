@@ -113,7 +113,7 @@ def _origin(results: Results, task: str) -> tuple[str, str]:
 
 def _loaded(task: Task, name: str, fingerprint: str, root: Path | None) -> TaskData | ScanData:
     try:
-        found = source(name)
+        found = source(name, root)
         if task not in found.tasks(root):
             raise NotDrawable(f"The data set {name} no longer has the task {task}.")
         data = found.load(task, root)

@@ -80,8 +80,8 @@ def _supervised(
     items = [
         TaskTraining(name, Training(task, Path(output or TRAINING), schedule, seed, precision))
         for name in chosen
-        if kind(name) == "tasks"
-        for task in source(name).tasks(root)
+        if kind(name, root) == "tasks"
+        for task in source(name, root).tasks(root)
     ]
     if not items:
         raise Failure(f"{', '.join(chosen)} has no task of one structure; nnU-Net learns one a network here")

@@ -1,0 +1,265 @@
+"""The compact store of imported data sets: preprocessed arrays in Parquet, and a manifest without any image.
+
+``ROOT/imported/NAME`` holds ``images.parquet`` (every distinct picture once, 16 bits a pixel),
+``examples.parquet`` (a row per picture and label: whose it is, which file it came from, the mask's bits) and
+``manifest.json`` (who is in which split, the tasks, and checksums of the content and of the split).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from datasets.preprocess import SIDE
+from datasets.splits import digest
+from datasets.task import DataError, Task, TaskData
+
+if TYPE_CHECKING:
+    import pyarrow
+
+FORMAT = 1
+FOLDER = "imported"
+MANIFEST, IMAGES, EXAMPLES = "manifest.json", "images.parquet", "examples.parquet"
+LEVELS = 65535  # an image's [0, 1] in 16 bits: off by 8e-6 at most, and the same on machines that round apart
+GROUP = 64  # rows that are written and read at once
+ROW = ("cohort", "modality", "axis", "label", "subject", "file")
+
+
+class Stored(NamedTuple):
+    """A preprocessed picture with one label: the columns of `ROW`, uint16 (SIDE, SIDE), bool (SIDE, SIDE)."""
+
+    row: dict[str, str]
+    pixels: np.ndarray
+    mask: np.ndarray
+
+
+def folder_of(root: Path, name: str) -> Path:
+    """Where an imported data set lies."""
+    return root / FOLDER / name
+
+
+def imported_names(root: Path | None) -> list[str]:
+    """Names of the data sets that have been imported into a data folder."""
+    if root is None:
+        return []
+    return sorted(file.parent.name for file in (root / FOLDER).glob(f"[!.]*/{MANIFEST}"))
+
+
+def read_manifest(root: Path, name: str) -> dict[str, Any]:
+    """What is known of an imported data set without opening an image.
+
+    Raises
+    ------
+    DataError
+        If it has not been imported, or its manifest is damaged or of another version.
+    """
+    file = folder_of(root, name) / MANIFEST
+    try:
+        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        version = found["format"]
+    except FileNotFoundError:
+        raise DataError(
+            f"{name} has not been imported into {root}; run `python -m benchmark data import {name} PATH` "
+            "with the folder of its files"
+        ) from None
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise DataError(f"{file} is damaged ({error}); import {name} again with --replace") from error
+    if version != FORMAT:
+        raise DataError(f"{file} is of version {version}, not {FORMAT}; import {name} again with --replace")
+    return found
+
+
+def tasks(manifest: Mapping[str, Any]) -> list[Task]:
+    """The tasks that a manifest lists."""
+    return [Task(*name.split("/")) for name in manifest["tasks"]]
+
+
+def load(root: Path, task: Task) -> TaskData:
+    """The data of one task.
+
+    Raises
+    ------
+    DataError
+        As of `read_manifest`; or if it has no such task, or its arrays are damaged.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    manifest = read_manifest(root, task.dataset)
+    if task.name not in manifest["tasks"]:
+        raise DataError(f"{task} is no task of {task.dataset}; `list tasks` names them")
+    folder = folder_of(root, task.dataset)
+    parts = [(part, "==", getattr(task, part)) for part in ("cohort", "modality", "axis", "label")]
+    try:
+        rows = pq.read_table(folder / EXAMPLES, filters=parts)
+        chosen = rows["image"].to_pylist()
+        pictures = pq.read_table(folder / IMAGES, filters=[("image", "in", set(chosen))])
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(
+            f"{folder} is damaged ({error}); import {task.dataset} again with --replace"
+        ) from error
+    place = {image: i for i, image in enumerate(pictures["image"].to_pylist())}
+    pixels = _array(pictures["pixels"], "<u2")[[place[image] for image in chosen]]
+    masks = np.unpackbits(_array(rows["mask"], np.uint8), axis=1)
+    subjects = rows["subject"].to_pylist()
+    shape = (len(chosen), 1, SIDE, SIDE)
+    return TaskData(
+        task,
+        (pixels / np.float32(LEVELS)).reshape(shape),
+        masks.astype(bool).reshape(shape),
+        np.array(subjects),
+        np.array([manifest["subjects"][subject] for subject in subjects]),
+    )
+
+
+class Writer:
+    """Adds pictures to a data set that is being imported; keeps no picture in memory.
+
+    Attributes
+    ----------
+    file_of : dict
+        The first file of each subject.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        import pyarrow as pa
+
+        text = [(name, pa.string()) for name in ROW]
+        self._images = _Table(folder / IMAGES, [("image", pa.int32()), ("pixels", pa.binary())])
+        self._examples = _Table(
+            folder / EXAMPLES, [*text, ("image", pa.int32()), ("area", pa.int32()), ("mask", pa.binary())]
+        )
+        self._number: dict[bytes, int] = {}  # of each picture's SHA-256
+        self._content = hashlib.sha256()
+        self._counts: Counter[tuple[str, str]] = Counter()
+        self.file_of: dict[str, str] = {}
+
+    def add(self, stored: Stored) -> None:
+        """One picture with one label; a picture that came before is not stored again."""
+        pixels, mask = stored.pixels.astype("<u2").tobytes(), np.packbits(stored.mask).tobytes()
+        key = hashlib.sha256(pixels).digest()
+        if key not in self._number:
+            self._number[key] = len(self._number)
+            self._images.add({"image": self._number[key], "pixels": pixels})
+        area = int(np.count_nonzero(stored.mask))
+        self._examples.add(stored.row | {"image": self._number[key], "area": area, "mask": mask})
+        for part in (*stored.row.values(), key.hex()):
+            self._content.update(part.encode() + b"\0")
+        self._content.update(mask)
+        subject = stored.row["subject"]
+        self.file_of.setdefault(subject, stored.row["file"])
+        self._counts["/".join(stored.row[name] for name in ROW[:4]), subject] += 1
+
+    def manifest(self, name: str, split: Mapping[str, str], **said: Any) -> dict[str, Any]:
+        """What the manifest says, once all pictures are there; closes the tables.
+
+        Parameters
+        ----------
+        name : str
+        split : mapping of each subject to its split
+        **said
+            More to remember.
+        """
+        self.close()
+        found: dict[str, dict[str, int]] = {}
+        for (task, subject), count in self._counts.items():
+            entry = found.setdefault(f"{name}/{task}", dict.fromkeys(TaskData.SPLITS, 0))
+            entry[split[subject]] += count
+        subjects = sorted(split)
+        return {
+            "format": FORMAT,
+            "name": name,
+            **said,
+            "tasks": found,
+            "pictures": len(self._number),
+            "content": self._content.hexdigest(),
+            "split": digest(np.array(subjects), np.array([split[subject] for subject in subjects])),
+            "subjects": {subject: split[subject] for subject in subjects},
+        }
+
+    def close(self) -> None:
+        """Write what is left and close the files."""
+        self._images.close()
+        self._examples.close()
+
+
+@contextmanager
+def being_written(target: Path, replace: bool) -> Iterator[Path]:
+    """A folder beside `target` that takes its place when all went well; otherwise nothing has changed.
+
+    Raises
+    ------
+    DataError
+        If `target` exists and is not to be replaced, or the disk cannot take it.
+    """
+    if target.exists() and not replace:
+        raise DataError(f"{target} is there already; import with --replace, or under another name")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".import-") as folder:
+            new = Path(folder, "new")
+            new.mkdir()
+            yield new
+            _put(new, target, Path(folder, "old"))
+    except OSError as error:
+        where = error.filename or target.parent
+        raise DataError(f"{where}: {error.strerror or error}; nothing was changed in {target}") from error
+
+
+def _put(new: Path, target: Path, old: Path) -> None:
+    if not target.exists():
+        new.rename(target)
+        return
+    target.rename(old)
+    try:
+        new.rename(target)
+    except OSError:
+        old.rename(target)
+        raise
+
+
+def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Put the manifest beside the arrays."""
+    text = json.dumps(manifest, indent=1, ensure_ascii=False)
+    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+
+
+class _Table:
+    """A Parquet file that grows by groups of rows."""
+
+    def __init__(self, file: Path, columns: Iterable[tuple[str, Any]]) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        self._schema = pa.schema(list(columns))
+        self._writer = pq.ParquetWriter(file, self._schema, compression="zstd")
+        self._rows: list[dict[str, Any]] = []
+
+    def add(self, row: dict[str, Any]) -> None:
+        self._rows.append(row)
+        if len(self._rows) == GROUP:
+            self._flush()
+
+    def close(self) -> None:
+        self._flush()
+        self._writer.close()
+
+    def _flush(self) -> None:
+        import pyarrow as pa
+
+        if self._rows:
+            self._writer.write_table(pa.Table.from_pylist(self._rows, schema=self._schema))
+            self._rows = []
+
+
+def _array(column: pyarrow.ChunkedArray, dtype: Any) -> np.ndarray:
+    """A column of equally long bytes as an array with a row each."""
+    return np.stack([np.frombuffer(value.as_py(), dtype) for value in column])
