@@ -24,13 +24,12 @@ fig6          Dice by context size: multiverseg and nnunet (no context) of the I
 fig19         universeg-ensemble and nnunet on each of those six data sets
 ============  ===============================================================================================
 
-Those of facts have columns of their own: table1 (group, datasets, split, use), table2 and table3 (data sets),
-table4 and table5 (part, augmentation, parameter, low, high; low alone is a single number) and table6
-(capabilities).
+Those of facts have columns of their own: table1 (group, datasets, split, use), table4 and table5 (part,
+augmentation, parameter, low, high; low alone is a single number) and table6 (capabilities).
 
 InterConv's are named ``interconv_<artefact>.csv``: table1 (Dice times 100 by data set and model; ``std`` is
-that across test scans), table2 (structures), table3 (subjects and images by split), table4 to table6 (sizes
-of networks), table7 and table8 (data sets).
+that across test scans), table2 (structures), table3 (subjects and images by split) and table4 to table6
+(sizes of networks). Tables of data sets are in ``datasets/catalogue.csv``.
 """
 
 from __future__ import annotations
@@ -49,8 +48,8 @@ def published(artefact: str) -> pd.DataFrame:
     Parameters
     ----------
     artefact : str
-        Name as in ``list figures``, for instance table7, table17b, fig3, fig4, fig6, fig19, or table1 to
-        table6 for facts about data and methods; ``interconv-table1`` to ``interconv-table8``.
+        Name as in ``list figures``, for instance table7, table17b, fig3, fig4, fig6, fig19, or table1 and
+        table4 to table6 for facts; ``interconv-table1`` to ``interconv-table6``.
 
     Returns
     -------

@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from datasets.catalogue import Entry
+    from datasets.registry import Source
 
 Row = dict[str, Any]
 
@@ -29,18 +33,45 @@ def _protocols(_: Path) -> list[Row]:
 
 
 def _datasets(root: Path) -> list[Row]:
-    from datasets.registry import DATASETS, kind, source
+    from datasets.catalogue import entries
+    from datasets.registry import kind, names, source
 
-    return [
-        {"name": name, "installed": source(name).installed(root), "kind": kind(name)}
-        for name in DATASETS.names()
-    ]
+    there = names(root)
+    known = {found.key: found for found in entries() if found.steps}
+    rows = []
+    for name in dict.fromkeys([*there, *known]):
+        found, entry = source(name, root) if name in there else None, known.get(name)
+        rows.append(
+            {
+                "name": name,
+                "installed": found is not None and found.installed(root),
+                "kind": kind(name, root) if found else "tasks",
+                "licence": entry.licence if entry else "",
+                "how": _how(name, found, entry),
+                "link": entry.link if entry else "",
+            }
+        )
+    return rows
+
+
+def _how(name: str, found: Source | None, entry: Entry | None) -> str:
+    """How to get a data set, as short as can be."""
+    from datasets.registry import EMBEDDED
+
+    if name in EMBEDDED.values():
+        return "embedded"
+    if hasattr(found, "fetch") or getattr(found, "archives", None):
+        return f"python -m benchmark data fetch {name}"
+    steps = [f"get it from {entry.link}"] if entry else []
+    if hasattr(found, "examples"):
+        steps.append(f"python -m benchmark data import {name} FOLDER")
+    return ", then: ".join(steps)
 
 
 def _tasks(root: Path) -> list[Row]:
-    from datasets.registry import DATASETS, source
+    from datasets.registry import names, source
 
-    present = [s for s in map(source, DATASETS.names()) if s.installed(root)]
+    present = [s for s in (source(name, root) for name in names(root)) if s.installed(root)]
     return [{"name": task.name, **asdict(task)} for s in present for task in s.tasks(root)]
 
 
@@ -66,16 +97,28 @@ def _list(kind: str, format: str, data_root: str | None) -> None:
     if format == "json":
         click.echo(json.dumps(rows, indent=2))
         return
-    for row in rows:
-        name = row.pop("name")
-        # A task's name says all of its parts.
-        click.echo("  ".join([f"{name:<20}", *(_told(k, v) for k, v in row.items() if str(v) not in name)]))
+    for line in _lines(rows):
+        click.echo(line)
 
 
-def _told(name: str, value: Any) -> str:
+def _lines(rows: list[Row]) -> list[str]:
+    """A line per row, the columns aligned."""
+    told = [[_told(key, value, row["name"]) for key, value in row.items()] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*told, strict=True)]
+    return [
+        "  ".join(f"{part:<{width}}" for part, width in zip(parts, widths, strict=True) if width).rstrip()
+        for parts in told
+    ]
+
+
+def _told(key: str, value: Any, name: str) -> str:
+    """A value as people read it; nothing where the line says it elsewhere."""
+    # A task's name says all of its parts, and `how` has the link where a person needs it.
+    if key == "link" or (key != "name" and value in name.split("/")):
+        return ""
     if isinstance(value, bool):
-        return name if value else f"not {name}"
-    return value if isinstance(value, str) else f"{name} {value}"
+        return key if value else f"not {key}"
+    return value if isinstance(value, str) else f"{key} {value}"
 
 
 command = click.Command(

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from datasets.catalogue import entries
 from reports import catalogue
 from reports.artefact import Artefact
 from reports.tables.layout import Grid, plain
-from results import published
 
 if TYPE_CHECKING:
     from results import Results
@@ -31,19 +31,21 @@ def table2(results: Results) -> pd.DataFrame:
     -------
     DataFrame
         A row per data set: ``name``, ``description``, ``paper_scans``, ``paper_labels``,
-        ``paper_modalities``, empty for data sets that the paper has not; ``dataset`` (our name), ``tasks``,
-        ``tasks_evaluated``, ``images``, ``subjects_evaluated``, ``labels``, ``modalities``, empty for data
-        sets that the run has not. ``images`` counts each image once, whatever number of labels it has.
+        ``paper_modalities``, ``licence``, ``link`` (where to get it), ``note`` (what differs elsewhere),
+        empty for data sets that the paper has not; ``dataset`` (our name), ``tasks``, ``tasks_evaluated``,
+        ``images``, ``subjects_evaluated``, ``labels``, ``modalities``, empty for data sets that the run has
+        not. ``images`` counts each image once, whatever number of labels it has.
     """
     return evaluation(results, "table2")
 
 
 def evaluation(results: Results, artefact: str) -> pd.DataFrame:
     """The evaluation data sets of a paper's table beside those of the run; columns as of `table2`."""
-    paper = published(artefact).rename(
+    columns = ["key", "name", "description", "scans", "labels", "modalities", "licence", "link", "note"]
+    paper = pd.DataFrame(entries(artefact))[columns].rename(
         columns={name: f"paper_{name}" for name in ("scans", "labels", "modalities")}
     )
-    paper = paper.assign(key=paper.dataset.map(catalogue.same_name)).drop(columns="dataset")
+    paper = paper.assign(key=paper.key.map(catalogue.same_name))
     table = paper.merge(_ours(results), how="outer", on="key", sort=False)
     table = table.assign(absent=table.name.isna(), name=table.name.fillna(table.dataset))
     table = table.sort_values(["absent", "key"], ignore_index=True)
@@ -82,6 +84,7 @@ def table2_grid(table: pd.DataFrame) -> Grid:
         "paper_scans": "Paper: scans",
         "paper_labels": "Paper: labels",
         "paper_modalities": "Paper: modalities",
+        "licence": "Licence",
         "dataset": "This run: name",
         "tasks": "Tasks",
         "tasks_evaluated": "Tasks evaluated",

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from datasets.catalogue import entries
 from reports import catalogue
 from reports.artefact import Artefact
 from reports.tables.layout import Grid, plain
-from results import published
 
 if TYPE_CHECKING:
     from results import Results
@@ -38,10 +38,17 @@ def table3(results: Results) -> pd.DataFrame:
     -------
     DataFrame
         A row per entry of the paper's table: ``name``, ``datasets`` (how many it stands for),
-        ``description``, ``scans`` (pairs of subject and modality), ``modalities``, and ``seen``, whether the
-        weights of this run were trained on it.
+        ``description``, ``scans`` (pairs of subject and modality), ``modalities``, ``licence``, ``link``
+        (where to get it), ``note`` (what differs elsewhere), and ``seen``, whether the weights of this run
+        were trained on it.
     """
-    return published("table3").assign(seen=SEEN[catalogue.trained_on(results)])
+    return training("table3", SEEN[catalogue.trained_on(results)])
+
+
+def training(artefact: str, seen: str) -> pd.DataFrame:
+    """The training data sets of a paper's table; columns as of `table3`."""
+    columns = ["name", "datasets", "description", "scans", "modalities", "licence", "link", "note"]
+    return pd.DataFrame(entries(artefact))[columns].assign(seen=seen)
 
 
 def table3_grid(table: pd.DataFrame) -> Grid:
@@ -51,6 +58,7 @@ def table3_grid(table: pd.DataFrame) -> Grid:
         "description": "Description",
         "scans": "Scans",
         "modalities": "Modalities",
+        "licence": "Licence",
         "seen": "Seen by this run's weights",
     }
     return plain(table, columns)

@@ -127,6 +127,26 @@ def test_table_2_finds_our_data_sets_whatever_their_spelling():
     assert table.loc["ACDC", ["dataset", "tasks"]].isna().all()
     assert table.index[-1] == "phantoms"
     assert np.isnan(table.loc["phantoms", "paper_scans"])
+    assert table.loc["WBC", ["licence", "link"]].tolist() == [
+        "GPL-3.0",
+        "https://github.com/zxaoyou/segmentation_WBC",
+    ]
+    columns = table2_grid(table.reset_index()).columns
+    assert columns.index("Licence") < columns.index("This run: name")
+
+
+def test_tables_of_data_sets_have_the_licences_of_the_catalogue():
+    run = results({})
+    three = table3(run)
+    assert list(three)[:5] == ["name", "datasets", "description", "scans", "modalities"]
+    assert (len(three), three.datasets.sum()) == (55, 67)
+    row = three.set_index("name").loc["CHAOS"]
+    assert (row.scans, row.licence, row.link) == (40, "CC BY-NC-SA 4.0", "https://zenodo.org/records/3431873")
+    cells = {
+        cells[0]: dict(zip(table3_grid(three).columns, cells, strict=True))
+        for cells in table3_grid(three).rows
+    }
+    assert (cells["CHAOS"]["Licence"], cells["DDTI"]["Licence"]) == ("CC BY-NC-SA 4.0", "–")
 
 
 def test_table_2_without_a_manifest_lists_what_the_records_say():

@@ -175,6 +175,9 @@ def test_tables_of_facts_stand_beside_what_the_run_has(of_scans, of_sets):
     assert (len(seven), seven.dataset.dropna().tolist()) == (10, ["discs"])
     assert (len(eight), eight.datasets.sum(), set(eight.seen)) == (53, 65, {"no: synthetic sets only"})
     assert set(interconv_table8(of_scans).seen) == {"not in this run"}
+    assert {*seven.name[:9]} >= {"ACDC", "WBC"} and not {"COBRE", "SCR"} & {*seven.name}
+    assert eight.set_index("name").loc["WORD", ["scans", "modalities"]].tolist() == [120, "CT"]
+    assert "508" in eight.set_index("name").note["ToothSeg"]
     for grid, table in (
         (interconv_table2_grid, two),
         (interconv_table3_grid, interconv_table3(of_scans)),

@@ -41,11 +41,3 @@ def test_dice_by_data_set_averages_to_the_dice_over_all():
 def test_more_context_never_lowers_a_published_dice():
     for _, rows in published("fig6").groupby("model"):
         assert rows.sort_values("context_size").value.is_monotonic_increasing
-
-
-def test_the_lists_of_data_sets_are_as_long_as_table_1_says():
-    counts = published("table1").drop_duplicates("group").set_index("group").datasets
-    assert published("table3").datasets.sum() == counts["Training data sets"]
-    assert len(published("table2")) == counts["Validation data sets"] + counts["Test data sets"]
-    assert published("table2").dataset.is_unique
-    assert published("table3").name.is_unique
