@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from datasets.download import checksum, fetch_archive
+from datasets.download import Archive, downloads, fetch, verify
 from datasets.images import LabelledImage, pair, task_from_files
 from datasets.task import DataError, Task, TaskData
 
@@ -26,6 +27,7 @@ class WBC:
     """
 
     name = "wbc"
+    archives = (Archive(URL, LIMIT, SHA256, PATTERNS),)
 
     def installed(self, root: Path | None) -> bool:
         return self._find(root) is not None
@@ -40,8 +42,14 @@ class WBC:
         files = [LabelledImage(image, mask, f"{task.cohort}-{image.stem}") for image, mask in pairs]
         return task_from_files(task, files, LABELS[task.label])
 
-    def fetch(self, root: Path, url: str = URL) -> Path:
+    def fetch(self, root: Path, urls: Sequence[str] = ()) -> Path:
         """Download the images into `root`, or verify those that are there.
+
+        Parameters
+        ----------
+        root : Path
+        urls : sequence of str
+            A link to take instead of the official one.
 
         Returns
         -------
@@ -55,9 +63,8 @@ class WBC:
         """
         found = self._find(root)
         if found is None:
-            return fetch_archive(url, root / FOLDER, PATTERNS, SHA256, LIMIT)
-        if checksum(found, PATTERNS) != SHA256:
-            raise DataError(f"the images in {found} differ from the released ones; remove it and fetch again")
+            return fetch(self.archives, root / FOLDER, downloads(root, self.name), urls)
+        verify(self.archives, found)
         return found
 
     def _require(self, root: Path | None) -> Path:

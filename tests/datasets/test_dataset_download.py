@@ -1,129 +1,278 @@
+"""Archives into place: verified, whole or not at all."""
+
 from __future__ import annotations
 
-import functools
-import socket
-import stat
-import threading
+import errno
+import hashlib
+import io
 import zipfile
 from collections.abc import Iterator
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from served import Web, serving
 
-from datasets import DataError
-from datasets.download import checksum, fetch_archive
+from datasets import DataError, transfer
+from datasets.download import Archive, checksum, fetch, first_records
 from datasets.sources.wbc import FOLDER, WBC
 
 PATTERNS = ("a/*.bmp",)
 # sha256 of the line "<sha256 of b'one'>  a/1.bmp\n"
 RECORDED = "60478a022f28e1a48f3a9d806ae39cae744166a8fb2cdeea4c051d20d4072b59"
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *args: object) -> None: ...
+NEVER = "http://127.0.0.1:1/never-asked.zip"
 
 
 @pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, Path]]:
-    """A web server on this machine: its address and the folder it serves."""
+def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    served = tmp_path / "served"
-    served.mkdir()
-    handler = functools.partial(Quiet, directory=str(served))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as http:
-        threading.Thread(target=http.serve_forever, args=(0.01,), daemon=True).start()
-        yield f"http://127.0.0.1:{http.server_address[1]}", served
-        http.shutdown()
+    monkeypatch.setattr(transfer, "PAUSES", ())  # one try a call
+    with serving() as web:
+        yield web
 
 
-def archive(path: Path, **files: bytes) -> None:
-    with zipfile.ZipFile(path, "w") as file:
+def zipped(**files: bytes) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as file:
         for name, content in files.items():
             file.writestr(name, content)
+    return packed.getvalue()
 
 
-def test_files_are_verified_unpacked_and_moved_into_place(server: tuple[str, Path], tmp_path: Path) -> None:
-    url, served = server
-    archive(served / "x.zip", **{"repo-master/a/1.bmp": b"one", "repo-master/README": b"not counted"})
-    target = tmp_path / "root" / "data"
-    assert fetch_archive(f"{url}/x.zip", target, PATTERNS, RECORDED, limit=100) == target
-    assert (target / "a" / "1.bmp").read_bytes() == b"one"
-    assert checksum(target, PATTERNS) == RECORDED
-    assert [p.name for p in target.parent.iterdir()] == ["data"]
+ONE = zipped(**{"r/a/1.bmp": b"one"})
+TWO = zipped(**{"r/a/1.bmp": b"two"})
+DIGEST = hashlib.sha256(ONE).hexdigest()
+
+
+def below(folder: Path) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def get(root: Path, *archives: Archive, urls: tuple[str, ...] = ()) -> Path:
+    return fetch(archives, root / "data", root / "downloads" / "x", urls)
+
+
+def test_files_are_verified_unpacked_and_moved_into_place(web: Web, tmp_path: Path) -> None:
+    packed = zipped(**{"repo-master/a/1.bmp": b"one", "repo-master/README": b"not counted"})
+    archive = Archive(web.put("x.zip", packed), 1000, RECORDED, PATTERNS)
+    assert get(tmp_path, archive) == tmp_path / "data"
+    assert below(tmp_path) == {"data/a/1.bmp": b"one", "data/README": b"not counted"}
+    assert checksum(tmp_path / "data", PATTERNS) == RECORDED
 
 
 @pytest.mark.parametrize(
     ("files", "limit", "says"),
     [
-        ({"r/a/1.bmp": b"two"}, 100, "not the recorded ones"),
-        ({"r/b/1.bmp": b"one"}, 100, "not the recorded ones"),
-        ({}, 100, "not the recorded ones"),
-        ({"r/a/1.bmp": b"one", "r/big": b"0" * 200}, 100, "more than 100 bytes"),
-        ({"../evil": b"one"}, 100, "unsafe entry"),
-        ({"/evil": b"one"}, 100, "unsafe entry"),
+        ({"r/a/1.bmp": b"two"}, 300, "not hold the recorded files"),
+        ({"r/b/1.bmp": b"one"}, 300, "not hold the recorded files"),
+        ({}, 300, "holds no file"),
+        ({"r/a/1.bmp": b"one"}, 100, "larger than 100 bytes"),
+        ({"../evil": b"one"}, 300, "unsafe entry"),
+        ({"/evil": b"one"}, 300, "unsafe entry"),
     ],
 )
 def test_wrong_archives_leave_nothing_behind(
-    server: tuple[str, Path], tmp_path: Path, files: dict[str, bytes], limit: int, says: str
+    web: Web, tmp_path: Path, files: dict[str, bytes], limit: int, says: str
 ) -> None:
-    url, served = server
-    archive(served / "x.zip", **files)
-    root = tmp_path / "root"
+    url, root = web.put("x.zip", zipped(**files)), tmp_path / "root"
+    with pytest.raises(DataError, match=says) as caught:
+        get(root, Archive(url, limit, RECORDED, PATTERNS))
+    assert url in str(caught.value)
+    assert not (root / "data").exists() and below(tmp_path) == {}
+    assert [p.name for p in root.iterdir()] in ([], ["downloads"])
+
+
+def test_several_archives_make_one_folder(web: Web, tmp_path: Path) -> None:
+    images = Archive(web.put("images.zip", zipped(**{"images/1": b"i"})), 1000)
+    masks = Archive(web.put("masks.zip", zipped(**{"masks/1": b"m"})), 1000)
+    labels = Archive(web.put("labels.csv", b"1,disc"), 1000)
+    get(tmp_path, images, masks, labels)
+    assert below(tmp_path / "data") == {"images/1": b"i", "masks/1": b"m", "labels.csv": b"1,disc"}
+
+
+def test_a_second_archive_that_fails_costs_nothing_of_the_first(web: Web, tmp_path: Path) -> None:
+    first = Archive(web.put("first.zip", ONE), 1000)
+    second = Archive(web.put("second.zip", zipped(**{"r/b": b"b" * 500}), cuts=[400]), 1000)
+    with pytest.raises(
+        DataError, match=r"second.zip broke off after 400 of \d+ bytes .* run the same command"
+    ):
+        get(tmp_path, first, second)
+    assert not (tmp_path / "data").exists()
+    get(tmp_path, first, second)
+    assert below(tmp_path / "data") == {"a/1.bmp": b"one", "b": b"b" * 500}
+    assert web.asked == [("/first.zip", None), ("/second.zip", None), ("/second.zip", "bytes=400-")]
+
+
+def test_another_file_than_the_recorded_one_is_removed(web: Web, tmp_path: Path) -> None:
+    archive = Archive(web.put("x.zip", TWO), 1000, DIGEST)
+    with pytest.raises(DataError, match=rf"what {web.address}/x.zip gave is not the recorded file"):
+        get(tmp_path, archive)
+    assert below(tmp_path) == {}
+    web.put("x.zip", ONE)
+    get(tmp_path, archive)
+    assert below(tmp_path) == {"data/a/1.bmp": b"one"}
+
+
+def test_bytes_changed_on_the_way_are_noticed_after_a_resumed_transfer(web: Web, tmp_path: Path) -> None:
+    archive = Archive(web.put("x.zip", ONE, cuts=[50]), 1000, DIGEST)
+    with pytest.raises(DataError, match="broke off"):
+        get(tmp_path, archive)
+    part = tmp_path / "downloads" / "x" / "x.zip.part"
+    part.write_bytes(b"P" + part.read_bytes()[1:].swapcase())
+    with pytest.raises(DataError, match="not the recorded file"):
+        get(tmp_path, archive)
+    assert below(tmp_path) == {}
+
+
+def test_without_a_known_checksum_the_first_download_sets_it(web: Web, tmp_path: Path) -> None:
+    archive, record = Archive(web.put("x.zip", ONE), 1000), tmp_path / "downloads" / "x" / "x.zip.sha256"
+    assert first_records([archive], record.parent) == [record]
+    get(tmp_path, archive)
+    assert record.read_text() == f"{DIGEST}  x.zip\n"
+    assert first_records([archive], record.parent) == []
+    (tmp_path / "data").rename(tmp_path / "moved")
+    web.put("x.zip", TWO)
+    with pytest.raises(DataError, match=r"not the file that was fetched first .* remove .*x\.zip\.sha256"):
+        get(tmp_path, archive)
+    assert not (tmp_path / "data").exists() and [p.name for p in record.parent.iterdir()] == ["x.zip.sha256"]
+    web.put("x.zip", ONE)
+    get(tmp_path, archive)
+    assert below(tmp_path / "data") == below(tmp_path / "moved")
+
+
+@pytest.mark.parametrize("content", [b"<html>log in</html>", b"", ONE[:-30]])
+def test_what_is_no_archive_sets_no_checksum(web: Web, tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(DataError, match="no intact archive"):
+        get(tmp_path, Archive(web.put("x.zip", content), 1000))
+    assert below(tmp_path) == {}
+
+
+def test_a_mirror_must_give_the_same(web: Web, tmp_path: Path) -> None:
+    archive = Archive(NEVER, 1000, DIGEST)
+    with pytest.raises(DataError, match="not the recorded file"):
+        get(tmp_path, archive, urls=(web.put("bad.zip", TWO),))
+    get(tmp_path, archive, urls=(web.put("good.zip", ONE),))
+    assert below(tmp_path) == {"data/a/1.bmp": b"one"}
+
+
+def test_a_mirror_on_disk_is_read_in_place_and_never_removed(tmp_path: Path) -> None:
+    mine, root, archive = tmp_path / "my copy.zip", tmp_path / "root", Archive(NEVER, 1000, DIGEST)
+    for content, says in ((TWO, "not the recorded file"), (ONE, None)):
+        mine.write_bytes(content)
+        if says:
+            with pytest.raises(DataError, match=says):
+                get(root, archive, urls=(mine.as_uri(),))
+        else:
+            get(root, archive, urls=(mine.as_uri(),))
+        assert mine.read_bytes() == content
+    assert below(root) == {"data/a/1.bmp": b"one"}
+
+
+def test_a_bad_mirror_on_disk_costs_nothing_of_the_official_download(web: Web, tmp_path: Path) -> None:
+    archive, mine = Archive(web.put("x.zip", ONE, cuts=[60]), 1000, DIGEST), tmp_path / "mine.zip"
+    mine.write_bytes(TWO)
+    for urls, says in (((), "broke off"), ((mine.as_uri(),), "not the recorded file")):
+        with pytest.raises(DataError, match=says):
+            get(tmp_path, archive, urls=urls)
+    get(tmp_path, archive)
+    assert web.asked == [("/x.zip", None), ("/x.zip", "bytes=60-")]
+
+
+@pytest.mark.parametrize(
+    ("urls", "says"),
+    [
+        (("ftp://there/x.zip",), "ftp://there/x.zip is no link that can be fetched"),
+        (("/home/x.zip",), "/home/x.zip is no link"),
+        (("file:///absent/x.zip",), "there is no file /absent/x.zip"),
+        (("file:a", "file:b"), f"as many links are needed as there are archives, in this order: {NEVER}"),
+    ],
+)
+def test_links_that_cannot_be_meant(tmp_path: Path, urls: tuple[str, ...], says: str) -> None:
     with pytest.raises(DataError, match=says):
-        fetch_archive(f"{url}/x.zip", root / "data", PATTERNS, RECORDED, limit)
-    assert list(root.iterdir()) == []
-    assert not list(tmp_path.rglob("evil"))
+        get(tmp_path, Archive(NEVER, 1000), urls=urls)
 
 
-def test_a_link_in_the_archive_is_refused(server: tuple[str, Path], tmp_path: Path) -> None:
-    url, served = server
-    link = zipfile.ZipInfo("r/a/1.bmp")
-    link.external_attr = (stat.S_IFLNK | 0o777) << 16
-    with zipfile.ZipFile(served / "x.zip", "w") as file:
-        file.writestr(link, "/etc/passwd")
-    with pytest.raises(DataError, match="unsafe entry"):
-        fetch_archive(f"{url}/x.zip", tmp_path / "root" / "data", PATTERNS, RECORDED, limit=100)
+class Full:
+    """A file on a disk that has room for so many more bytes."""
+
+    def __init__(self, file: io.BufferedWriter, room: list[int]) -> None:
+        self.file, self.room = file, room
+
+    def __enter__(self) -> Full:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.file.close()
+
+    def write(self, content: bytes) -> int:
+        self.room[0] -= len(content)
+        if self.room[0] < 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return self.file.write(content)
 
 
-@pytest.mark.parametrize("content", [b"<html>log in</html>", b""])
-def test_what_is_no_archive_is_refused(server: tuple[str, Path], tmp_path: Path, content: bytes) -> None:
-    url, served = server
-    (served / "x.zip").write_bytes(content)
-    with pytest.raises(DataError, match="no intact zip archive"):
-        fetch_archive(f"{url}/x.zip", tmp_path / "root" / "data", PATTERNS, RECORDED, limit=100)
-
-
-def test_a_damaged_archive_is_refused(server: tuple[str, Path], tmp_path: Path) -> None:
-    url, served = server
-    archive(served / "x.zip", **{"r/a/1.bmp": b"one"})
-    (served / "x.zip").write_bytes((served / "x.zip").read_bytes().replace(b"one", b"two"))
-    with pytest.raises(DataError, match="no intact zip archive"):
-        fetch_archive(f"{url}/x.zip", tmp_path / "root" / "data", PATTERNS, RECORDED, limit=100)
-
-
-def test_a_missing_page_and_no_network_name_the_link_and_the_place(
-    server: tuple[str, Path], tmp_path: Path
+@pytest.mark.parametrize("stage", ["ab", "xb"])  # while downloading, while unpacking
+def test_a_full_disk_leaves_the_data_folder_as_it_was(
+    web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
 ) -> None:
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))
-        port = closed.getsockname()[1]
-        for url in (f"{server[0]}/absent.zip", f"http://127.0.0.1:{port}/x.zip"):
-            with pytest.raises(DataError, match=rf"cannot download {url} .*unpack it as .*segmentation_WBC"):
-                WBC().fetch(tmp_path / "root", url=url)
+    big = zipped(**{"r/1": b"1" * 150_000, "r/2": b"2" * 150_000})
+    archive, root = Archive(web.put("x.zip", big), 1_000_000), tmp_path / "root"
+    (root / "other").mkdir(parents=True)
+    (root / "other" / "kept").write_bytes(b"k")
+    really, room = Path.open, [200_000]
+
+    def full(path: Path, mode: str = "r", *more: object, **named: object) -> object:
+        file = really(path, mode, *more, **named)  # type: ignore[call-overload]
+        return Full(file, room) if mode == stage else file
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", full)
+        with pytest.raises(DataError, match=rf"the disk of {root} is full; free some space and run the same"):
+            get(root, archive)
+    assert {p.name for p in root.iterdir()} == {"other", "downloads"}
+    assert sorted(below(root / "downloads")) == ["x/x.zip.part", "x/x.zip.part.json"]
+    came = (root / "downloads" / "x" / "x.zip.part").stat().st_size
+    get(root, archive)
+    assert below(root / "data") == {"1": b"1" * 150_000, "2": b"2" * 150_000}
+    assert below(root / "other") == {"kept": b"k"}
+    asked = [None] if came == len(big) else [None, f"bytes={came}-"]
+    assert came > 0 and [wanted for _, wanted in web.asked] == asked
+
+
+def test_an_interruption_while_unpacking_keeps_the_download(
+    web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def press(path: Path, target: Path) -> Path:
+        raise KeyboardInterrupt
+
+    archive = Archive(web.put("x.zip", ONE), 1000, DIGEST)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", press)
+        with pytest.raises(KeyboardInterrupt):
+            get(tmp_path, archive)
+    assert [p.name for p in tmp_path.iterdir()] == ["downloads"]
+    get(tmp_path, archive)
+    assert len(web.asked) == 1 and below(tmp_path) == {"data/a/1.bmp": b"one"}
+
+
+def test_a_missing_page_names_the_link_and_another_way(web: Web, tmp_path: Path) -> None:
+    url = f"{web.address}/absent.zip"
+    with pytest.raises(DataError, match=rf"cannot download {url} \(HTTP status 404\).*--url file:PATH"):
+        WBC().fetch(tmp_path / "root", urls=(url,))
     assert list((tmp_path / "root").iterdir()) == []
 
 
 def test_an_incomplete_folder_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / FOLDER).mkdir()
+    (tmp_path / FOLDER / "mine").write_bytes(b"m")
     with pytest.raises(DataError, match="incomplete; remove it"):
-        WBC().fetch(tmp_path, url="http://127.0.0.1:1/never-asked.zip")
+        WBC().fetch(tmp_path, urls=(NEVER,))
+    assert below(tmp_path) == {f"{FOLDER}/mine": b"m"}
 
 
 def test_a_root_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(DataError, match=r"cannot write to .*file"):
-        WBC().fetch(tmp_path / "file", url="http://127.0.0.1:1/never-asked.zip")
+        WBC().fetch(tmp_path / "file", urls=(NEVER,))
 
 
 def test_other_images_in_place_of_the_released_ones_are_noticed(tmp_path: Path) -> None:
@@ -133,16 +282,18 @@ def test_other_images_in_place_of_the_released_ones_are_noticed(tmp_path: Path) 
         WBC().fetch(tmp_path)
 
 
-def test_the_released_images_are_fetched_and_loaded(
-    server: tuple[str, Path], tmp_path: Path, shared_data: Path
-) -> None:
-    url, served = server
-    with zipfile.ZipFile(served / "master.zip", "w") as file:
-        for path in (shared_data / FOLDER).rglob("*.*"):
-            file.write(path, Path(f"{FOLDER}-master") / path.relative_to(shared_data / FOLDER))
-    root, wbc = tmp_path / "root", WBC()
+def test_the_released_images_are_fetched_and_loaded(web: Web, tmp_path: Path, shared_data: Path) -> None:
+    images = (shared_data / FOLDER).rglob("*.*")
+    packed = zipped(
+        **{f"{FOLDER}-master/{p.relative_to(shared_data / FOLDER)}": p.read_bytes() for p in images}
+    )
+    cut = len(packed) // 2
+    root, wbc, url = tmp_path / "root", WBC(), web.put("master.zip", packed, cuts=[cut])
     assert not wbc.installed(root)
-    assert wbc.fetch(root, url=f"{url}/master.zip") == root / FOLDER
+    with pytest.raises(DataError, match="broke off"):
+        wbc.fetch(root, urls=(url,))
+    assert wbc.fetch(root, urls=(url,)) == root / FOLDER
+    assert web.sent == [cut, len(packed) - cut]
     assert wbc.installed(root)
-    assert wbc.fetch(root, url="http://127.0.0.1:1/never-asked.zip") == root / FOLDER
+    assert wbc.fetch(root, urls=(NEVER,)) == root / FOLDER
     assert len(wbc.load(wbc.tasks(root)[2], root)) == 100

@@ -1,0 +1,120 @@
+"""The command ``data fetch``, with archives on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import types
+import zipfile
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from benchmark.cli import cli
+from datasets.download import Archive
+from datasets.sources.wbc import FOLDER
+
+
+class Public:
+    """A data set with a public archive and no method of its own."""
+
+    name = "public"
+    archives: tuple[Archive, ...] = ()
+
+    def installed(self, root: Path | None) -> bool:
+        return False
+
+    def tasks(self, root: Path | None) -> list[object]:
+        return []
+
+    def load(self, task: object, root: Path | None) -> None: ...
+
+
+class Simple(Public):
+    """One that downloads itself, the way docs/plugins.md has it."""
+
+    name = "simple"
+
+    def fetch(self, root: Path) -> Path:
+        return root / "simple"
+
+
+@pytest.fixture
+def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "x.zip"
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("r/1.txt", "one")
+    module = types.ModuleType("publicsets")
+    module.Public, module.Simple = Public, Simple  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "publicsets", module)
+    monkeypatch.setattr(Public, "archives", (Archive(path.as_uri(), 1000),))
+    return path
+
+
+def run(root: Path, name: str, *words: object) -> Result:
+    return CliRunner().invoke(cli, ["data", "fetch", name, "--data-root", str(root), *map(str, words)])
+
+
+def test_an_archive_is_unpacked_and_its_first_checksum_told_once(archive: Path, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    first = run(root, "publicsets:Public")
+    place = root / "downloads" / "public" / "unpacked"
+    assert first.exit_code == 0, first.output
+    assert (place / "1.txt").read_text() == "one"
+    record = root / "downloads" / "public" / "x.zip.sha256"
+    assert record.read_text().split() == [hashlib.sha256(archive.read_bytes()).hexdigest(), "x.zip"]
+    said = first.output.splitlines()
+    assert said[0] == str(place)
+    assert "first download" in said[1] and str(record) in said[1] and len(said) == 2
+    again = run(root, "publicsets:Public")
+    assert again.output.splitlines() == [str(place)]
+
+
+def test_a_mirror_stands_in_for_the_official_link(
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorded = hashlib.sha256(archive.read_bytes()).hexdigest()
+    monkeypatch.setattr(Public, "archives", (Archive("http://127.0.0.1:1/x.zip", 1000, recorded),))
+    done = run(tmp_path / "root", "publicsets:Public", "--url", archive.as_uri())
+    assert done.exit_code == 0 and "first download" not in done.output
+    other = tmp_path / "other.zip"
+    other.write_bytes(archive.read_bytes() + b"!")
+    refused = run(tmp_path / "elsewhere", "publicsets:Public", "--url", other.as_uri())
+    assert refused.exit_code == 1
+    assert "is not the recorded file" in refused.stderr and "Traceback" not in refused.output
+    assert not list((tmp_path / "elsewhere").rglob("*.txt"))
+
+
+def test_a_source_that_fetches_by_itself(
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Simple, "archives", ())
+    assert run(tmp_path, "publicsets:Simple").output.splitlines() == [str(tmp_path / "simple")]
+    refused = run(tmp_path, "publicsets:Simple", "--url", archive.as_uri())
+    assert refused.exit_code == 2
+    assert "cannot be taken from another link" in refused.stderr
+
+
+def test_other_data_sets_say_how_to_get_them(tmp_path: Path) -> None:
+    embedded = run(tmp_path, "phantoms")
+    assert embedded.exit_code == 1
+    assert "phantoms cannot be downloaded; it is embedded" in embedded.stderr
+    by_hand = run(tmp_path, "oasis3-t2star")
+    assert by_hand.exit_code == 1
+    assert "cannot be downloaded by this command; from https://" in by_hand.stderr
+    assert "Apply for access" in by_hand.stderr
+
+
+def test_what_is_there_is_checked(tmp_path: Path) -> None:
+    for cohort in ("Dataset 1", "Dataset 2"):
+        (tmp_path / FOLDER / cohort).mkdir(parents=True)
+    changed = run(tmp_path, "wbc")
+    assert changed.exit_code == 1
+    assert "differ from the released ones" in changed.stderr
+
+
+def test_the_real_images_are_said_to_be_there(shared_data: Path) -> None:
+    done = run(shared_data, "wbc")
+    assert done.exit_code == 0
+    assert done.output == f"wbc is already in {shared_data}\n"

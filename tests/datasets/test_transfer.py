@@ -1,0 +1,183 @@
+"""Resumable downloads, against a server that fails in every way."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from served import Web, serving
+
+from datasets import transfer as module
+from datasets.task import DataError
+from datasets.transfer import transfer
+
+CONTENT = bytes(range(256)) * 1200  # 307,200 bytes, unlike at every shift below 256
+OTHER = CONTENT[::-1]
+LIMIT = 1_000_000
+
+
+@pytest.fixture
+def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setattr(module, "PAUSES", ())  # one try a call
+    with serving() as web:
+        yield web
+
+
+def tries(monkeypatch: pytest.MonkeyPatch, further: int) -> None:
+    monkeypatch.setattr(module, "PAUSES", (0,) * further)
+
+
+def test_a_whole_file_arrives_and_is_not_asked_for_again(web: Web, tmp_path: Path) -> None:
+    url, part = web.put("x", CONTENT), tmp_path / "folder" / "x.part"
+    for _ in range(2):
+        transfer(url, part, LIMIT)
+        assert part.read_bytes() == CONTENT
+    assert web.asked == [("/x", None)]
+
+
+def test_a_broken_transfer_says_what_to_do_and_the_next_call_asks_for_the_rest(
+    web: Web, tmp_path: Path
+) -> None:
+    url, part = web.put("x", CONTENT, cuts=[200_000]), tmp_path / "x.part"
+    with pytest.raises(
+        DataError, match=r"broke off after 200000 of 307200 bytes .* run the same command again"
+    ):
+        transfer(url, part, LIMIT)
+    assert part.read_bytes() == CONTENT[:200_000]
+    transfer(url, part, LIMIT)
+    assert part.read_bytes() == CONTENT
+    assert web.asked == [("/x", None), ("/x", "bytes=200000-")]
+    assert web.sent == [200_000, 107_200]
+
+
+def test_a_call_tries_again_by_itself(web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tries(monkeypatch, further=3)
+    url, part = web.put("x", CONTENT, cuts=[100_000, 250_000], statuses=[503]), tmp_path / "x.part"
+    transfer(url, part, LIMIT)
+    assert part.read_bytes() == CONTENT
+    assert web.asked == [("/x", asked) for asked in (None, None, "bytes=100000-", "bytes=250000-")]
+
+
+@pytest.mark.parametrize(
+    "how", [{"ranges": False}, {"etag": None}, {"etag": 'W/"1"'}, {"chunked": True, "ranges": False}]
+)
+def test_without_ranges_or_a_version_it_starts_over(web: Web, tmp_path: Path, how: dict[str, object]) -> None:
+    url, part = web.put("x", CONTENT, cuts=[200_000], **how), tmp_path / "x.part"
+    with pytest.raises(DataError, match="run the same command again"):
+        transfer(url, part, LIMIT)
+    transfer(url, part, LIMIT)
+    assert part.read_bytes() == CONTENT
+    assert web.sent == [200_000, 307_200]
+
+
+def test_a_whole_file_of_unknown_length_is_not_asked_for_again(web: Web, tmp_path: Path) -> None:
+    url, part = web.put("x", CONTENT, chunked=True), tmp_path / "x.part"
+    transfer(url, part, LIMIT)
+    transfer(url, part, LIMIT)
+    assert part.read_bytes() == CONTENT and len(web.asked) == 1
+
+
+@pytest.mark.parametrize("careful", [True, False])
+@pytest.mark.parametrize("content", [OTHER, OTHER[:150_000]])
+def test_a_file_that_changed_meanwhile_starts_over(
+    web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, careful: bool, content: bytes
+) -> None:
+    url, part = web.put("x", CONTENT, cuts=[200_000]), tmp_path / "x.part"
+    with pytest.raises(DataError, match="broke off"):
+        transfer(url, part, LIMIT)
+    web.put("x", content, etag='"2"', careful=careful)
+    tries(monkeypatch, further=1)
+    transfer(url, part, LIMIT)
+    assert part.read_bytes() == content
+
+
+def test_the_part_of_another_link_starts_over(web: Web, tmp_path: Path) -> None:
+    part = tmp_path / "x.part"
+    with pytest.raises(DataError, match="broke off"):
+        transfer(web.put("x", CONTENT, cuts=[200_000]), part, LIMIT)
+    transfer(web.put("y", OTHER), part, LIMIT)
+    assert part.read_bytes() == OTHER
+    assert web.asked[1] == ("/y", None)
+
+
+def test_a_damaged_state_starts_over(web: Web, tmp_path: Path) -> None:
+    url, part = web.put("x", CONTENT), tmp_path / "x.part"
+    part.write_bytes(b"whatever")
+    (tmp_path / "x.part.json").write_text('{"url": ')
+    transfer(url, part, LIMIT)
+    assert part.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("lenient", [True, False])
+def test_a_length_that_is_never_reached_is_an_error(
+    web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lenient: bool
+) -> None:
+    if lenient:  # as urllib3 was before version 2
+        monkeypatch.setattr("urllib3.HTTPResponse._init_length", lambda *_: None)
+    url, part = web.put("x", CONTENT, claims=400_000), tmp_path / "x.part"
+    with pytest.raises(DataError, match="broke off after 307200 of 400000 bytes"):
+        transfer(url, part, LIMIT)
+    assert part.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("chunked", [True, False])
+def test_a_file_that_is_too_large_is_dropped(web: Web, tmp_path: Path, chunked: bool) -> None:
+    with pytest.raises(DataError, match=r"/x gives is larger than 300000 bytes"):
+        transfer(web.put("x", CONTENT, chunked=chunked), tmp_path / "x.part", limit=300_000)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_not_there_is_not_asked_for_twice(
+    web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries(monkeypatch, further=3)
+    with pytest.raises(DataError, match=r"cannot download .*/x \(HTTP status 404\).*--url file:PATH"):
+        transfer(f"{web.address}/x", tmp_path / "x.part", LIMIT)
+    assert len(web.asked) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_network_is_said_so(web: Web, tmp_path: Path) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}/x"
+        with pytest.raises(DataError, match=rf"cannot download {url} \(ConnectionError\); check the network"):
+            transfer(url, tmp_path / "x.part", LIMIT)
+
+
+def test_an_interrupted_transfer_keeps_its_part(
+    web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import tqdm
+
+    url, part = web.put("x", CONTENT), tmp_path / "x.part"
+
+    def press(bar: object, count: int) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tqdm.tqdm, "update", press)
+        with pytest.raises(KeyboardInterrupt):
+            transfer(url, part, LIMIT)
+    came = part.stat().st_size
+    assert 0 < came < len(CONTENT)
+    transfer(url, part, LIMIT)
+    assert part.read_bytes() == CONTENT
+    assert web.asked[1] == ("/x", f"bytes={came}-")
+
+
+def test_a_full_disk_is_no_broken_connection(
+    web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, content: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    tries(monkeypatch, further=3)
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space left"):
+        transfer(web.put("x", CONTENT), tmp_path / "x.part", LIMIT)
+    assert len(web.asked) == 1
