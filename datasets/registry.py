@@ -17,7 +17,18 @@ DATASETS = Registry(
     kind="dataset",
     builtin={
         "acdc": "datasets.sources.acdc:ACDC",
+        "btcv-cervix": "datasets.sources.btcv_cervix:BTCVCervix",
+        "buid": "datasets.sources.buid:BUID",
+        "cobre": "datasets.sources.cobre:COBRE",
+        "drive": "datasets.sources.drive:DRIVE",
+        "hipxray": "datasets.sources.hipxray:HipXRay",
+        "pandental": "datasets.sources.pandental:PanDental",
+        "scd": "datasets.sources.scd:SCD",
+        "scr": "datasets.sources.scr:SCR",
+        "spineweb": "datasets.sources.spineweb:SpineWeb",
+        "stare": "datasets.sources.stare:STARE",
         "wbc": "datasets.sources.wbc:WBC",
+        "medscribble": "datasets.sources.medscribble:MedScribble",
         "oasis3-t2star": "datasets.sources.oasis3:OASIS3T2Star",
         "oasis3-t2tse": "datasets.sources.oasis3:OASIS3T2TSE",
         "adni-flair": "datasets.sources.adni:ADNIFLAIR",
@@ -32,8 +43,9 @@ DATASETS = Registry(
 class Source(Protocol):
     """A data set; a class without constructor arguments. `root` is the folder that holds all data sets.
 
-    A source that can be downloaded has a method ``fetch(root) -> Path`` besides. One whose ``kind`` is
-    ``scans`` loads `ScanData`; without that attribute it is of kind ``tasks`` and loads `TaskData`.
+    A source that can be downloaded has ``archives``, or a method ``fetch(root) -> Path`` that downloads what
+    is absent and checks what is there; with both, the method is ``fetch(root, urls=())``. One whose ``kind``
+    is ``scans`` loads `ScanData`; without that attribute it is of kind ``tasks`` and loads `TaskData`.
     """
 
     name: str

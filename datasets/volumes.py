@@ -103,6 +103,14 @@ def turned(volume: Volume) -> Volume:
     )
 
 
+def without_outliers(image: Volume) -> Volume:
+    """The volume cut to the middle 99% of its positive values, as the papers' collection has it of MRI."""
+    positive = image.values[image.values > 0]
+    if not positive.size:
+        return image
+    return replace(image, values=image.values.clip(*np.percentile(positive, (0.5, 99.5))))
+
+
 def slices(
     image: Volume,
     labels: Volume,
@@ -112,7 +120,7 @@ def slices(
     rule: Rule = "maxslice",
     **said: Any,
 ) -> Iterator[Example]:
-    """Slices of a volume in which labels show, by the papers' rules.
+    """Slices of a volume in which labels show, by the papers' rules, stretched to square pixels.
 
     Parameters
     ----------
@@ -133,9 +141,13 @@ def slices(
         show are left out.
     """
     cut = _largest_slices if rule == "maxslice" else _middle_slices
+    sides = np.linalg.norm(image.affine[:3, :3], axis=0)
     for name, axis in axes.items():
+        pixel = np.delete(sides, axis)[::-1]
         for index, shown in cut(labels.values, values, axis):
-            yield Example(labels.file, subject, plane(image.values, axis, index), shown, axis=name, **said)
+            picture = _square_pixels(plane(image.values, axis, index), pixel)
+            masks = {label: _square_pixels(mask, pixel) >= 0.5 for label, mask in shown.items()}
+            yield Example(labels.file, subject, picture, masks, axis=name, **said)
 
 
 def largest(mask: np.ndarray, axis: int) -> int | None:
@@ -153,6 +165,16 @@ def largest(mask: np.ndarray, axis: int) -> int | None:
 def plane(values: np.ndarray, axis: int, index: int) -> np.ndarray:
     """A slice as a picture (H, W): of the other two axes the later runs down, the earlier to the right."""
     return values.take(index, axis).T
+
+
+def _square_pixels(picture: np.ndarray, pixel: np.ndarray) -> np.ndarray:
+    """The picture with as many rows or columns more as its pixels, (height, width), are oblong."""
+    import cv2
+
+    height, width = np.rint(picture.shape * pixel / pixel.min()).astype(int).tolist()
+    if (height, width) == picture.shape:
+        return picture
+    return cv2.resize(picture.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
 
 
 def _largest_slices(
@@ -189,7 +211,11 @@ def _with_simpleitk(path: Path) -> tuple[np.ndarray, np.ndarray]:
         series = sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(path))
         if len(series) != 1:
             raise DataError(f"{path} holds {len(series) or 'no'} DICOM series; keep the one that is labelled")
-        image = sitk.ReadImage(sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(path), series[0]))
+        names = sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(path), series[0])
+        strays = {str(f) for f in path.iterdir() if f.suffix.lower() in (".dcm", ".ima")} - set(names)
+        if strays:  # ITK passes over what it cannot read, and the volume lacks a slice
+            raise DataError(f"{min(strays)} is no readable slice of its DICOM series; fetch or remove it")
+        image = sitk.ReadImage(names)
     else:
         image = sitk.ReadImage(str(path))
     size = image.GetDimension()

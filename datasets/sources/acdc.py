@@ -7,41 +7,43 @@ from pathlib import Path
 
 from datasets.examples import Example
 from datasets.imported import Released
+from datasets.sources.volume_pairs import Scan, scans
 from datasets.task import DataError
-from datasets.volumes import STORED, read_label_map, read_volume, slices
+from datasets.volumes import STORED, read_label_map, read_volume, slices, without_outliers
 
 LABELS = {"right-ventricle": 1, "myocardium": 2, "left-ventricle": 3}
 
 
 class ACDC(Released):
-    """Short-axis slices of 100 (or with the test set 150) patients at the end of diastole.
+    """Short-axis slices of 99 patients at the end of diastole.
 
-    ``training/patientNNN`` (and ``testing/patientNNN``) hold ``Info.cfg``, whose line ``ED: F`` names the
-    frame, the volume ``patientNNN_frameFF.nii.gz`` and its label map ``patientNNN_frameFF_gt.nii.gz``. Slices
-    are acquired one by one, so only these are used, as they are stored: of each label the largest.
+    ``training/patientNNN`` holds the first frame, ``patientNNN_frame01.nii.gz``, and its label map
+    ``patientNNN_frame01_gt.nii.gz``. Slices are acquired one by one, so only these are used, as they are
+    stored: of each label the largest. Intensities are cut by `datasets.volumes.without_outliers`.
+
+    The first frame is the end of diastole of every patient but 090, who has no label map of it and is left
+    out: hence the 99 scans of the papers (MultiverSeg, Table 2). ``testing``, whose label maps came later
+    than the collection that both papers use, is left out too.
     """
 
     name = "acdc"
 
-    def cases(self, folder: Path) -> list[Path]:
-        found = sorted(file.parent for file in folder.rglob("patient*/Info.cfg"))
-        if not found:
-            raise DataError(f"{folder} is not ACDC; there is no training/patientNNN/Info.cfg in it")
-        return found
+    def cases(self, folder: Path) -> list[Scan]:
+        frames = [f for f in folder.rglob("patient*/patient*_frame01*.nii.gz") if _trained_on(f)]
+        if not frames:
+            raise DataError(
+                f"{folder} is not ACDC; no training/patientNNN/patientNNN_frame01.nii.gz is in it"
+            )
+        truth = [frame for frame in frames if frame.name.endswith("_gt.nii.gz")]
+        return scans(set(frames) - set(truth), truth, lambda path: path.parent.name)
 
-    def examples(self, case: Path) -> Iterator[Example]:
-        image = read_volume(case / f"{case.name}_frame{_frame(case / 'Info.cfg'):02d}.nii.gz")
-        truth = image.file.with_name(image.file.name.replace(".nii.gz", "_gt.nii.gz"))
-        labels = read_label_map(truth, image)
+    def examples(self, case: Scan) -> Iterator[Example]:
+        image = without_outliers(read_volume(case.image))
+        labels = read_label_map(case.labels, image)
         yield from slices(
-            image, labels, LABELS, case.name, STORED, cohort="Challenge2017", modality="cine-MRI"
+            image, labels, LABELS, case.subject, STORED, cohort="Challenge2017", modality="cine-MRI"
         )
 
 
-def _frame(info: Path) -> int:
-    """Number of the frame at the end of diastole."""
-    try:
-        said = dict(line.split(":", 1) for line in info.read_text().splitlines() if ":" in line)
-        return int(said["ED"])
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"{info} names no frame ED ({error}); fetch it again") from error
+def _trained_on(frame: Path) -> bool:
+    return frame.parent.parent.name != "testing"
