@@ -41,7 +41,9 @@ def test_embedded_data_are_names_but_never_installed(tmp_path: Path) -> None:
 
 
 def test_real_data_are_installed(shared_data: Path) -> None:
-    assert installed(shared_data) == installed(shared_data, kind="tasks") == ["wbc"]
+    assert installed(shared_data) == ["wbc", "medscribble"]
+    assert installed(shared_data, kind="tasks") == ["wbc"]
+    assert installed(shared_data, kind="scribbles") == ["medscribble"]
     assert installed(shared_data, kind="scans") == []
 
 

@@ -1,0 +1,53 @@
+"""BUID, breast ultrasound (Al-Dhabyani et al., Data in Brief 28, 2020), evaluation data of both papers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from datasets.download import Archive
+from datasets.examples import Example
+from datasets.images import read_image
+from datasets.imported import Released
+from datasets.sources.files import files, region, required
+from datasets.task import DataError
+
+COHORTS = ("benign", "malignant")
+
+
+class BUID(Released):
+    """647 images with a tumour, 437 of them benign and 210 malignant.
+
+    ``Dataset_BUSI_with_GT/benign`` holds ``benign (N).png`` and its mask ``benign (N)_mask.png``, with more
+    tumours also ``benign (N)_mask_1.png`` and so on, which are one label here; ``malignant`` likewise. The
+    133 images of ``normal`` show none and are left out. The release does not say which images are of one
+    woman, so each is a subject of its own.
+    """
+
+    name = "buid"
+    archives = (Archive("https://scholar.cu.edu.eg/Dataset_BUSI.zip", limit=1_000_000_000),)
+
+    def cases(self, folder: Path) -> list[tuple[Path, list[Path]]]:
+        """Each image and its masks."""
+        found: dict[Path, list[Path]] = {}
+        for file in (file for cohort in COHORTS for file in files(folder, f"{cohort}/{cohort} (*.png")):
+            stem, mask, _ = file.stem.partition("_mask")
+            found.setdefault(file.with_name(f"{stem}.png"), []).extend([file] if mask else [])
+        if not found:
+            raise DataError(f"{folder} is not BUID; there is no benign/benign (1).png in it")
+        for image, masks in found.items():
+            if not masks:
+                raise DataError(f"{image} has no mask; unpack the data set again or remove the file")
+            required(image, masks[0])
+        return list(found.items())
+
+    def examples(self, case: tuple[Path, list[Path]]) -> Iterator[Example]:
+        file, masks = case
+        image = read_image(file)
+        tumour = np.any([region(mask, file, image.shape[:2]) for mask in masks], axis=0)
+        subject = file.stem.replace(" (", "-").rstrip(")")
+        yield Example(
+            file, subject, image, {"tumour": tumour}, cohort=file.parent.name, modality="Ultrasound"
+        )

@@ -1,0 +1,120 @@
+"""SCR's masks on JSRT's raw pictures, three of them in full size."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from datasets.importing import import_dataset
+from datasets.registry import load
+from datasets.sources.scr import SCR
+from datasets.task import DataError
+
+# Row and column of each label's corner in the final pictures of 128 x 128; it is 2 high and 3 wide.
+CORNERS = {
+    "heart": (70, 60),
+    "left lung": (50, 90),
+    "right lung": (50, 20),
+    "left clavicle": (10, 80),
+    "right clavicle": (10, 30),
+}
+FOLDS = {"JPCLN001": "fold1", "JPCLN002": "fold2", "JPCNN093": "fold2"}
+
+
+@pytest.fixture(scope="module")
+def raw() -> bytes:
+    """Black film (4095), but for a final pixel that is clear (0) and one that is half clear."""
+    film = np.full((2048, 2048), 4095, ">u2")
+    film[160:176, 320:336] = 0
+    film[160:168, 640:656] = 0
+    film[0, :16] = 65535  # more than the scanner's 12 bits
+    return film.tobytes()
+
+
+@pytest.fixture
+def files(tmp_path: Path, raw: bytes) -> Path:
+    folder = tmp_path / "files"
+    (folder / "All247images").mkdir(parents=True)
+    for name, fold in FOLDS.items():
+        (folder / "All247images" / f"{name}.IMG").write_bytes(raw)
+        for label, (row, column) in CORNERS.items():
+            mask = np.zeros((1024, 1024), np.uint8)
+            mask[8 * row : 8 * row + 16, 8 * column : 8 * column + 24] = 255
+            save(folder / "scratch" / fold / "masks" / label / f"{name}.gif", mask)
+    return folder
+
+
+def save(file: Path, mask: np.ndarray) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(mask).save(file)
+
+
+def test_labels_pictures_and_subjects(files, tmp_path) -> None:
+    import_dataset("scr", SCR(), files, tmp_path / "root", workers=2)
+    found = {data.task.label: data for data in load("datasets.sources.scr:SCR", tmp_path / "root")}
+    assert found.keys() == {label.replace(" ", "-") for label in CORNERS}
+    for label, (row, column) in CORNERS.items():
+        data = found[label.replace(" ", "-")]
+        assert data.task.name == f"scr/all/X-Ray/0/{data.task.label}"
+        assert list(data.subjects) == list(FOLDS)
+        expected = np.zeros((128, 128), bool)
+        expected[row : row + 2, column : column + 3] = True
+        assert (data.labels == expected).all()
+
+
+def test_clear_film_is_bright(files, tmp_path) -> None:
+    import_dataset("scr", SCR(), files, tmp_path / "root")
+    picture = load("datasets.sources.scr:SCR", tmp_path / "root")[0].images[0, 0]
+    assert picture[10, 20] == 1
+    assert picture[10, 40] == pytest.approx(0.5, abs=1e-4)
+    assert np.count_nonzero(picture) == 2
+
+
+def test_values_are_big_endian(files, tmp_path) -> None:
+    film = np.zeros((2048, 2048), ">u2")
+    film[:, 1024:] = 256
+    film[1024:, :1024] = 515
+    (files / "All247images" / "JPCLN001.IMG").write_bytes(film.tobytes())
+    import_dataset("scr", SCR(), files, tmp_path / "root")
+    picture = load("datasets.sources.scr:SCR", tmp_path / "root")[0].images[0, 0]
+    assert picture[0, 0] == 1
+    assert picture[0, 127] == pytest.approx((515 - 256) / 515, abs=1e-4)
+    assert picture[127, 0] == 0
+
+
+def shorten(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-2])
+
+
+def halve(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+
+def shrink(file: Path) -> None:
+    save(file, np.full((512, 512), 255, np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("file", "damage", "named"),
+    [
+        ("All247images/JPCLN002.IMG", shorten, "JPCLN002.IMG has 8388606 bytes instead of 8388608"),
+        ("All247images/JPCLN002.IMG", Path.unlink, "JPCLN002.gif has no image"),
+        ("fold2/masks/left lung/JPCLN002.gif", Path.unlink, "JPCLN002.IMG has no left lung"),
+        ("fold2/masks/heart/JPCLN002.gif", halve, "heart/JPCLN002.gif"),
+        ("fold2/masks/heart/JPCLN002.gif", shrink, "heart/JPCLN002.gif is 512x512"),
+    ],
+)
+def test_a_fault_names_the_file(file, damage, named, files, tmp_path) -> None:
+    damage(next(files.rglob(file)))
+    with pytest.raises(DataError) as error:
+        import_dataset("scr", SCR(), files, tmp_path / "root")
+    assert named in str(error.value)
+    assert not (tmp_path / "root" / "imported" / "scr").exists()
+
+
+def test_another_folder_is_refused(tmp_path) -> None:
+    with pytest.raises(DataError, match="is not SCR;"):
+        SCR().cases(tmp_path)
