@@ -19,12 +19,17 @@ from models.registry import MODELS, ONLY_IN, WEIGHTS
 from models.weights import OFFICIAL
 from protocols.registry import PROTOCOLS
 
-KINDS = {"tasks": "evaluation data set", "scans": "data set of scans"}
+KINDS = {
+    "tasks": "evaluation data set",
+    "scans": "data set of scans",
+    "scribbles": "data set with people's scribbles",
+}
+TO_FETCH = {"scribbles": "medscribble"}  # what `data fetch` can get of a kind that is not embedded
 
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Something that cannot take part; ``kind`` is ``model`` or ``task``."""
+    """Something that cannot take part; ``kind`` is ``model``, ``task`` or ``protocol``."""
 
     kind: str
     name: str
@@ -108,6 +113,11 @@ def choose_datasets(
     """The data sets' names, and a line that says which they are and why.
 
     Without names, all of each kind that are installed, or the embedded one where there is none.
+
+    Raises
+    ------
+    Failure
+        If none is installed and none is embedded.
     """
     if value is not None:
         chosen = names(value)
@@ -115,12 +125,17 @@ def choose_datasets(
     chosen, told = [], []
     for each in kinds:
         found = installed(root, each)
-        chosen += found or [EMBEDDED[each]]
-        told.append(
-            f"{', '.join(found)} (all that are installed in {root})"
-            if found
-            else f"{EMBEDDED[each]} (embedded; no {KINDS[each]} is installed in {root})"
-        )
+        none = f"no {KINDS[each]} is installed in {root}"
+        if found:
+            told.append(f"{', '.join(found)} (all that are installed in {root})")
+        elif each in EMBEDDED:
+            found = [EMBEDDED[each]]
+            told.append(f"{found[0]} (embedded; {none})")
+        else:
+            told.append(f"{none}; get one: python -m benchmark data fetch {TO_FETCH[each]}")
+        chosen += found
+    if not chosen:
+        raise Failure(told[0])
     return chosen, f"Data sets: {', '.join(told)}"
 
 
@@ -167,6 +182,7 @@ def select(
     _choose_models(selection, named, weights)
     _choose_tasks(selection, datasets, root, tasks)
     _leave_out_untrained(selection, named, weights)
+    _leave_out_protocols(selection, {kind(name, root) for name in datasets})
     selection.parts = [part for part in selection.parts if part.models and part.tasks]
     return selection
 
@@ -216,13 +232,13 @@ def _capabilities(name: str) -> Any:
 
 
 def _choose_tasks(selection: Selection, datasets: Sequence[str], root: Path, most: int | None) -> None:
-    kinds = {name: kind(name) for name in datasets}
+    kinds = {name: kind(name, root) for name in datasets}
     found = []
     for each in dict.fromkeys(kinds.values()):
         alike = [name for name in datasets if kinds[name] == each]
-        found += _spread([(name, task) for name in alike for task in source(name).tasks(root)], most)
+        found += _spread([(name, task) for name in alike for task in source(name, root).tasks(root)], most)
     for name, task in found:
-        data = source(name).load(task, root)
+        data = source(name, root).load(task, root)
         chosen = ChosenTask(name, task, data.fingerprint, digest(data.subjects, data.split), _counts(data))
         selection.found.append(chosen)
         # Protocols for another kind of data are asked only where none is for this kind.
@@ -266,6 +282,14 @@ def _leave_out_untrained(selection: Selection, named: Sequence[str] | None, weig
     if not any(part.models and part.tasks for part in selection.parts):
         hint = told[0].reason if told else "name data sets that suit their protocols"
         raise Failure(f"none of the models can be run on any of the tasks: {hint}")
+
+
+def _leave_out_protocols(selection: Selection, kinds: set[str]) -> None:
+    """Protocols for a kind of data of which there is none in the run."""
+    for part in selection.parts:
+        if not part.tasks and part.kind not in kinds:
+            reason = f"it needs a {KINDS[part.kind]}, and none takes part"
+            selection.left_out.append(LeftOut("protocol", part.experiment.protocol, reason))
 
 
 def _unusable(name: str, chosen: ChosenTask, weights: str) -> str | None:

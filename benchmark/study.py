@@ -1,4 +1,4 @@
-"""The whole study of both papers: every protocol, and the variants that MultiverSeg's appendix compares."""
+"""The whole study: every protocol of both papers, their variants, and scribbles that people drew."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from protocols.config import Config
 from reports.artefact import METHODS, SEQUENTIAL
 
 ALL = "all"
-PAPERS = (
+STUDY = (
     *SEQUENTIAL,
     "bootstrapped-in-context",
     "in-context",
@@ -20,6 +20,7 @@ PAPERS = (
     "set-scribbles",
     "set-automatic",
     "supervised",
+    "manual-scribbles",
 )
 
 
@@ -64,7 +65,7 @@ def experiments(protocols: Sequence[str], config: Config, longer: int | None) ->
         Images of the longer sets (Fig. 12, 13); None takes all of a task. There are none where the usual
         sets are as long.
     """
-    names = PAPERS if list(protocols) == [ALL] else protocols
+    names = STUDY if list(protocols) == [ALL] else protocols
     found = [Experiment(name, config) for name in names]
     if list(protocols) == [ALL]:
         for variant in VARIANTS:

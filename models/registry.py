@@ -33,10 +33,13 @@ MODELS = Registry(
 # Other cut-offs of SP+UVS, which only Fig. 15 shows.
 VARIANTS = ("sp-uvs-1", "sp-uvs-2", "sp-uvs-10")
 
+# InterConv's pair for interactive segmentation.
+PAIR = ("scribbleprompt-matched", "scribbleprompt-interconv")
+
 # In which protocols alone `--models all` takes a model.
 ONLY_IN: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(VARIANTS, ()),
-    **dict.fromkeys(("scribbleprompt-matched", "scribbleprompt-interconv"), ("set-clicks", "set-scribbles")),
+    **dict.fromkeys(PAIR, ("set-clicks", "set-scribbles", "manual-scribbles")),
 }
 
 # Whose weights a model takes; a model that is not here has none, or looks after its own.

@@ -17,6 +17,7 @@ PROTOCOLS = Registry(
         "set-scribbles": "protocols.setwise:SET_SCRIBBLES",
         "set-automatic": "protocols.automatic:SET_AUTOMATIC",
         "supervised": "protocols.supervised:SUPERVISED",
+        "manual-scribbles": "protocols.manual:MANUAL_SCRIBBLES",
     },
     "segbench.protocols",
 )

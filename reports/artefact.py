@@ -9,7 +9,9 @@ SEQUENTIAL = ("center-clicks", "centerline-scribbles")
 METHODS = ("scribbleprompt", "sp-uvs", "multiverseg")
 INTERACTIVE_SETS = ("set-scribbles", "set-clicks")
 AUTOMATIC_SETS = "set-automatic"
-SETS = (*INTERACTIVE_SETS, AUTOMATIC_SETS)
+MANUAL = "manual-scribbles"
+SETS = (*INTERACTIVE_SETS, AUTOMATIC_SETS, MANUAL)  # no image follows another; of MANUAL, sets of one
+HUMAN = "human"  # what the column ``context`` says of scribbles that people drew
 SUPERVISED = "supervised"
 NO_CONTEXT = ("none", "set")  # what the column ``context`` says of models that take no segmented images
 
@@ -32,8 +34,9 @@ class Need:
     least : int
         Number of models it takes at least.
     split : {"test", "val"}
-    context : {"binary", "soft", "ground-truth"}
-        What joins the context of the models that take one; the others are always shown beside them.
+    context : {"binary", "soft", "ground-truth", "human"}
+        What joins the context of the models that take one; the others are always shown beside them. Of
+        `MANUAL`, who drew.
     longer : bool
         Sets of images longer than the run's standard, for which position goes on beyond it.
     optional : bool

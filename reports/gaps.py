@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from datasets.registry import EMBEDDED
 from reports import numbers
-from reports.artefact import AUTOMATIC_SETS, NO_CONTEXT, Artefact, Need
+from reports.artefact import AUTOMATIC_SETS, HUMAN, MANUAL, NO_CONTEXT, Artefact, Need
 
 if TYPE_CHECKING:
     from results import Results
@@ -95,7 +95,7 @@ def _variant(need: Need) -> str:
     """How a need differs from the usual, in words."""
     usual = Need()
     parts = [f"{need.split} split"] if need.split != usual.split else []
-    parts += [f"{need.context} context"] if need.context != usual.context else []
+    parts += [f"{need.context} context"] if need.context not in (usual.context, HUMAN) else []
     parts += ["longer sets"] if need.longer else []
     return f" ({', '.join(parts)})" if parts else ""
 
@@ -111,12 +111,14 @@ def _command(results: Results, need: Need, protocols: Iterable[str], models: Ite
         chosen += ["--images", "all"]
     manifest = results.manifests[0] if results.manifests else {}
     if manifest.get("command"):
-        rest = _without((*OURS, "--images") if need.longer else OURS, manifest["command"])
+        # Data sets with people's scribbles are of a kind of their own.
+        changed = ["--images"] * need.longer + ["--datasets"] * (MANUAL in protocols)
+        rest = _without([*OURS, *changed], manifest["command"])
         if AUTOMATIC_SETS in protocols:
             rest = _with_scans(results, rest)
         return shlex.join([*PROGRAM, *chosen, *rest, *_output(results)])
     named = sorted(map(str, results.images.dataset.unique()))
-    datasets = ",".join([] if AUTOMATIC_SETS in protocols else named)
+    datasets = ",".join([] if {AUTOMATIC_SETS, MANUAL} & set(protocols) else named)
     return shlex.join([*PROGRAM, *chosen, *(["--datasets", datasets] if datasets else [])])
 
 

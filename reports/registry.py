@@ -22,6 +22,10 @@ BEYOND = {
     "profiles": "figures",
     "convergence": "figures",
     "upper-bounds": "tables",
+    "manual-scribbles": "figures",
+    "manual-scribbles-examples": "figures",
+    "manual-scribbles-dice": "tables",
+    "manual-scribbles-marks": "tables",
 }
 
 

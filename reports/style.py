@@ -86,6 +86,7 @@ PROTOCOLS: dict[str, Wording] = {
     "set-scribbles": Wording("Line scribbles on sets", "scribbles"),
     "set-clicks": Wording("Random clicks on sets", "clicks"),
     "set-automatic": Wording("Automatic segmentation of sets", "predictions"),
+    "manual-scribbles": Wording("People's scribbles", "scribble steps"),
 }
 
 MARKERS = "ov^sD<>"

@@ -16,7 +16,9 @@ IDENTITY: dict[str, str] = {
     "image": "int32",  # index in the task's data
     "subject": "string",
     "context_size": "int32",  # entries the model was given, or other images of the set; 0 where it takes none
-    "context": "string",  # what they hold: binary, soft, ground-truth; set of a setwise model; else none
+    # What they hold: binary, soft, ground-truth; set of a setwise model; else none. Of manual-scribbles, who
+    # drew: human, centerline, line.
+    "context": "string",
     "split": "string",  # which images are segmented: test or val
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from models.registry import PAIR
 from reports import numbers, style
 from reports.artefact import INTERACTIVE_SETS, Artefact, Need
 from reports.figures.curves import doubling_axis, note, shared_legend
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     from results import Results
 
-PAIR = ("scribbleprompt-matched", "scribbleprompt-interconv")
 NEED = Need(INTERACTIVE_SETS, PAIR, required=PAIR)
 
 ARTEFACT = Artefact(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from models.registry import PAIR
 from reports import catalogue
 from reports.artefact import Artefact
-from reports.figures.interconv_fig4 import PAIR
 from reports.tables.table3 import table3_grid, training
 
 if TYPE_CHECKING:

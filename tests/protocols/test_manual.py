@@ -1,0 +1,148 @@
+"""People's scribbles and simulated ones, on the same images."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+
+from datasets.scribbled import ScribbledData
+from protocols.adapter import Capabilities
+from protocols.annotators import LineScribbles
+from protocols.config import Config, ProtocolError
+from protocols.interactions import centerline_scribble, keyed_generator
+from protocols.manual import MANUAL_SCRIBBLES
+from protocols.registry import PROTOCOLS
+from results.schema import IMAGE_KEY, IMAGES, PICTURES, STEP_KEY, STEPS
+
+
+@pytest.fixture
+def scribbled(make_task):
+    """Three discs; the first of two people marks all of each, the second one its upper half."""
+    task = make_task(train=0, test=3)
+    drawn = np.zeros((3, 2, 2, 32, 32), np.float32)
+    drawn[:, 0, 0] = task.labels[:, 0]
+    drawn[:, 1, 0, :16] = task.labels[:, 0, :16]
+    drawn[:, :, 1] = 0.5 * ~task.labels
+    return ScribbledData(task.task, task.images, task.labels, task.subjects, task.split, scribbles=drawn)
+
+
+@pytest.fixture
+def literal(toy_model):
+    """Segments exactly what is marked as positive."""
+    return toy_model(lambda query: query.interactions.positive > 0)
+
+
+def play(data, model, **config):
+    return MANUAL_SCRIBBLES.run(data, model, (0,), Config(**config), None, "toy")
+
+
+def by_who(rows):
+    found = {}
+    for row in rows:
+        found.setdefault((row["context"], row["simulation"]), []).append(row)
+    return found
+
+
+def test_every_drawing_of_every_image_has_one_row_in_each_table(scribbled, literal):
+    records = play(scribbled, literal)
+    wanted = {(who, number) for who in ("human", "centerline", "line") for number in (0, 1)}
+    for rows, columns, key in (
+        (records.steps, STEPS, STEP_KEY),
+        (records.images, IMAGES, IMAGE_KEY),
+        (records.pictures, PICTURES, STEP_KEY),
+    ):
+        assert set(by_who(rows)) == wanted
+        assert all([row["position"] for row in part] == [1, 2, 3] for part in by_who(rows).values())
+        assert all(set(row) == set(columns) for row in rows)
+        assert len({tuple(row[name] for name in key) for row in rows}) == len(rows) == 18
+    assert {(row["step"], row["kind"]) for row in records.steps} == {(1, "scribble+-")}
+    assert {row["context_size"] for row in records.images} == {0}
+
+
+def test_dice_is_that_of_each_persons_own_scribbles(scribbled, literal):
+    found = by_who(play(scribbled, literal).images)
+    assert [row["dice"] for row in found["human", 0]] == [1, 1, 1]
+    assert [row["reached"] for row in found["human", 0]] == [True] * 3
+    for row in found["human", 1]:
+        label = scribbled.labels[row["image"], 0]
+        upper = label[:16].sum()
+        assert row["dice"] == pytest.approx(2 * upper / (upper + label.sum()))
+
+
+def test_a_query_holds_all_of_one_persons_scribbles_and_nothing_else(scribbled, literal):
+    play(scribbled, literal)
+    for number in range(2):
+        for image in range(3):
+            query = literal.queries[3 * number + image]
+            np.testing.assert_array_equal(query.image[0], scribbled.images[image])
+            for side, marks in enumerate((query.interactions.positive, query.interactions.negative)):
+                np.testing.assert_array_equal(marks[0, 0], scribbled.scribbles[image, number, side])
+            assert not query.interactions.box.any() and query.interactions.clicks == ((),)
+            assert query.previous_logits is None and query.context is None and query.sets is None
+
+
+def test_simulated_scribbles_are_those_of_the_other_protocols(scribbled, literal):
+    play(scribbled, literal, seed=5)
+    label = scribbled.labels[2, 0]
+    key = 5, scribbled.task.name, 1, 2, 1  # seed, task, draw, image, step
+    centerline, line = literal.queries[6 + 5].interactions, literal.queries[12 + 5].interactions
+    np.testing.assert_array_equal(
+        centerline.positive[0, 0], centerline_scribble(label, keyed_generator(*key, "positive"))
+    )
+    np.testing.assert_array_equal(
+        centerline.negative[0, 0], centerline_scribble(~label, keyed_generator(*key, "negative"))
+    )
+    (mark,) = LineScribbles().prompt(label, partial(keyed_generator, *key))
+    np.testing.assert_array_equal(line.positive[0, 0], mark.positive)
+
+
+def test_pictures_keep_what_was_drawn(scribbled, literal):
+    for row in by_who(play(scribbled, literal).pictures)["human", 1]:
+        drawn = np.unpackbits(np.frombuffer(row["positive"], "u1")).reshape(32, 32)
+        np.testing.assert_array_equal(drawn, scribbled.scribbles[row["image"], 1, 0])
+        assert row["prediction"] == row["positive"]
+
+
+def without_clock(records):
+    return records.steps, records.pictures, [row | {"seconds": 0} for row in records.images]
+
+
+def test_nothing_depends_on_the_micro_batch_the_simulations_or_other_images(scribbled, literal):
+    once = without_clock(play(scribbled, literal))
+    literal.micro_batch = 4
+    assert without_clock(MANUAL_SCRIBBLES.run(scribbled, literal, (3, 1), Config(), None, "toy")) == once
+    assert [len(query.image) for query in literal.queries[-6:]] == [4] * 6
+    assert without_clock(play(scribbled, literal, images=1, drawn_images=1)) == once  # all images, always
+    last = np.s_[2:]
+    split = np.array(["val", "val", "test"])
+    parts = (scribbled.images, scribbled.labels, scribbled.subjects)
+    alone = play(ScribbledData(scribbled.task, *parts, split, scribbles=scribbled.scribbles), literal)
+    places = [row for row in once[0] if row["image"] == last.start]
+    assert [row | {"position": 3} for row in alone.steps] == places
+
+
+def test_a_setwise_model_sees_sets_of_one_and_one_with_contexts_none(scribbled, toy_model):
+    setwise = toy_model(lambda query: query.interactions.positive > 0, setwise=True)
+    in_context = toy_model(lambda query: query.interactions.positive > 0, in_context=True)
+    assert {row["context"] for row in play(scribbled, setwise).images} == {"human", "centerline", "line"}
+    assert {query.sets for query in setwise.queries} == {(1,)}
+    play(scribbled, in_context)
+    assert all(query.context is None and query.sets is None for query in in_context.queries)
+
+
+def test_who_and_what_cannot_take_part(scribbled, make_task, toy_model):
+    assert PROTOCOLS.get("manual-scribbles") is MANUAL_SCRIBBLES
+    assert MANUAL_SCRIBBLES.refuses(Capabilities(interactive=True, setwise=True)) is None
+    assert "takes no interactions" in MANUAL_SCRIBBLES.refuses(Capabilities(in_context=True))
+    assert "has to be trained" in MANUAL_SCRIBBLES.refuses(
+        Capabilities(interactive=True, needs_training=True)
+    )
+    assert MANUAL_SCRIBBLES.missing(scribbled, Config()) is None
+    assert "no scribbles that people drew" in MANUAL_SCRIBBLES.missing(make_task(), Config())
+    assert "0 val images" in MANUAL_SCRIBBLES.missing(scribbled, Config(split="val"))
+    broken = toy_model(lambda query: torch.ones(1, 1, 3, 3, dtype=torch.bool))
+    with pytest.raises(ProtocolError, match="logits of shape"):
+        play(scribbled, broken)
