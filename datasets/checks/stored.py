@@ -1,0 +1,84 @@
+"""Checksums that were recorded when a data set was imported or released, computed again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from datasets import store
+from datasets.checks.view import Finding
+from datasets.imported import Imported
+from datasets.registry import Source
+from datasets.splits import digest
+from datasets.task import DataError, Task
+
+
+def recorded(found: Source, root: Path | None) -> Iterator[Finding]:
+    """Whether the files of a data set are those of which a checksum was recorded; nothing where none was."""
+    if isinstance(found, Imported):
+        yield from manifest(root or Path(), found.name)
+    elif getattr(found, "archives", ()):
+        try:
+            found.fetch(root)  # type: ignore[attr-defined]  # of files that are there, it verifies them
+        except DataError as error:
+            yield Finding("error", "files changed", str(error))
+
+
+def manifest(root: Path, name: str) -> Iterator[Finding]:
+    """Whether an imported data set holds what its manifest says."""
+    said = store.read_manifest(root, name)
+    again = f"import {name} again with --replace"
+    subjects = sorted(said["subjects"])
+    if digest(np.array(subjects), np.array([said["subjects"][s] for s in subjects])) != said["split"]:
+        yield Finding("error", "split changed", f"the manifest's split was edited; {again}")
+    try:
+        held = content(root, name)
+    except DataError as error:
+        yield Finding("error", "files damaged", str(error))
+        return
+    if held != said["content"]:
+        yield Finding(
+            "error", "content changed", f"pictures or labels differ from the imported ones; {again}"
+        )
+
+
+def content(root: Path, name: str) -> str:
+    """The checksum of an imported data set's pictures, labels and subjects, as its manifest has it.
+
+    Raises
+    ------
+    DataError
+        If its tables cannot be read.
+    """
+    digest, keys = hashlib.sha256(), {}
+    for row in _rows(root, name, store.IMAGES, ["image", "pixels"]):
+        keys[row["image"]] = hashlib.sha256(row["pixels"]).hexdigest()
+    for row in _rows(root, name, store.EXAMPLES, [*store.HASHED, "image", "mask"]):
+        for part in (*(row[column] for column in store.HASHED), keys.get(row["image"], "")):
+            digest.update(part.encode() + b"\0")
+        digest.update(row["mask"])
+    return digest.hexdigest()
+
+
+def files(root: Path, task: Task) -> list[str]:
+    """The file of each image of an imported task, in order; errors as of `content`."""
+    rows = _rows(root, task.dataset, store.EXAMPLES, list(store.ROW))
+    parts = ("cohort", "modality", "axis", "label")
+    return [row["file"] for row in rows if all(row[part] == getattr(task, part) for part in parts)]
+
+
+def _rows(root: Path, name: str, table: str, columns: list[str]) -> Iterator[dict[str, Any]]:
+    """The rows of a table, a few of them in memory."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    file = store.folder_of(root, name) / table
+    try:
+        for batch in pq.ParquetFile(file).iter_batches(store.GROUP, columns=columns):
+            yield from batch.to_pylist()
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(f"{file} is damaged ({error}); import {name} again with --replace") from error

@@ -1,0 +1,158 @@
+"""A sheet about a task that a person can look at: pictures with their labels, and what they are like."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from datasets.checks import Finding, View
+from reports import pictures, style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.gridspec import SubplotSpec
+
+ROWS, COLUMNS = 6, 8
+SUSPECTS = ROWS * COLUMNS // 3  # what findings take of a sheet at most
+EXTREMES = 2  # smallest labels, and as many largest
+DPI = 110
+SUSPECT, EXTREME = style.VERMILION, style.BLUE
+INSIDE, OUTSIDE = style.ORANGE, style.GREY
+WIDTH = 23  # letters in a line below a picture
+BINS = 50
+LEGEND = (
+    "Yellow: outline of the label. Orange frame: found by `data verify`. "
+    "Blue frame: smallest and largest labels. The others are spread evenly over each split."
+)
+
+
+class Cell(NamedTuple):
+    """A picture of the sheet: its index in the task, why it is framed (or nothing) and the frame's colour."""
+
+    image: int
+    why: str = ""
+    color: str = ""
+
+
+def select(view: View, findings: Iterable[Finding]) -> list[Cell]:
+    """What fits on a sheet: images that findings name, the smallest and largest labels, and others.
+
+    The others come from all splits in equal numbers, as far as these go, and evenly from each. Sorted by
+    split and index.
+    """
+    suspects = {image: found.what for found in findings for image in reversed(found.images)}
+    cells = {image: Cell(image, what, SUSPECT) for image, what in list(suspects.items())[:SUSPECTS]}
+    order = np.argsort(view.labels.sum((1, 2)), kind="stable")
+    for which, chosen in (("smallest label", order[:EXTREMES]), ("largest label", order[-EXTREMES:])):
+        for image in map(int, chosen):
+            cells.setdefault(image, Cell(image, which, EXTREME))
+    rest = [[int(i) for i in np.flatnonzero(view.split == name) if i not in cells] for name in view.splits]
+    room = ROWS * COLUMNS - len(cells)
+    # The smallest split takes its share first, so that others can have what it leaves.
+    for place, images in enumerate(sorted(rest, key=len)):
+        count = min(len(images), room // (len(rest) - place))
+        room -= count
+        for at in np.linspace(0, len(images) - 1, count).round().astype(int):
+            cells[images[at]] = Cell(images[at])
+    return sorted(cells.values(), key=lambda cell: (view.splits.index(view.split[cell.image]), cell.image))
+
+
+@style.themed
+def sheet(view: View, findings: Iterable[Finding] = ()) -> Figure:
+    """Pictures, intensities within and outside the label, its size in each split, mean picture and label.
+
+    Parameters
+    ----------
+    view : View
+    findings : iterable of Finding
+        Of this task; the images that they name are shown and framed.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(15, 10.9))
+    grid = figure.add_gridspec(
+        1, 2, width_ratios=(3.2, 1), wspace=0.16, left=0.012, right=0.985, top=0.925, bottom=0.085
+    )
+    _contact(figure, grid[0], view, select(view, findings))
+    right = grid[1].subgridspec(4, 2, height_ratios=(1, 1, 0.8, 0.8), hspace=0.62, wspace=0.12)
+    _histogram(figure.add_subplot(right[0, :]), view)
+    _sizes(figure.add_subplot(right[1, :]), view)
+    for row, (stack, what) in enumerate(((view.images, "picture"), (view.labels, "label")), 2):
+        _plain(figure.add_subplot(right[row, 0]), stack.mean(0), f"Mean {what}")
+        _plain(figure.add_subplot(right[row, 1]), stack.std(0), f"Spread of {what}")
+    counts = ", ".join(f"{name} {(view.split == name).sum()}" for name in view.splits)
+    subjects = len(np.unique(view.subjects))
+    figure.suptitle(view.task.name, x=0.012, y=0.985, ha="left", fontsize=14, fontweight="bold")
+    figure.text(
+        0.012, 0.945, f"{len(view.images)} images of {subjects} subjects ({counts})", fontsize=10, va="center"
+    )
+    figure.text(0.012, 0.015, LEGEND, fontsize=9, va="center")
+    return figure
+
+
+def save(figure: Figure, folder: Path, view: View) -> Path:
+    """Write a sheet as PNG, named after its task, without a date."""
+    path = folder / f"preview-{view.task.name.replace('/', '-').replace(' ', '_')}.png"
+    figure.savefig(path, dpi=DPI, metadata={"Software": None})
+    return path
+
+
+def _contact(figure: Figure, place: SubplotSpec, view: View, cells: list[Cell]) -> None:
+    columns = round(math.sqrt(len(cells) * COLUMNS / ROWS))
+    grid = place.subgridspec(math.ceil(len(cells) / columns), columns, hspace=0.42, wspace=0.06)
+    for number, cell in enumerate(cells):
+        axes = figure.add_subplot(grid[number // columns, number % columns])
+        pictures.draw(axes, view.images[cell.image], view.labels[cell.image])
+        for spine in axes.spines.values() if cell.color else ():
+            spine.set(visible=True, color=cell.color, linewidth=3)
+        lines = [textwrap.shorten(f"{_short(str(view.subjects[cell.image]))} · {view.split[cell.image]}", 40)]
+        lines += textwrap.wrap(cell.why, WIDTH, max_lines=2)
+        axes.set_xlabel(
+            "\n".join(lines), fontsize=7, labelpad=3, linespacing=1.15, color=cell.color or "black"
+        )
+
+
+def _short(name: str) -> str:
+    """A subject's name by its beginning and end, if it is long."""
+    longest = WIDTH - len(" · train")
+    half = (longest - 1) // 2
+    return name if len(name) <= longest else f"{name[:half]}…{name[-half:]}"
+
+
+def _histogram(axes: Axes, view: View) -> None:
+    highest = 0.0
+    for part, color, name in ((view.labels, INSIDE, "within the label"), (~view.labels, OUTSIDE, "outside")):
+        counts, edges = np.histogram(view.images[part], BINS, (0, 1))
+        shares = counts / max(counts.sum(), 1)
+        axes.stairs(shares, edges, color=color, fill=True, alpha=0.55, label=name)
+        highest = max(highest, shares.max())
+    axes.set(xlim=(0, 1), ylim=(0, 1.25 * highest), title="Intensities")
+    axes.set(xlabel="intensity", ylabel="share of pixels")
+    axes.legend(frameon=False, fontsize=8, loc="upper center", ncols=2)
+
+
+def _sizes(axes: Axes, view: View) -> None:
+    area, order = 100 * view.labels.mean((1, 2)), [name for name in view.splits if name in view.split]
+    # Steps of the golden ratio keep the points apart.
+    rows = [order.index(name) + 0.6 * (i * 0.618 % 1 - 0.5) for i, name in enumerate(view.split)]
+    axes.plot(area, rows, "o", markersize=2.5, color=style.SKY, alpha=0.7, markeredgewidth=0)
+    for row, name in enumerate(order):
+        low, middle, high = np.percentile(area[view.split == name], (25, 50, 75))
+        axes.plot((low, high), (row, row), color="black", linewidth=1.5)
+        axes.plot(middle, row, "|", color="black", markersize=16, markeredgewidth=2)
+    axes.set(xlabel="% of the picture; bars: median and quartiles", title="Size of the label")
+    axes.set(xlim=(0, 1.05 * area.max() or 1), ylim=(len(order) - 0.5, -0.5))
+    axes.set_yticks(range(len(order)), order, fontsize=8)
+
+
+def _plain(axes: Axes, picture: np.ndarray, title: str) -> None:
+    axes.imshow(picture, cmap="gray", vmin=0)
+    axes.set(xticks=[], yticks=[])
+    axes.grid(False)
+    axes.set_title(title, fontsize=9)

@@ -1,0 +1,126 @@
+"""The sheet of a task: which pictures it shows, how they are marked, what stands beside them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from matplotlib.colors import same_color
+from PIL import Image
+
+from datasets.checks import View
+from datasets.task import Task
+from reports.preview import COLUMNS, EXTREME, ROWS, SUSPECT, save, select, sheet
+
+ROOM = ROWS * COLUMNS
+
+
+def made(train: int, val: int, test: int) -> View:
+    """Pictures of 16 x 16 with a square each; those of the largest and smallest labels come last."""
+    count = train + val + test
+    labels = np.zeros((count, 16, 16), bool)
+    labels[:, 4:8, 4:8] = True
+    labels[-1, 4:12, 4:12] = True
+    labels[-2, 4:7, 4:7] = False
+    pictures = np.random.default_rng(0).uniform(0, 0.4, labels.shape) + 0.5 * labels
+    return View(
+        Task("toy", "all", "Optical camera", "0", "square"),
+        pictures.astype(np.float32),
+        labels,
+        np.array([f"s{i:03d}" for i in range(count)]),
+        np.repeat(("train", "val", "test"), (train, val, test)),
+        ("train", "val", "test"),
+    )
+
+
+def test_a_sheet_shows_equally_many_of_each_split_and_them_evenly():
+    view = made(100, 100, 100)
+    cells = select(view, [])
+    assert len(cells) == ROOM
+    assert [cell.image for cell in cells] == sorted({cell.image for cell in cells})
+    plain = [cell.image for cell in cells if not cell.why]
+    counts = [sum(view.split[image] == name for image in plain) for name in view.splits]
+    assert max(counts) - min(counts) <= 1
+    first = [image for image in plain if view.split[image] == "val"]
+    assert (first[0], first[-1]) == (100, 199)
+    assert set(np.diff(first)) <= {6, 7, 8}
+
+
+def test_a_small_split_leaves_its_room_to_the_others():
+    view = made(200, 3, 20)
+    cells = select(view, [])
+    splits = [str(view.split[cell.image]) for cell in cells]
+    assert len(cells) == ROOM
+    assert splits.count("val") == 3
+    assert splits.count("test") >= 20
+
+
+def test_a_small_task_is_shown_whole():
+    assert [cell.image for cell in select(made(4, 2, 3), [])] == list(range(9))
+
+
+def test_suspects_and_extremes_are_marked_and_suspects_come_first():
+    view = made(100, 10, 10)
+    found = [
+        view.finding("warning", "the same picture twice", "", [30, 31]),
+        view.finding("error", "empty label", "", [119]),
+    ]
+    marked = {cell.image: (cell.why, cell.color) for cell in select(view, found) if cell.why}
+    assert marked[30] == marked[31] == ("the same picture twice", SUSPECT)
+    assert marked[119] == ("empty label", SUSPECT)  # and not the largest label, which it is too
+    assert marked[118] == ("smallest label", EXTREME)
+
+
+def test_many_suspects_leave_room_for_others():
+    view = made(100, 10, 10)
+    found = [view.finding("warning", "tiny label", "", [image]) for image in range(60)]
+    marked = [cell for cell in select(view, found) if cell.color == SUSPECT]
+    assert len(marked) == ROOM // 3
+
+
+def test_the_sheet_says_whose_pictures_they_are_and_frames_suspects():
+    view = made(6, 3, 3)
+    figure = sheet(view, [view.finding("warning", "tiny label", "", [2])])
+    captions = [axes.get_xlabel() for axes in figure.axes]
+    assert "s001 · train" in captions
+    suspect = figure.axes[captions.index("s002 · train\ntiny label")]
+    assert all(spine.get_visible() for spine in suspect.spines.values())
+    assert same_color(suspect.spines["left"].get_edgecolor(), SUSPECT)
+    plain = figure.axes[captions.index("s001 · train")]
+    assert not any(spine.get_visible() for spine in plain.spines.values())
+    texts = " ".join(text.get_text() for text in figure.texts)
+    assert "12 images of 12 subjects (train 6, val 3, test 3)" in texts
+    titles = {axes.get_title(): axes for axes in figure.axes}
+    assert {"Intensities", "Size of the label", "Mean picture", "Mean label"} <= set(
+        titles
+    )
+    mean = titles["Mean label"].images[0].get_array()
+    assert np.allclose(mean, view.labels.mean(0))
+    dots = titles["Size of the label"].lines[0]
+    assert np.allclose(dots.get_xdata(), 100 * view.labels.mean((1, 2)))
+
+
+def test_long_names_are_shortened_in_the_middle():
+    view = made(3, 1, 1)
+    named = View(
+        **{**vars(view), "subjects": np.array([f"a-very-long-name-of-a-subject-{i}" for i in range(5)])}
+    )
+    captions = [axes.get_xlabel() for axes in sheet(named).axes]
+    caption = next(text for text in captions if text.endswith("· train"))
+    assert caption == "a-very-…bject-1 · train"
+
+
+@pytest.mark.parametrize("kind", ["nothing", "everything"])
+def test_labels_of_nothing_or_everything_are_drawn_too(kind):
+    view = made(4, 2, 2)
+    view.labels[:] = kind == "everything"
+    assert sheet(view).axes
+
+
+def test_the_file_is_named_after_the_task_and_is_the_same_again(tmp_path):
+    view = made(4, 2, 2)
+    path = save(sheet(view), tmp_path, view)
+    assert path.name == "preview-toy-all-Optical_camera-0-square.png"
+    first = path.read_bytes()
+    with Image.open(path) as picture:
+        assert picture.size == (1650, 1199)
+    assert save(sheet(view), tmp_path, view).read_bytes() == first
