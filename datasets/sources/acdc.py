@@ -7,6 +7,7 @@ from pathlib import Path
 
 from datasets.examples import Example
 from datasets.imported import Released
+from datasets.sources.files import files
 from datasets.sources.volume_pairs import Scan, scans
 from datasets.task import DataError
 from datasets.volumes import STORED, read_label_map, read_volume, slices, without_outliers
@@ -29,7 +30,7 @@ class ACDC(Released):
     name = "acdc"
 
     def cases(self, folder: Path) -> list[Scan]:
-        frames = [f for f in folder.rglob("patient*/patient*_frame01*.nii.gz") if _trained_on(f)]
+        frames = [f for f in files(folder, "patient*/patient*_frame01*.nii.gz") if _trained_on(f)]
         if not frames:
             raise DataError(
                 f"{folder} is not ACDC; no training/patientNNN/patientNNN_frame01.nii.gz is in it"

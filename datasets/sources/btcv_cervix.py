@@ -10,6 +10,7 @@ from pathlib import Path
 
 from datasets.examples import Example
 from datasets.imported import Released
+from datasets.sources.files import files
 from datasets.sources.volume_pairs import Scan, scans
 from datasets.task import DataError
 from datasets.volumes import read_label_map, read_volume, slices, turned
@@ -32,8 +33,8 @@ class BTCVCervix(Released):
     name = "btcv-cervix"
 
     def cases(self, folder: Path) -> list[Scan]:
-        images = [f for f in folder.rglob("img/[!.]*-Image.nii.gz") if f.parent.parent.name != "Testing"]
-        masks = folder.rglob("label/[!.]*-Mask.nii.gz")
+        images = [f for f in files(folder, "img/*-Image.nii.gz") if f.parent.parent.name != "Testing"]
+        masks = files(folder, "label/*-Mask.nii.gz")
         if not images:
             raise DataError(
                 f"{folder} is not BTCV Cervix; there is no RawData/Training/img/NNNNNNN-Image.nii.gz in it"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from datasets.examples import Example
 from datasets.imported import Released
+from datasets.sources.files import files
 from datasets.sources.volume_pairs import Scan, scans
 from datasets.structures import FREESURFER
 from datasets.task import DataError
@@ -60,8 +61,8 @@ class COBRE(Released):
     name = "cobre"
 
     def cases(self, folder: Path) -> list[Scan]:
-        files = [f for f in folder.rglob("mri/*.mgz") if not f.parent.parent.name.startswith("fsaverage")]
-        images, truth = ([f for f in files if f.name == name] for name in ("norm.mgz", "aseg.mgz"))
+        found = [f for f in files(folder, "mri/*.mgz") if not f.parent.parent.name.startswith("fsaverage")]
+        images, truth = ([f for f in found if f.name == name] for name in ("norm.mgz", "aseg.mgz"))
         if not images:
             raise DataError(
                 f"{folder} holds no SUBJECT/mri/norm.mgz; run FreeSurfer's recon-all on the scans of COBRE "

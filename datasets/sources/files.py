@@ -78,5 +78,5 @@ def _by_key(key: Callable[[Path], str], paths: Iterable[Path]) -> dict[str, Path
     found: dict[str, Path] = {}
     for path in paths:
         if path != found.setdefault(key(path), path):
-            raise DataError(f"{found[key(path)]} and {path} have the same name; remove one of them")
+            raise DataError(f"{found[key(path)]} and {path} are both of {key(path)}; keep one of them")
     return found

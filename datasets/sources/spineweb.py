@@ -11,6 +11,7 @@ from pathlib import Path
 
 from datasets.examples import Example
 from datasets.imported import Released
+from datasets.sources.files import files
 from datasets.sources.volume_pairs import Scan, scans
 from datasets.task import DataError
 from datasets.volumes import AXES, read_label_map, read_volume, slices, turned, without_outliers
@@ -31,13 +32,13 @@ class SpineWeb(Released):
     name = "spineweb"
 
     def cases(self, folder: Path) -> list[Scan]:
-        files = [f for f in folder.rglob("Subject*/Subject*.nii*") if f.name.endswith((".nii", ".nii.gz"))]
-        if not files:
+        found = [f for f in files(folder, "Subject*/Subject*.nii*") if f.name.endswith((".nii", ".nii.gz"))]
+        if not found:
             raise DataError(
                 f"{folder} is not SpineWeb's Dataset 7; there is no SubjectNN/SubjectNN.nii in it"
             )
-        truth = [file for file in files if file.name.split(".")[0].endswith("_Label")]
-        return scans(set(files) - set(truth), truth, lambda path: path.parent.name)
+        truth = [file for file in found if file.name.split(".")[0].endswith("_Label")]
+        return scans(set(found) - set(truth), truth, lambda path: path.parent.name)
 
     def examples(self, case: Scan) -> Iterator[Example]:
         image = without_outliers(read_volume(case.image))
