@@ -30,7 +30,7 @@ def describe(error: BaseException) -> tuple[str, int]:
     from datasets.lookup import UnknownName
 
     if isinstance(error, KeyboardInterrupt):
-        return "interrupted; what is finished is kept, and the same command continues from there", INTERRUPTED
+        return "interrupted; the same command goes on from what is finished", INTERRUPTED
     if isinstance(error, Usage | UnknownName):
         return str(error), USAGE
     if isinstance(error, (Failure, *_expected())):

@@ -8,6 +8,20 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from datasets.task import DataError
+
+SPLITS_AS_NAMED = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "dev": "val",
+    "test": "test",
+    "testing": "test",
+}
+"""What data sets call the three splits."""
+
 
 class Example(NamedTuple):
     """A picture and its masks before any preprocessing: an image of as many tasks as there are masks.
@@ -57,3 +71,10 @@ class Reader(Protocol):
             If a file cannot be used; the message names it.
         """
         ...
+
+
+def named_split(name: str, where: str) -> str:
+    """``train``, ``val`` or ``test``, however a data set calls it; DataError for another name."""
+    if name.lower() not in SPLITS_AS_NAMED:
+        raise DataError(f"{where} names the split {name!r}; name train, val or test")
+    return SPLITS_AS_NAMED[name.lower()]

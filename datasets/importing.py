@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+import csv
+import json
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from datasets import store
-from datasets.examples import Example, Reader
+from datasets.examples import Example, Reader, named_split
 from datasets.preprocess import prepare_image, prepare_mask
-from datasets.splits import split_by_subject
+from datasets.splits import digest, split_by_subject
 from datasets.task import DataError, TaskData, name_part
 
 Track = Callable[[Iterable[Any], int], Iterable[Any]]
@@ -31,8 +35,8 @@ def import_dataset(
 ) -> dict[str, Any]:
     """Read a data set into ``ROOT/imported/NAME``, or change nothing.
 
-    Memory holds as many cases as there are workers, however many there are. The result does not depend on the
-    number of workers.
+    Memory holds as many cases as there are workers, and a few preprocessed ones, however many there are. The
+    result does not depend on the number of workers.
 
     Parameters
     ----------
@@ -41,7 +45,7 @@ def import_dataset(
     reader : Reader
         Knows the layout.
     folder : Path
-        The data set's files.
+        The data set's files, or a table that names them.
     root : Path
         The data folder.
     split : mapping of each subject to ``train``, ``val`` or ``test``, optional
@@ -64,35 +68,91 @@ def import_dataset(
     DataError
         In one sentence that names the file at fault; the store is as it was.
     """
-    from joblib import Parallel, delayed
-
     cases = reader.cases(folder)
     if not cases:
         raise DataError(f"{folder} holds nothing of {name}; see docs/datasets.md for its layout")
     with store.being_written(store.folder_of(root, name), replace) as new:
-        writer, own = store.Writer(new), _OwnSplit()
-        empty: Counter[str] = Counter()
-        pool = Parallel(workers, prefer="threads", return_as="generator", pre_dispatch="2 * n_jobs")
-        for found in track(pool(delayed(_read)(reader, case, folder) for case in cases), len(cases)):
-            for example, stored in found:
-                own.add(example)
-                for one in stored:
-                    if one.mask.any():
-                        writer.add(one)
-                    else:
-                        empty[one.row["label"]] += 1
+        writer = store.Writer(new)
+        found = _side_by_side(partial(_read, reader, folder), cases, workers)
+        own, empty = _write(writer, track(found, len(cases)))
         if not writer.file_of:
             raise DataError(f"{folder}: no mask shows a label, so {name} would be empty")
-        subjects = _splits(name, writer.file_of, own.split if split is None else split)
+        subjects = _splits(name, writer.file_of, own if split is None else split)
         version = {"reader": type(reader).__name__, "version": getattr(reader, "version", 1)}
         manifest = writer.manifest(name, subjects, **version, empty=dict(sorted(empty.items())))
         store.write_manifest(new, manifest)
     return manifest
 
 
-def _read(reader: Reader, case: Any, folder: Path) -> list[tuple[Example, list[store.Stored]]]:
+def read_split(file: Path) -> dict[str, str]:
+    """Who is in which split: by the manifest of an import, or a CSV file with the columns subject and split.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, names a subject twice, or is a manifest whose checksum does not match.
+    """
+    try:
+        if file.suffix.lower() == ".json":
+            return _split_of_manifest(file)
+        with file.open(newline="", encoding="utf-8-sig") as lines:
+            rows = [(row["subject"], row["split"] or "") for row in csv.DictReader(lines)]
+    except KeyError as error:
+        raise DataError(f"{file} lacks {error}; give the manifest of an import or subject,split") from error
+    except (OSError, ValueError, TypeError, csv.Error) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{file} cannot be read as a split ({error}); fetch it again") from error
+    found: dict[str, str] = {}
+    for subject, split in rows:
+        if subject in found:
+            raise DataError(f"{file} names subject {subject} twice; keep one row of it")
+        found[subject] = named_split(split, f"{file}, subject {subject},")
+    return found
+
+
+def _split_of_manifest(file: Path) -> dict[str, str]:
+    said = json.loads(file.read_text(encoding="utf-8"))
+    found: dict[str, str] = said["subjects"]
+    if digest(np.array(list(found)), np.array(list(found.values()))) != said["split"]:
+        raise DataError(f"{file} was edited: its subjects do not have its checksum; take the original")
+    return found
+
+
+def _side_by_side(read: Callable[[Any], Any], cases: Iterable[Any], workers: int) -> Iterator[Any]:
+    """What is read of each case, in order; no more than two for each worker is there at a time."""
+    pool = ThreadPoolExecutor(workers)
+    waiting: deque[Future[Any]] = deque()
+    try:
+        for case in cases:
+            waiting.append(pool.submit(read, case))
+            if len(waiting) == 2 * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _read(reader: Reader, folder: Path, case: Any) -> list[tuple[Example, list[store.Stored]]]:
     """A case's examples without their pictures, and what is stored of each."""
     return [(e._replace(image=np.empty(0), masks={}), _prepare(e, folder)) for e in reader.examples(case)]
+
+
+def _write(
+    writer: store.Writer, cases: Iterable[list[tuple[Example, list[store.Stored]]]]
+) -> tuple[dict[str, str], Counter[str]]:
+    """Store what shows a label; the splits that the data name, and how often each label is empty."""
+    own = _OwnSplit()
+    empty: Counter[str] = Counter()
+    for example, stored in (found for case in cases for found in case):
+        own.add(example)
+        for one in stored:
+            if one.mask.any():
+                writer.add(one)
+            else:
+                empty[one.row["label"]] += 1
+    return own.split, empty
 
 
 def _prepare(example: Example, folder: Path) -> list[store.Stored]:
@@ -100,7 +160,8 @@ def _prepare(example: Example, folder: Path) -> list[store.Stored]:
     pixels = np.rint(prepare_image(example.image, name)[0] * store.LEVELS).astype(np.uint16)
     shape = np.asarray(example.image).shape[:2]
     parts = {part: name_part(getattr(example, part)) for part in ("cohort", "modality", "axis")}
-    file = example.file.relative_to(folder) if example.file.is_relative_to(folder) else example.file
+    base = folder.parent if folder.is_file() else folder
+    file = example.file.relative_to(base) if example.file.is_relative_to(base) else example.file
     whose = {"subject": example.subject, "file": file.as_posix()}
     return [
         store.Stored(parts | {"label": name_part(label)} | whose, pixels, prepare_mask(mask, shape, name)[0])

@@ -12,7 +12,7 @@ import json
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -30,7 +30,8 @@ FOLDER = "imported"
 MANIFEST, IMAGES, EXAMPLES = "manifest.json", "images.parquet", "examples.parquet"
 LEVELS = 65535  # an image's [0, 1] in 16 bits: off by 8e-6 at most, and the same on machines that round apart
 GROUP = 64  # rows that are written and read at once
-ROW = ("cohort", "modality", "axis", "label", "subject", "file")
+HASHED = ("cohort", "modality", "axis", "label", "subject")  # and not where the files lie
+ROW = (*HASHED, "file")
 
 
 class Stored(NamedTuple):
@@ -110,6 +111,9 @@ def load(root: Path, task: Task) -> TaskData:
     pixels = _array(pictures["pixels"], "<u2")[[place[image] for image in chosen]]
     masks = np.unpackbits(_array(rows["mask"], np.uint8), axis=1)
     subjects = rows["subject"].to_pylist()
+    unknown = sorted(set(subjects) - set(manifest["subjects"]))
+    if unknown:
+        raise DataError(f"{folder / MANIFEST} was edited: it lacks {unknown[0]}; import {task.dataset} again")
     shape = (len(chosen), 1, SIDE, SIDE)
     return TaskData(
         task,
@@ -118,6 +122,18 @@ def load(root: Path, task: Task) -> TaskData:
         np.array(subjects),
         np.array([manifest["subjects"][subject] for subject in subjects]),
     )
+
+
+def hashed(row: Mapping[str, str], key: bytes, mask: bytes) -> bytes:
+    """What the checksum of the content takes of a picture with one label.
+
+    Parameters
+    ----------
+    row : the columns of `HASHED`
+    key : SHA-256 of the picture's pixels
+    mask : the mask's bits
+    """
+    return "".join(f"{part}\0" for part in (*(row[name] for name in HASHED), key.hex())).encode() + mask
 
 
 class Writer:
@@ -151,9 +167,7 @@ class Writer:
             self._images.add({"image": self._number[key], "pixels": pixels})
         area = int(np.count_nonzero(stored.mask))
         self._examples.add(stored.row | {"image": self._number[key], "area": area, "mask": mask})
-        for part in (*stored.row.values(), key.hex()):
-            self._content.update(part.encode() + b"\0")
-        self._content.update(mask)
+        self._content.update(hashed(stored.row, key, mask))
         subject = stored.row["subject"]
         self.file_of.setdefault(subject, stored.row["file"])
         self._counts["/".join(stored.row[name] for name in ROW[:4]), subject] += 1
@@ -202,6 +216,7 @@ def being_written(target: Path, replace: bool) -> Iterator[Path]:
     """
     if target.exists() and not replace:
         raise DataError(f"{target} is there already; import with --replace, or under another name")
+    missing = [folder for folder in target.parents if not folder.exists()]
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".import-") as folder:
@@ -212,6 +227,10 @@ def being_written(target: Path, replace: bool) -> Iterator[Path]:
     except OSError as error:
         where = error.filename or target.parent
         raise DataError(f"{where}: {error.strerror or error}; nothing was changed in {target}") from error
+    finally:
+        with suppress(OSError):  # the first one holds what was written
+            for created in missing:
+                created.rmdir()
 
 
 def _put(new: Path, target: Path, old: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import reduce
 from pathlib import Path
 from typing import Any, Literal
 
@@ -147,7 +148,7 @@ def slices(
         for index, shown in cut(labels.values, values, axis):
             picture = _square_pixels(plane(image.values, axis, index), pixel)
             masks = {label: _square_pixels(mask, pixel) >= 0.5 for label, mask in shown.items()}
-            yield Example(labels.file, subject, picture, masks, axis=name, **said)
+            yield Example(image.file, subject, picture, masks, axis=name, **said)
 
 
 def largest(mask: np.ndarray, axis: int) -> int | None:
@@ -164,7 +165,7 @@ def largest(mask: np.ndarray, axis: int) -> int | None:
 
 def plane(values: np.ndarray, axis: int, index: int) -> np.ndarray:
     """A slice as a picture (H, W): of the other two axes the later runs down, the earlier to the right."""
-    return values.take(index, axis).T
+    return np.moveaxis(values, axis, 0)[index].T  # a view; `take` would copy the whole volume
 
 
 def _square_pixels(picture: np.ndarray, pixel: np.ndarray) -> np.ndarray:
@@ -181,7 +182,7 @@ def _largest_slices(
     numbers: np.ndarray, values: Mapping[str, int | tuple[int, ...]], axis: int
 ) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
     for label, value in values.items():
-        mask = np.isin(numbers, value)
+        mask = _shows(numbers, value)
         index = largest(mask, axis)
         if index is not None:
             yield index, {label: plane(mask, axis, index)}
@@ -192,8 +193,14 @@ def _middle_slices(
 ) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
     index = numbers.shape[axis] // 2
     middle = plane(numbers, axis, index)
-    masks = {label: np.isin(middle, value) for label, value in values.items()}
+    masks = {label: _shows(middle, value) for label, value in values.items()}
     yield index, {label: mask for label, mask in masks.items() if mask.any()}
+
+
+def _shows(numbers: np.ndarray, value: int | tuple[int, ...]) -> np.ndarray:
+    """Where a label map has a value, or one of several; faster than `numpy.isin` in any order of memory."""
+    values = value if isinstance(value, tuple) else (value,)
+    return reduce(np.logical_or, (numbers == one for one in values))
 
 
 def _with_nibabel(path: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -1,15 +1,21 @@
-"""``data``: get the data sets."""
+"""``data``: get data sets, bring in your own, and check them."""
 
 from __future__ import annotations
 
 import click
 
+from benchmark.cli import data_import, data_preview, data_verify
 from benchmark.errors import Failure, Usage
 
 
-@click.group(help="Get the data sets.")
+@click.group(help="Get data sets, bring in your own, and check them.")
 def command() -> None:
     pass
+
+
+command.add_command(data_import.command)
+command.add_command(data_verify.command)
+command.add_command(data_preview.command)
 
 
 @command.command(help="Download a data set into the data folder, or check the one that is there.")
@@ -41,6 +47,8 @@ def fetch(name: str, data_root: str | None, urls: tuple[str, ...]) -> None:
         place = folder / "unpacked"
         if not (there or place.is_dir()):
             fetch_archives(archives, place, folder, urls)
+        if not there and hasattr(found, "examples"):
+            data_import.import_data(name, place, data_root=root)
     else:
         raise Failure(_by_hand(name, hasattr(found, "examples")))
     click.echo(f"{name} is already in {root}" if there else place)

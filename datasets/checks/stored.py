@@ -56,11 +56,9 @@ def content(root: Path, name: str) -> str:
     """
     digest, keys = hashlib.sha256(), {}
     for row in _rows(root, name, store.IMAGES, ["image", "pixels"]):
-        keys[row["image"]] = hashlib.sha256(row["pixels"]).hexdigest()
+        keys[row["image"]] = hashlib.sha256(row["pixels"]).digest()
     for row in _rows(root, name, store.EXAMPLES, [*store.HASHED, "image", "mask"]):
-        for part in (*(row[column] for column in store.HASHED), keys.get(row["image"], "")):
-            digest.update(part.encode() + b"\0")
-        digest.update(row["mask"])
+        digest.update(store.hashed(row, keys.get(row["image"], b""), row["mask"]))
     return digest.hexdigest()
 
 

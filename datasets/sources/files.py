@@ -50,7 +50,7 @@ def matched(
         for name, file in one.items():
             for kind, other in found.items():
                 if name not in other:
-                    raise DataError(f"{file} has no {kind}; unpack the data set again or remove the file")
+                    raise DataError(f"{file} has no {kind}; add it or remove the file")
     keys = sorted({name for one in found.values() for name in one})
     return [(name, {kind: found[kind][name] for kind in found}) for name in keys]
 

@@ -8,11 +8,14 @@ import types
 import zipfile
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
 from benchmark.cli import cli
 from datasets.download import Archive
+from datasets.registry import load
 from datasets.sources.wbc import FOLDER
 
 
@@ -69,6 +72,24 @@ def test_an_archive_is_unpacked_and_its_first_checksum_told_once(archive: Path, 
     assert "first download" in said[1] and str(record) in said[1] and len(said) == 2
     again = run(root, "publicsets:Public")
     assert again.output.splitlines() == [str(place)]
+
+
+def test_what_has_to_be_imported_is_imported_at_once(tmp_path: Path) -> None:
+    """BUID in its official layout, from a mirror on disk; the second time it is there already."""
+    path, root = tmp_path / "Dataset_BUSI.zip", tmp_path / "root"
+    with zipfile.ZipFile(path, "w") as file:
+        for number in range(1, 6):
+            for ending, value in (("", 90), ("_mask", 255)):
+                picture = np.zeros((40, 30), np.uint8)
+                picture[10:20, 10:20] = value
+                encoded = cv2.imencode(".png", picture)[1].tobytes()
+                file.writestr(f"Dataset_BUSI_with_GT/benign/benign ({number}){ending}.png", encoded)
+    said = run(root, "buid", "--url", path.as_uri())
+    assert said.exit_code == 0, said.output
+    assert "buid: 1 task, 1 picture of 5 subjects" in said.output
+    (data,) = load("buid", root)
+    assert data.task.name == "buid/benign/Ultrasound/0/tumour" and len(data) == 5
+    assert f"buid is already in {root}" in run(root, "buid").output
 
 
 def test_a_mirror_stands_in_for_the_official_link(

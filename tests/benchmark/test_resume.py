@@ -98,7 +98,7 @@ def test_interrupted_and_continued(tmp_path, uninterrupted):
     os.killpg(process.pid, signal.SIGINT)  # what a terminal does at Ctrl-C
     _, said = process.communicate(timeout=120)
     assert process.returncode == 130
-    assert "interrupted; what is finished is kept, and the same command continues from there" in said
+    assert "interrupted; the same command goes on from what is finished" in said
     assert "Traceback" not in said and "Warning" not in said
     kept = units(output)
     assert 0 < len(kept) < 8

@@ -88,7 +88,8 @@ def test_acdc_is_the_first_frame_as_it_is_stored(tmp_path: Path) -> None:
     assert box(left.labels[0]) == (16 + 20, 16 + 22, 5, 15)
     assert right.images[0, 0, 2 * 40, 0] == pytest.approx(0.5, abs=1e-4)
     brightest = np.argwhere(right.images[0, 0] == right.images[0, 0].max()) // 2
-    assert np.unique(brightest, axis=0).tolist() == [[16 + 20 + y, 10 + x] for y in range(4) for x in range(4)]
+    square = [[16 + 20 + y, 10 + x] for y in range(4) for x in range(4)]
+    assert np.unique(brightest, axis=0).tolist() == square
     assert not left.images[0].any()  # slice 2 is black
 
 

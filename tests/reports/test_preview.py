@@ -90,9 +90,7 @@ def test_the_sheet_says_whose_pictures_they_are_and_frames_suspects():
     texts = " ".join(text.get_text() for text in figure.texts)
     assert "12 images of 12 subjects (train 6, val 3, test 3)" in texts
     titles = {axes.get_title(): axes for axes in figure.axes}
-    assert {"Intensities", "Size of the label", "Mean picture", "Mean label"} <= set(
-        titles
-    )
+    assert {"Intensities", "Size of the label", "Mean picture", "Mean label"} <= set(titles)
     mean = titles["Mean label"].images[0].get_array()
     assert np.allclose(mean, view.labels.mean(0))
     dots = titles["Size of the label"].lines[0]

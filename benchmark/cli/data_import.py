@@ -1,0 +1,176 @@
+"""``data import``: a public data set in its official layout, or anybody's own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from benchmark.cli.options import POSITIVE
+from benchmark.errors import Failure, Usage
+
+OWN_NAME = re.compile(r"[\w+-][\w.+-]*")
+
+
+def import_data(
+    name: str,
+    path: Path,
+    split: Path | None = None,
+    replace: bool = False,
+    data_root: str | Path | None = None,
+    workers: int | None = None,
+    **own: Any,
+) -> None:
+    """The command as a function; `own` are the options for data of one's own."""
+    from benchmark.settings import resolve_root, resolve_workers
+    from datasets.importing import import_dataset, read_split
+
+    name, reader = _reader(name, path, own)
+    shared = None if split is None else read_split(split)
+    root = resolve_root(data_root)
+    manifest = import_dataset(
+        name,
+        reader,
+        path,
+        root,
+        split=shared,
+        replace=replace,
+        workers=resolve_workers(workers, "cpu"),
+        track=_with_bar,
+    )
+    for line in _told(manifest, root):
+        click.echo(line)
+    absent = sorted(set(shared or ()) - set(manifest["subjects"]))
+    if absent:
+        click.echo(
+            f"{split} has {_some(len(absent), 'subject')} more that the data lack, {absent[0]} among them"
+        )
+
+
+def _reader(name: str, path: Path, own: dict[str, Any]) -> tuple[str, Any]:
+    """The name of the data set, and what reads it."""
+    from datasets.formats import reader_of
+    from datasets.registry import DATASETS, source
+
+    if name in DATASETS.names() or ":" in name:
+        found = source(name)
+        if not hasattr(found, "examples"):
+            raise Failure(
+                f"{name} is used as it is, without an import; choose another name for your own data"
+            )
+        given = [option for option, value in own.items() if value is not None]
+        if given:
+            raise Usage(f"--{given[0].replace('_', '-')} is for data of your own, {name} has its own reader")
+        return found.name, found
+    if not OWN_NAME.fullmatch(name):
+        raise Usage(f"{name!r} is no name for a data set; take letters, digits and _ . + - only")
+    return name, reader_of(path, own.pop("format", None), _given(**own))
+
+
+def _given(labels: str | None, axes: str | None, **said: Any) -> Any:
+    from datasets.formats import Given, named_values, read_labels
+    from datasets.task import DataError
+
+    if labels is None:
+        return Given(axes=_axes(axes), **said)
+    if Path(labels).is_file():
+        return Given(labels=read_labels(Path(labels)), axes=_axes(axes), **said)
+    pairs = [(value, label) for value, _, label in (part.partition("=") for part in labels.split(","))]
+    try:
+        return Given(labels=named_values(pairs, "--labels"), axes=_axes(axes), **said)
+    except DataError as error:
+        raise Usage(str(error)) from error
+
+
+def _axes(names: str | None) -> dict[str, int] | None:
+    """The axes of some names; ``stored`` stands alone, as volumes are not turned then."""
+    from datasets.lookup import UnknownName
+    from datasets.volumes import AXES, STORED
+
+    if names is None or names == "all":
+        return None if names is None else AXES
+    if names in STORED:
+        return STORED
+    for name in names.split(","):
+        if name not in AXES:
+            raise UnknownName("axis", name, [*AXES, "all", *STORED])
+    return {name: AXES[name] for name in names.split(",")}
+
+
+def _with_bar(cases: Iterable[Any], count: int) -> Iterable[Any]:
+    from tqdm import tqdm
+
+    return tqdm(cases, total=count, unit="case", disable=None)  # None: only on a terminal
+
+
+def _told(manifest: dict[str, Any], root: Path) -> Iterable[str]:
+    from datasets.store import folder_of
+
+    name, tasks = manifest["name"], manifest["tasks"]
+    yield (
+        f"{name}: {_some(len(tasks), 'task')}, {_some(manifest['pictures'], 'picture')} of "
+        f"{_some(len(manifest['subjects']), 'subject')}, in {folder_of(root, name)}"
+    )
+    for task, counts in tasks.items():
+        yield f"  {task}  " + ", ".join(f"{count} {split}" for split, count in counts.items())
+    for label, count in manifest["empty"].items():
+        yield f"  left out: {label} is empty in {_some(count, 'picture')}"
+    yield f"content {manifest['content']}"
+    yield f"split   {manifest['split']}"
+    yield f"next: python -m benchmark data preview {name}"
+    yield f"      python -m benchmark run --datasets {name}"
+
+
+def _some(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+command = click.Command(
+    "import",
+    callback=import_data,
+    help="Read a data set once, into the compact store of the data folder: NAME of a public one (`list "
+    "datasets`) from PATH as its authors released it, or your own under a name that you choose.",
+    params=[
+        click.Argument(["name"]),
+        click.Argument(["path"], type=click.Path(path_type=Path)),
+        click.Option(
+            ["--format"],
+            metavar="FORMAT",
+            help="folder, nnunet, nifti or table.  [default: found by looking]",
+        ),
+        click.Option(
+            ["--labels"],
+            metavar="LABELS",
+            help="Names of mask values, 1=liver,2=spleen, or a CSV file value,label.",
+        ),
+        click.Option(["--modality"], help="For instance CT."),
+        click.Option(
+            ["--subject-pattern"],
+            metavar="REGEX",
+            help="Its one group, searched in the names of images, is the subject.",
+        ),
+        click.Option(
+            ["--axes"],
+            metavar="NAMES",
+            help="Of volumes: axial, coronal, sagittal, all, or stored (turns nothing).  [default: all]",
+        ),
+        click.Option(
+            ["--rule"],
+            type=click.Choice(["maxslice", "midslice"]),
+            help="Slice of a volume: where the label is largest, or the middle one.  [default: maxslice]",
+        ),
+        click.Option(
+            ["--split"],
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="The manifest.json of another import, or a CSV file subject,split.  [default: the data's "
+            "own, or 60/20/20 by subject]",
+        ),
+        click.Option(["--replace"], is_flag=True, help="Replace an earlier import of that name."),
+        click.Option(["--data-root"], metavar="DIR", help="Folder of the data sets."),
+        click.Option(["--workers"], type=POSITIVE, help="Files read at once.  [default: one per core]"),
+    ],
+)

@@ -1,0 +1,49 @@
+"""Formats of anybody's own data, found by looking; a `datasets.examples.Reader` for each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from datasets.formats.folder import Pictures
+from datasets.formats.nifti import Volumes
+from datasets.formats.nnunet import NNUNet
+from datasets.formats.own import Given, OwnData, named_values, read_labels
+from datasets.formats.table import Table
+from datasets.lookup import UnknownName
+from datasets.task import DataError
+
+__all__ = ["FORMATS", "Given", "named_values", "read_labels", "reader_of"]
+
+FORMATS: dict[str, type[OwnData]] = {each.name: each for each in (NNUNet, Table, Pictures, Volumes)}
+"""By name, in the order in which they are looked for."""
+
+
+def reader_of(path: Path, name: str | None = None, given: Given | None = None) -> OwnData:
+    """The reader of some data.
+
+    Parameters
+    ----------
+    path : Path
+        A folder, or the file of a table.
+    name : str, optional
+        Of its format; found by looking otherwise.
+    given : Given, optional
+        What the data do not say.
+
+    Raises
+    ------
+    UnknownName
+        If there is no format of that name.
+    DataError
+        If there is nothing, or nothing that is known.
+    """
+    if name is not None and name not in FORMATS:
+        raise UnknownName("format", name, list(FORMATS))
+    if not path.exists():
+        raise DataError(f"there is no {path}; give the folder of the data set")
+    if name is None:
+        name = next((each for each, reader in FORMATS.items() if reader.fits(path)), None)
+    if name is None:
+        looked = "; ".join(f"{reader.layout} ({each})" for each, reader in FORMATS.items())
+        raise DataError(f"{path} has no layout that is known; looked for: {looked}")
+    return FORMATS[name](given or Given())

@@ -1,0 +1,196 @@
+"""The folder format: images/ and masks/ with 2D files of any kind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import tifffile
+from made_files import data, imported, noise, pictures, refused, save, square
+from PIL import Image
+
+from datasets.folder import Folder
+from datasets.formats import Given, reader_of
+from datasets.task import DataError
+
+WIDE = (20, 30)
+
+
+def test_settings_and_subjects_of_the_folder_are_taken(tmp_path: Path) -> None:
+    for i in range(4):
+        save(tmp_path / "data" / "images" / f"p{i // 2}_{i}.png", noise(*WIDE, seed=i))
+        save(tmp_path / "data" / "masks" / f"p{i // 2}_{i}.png", square(2))
+    (tmp_path / "data" / "dataset.toml").write_text(
+        'cohort = "clinic a"\nmodality = "X-Ray"\nsubject_pattern = "^(p[0-9]+)_"\nlabels = {2 = "tibia"}\n'
+    )
+    manifest = imported(tmp_path / "data", tmp_path)
+    assert list(manifest["tasks"]) == ["own/clinic_a/X-Ray/0/tibia"]
+    assert set(manifest["subjects"]) == {"p0", "p1"}
+
+
+def test_an_import_has_the_arrays_of_the_folder_used_in_place(tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "data")
+    manifest = imported(folder, tmp_path)
+    (found,) = data(manifest, tmp_path).values()
+    in_place = Folder(folder)
+    other = in_place.load(in_place.tasks(None)[0], None)
+    np.testing.assert_array_equal(found.labels, other.labels)
+    np.testing.assert_allclose(found.images, other.images, atol=1e-5)
+    assert list(found.subjects) == list(other.subjects)
+
+
+def test_options_say_what_the_folder_does_not(tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "data")
+    given = Given(labels={"knee": (255,)}, modality="CT", subject_pattern="p(.)")
+    manifest = imported(folder, tmp_path, given)
+    assert list(manifest["tasks"]) == ["own/all/CT/0/knee"]
+    assert sorted(manifest["subjects"]) == list("0123456789")
+
+
+@pytest.mark.parametrize(
+    ("said", "given", "option"),
+    [
+        ('modality = "MR"', Given(modality="CT"), "--modality"),
+        ('labels = {255 = "knee"}', Given(labels={"knee": (255,)}), "--labels"),
+        ('subject_pattern = "(p)"', Given(subject_pattern="(.)"), "--subject-pattern"),
+    ],
+)
+def test_nothing_is_said_twice(tmp_path: Path, said: str, given: Given, option: str) -> None:
+    folder = pictures(tmp_path / "data")
+    (folder / "dataset.toml").write_text(said)
+    assert f"dataset.toml says it already; leave out {option}" in refused(folder, tmp_path, given)
+
+
+def test_axes_are_of_volumes(tmp_path: Path) -> None:
+    assert "leave them out" in refused(pictures(tmp_path / "data"), tmp_path, Given(rule="midslice"))
+
+
+def by_label(folder: Path) -> Path:
+    """Two labels in folders of their own, 0/1 and 0/255; the third image shows one of them."""
+    for i in range(3):
+        save(folder / "images" / f"p{i}.jpg", noise(*WIDE, seed=i))
+        save(folder / "masks" / "left lung" / f"p{i}.png", square(1))
+        if i < 2:
+            save(folder / "masks" / "heart" / f"p{i}.gif", square(255, side=15))
+    return folder
+
+
+def test_a_folder_of_masks_for_each_label(tmp_path: Path) -> None:
+    found = data(imported(by_label(tmp_path / "data"), tmp_path), tmp_path)
+    assert {name: len(task) for name, task in found.items()} == {
+        "all/unknown/0/left_lung": 3,
+        "all/unknown/0/heart": 2,
+    }
+    heart, lung = (found[f"all/unknown/0/{label}"].labels.sum() for label in ("heart", "left_lung"))
+    assert heart / 2 == pytest.approx(lung / 3 * (15 / 8) ** 2, rel=0.05)
+
+
+def test_faults_of_folders_for_each_label(tmp_path: Path) -> None:
+    folder = by_label(tmp_path / "data")
+    stray = save(folder / "masks" / "heart" / "p9.png", square())
+    assert f"{stray} is no mask of an image" in refused(folder, tmp_path)
+    stray.unlink()
+    twin = save(folder / "images" / "p1.png", noise(*WIDE))
+    assert f"{twin} and p1.jpg share a name" in refused(folder, tmp_path)
+    twin.unlink()
+    alone = save(folder / "images" / "p9.png", noise(*WIDE))
+    assert f"{alone} has no mask in any folder" in refused(folder, tmp_path)
+    alone.unlink()
+    assert "names a label already" in refused(folder, tmp_path, Given(labels={"heart": (1,)}))
+
+
+def odd(folder: Path, name: str) -> None:
+    """The same step in brightness, and a mask of its brighter half, as files of one odd kind."""
+    images, masks = folder / "images", folder / "masks"
+    images.mkdir(parents=True)
+    masks.mkdir()
+    step = np.full(WIDE, 40, np.uint8)
+    step[:, 15:] = 200
+    half = np.zeros(WIDE, np.uint8)
+    half[:, 15:] = 1
+    if name == "16-bit PNG":
+        cv2.imwrite(str(images / "a.png"), step.astype(np.uint16) * 257)
+        cv2.imwrite(str(masks / "a.png"), half.astype(np.uint16) * 1000)
+    elif name == "16-bit TIFF":
+        tifffile.imwrite(images / "a.tif", step.astype(np.uint16) * 16, compression="zlib")
+        tifffile.imwrite(masks / "a.tif", half.astype(np.int16))
+    elif name == "float TIFF":
+        tifffile.imwrite(images / "a.tif", step.astype(np.float32) / 1e4 - 3)
+        tifffile.imwrite(masks / "a.tif", half.astype(np.float64))
+    elif name == "RGBA":
+        Image.fromarray(np.dstack([step] * 3 + [255 - step])).save(images / "a.png")
+        Image.fromarray(np.dstack([half * 255] * 3 + [np.full(WIDE, 255, np.uint8)])).save(masks / "a.png")
+    elif name == "0/255":
+        Image.fromarray(step).save(images / "a.bmp")
+        Image.fromarray(half * 255).save(masks / "a.bmp")
+    elif name == "palette GIF":
+        image = Image.fromarray((step > 100).astype(np.uint8), "P")
+        image.putpalette([40] * 3 + [200] * 3)
+        image.save(images / "a.gif")
+        mask = Image.fromarray(half, "P")
+        mask.putpalette([0, 0, 0, 255, 0, 0])
+        mask.save(masks / "a.gif")
+    elif name == "1 bit":
+        Image.fromarray(step).save(images / "a.png")
+        Image.fromarray(half * 255).convert("1").save(masks / "a.png")
+    elif name == "bool NPY":
+        np.save(images / "a.npy", step.astype(np.float16))
+        np.save(masks / "a.npy", half.astype(bool))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["16-bit PNG", "16-bit TIFF", "float TIFF", "RGBA", "0/255", "palette GIF", "1 bit", "bool NPY"],
+)
+def test_odd_files_give_the_same_picture_and_mask(tmp_path: Path, name: str) -> None:
+    odd(tmp_path / "data", name)
+    manifest = imported(tmp_path / "data", tmp_path)
+    assert list(manifest["tasks"]) == ["own/all/unknown/0/foreground"]
+    (found,) = data(manifest, tmp_path).values()
+    inside = found.images[0, 0, 24:104]  # 20 rows of 30 lie in the middle of a square
+    np.testing.assert_allclose(inside[:, :60], 0, atol=1e-3)
+    np.testing.assert_allclose(inside[:, 68:], 1, atol=1e-3)
+    label = found.labels[0, 0]
+    assert label[24:104, 66:].all()
+    assert not label[:, :62].any()
+    assert not label[:20].any()
+
+
+@pytest.mark.parametrize(
+    ("break_it", "sentence"),
+    [
+        (lambda f: (f / "masks" / "p3.png").unlink(), "images/p3.png has no mask"),
+        (lambda f: (f / "images" / "p3.png").unlink(), "masks/p3.png is a mask without an image"),
+        (
+            lambda f: save(f / "masks" / "p3.png", square(255, (30, 20))),
+            "masks/p3.png is 30x20 and its image",
+        ),
+        (lambda f: (f / "masks" / "p3.png").write_bytes(b"\x89PNG"), "masks/p3.png cannot be read"),
+        (lambda f: (f / "images" / "p3.png").write_bytes(b""), "images/p3.png cannot be read"),
+        (lambda f: save(f / "images" / "p3.jpg", noise(20, 30)), "share a name"),
+        (lambda f: [p.unlink() for p in (f / "masks").iterdir()], "has no mask"),
+    ],
+)
+def test_faults_name_the_file(tmp_path: Path, break_it, sentence: str) -> None:
+    folder = pictures(tmp_path / "data")
+    break_it(folder)
+    assert sentence in refused(folder, tmp_path, given=Given(labels={"knee": (255,)}))
+    assert sentence in refused(folder, tmp_path)
+
+
+def test_an_unknown_layout_says_what_was_looked_for(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    said = refused(tmp_path / "data", tmp_path)
+    assert all(f"({name})" in said for name in ("folder", "nnunet", "nifti", "table"))
+    assert "there is no" in refused(tmp_path / "gone", tmp_path)
+
+
+def test_a_named_format_that_the_data_do_not_have(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for name in ("folder", "nnunet", "nifti", "table"):
+        reader = reader_of(folder, name)
+        with pytest.raises(DataError, match=str(folder)):
+            reader.cases(folder)

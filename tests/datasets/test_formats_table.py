@@ -1,0 +1,241 @@
+"""Tables that name images and masks: CSV, JSON Lines, Parquet, and folders of the Hugging Face kind."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from made_files import contents, data, imported, noise, refused, save, square
+
+from datasets.formats import Given
+from datasets.registry import source
+
+WIDE = (20, 30)
+
+
+def rows(folder: Path, count: int = 5, **columns: str) -> list[dict[str, str]]:
+    """Images and masks, and a row for each; `columns` may use ``{i}``."""
+    found = []
+    for i in range(count):
+        save(folder / "img" / f"{i}.png", noise(*WIDE, seed=i))
+        save(folder / "seg" / f"{i}.png", square(255, side=6 + i))
+        said = {name: text.format(i=i) for name, text in columns.items()}
+        found.append({"image": f"img/{i}.png", "mask": f"seg/{i}.png"} | said)
+    return found
+
+
+def write(file: Path, table: list[dict]) -> Path:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if file.suffix == ".csv":
+        with file.open("w", newline="") as text:
+            writer = csv.DictWriter(text, list(table[0]))
+            writer.writeheader()
+            writer.writerows(table)
+    elif file.suffix == ".jsonl":
+        file.write_text("".join(json.dumps(row) + "\n" for row in table))
+    else:
+        pq.write_table(pa.Table.from_pylist(table), file)
+    return file
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.jsonl", "t.parquet"])
+def test_all_three_kinds_give_the_same(tmp_path: Path, name: str) -> None:
+    said = rows(tmp_path / "data", patient="p{i}", cohort="clinic", modality="CT", split="train", note="{i}")
+    expected = imported(write(tmp_path / "data" / "other.csv", said), tmp_path / "expected")
+    manifest = imported(write(tmp_path / "data" / name, said), tmp_path / "root")
+    assert manifest == expected
+    assert list(manifest["tasks"].items()) == [
+        ("own/clinic/CT/0/foreground", {"train": 5, "val": 0, "test": 0})
+    ]
+    assert list(manifest["subjects"]) == [f"p{i}" for i in range(5)]
+
+
+def test_two_columns_are_enough(tmp_path: Path) -> None:
+    manifest = imported(write(tmp_path / "data" / "t.csv", rows(tmp_path / "data")), tmp_path)
+    assert list(manifest["tasks"]) == ["own/all/unknown/0/foreground"]
+    assert manifest["subjects"].keys() == {f"img/{i}" for i in range(5)}
+    assert sorted(manifest["subjects"].values()) == ["test", "train", "train", "train", "val"]
+
+
+def test_a_row_for_each_label_of_an_image(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    said = [
+        row | extra
+        for row in rows(folder)
+        for extra in ({"label": "left lung", "value": ""}, {"label": "none", "value": "7"})
+    ]
+    both = save(folder / "both.png", square(7, side=20))
+    for row in said[1::2]:
+        row["mask"] = str(both)  # outside of seg/, and absolute
+    manifest = imported(write(folder / "t.csv", said), tmp_path)
+    found = data(manifest, tmp_path)
+    assert {name: len(task) for name, task in found.items()} == {
+        "all/unknown/0/left_lung": 5,
+        "all/unknown/0/none": 5,
+    }
+    assert manifest["pictures"] == 5
+    assert found["all/unknown/0/none"].labels[0].sum() == pytest.approx(400 * (128 / 30) ** 2, rel=0.05)
+
+
+def test_label_is_the_mask_where_no_other_column_is(tmp_path: Path) -> None:
+    said = [{"file_name": row["image"], "label": row["mask"]} for row in rows(tmp_path / "data")]
+    manifest = imported(write(tmp_path / "data" / "t.csv", said), tmp_path)
+    assert list(manifest["tasks"]) == ["own/all/unknown/0/foreground"]
+
+
+def test_instances_of_a_label_are_merged(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    low = square(1, side=4)[::-1, ::-1]
+    save(folder / "low.png", low.copy())
+    said = rows(folder, count=1, label="cell")
+    said.append(said[0] | {"mask": "low.png"})
+    (found,) = data(imported(write(folder / "t.csv", said), tmp_path), tmp_path).values()
+    assert len(found) == 1
+    assert found.labels.sum() == pytest.approx((36 + 16) * (128 / 30) ** 2, rel=0.1)
+
+
+def test_folders_of_splits(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    for split in ("train", "validation", "test"):
+        said = [
+            {"file_name": row["image"], "mask_file_name": row["mask"]}
+            for row in rows(folder / split, count=2)
+        ]
+        write(folder / split / "metadata.jsonl", said)
+    manifest = imported(folder, tmp_path)
+    (found,) = data(manifest, tmp_path).values()
+    assert len(found) == 6
+    assert manifest["subjects"] == {
+        f"{name}/img/{i}": split
+        for name, split in (("test", "test"), ("train", "train"), ("validation", "val"))
+        for i in range(2)
+    }
+
+
+def test_metadata_at_the_top_with_a_column_of_splits(tmp_path: Path) -> None:
+    said = rows(tmp_path / "data", split="validation")
+    manifest = imported(write(tmp_path / "data" / "metadata.csv", said).parent, tmp_path)
+    assert set(manifest["subjects"].values()) == {"val"}
+
+
+def test_volumes_in_a_table(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    save(folder / "v.nii.gz", noise(9, 9, 9))
+    save(folder / "m.nii.gz", square(4, (9, 9, 9), 3))
+    file = write(folder / "t.csv", [{"image": "v.nii.gz", "mask": "m.nii.gz", "label": "organ"}])
+    manifest = imported(file, tmp_path, Given(axes={"axial": 2}, modality="MR"))
+    assert list(manifest["tasks"]) == ["own/all/MR/axial/organ"]
+
+
+def test_options_say_what_no_column_does(tmp_path: Path) -> None:
+    file = write(tmp_path / "data" / "t.csv", rows(tmp_path / "data"))
+    given = Given(labels={"knee": (255,)}, modality="MR", subject_pattern="(.)$")
+    manifest = imported(file, tmp_path, given)
+    assert list(manifest["tasks"]) == ["own/all/MR/0/knee"]
+    assert list(manifest["subjects"]) == list("01234")
+
+
+@pytest.mark.parametrize(
+    ("column", "given", "option"),
+    [
+        ({"modality": "CT"}, Given(modality="MR"), "--modality"),
+        ({"label": "knee"}, Given(labels={"knee": (1,)}), "--labels"),
+        ({"subject": "p{i}"}, Given(subject_pattern="(.)"), "--subject-pattern"),
+    ],
+)
+def test_nothing_is_said_twice(tmp_path: Path, column: dict, given: Given, option: str) -> None:
+    file = write(tmp_path / "data" / "t.csv", rows(tmp_path / "data", **column))
+    assert f"t.csv says it already; leave out {option}" in refused(file, tmp_path / "root", given)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"mask": ""}, "row 3 names no mask"),
+        ({"image": "img/9.png"}, "row 3: there is no image"),
+        ({"mask": "seg/9.png"}, "row 3: there is no mask"),
+        ({"split": "half"}, "row 3 names the split 'half'"),
+        ({"split": "test", "subject": "p1"}, "subject p1 is in two splits, train by"),
+        ({"split": ""}, "subject p2"),
+        ({"value": "one"}, "row 3: one=one names no label"),
+        ({"value": "0"}, "row 3: 0=0 names no label"),
+    ],
+)
+def test_a_row_that_cannot_be_used(tmp_path: Path, change: dict, sentence: str) -> None:
+    said = rows(tmp_path / "data", split="train", subject="p{i}", value="255")
+    said[2] |= change
+    assert sentence in refused(write(tmp_path / "data" / "t.csv", said), tmp_path / "root")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("t.csv", b"a;b\n1;2\n", "row 1 names no image; it needs a column image or file_name, and has a;b"),
+        ("t.csv", b"", "does not have"),
+        ("t.csv", b"\xff\xfe\x00", "t.csv cannot be read"),
+        ("t.jsonl", b'{"image": "a.png"', "t.jsonl cannot be read"),
+        ("t.jsonl", b"[1]\n", "t.jsonl has a line that is no JSON object"),
+        ("t.parquet", b"PAR1", "t.parquet cannot be read"),
+        ("t.txt", b"", "no layout that is known"),
+    ],
+)
+def test_a_table_that_cannot_be_used(tmp_path: Path, name: str, content: bytes, sentence: str) -> None:
+    file = tmp_path / name
+    file.write_bytes(content)
+    assert sentence in refused(file, tmp_path / "root")
+
+
+def test_numbers_of_a_table_with_gaps(tmp_path: Path) -> None:
+    said = [
+        row | {"subject": float(i // 2), "value": 255.0, "split": None, "cohort": float("nan")}
+        for i, row in enumerate(rows(tmp_path / "data"))
+    ]
+    manifest = imported(write(tmp_path / "data" / "t.parquet", said), tmp_path)
+    assert list(manifest["tasks"]) == ["own/all/unknown/0/255"]
+    assert list(manifest["subjects"]) == ["0", "1", "2"]
+
+
+def test_masks_are_not_lossy(tmp_path: Path) -> None:
+    said = rows(tmp_path / "data")
+    save(tmp_path / "data" / "seg" / "3.jpg", square(255))
+    said[3]["mask"] = "seg/3.jpg"
+    file = write(tmp_path / "data" / "t.csv", said)
+    assert "seg/3.jpg is of no type for masks" in refused(file, tmp_path / "root")
+
+
+def test_real_images_give_what_their_own_source_gives(tmp_path: Path, shared_data: Path) -> None:
+    folder = shared_data / "segmentation_WBC" / "Dataset 2"
+    if not folder.is_dir():
+        pytest.skip("the folder segmentation_WBC of WBC is absent")
+    said = [
+        {"image": str(mask.with_suffix(".bmp")), "mask": str(mask), "subject": f"CV-{mask.stem}"}
+        for mask in sorted(folder.glob("*.png"))
+    ]
+    file = write(tmp_path / "t.csv", said)
+    given = Given(labels={"cytoplasm": (128,), "nucleus": (255,)}, modality="Microscopy")
+    found = data(imported(file, tmp_path, given), tmp_path)
+    wbc = source("wbc", shared_data)
+    for task in wbc.tasks(shared_data):
+        if task.cohort == "CV":
+            expected = wbc.load(task, shared_data)
+            other = found[f"all/Microscopy/0/{task.label}"]
+            np.testing.assert_array_equal(other.labels, expected.labels)
+            np.testing.assert_allclose(other.images, expected.images, atol=1e-5)
+            assert list(other.subjects) == list(expected.subjects)
+
+
+def test_images_inside_a_table_are_not_taken(tmp_path: Path) -> None:
+    file = write(tmp_path / "data" / "t.parquet", [{"image": {"bytes": b"x", "path": "a.png"}, "mask": "b"}])
+    assert "t.parquet row 1 holds the image itself" in refused(file, tmp_path / "root")
+
+
+def test_the_data_lie_as_before(tmp_path: Path) -> None:
+    file = write(tmp_path / "data" / "t.csv", rows(tmp_path / "data"))
+    before = contents(tmp_path / "data")
+    imported(file, tmp_path / "root")
+    assert contents(tmp_path / "data") == before
