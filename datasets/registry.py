@@ -45,8 +45,8 @@ class Source(Protocol):
 
     A source that can be downloaded has ``archives``, or a method ``fetch(root) -> Path`` that downloads what
     is absent and checks what is there; with both, the method is ``fetch(root, urls=())``. One whose ``kind``
-    is ``scans`` loads `ScanData`, ``scribbles`` `ScribbledData`; without that attribute it is of kind ``tasks``
-    and loads `TaskData`.
+    is ``scans`` loads `ScanData`, ``scribbles`` `ScribbledData`; without that attribute it is of kind
+    ``tasks`` and loads `TaskData`.
     """
 
     name: str

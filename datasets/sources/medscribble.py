@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets.download import Archive, fetch, verify
+from datasets.download import Archive, downloads, fetch, verify
 from datasets.preprocess import SIDE, preprocess
 from datasets.scribbled import ScribbledData
+from datasets.sources.in_place import InPlace
 from datasets.task import DataError, Task
 
 URL = "https://github.com/halleewong/ScribblePrompt/archive/fd0f990da5a0c492e0e605a173e17ee3f8fd9477.zip"
@@ -42,7 +43,7 @@ TASKS: Mapping[str, tuple[str, str]] = {
 }
 
 
-class MedScribble:
+class MedScribble(InPlace):
     """14 tasks of as many data sets, 64 images, three annotators each.
 
     ``<dataset>/<cohort>/<subject>_axisK_<slice>/{img,seg,scribble_0,scribble_1,scribble_2}.npy``: image and
@@ -58,10 +59,12 @@ class MedScribble:
 
     name = "medscribble"
     kind = "scribbles"
+    places = (FOLDER, f"{REPOSITORY}/{FOLDER}")
     archives = (Archive(URL, LIMIT, SHA256, (PATTERN,)),)
 
-    def installed(self, root: Path | None) -> bool:
-        return self._find(root) is not None
+    @staticmethod
+    def complete(folder: Path) -> bool:
+        return any((folder / cohort).is_dir() for cohort in TASKS)
 
     def tasks(self, root: Path | None) -> list[Task]:
         """The tasks with images, in order of the data sets' names; a warning says which have none.
@@ -71,7 +74,7 @@ class MedScribble:
         DataError
             If the data are absent, or a folder's name does not end in its axis and slice.
         """
-        folder = self._require(root)
+        folder = self.required(root)
         cases = {cohort: _cases(folder / cohort) for cohort in TASKS if (folder / cohort).is_dir()}
         bare = [cohort for cohort, found in cases.items() if not found]
         if bare:
@@ -87,7 +90,7 @@ class MedScribble:
         DataError
             If there is no such task, or a file is missing, cannot be read, or holds anything else than said.
         """
-        folder = self._require(root)
+        folder = self.required(root)
         cohort = next((c for c in TASKS if _cohort(c) == task.cohort), "")
         cases = [c for c in _cases(folder / cohort) if cohort and _task(self.name, cohort, c) == task]
         if not cases:
@@ -112,27 +115,11 @@ class MedScribble:
         DataError
             If they cannot be fetched or are not the recorded ones.
         """
-        found = self._find(root)
+        found = self.found(root)
         if found is None:
-            downloads = root / "downloads" / self.name
-            return fetch(self.archives, root / REPOSITORY, downloads, urls) / FOLDER
+            return fetch(self.archives, root / REPOSITORY, downloads(root, self.name), urls) / FOLDER
         verify(self.archives, found.parent)
         return found
-
-    def _require(self, root: Path | None) -> Path:
-        found = self._find(root)
-        if found is None:
-            raise DataError(
-                f"{self.name} is not {'installed' if root is None else f'under {root}'}; run `python -m "
-                f"benchmark data fetch {self.name}`, or point --data-root at the folder that holds {FOLDER}"
-            )
-        return found
-
-    @staticmethod
-    def _find(root: Path | None) -> Path | None:
-        """The folder with the data sets: below the root, in the authors' repository there, or the root."""
-        candidates = [root / FOLDER, root / REPOSITORY / FOLDER, root] if root else []
-        return next((c for c in candidates if any((c / name).is_dir() for name in TASKS)), None)
 
 
 def _cases(folder: Path) -> list[Path]:
