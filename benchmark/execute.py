@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from benchmark.errors import Failure
@@ -128,7 +129,7 @@ def _in_pool(
             idle_worker_timeout=10,  # seconds; gives memory back early
             inner_max_num_threads=1 if device == "cpu" else None,
             initializer=_prepare_worker,
-            initargs=(os.getpid(),),
+            initargs=(os.getpid(), Path.cwd()),
         )
         try:
             yield from pool(delayed(_in_worker)(item, compute, devices) for item in items)
@@ -155,8 +156,12 @@ def _free_devices(device: str, workers: int) -> Iterator[Any]:
         yield queue
 
 
-def _prepare_worker(parent: int) -> None:
-    """Leave Ctrl-C to the main process, and end when it is gone, however it went."""
+def _prepare_worker(parent: int, folder: Path) -> None:
+    """Leave Ctrl-C to the main process, end when it is gone, however it went, and mean its relative paths.
+
+    Workers of an earlier call are taken again only if all of this is the same.
+    """
+    os.chdir(folder)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with(parent)
 
