@@ -18,7 +18,10 @@ command.add_command(data_verify.command)
 command.add_command(data_preview.command)
 
 
-@command.command(help="Download a data set into the data folder, or check the one that is there.")
+@command.command(
+    short_help="Download a data set, or check it.",
+    help="Download a data set into the data folder, or check the one that is there.",
+)
 @click.argument("name")
 @click.option("--data-root", metavar="DIR", help="Folder of the data sets.")
 @click.option(

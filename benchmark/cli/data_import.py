@@ -131,6 +131,7 @@ def _some(count: int, what: str) -> str:
 command = click.Command(
     "import",
     callback=import_data,
+    short_help="Read a data set, also your own, once.",
     help="Read a data set once, into the compact store of the data folder: NAME of a public one (`list "
     "datasets`) from PATH as its authors released it, or your own under a name that you choose.",
     params=[

@@ -55,6 +55,7 @@ def _views(found: Source, root: Path, tasks: list[Task], part: str) -> Iterator[
 command = click.Command(
     "preview",
     callback=_preview,
+    short_help="Draw a sheet of pictures of each task.",
     help="Draw pictures, labels and histograms of each task, a PNG file a task, and print the files.",
     params=[
         click.Argument(["name"]),

@@ -80,6 +80,7 @@ def _with_bar(tasks: list[Task]) -> Iterable[Any]:
 command = click.Command(
     "verify",
     callback=_verify,
+    short_help="Look for leaks and faulty labels.",
     help="Look for leaks, faulty labels and odd pictures in a data set; exit status 1 if there is an error.",
     params=[
         click.Argument(["name"]),
