@@ -25,10 +25,11 @@ class DRIVE(Released):
 
     def cases(self, folder: Path) -> list[tuple[str, dict[str, Path]]]:
         """The number and the files of each picture."""
-        images = files(folder, "training/images/*_training.tif")
+        images = files(folder, "images/*_training.tif")
         if not images:
             raise DataError(f"{folder} is not DRIVE; there is no training/images/21_training.tif in it")
-        drawn = files(folder, "training/1st_manual/*_manual1.gif")
+        places = {image.parents[1] for image in images}
+        drawn = [f for f in files(folder, "1st_manual/*_manual1.gif") if f.parents[1] in places]
         return matched(lambda file: file.name.split("_")[0], {"image": images, "manual vessels": drawn})
 
     def examples(self, case: tuple[str, dict[str, Path]]) -> Iterator[Example]:

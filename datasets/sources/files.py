@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -10,10 +11,25 @@ import numpy as np
 from datasets.images import read_mask
 from datasets.task import DataError
 
+LITTER = (".", "__MACOSX")
+
 
 def files(folder: Path, pattern: str) -> list[Path]:
-    """Files anywhere below a folder whose path ends in a pattern, in order; hidden ones are left out."""
-    return [file for file in sorted(folder.rglob(pattern)) if not _litter(file.relative_to(folder))]
+    """Files anywhere below a folder whose path ends in a pattern, in order; hidden ones are left out.
+
+    Links to folders are followed, each folder once.
+    """
+    found: list[Path] = []
+    seen: set[str] = set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        folders[:] = sorted(name for name in folders if not name.startswith(LITTER))
+        if (real := os.path.realpath(place)) in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        paths = (Path(place, name) for name in names if not name.startswith(LITTER))
+        found += [path for path in paths if path.relative_to(folder).match(pattern)]
+    return sorted(found)
 
 
 def required(file: Path, other: Path) -> Path:
@@ -68,10 +84,6 @@ def region(file: Path, image: Path, shape: tuple[int, ...]) -> np.ndarray:
         one, other = ("x".join(map(str, size)) for size in (mask.shape, shape))
         raise DataError(f"{file} is {one} and its image {image} {other}; unpack the data set again")
     return mask
-
-
-def _litter(path: Path) -> bool:
-    return any(part.startswith((".", "__MACOSX")) for part in path.parts)
 
 
 def _by_key(key: Callable[[Path], str], paths: Iterable[Path]) -> dict[str, Path]:

@@ -15,7 +15,7 @@ from datasets.imported import Released
 from datasets.sources.files import files, matched
 from datasets.task import DataError
 
-PROBING = "https://cecas.clemson.edu/~ahoover/stare/probing"
+PROBING = "http://cecas.clemson.edu/~ahoover/stare/probing"
 LIMIT = 100_000_000  # bytes; an image takes a megabyte
 OBSERVERS = ("ah", "vk")  # Adam Hoover, Valentina Kouznetsova
 
@@ -30,7 +30,8 @@ class STARE(Released):
     """
 
     name = "stare"
-    # The checksums are those that torch-em, a public library, records.
+    # The checksums are those that torch-em, a public library, records. With them http is safe; the host's
+    # certificate is refused by many clients.
     archives = (
         Archive(
             f"{PROBING}/stare-images.tar",
@@ -51,7 +52,9 @@ class STARE(Released):
 
     def cases(self, folder: Path) -> list[tuple[str, dict[str, Path]]]:
         """The name and the files of each picture."""
-        found = files(folder, "im[0-9]*.ppm") + files(folder, "im[0-9]*.ppm.gz")
+        plain = files(folder, "im[0-9]*.ppm")
+        packed = files(folder, "im[0-9]*.ppm.gz")
+        found = [*plain, *(file for file in packed if file.with_suffix("") not in plain)]
         kinds = {kind: [f for f in found if f.name.split(".")[1] == kind] for kind in ("ppm", *OBSERVERS)}
         if not found:
             raise DataError(f"{folder} is not STARE; there is no im0001.ppm.gz in it")

@@ -8,13 +8,14 @@ SCD0000101 is; or ``SC-HF-I-1/DICOM/IM-0001-NNNN.dcm``, as the challenge of 2009
 The label is the left ventricle inside the endocardium. A pixel is inside where its centre is; the release
 does not say where pixels have their centres, here at whole numbers. Of each patient the picture with the
 largest contour is taken, so one at the end of diastole. Outer contours are not used; patients without
-contours are left out.
+contours are left out, and so are contours without a picture, of which a warning says how many.
 """
 
 from __future__ import annotations
 
 import csv
 import re
+import warnings
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -62,21 +63,28 @@ def studies(folder: Path) -> Iterator[Study]:
     Raises
     ------
     DataError
-        If a contour's picture is not there.
+        If there is no picture at all for a patient's contours.
     """
     contours: dict[str, dict[int, Path]] = {}
     for file in files(folder, CONTOURS):
         contours.setdefault(_patient(file.parents[2].name), {})[_number(file)] = file
     series = _series(folder, contours) if contours else {}
+    lost: list[Path] = []
     for patient, drawn in contours.items():
         found = max(series.get(patient, [{}]), key=lambda one: (len(one.keys() & drawn.keys()), len(one)))
-        for number, file in drawn.items():
-            if number not in found:
-                raise DataError(
-                    f"{file} has no picture {number} of {patient} below {folder}; unpack all parts and put "
-                    f"{TABLE} there, or remove it"
-                )
-        yield Study(patient, {file: found[number] for number, file in drawn.items()})
+        pictures = {file: found[number] for number, file in drawn.items() if number in found}
+        if not pictures:
+            raise DataError(
+                f"{min(drawn.values())} has no picture of {patient} below {folder}; unpack all parts and put "
+                f"{TABLE} there, or remove it"
+            )
+        lost += [file for number, file in drawn.items() if number not in found]
+        yield Study(patient, pictures)
+    if lost:
+        warnings.warn(
+            f"left out, as their pictures are not there: {len(lost)} contours, {min(lost)} among them",
+            stacklevel=2,
+        )
 
 
 def _series(folder: Path, patients: Collection[str]) -> dict[str, list[dict[int, Path]]]:

@@ -293,8 +293,28 @@ def test_another_folder_is_refused(kind, tmp_path) -> None:
         import_dataset(kind.name, kind(), tmp_path / "other", tmp_path / "root")
 
 
-def test_two_files_of_one_name_are_refused(tmp_path) -> None:
+def test_an_unpacked_picture_stands_for_the_packed_one_beside_it(tmp_path) -> None:
     make_stare(tmp_path / "files")
     save_ppm(tmp_path / "files" / "im0001.ppm", box(0, 0, 2, 2))
+    (_, found), *_ = STARE().cases(tmp_path / "files")
+    assert found["image"] == tmp_path / "files" / "im0001.ppm"
+
+
+def test_two_files_of_one_name_are_refused(tmp_path) -> None:
+    make_stare(tmp_path / "files")
+    save_ppm(tmp_path / "files" / "again" / "im0001.ppm", box(0, 0, 2, 2))
     with pytest.raises(DataError, match=r"im0001\.ppm .*im0001\.ppm\.gz|im0001\.ppm\.gz .*im0001\.ppm "):
         STARE().cases(tmp_path / "files")
+
+
+def test_links_to_folders_are_followed_once(tmp_path) -> None:
+    make_stare(tmp_path / "elsewhere")
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "linked").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "loop").symlink_to(tmp_path / "files")
+    assert len(STARE().cases(tmp_path / "files")) == 3
+
+
+def test_drive_may_be_named_by_its_training_part(tmp_path) -> None:
+    make_drive(tmp_path)
+    assert len(DRIVE().cases(tmp_path / "DRIVE" / "training")) == len(DRIVE().cases(tmp_path)) > 0

@@ -65,6 +65,34 @@ def test_labels_pictures_and_subjects(files, tmp_path) -> None:
         assert (data.labels == expected).all()
 
 
+def test_outlines_do_as_well_as_masks(files, tmp_path) -> None:
+    """The later release: a file of outlines for each picture, with lines that are no labels."""
+    import_dataset("scr", SCR(), files, tmp_path / "masks")
+    (files / "scratch").rename(tmp_path / "scratch")
+    for name in FOLDS:
+        text = "{\n[Label=right lung fixed]\n[LineMode=Open]\n2\n{\n{ 1.0, 1.0 },\n{ 2.0, 2.0 }\n}\n},\n\n"
+        for label, (row, column) in CORNERS.items():
+            top, left = 8 * row - 0.5, 8 * column - 0.5  # between the centres of pixels
+            corners = [(left, top), (left + 24, top), (left + 24, top + 16), (left, top + 16)]
+            points = ",\n".join(f"{{ {x}, {y} }}" for x, y in corners)
+            text += f"{{\n[Label={label}]\n[LineMode=ClosedContour]\n4\n{{\n{points}\n}}\n}},\n\n"
+        (files / "points").mkdir(exist_ok=True)
+        (files / "points" / f"{name}.pfs").write_text(text)
+    import_dataset("scr", SCR(), files, tmp_path / "points")
+    one, other = (load("datasets.sources.scr:SCR", tmp_path / name) for name in ("masks", "points"))
+    assert [data.fingerprint for data in one] == [data.fingerprint for data in other]
+    cut = (files / "points" / "JPCLN002.pfs").read_text().replace("[Label=heart]", "[Label=liver]")
+    (files / "points" / "JPCLN002.pfs").write_text(cut)
+    with pytest.raises(DataError, match=r"JPCLN002.pfs has no outline of the heart"):
+        import_dataset("scr", SCR(), files, tmp_path / "none")
+
+
+def test_pictures_without_labels_are_told(files, tmp_path) -> None:
+    (files / "scratch").rename(tmp_path / "scratch")
+    with pytest.raises(DataError, match=r"has JSRT's pictures but not SCR's labels"):
+        import_dataset("scr", SCR(), files, tmp_path / "root")
+
+
 def test_clear_film_is_bright(files, tmp_path) -> None:
     import_dataset("scr", SCR(), files, tmp_path / "root")
     picture = load("datasets.sources.scr:SCR", tmp_path / "root")[0].images[0, 0]
