@@ -237,6 +237,7 @@ def _choose_tasks(selection: Selection, datasets: Sequence[str], root: Path, mos
     for each in dict.fromkeys(kinds.values()):
         alike = [name for name in datasets if kinds[name] == each]
         found += _spread([(name, task) for name in alike for task in source(name, root).tasks(root)], most)
+    _refuse_namesakes(found)
     for name, task in found:
         data = source(name, root).load(task, root)
         chosen = ChosenTask(name, task, data.fingerprint, digest(data.subjects, data.split), _counts(data))
@@ -251,10 +252,20 @@ def _choose_tasks(selection: Selection, datasets: Sequence[str], root: Path, mos
             told = reason.replace(f"{task.name} ", "it ", 1)
             selection.left_out.append(LeftOut("task", task.name, told))
     if not selection.all_tasks():
-        tasks = [f"{left.name}: {left.reason}" for left in selection.left_out if left.kind == "task"]
-        raise Failure(
-            f"none of the {len(found)} tasks can be used, as {tasks[0] if tasks else 'there is none'}"
-        )
+        first = {left.reason: left.name for left in reversed(selection.left_out) if left.kind == "task"}
+        why = "; ".join(f"{task}: {reason}" for reason, task in reversed(first.items()))
+        raise Failure(f"none of the {len(found)} tasks can be used, as {why or 'there is none'}")
+
+
+def _refuse_namesakes(found: Sequence[tuple[str, Task]]) -> None:
+    """Records name tasks, so two data sets cannot have a task of one name."""
+    source_of: dict[Task, str] = {}
+    for name, task in found:
+        if source_of.setdefault(task, name) != name:
+            raise Failure(
+                f"{source_of[task]} and {name} both have the task {task}; give one of them another name (a "
+                "folder: by `name` in its dataset.toml)"
+            )
 
 
 def _leave_out_untrained(selection: Selection, named: Sequence[str] | None, weights: str) -> None:

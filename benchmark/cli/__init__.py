@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import importlib
 import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ import click
 from benchmark.errors import describe
 from benchmark.tree import check
 
+ROOT = Path(__file__).parents[2]
 COMMANDS = ("run", "report", "list", "data", "weights", "train")
 
 
@@ -27,6 +31,28 @@ def _debug_option() -> click.Option:
         callback=_remember_debug,
         help="Show the traceback of an error.",
     )
+
+
+@contextmanager
+def _plain_warnings() -> Iterator[None]:
+    """Show warnings of this project as notes, each once, without the line of code that they come from."""
+    shown, said = warnings.showwarning, set()
+
+    def show(
+        message: Warning | str, category: type[Warning], filename: str, lineno: int, *rest: Any, **more: Any
+    ) -> None:
+        if category is UserWarning and Path(filename).is_relative_to(ROOT):
+            if str(message) not in said:
+                click.echo(f"Note: {message}", err=True)
+            said.add(str(message))
+        else:
+            shown(message, category, filename, lineno, *rest, **more)
+
+    warnings.showwarning = show
+    try:
+        yield
+    finally:
+        warnings.showwarning = shown
 
 
 class OneSentence(click.ClickException):
@@ -54,7 +80,8 @@ class Tool(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             check()
-            return super().invoke(ctx)
+            with _plain_warnings():
+                return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except (Exception, KeyboardInterrupt) as error:

@@ -101,10 +101,13 @@ def _default_output(preset: str, units: list[Unit]) -> Path:
 def _describe(selection: Selection, settings: Settings, units: list[Unit], where: Path) -> None:
     for left in selection.left_out:
         click.echo(f"Left out: {left.kind} {left.name}: {left.reason}")
+    people = all(part.kind == "scribbles" for part in selection.parts)  # who drew as often as they did
+    much = (
+        "" if people else f", {settings.simulations} simulations of {settings.config.images or 'all'} images"
+    )
     click.echo(
         f"{len(selection.all_protocols())} protocols, {len(selection.all_models())} models, "
-        f"{len(selection.all_tasks())} tasks, {settings.simulations} simulations of "
-        f"{settings.config.images or 'all'} images: {len(units)} units, "
+        f"{len(selection.all_tasks())} tasks{much}: {len(units)} units, "
         f"{settings.precision} on {settings.device}"
     )
     for part in selection.parts:

@@ -27,7 +27,7 @@ ARTEFACT = Artefact(
     "Right: length of the scribbles of every image, on the structure and on the background, in pixels of the "
     "thinned line; boxes from the lower to the upper quartile, whiskers over all. Models that learn from a "
     "context have none here: SP+UVS and MultiverSeg then segment as ScribblePrompt does.",
-    interval="Whiskers: 95% bootstrap interval over {subject}.",
+    interval="Whiskers: 95% bootstrap interval over {subject}; tasks and people are fixed.",
     needs=(drawings.NEED,),
     rows=("model",),
     column="drawer",

@@ -22,7 +22,7 @@ ARTEFACT = Artefact(
     "and images, then over tasks. The difference is that of the same image. Agreement is the Dice (×100) "
     "between the predictions from two people's scribbles, or from two draws. Models that learn from a "
     "context have none here: SP+UVS and MultiverSeg then segment as ScribblePrompt does.",
-    interval="95% bootstrap intervals over images, each of which is a subject.",
+    interval="95% bootstrap intervals over images, each of which is a subject; tasks and people are fixed.",
     needs=(drawings.NEED,),
 )
 

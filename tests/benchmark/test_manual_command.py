@@ -161,3 +161,17 @@ def test_a_run_without_these_records_says_how_to_add_them(tmp_path):
     assert "--protocol manual-scribbles --models scribbleprompt,sp-uvs" in page
     command = page.split("--protocol manual-scribbles")[1].split("<")[0]
     assert "--datasets" not in command and "--images 8" in command
+
+
+def test_what_a_data_set_leaves_out_is_noted_once_and_plainly(tmp_path):
+    (tmp_path / "MedScribble" / "AbdominalUS" / "Real" / "h27_axis0_midslice").mkdir(parents=True)
+    words = ("run", "--protocol", "manual-scribbles", "--models", "random-walker", "--dry-run")
+    said = tool(*words, "--data-root", tmp_path, "--output", tmp_path / "run").stderr.splitlines()
+    notes = [line for line in said if "left out" in line]
+    assert notes == ["Note: medscribble: left out, as it comes without images: AbdominalUS/Real"]
+
+
+def test_every_reason_is_told_where_no_task_can_be_used(tmp_path):
+    words = ("run", *DRAWN, "--split", "val", "--models", "random-walker", "--dry-run")
+    said = tool(*words, "--datasets", "scribbled_toys:Drawn,toys:Toys", "--output", tmp_path).stderr
+    assert "it has no scribbles that people drew" in said and "0 val images" in said

@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -254,3 +255,15 @@ def test_columns_of_the_two_tables_join(finished):
     steps = results.steps.groupby(key).step.max().reset_index()
     merged = pd.merge(results.images, steps, on=key, validate="one_to_one")
     assert (merged.step == merged.interactions).all()
+
+
+def test_two_data_sets_cannot_have_a_task_of_one_name(tmp_path):
+    """Two folders of the same name; the records could not tell their tasks apart."""
+    for place in ("a", "b"):
+        for kind, value in (("images", 9), ("masks", 1)):
+            folder = tmp_path / place / "knees" / kind
+            folder.mkdir(parents=True)
+            np.save(folder / "1.npy", np.full((4, 4), value, np.uint8))
+    both = ",".join(f"folder:{tmp_path / place / 'knees'}" for place in ("a", "b"))
+    said = failed(tool(datasets=both, models="random-walker", output=tmp_path / "run"))
+    assert "both have the task knees/all/unknown/0/foreground" in said
