@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
@@ -53,7 +53,9 @@ def read_volume(path: Path) -> Volume:
     Raises
     ------
     DataError
-        If it cannot be read, is not 3D, or a folder does not hold exactly one series.
+        If it cannot be read, is not 3D (found before its voxels are read), does not hold one real number for
+        each voxel, or its voxels have no plausible size (no side is 0, none 100 times another); or a folder
+        does not hold exactly one series, or its slices do not lie at equal steps.
     """
     nifti = path.name.lower().endswith((".nii", ".nii.gz", ".mgz", ".mgh", ".hdr"))
     try:
@@ -63,30 +65,44 @@ def read_volume(path: Path) -> Volume:
     except Exception as error:  # damage shows as errors of gzip, zlib, nibabel and ITK alike
         told = (str(error).strip().splitlines() or [type(error).__name__])[-1]
         raise DataError(f"{path} cannot be read as a volume ({told}); fetch it again or remove it") from error
-    if values.ndim != 3 or not values.size:
-        size = " x ".join(map(str, values.shape))
-        raise DataError(f"{path} is {size}, not a 3D volume; save each volume in a file of its own")
+    if values.dtype.kind not in "buif":
+        raise DataError(f"{path} holds colours or complex numbers; save one real number for each voxel")
+    if not _plausible(affine):
+        told = " x ".join(f"{side:.3g}" for side in np.linalg.norm(affine[:3, :3], axis=0))
+        raise DataError(f"{path} has voxels of {told} mm or axes that coincide; correct its header")
     return Volume(values, affine, path)
 
 
 def read_label_map(path: Path, image: Volume) -> Volume:
     """The label map of an image: as `read_volume`, whole numbers, in the same space.
 
+    Its axes are flipped and exchanged to those of the image where they are stored otherwise.
+
     Raises
     ------
     DataError
-        As of `read_volume`; or if shapes or affine maps differ, or values are no whole numbers.
+        As of `read_volume`; or if shapes or affine maps differ then, or values are no whole numbers.
     """
-    labels = read_volume(path)
+    from nibabel import orientations
+
+    stored = read_volume(path)
+    between = np.linalg.solve(image.affine, stored.affine)  # from its indices to the image's
+    labels = _reordered(stored, orientations.io_orientation(between))
     if labels.values.shape != image.values.shape:
-        one, other = (" x ".join(map(str, v.values.shape)) for v in (labels, image))
+        one, other = (" x ".join(map(str, v.values.shape)) for v in (stored, image))
         raise DataError(f"{path} is {one} and its image {image.file} {other}; make them match")
     if not np.allclose(labels.affine, image.affine, atol=1e-2):
-        raise DataError(f"{path} and its image {image.file} lie in different spaces; resample one of them")
+        corners = np.array([*np.ndindex(2, 2, 2)]) * (np.array(image.values.shape) - 1)
+        shift = (labels.affine - image.affine) @ np.column_stack([corners, np.ones(8)]).T
+        raise DataError(
+            f"{path} and its image {image.file} lie in different spaces (same shape, but another affine: "
+            f"voxels up to {np.linalg.norm(shift, axis=0).max():.3g} mm apart); resample one of them"
+        )
     if labels.values.dtype.kind == "f":
-        whole = np.rint(np.nan_to_num(labels.values)).astype(np.int32)
+        with np.errstate(invalid="ignore"):  # NaN, infinite and too large numbers become others
+            whole = np.rint(labels.values).astype(np.int32)
         if not np.array_equal(whole, labels.values):
-            raise DataError(f"{path} holds NaN or values between the labels; save one whole number per voxel")
+            raise DataError(f"{path} holds NaN or values that are no labels; save one whole number per voxel")
         return replace(labels, values=whole)
     return labels
 
@@ -96,12 +112,7 @@ def turned(volume: Volume) -> Volume:
     from nibabel import orientations
 
     wanted = orientations.axcodes2ornt(ORIENTATION)
-    change = orientations.ornt_transform(orientations.io_orientation(volume.affine), wanted)
-    return Volume(
-        orientations.apply_orientation(volume.values, change),
-        volume.affine @ orientations.inv_ornt_aff(change, volume.values.shape),
-        volume.file,
-    )
+    return _reordered(volume, orientations.ornt_transform(orientations.io_orientation(volume.affine), wanted))
 
 
 def without_outliers(image: Volume) -> Volume:
@@ -203,32 +214,103 @@ def _shows(numbers: np.ndarray, value: int | tuple[int, ...]) -> np.ndarray:
     return reduce(np.logical_or, (numbers == one for one in values))
 
 
+def _reordered(volume: Volume, change: np.ndarray) -> Volume:
+    """The volume with its axes flipped and exchanged as an orientation of nibabel, (3, 2), says."""
+    from nibabel import orientations
+
+    return Volume(
+        orientations.apply_orientation(volume.values, change),
+        volume.affine @ orientations.inv_ornt_aff(change, volume.values.shape),
+        volume.file,
+    )
+
+
 def _with_nibabel(path: Path) -> tuple[np.ndarray, np.ndarray]:
     import nibabel
 
     volume: Any = nibabel.load(path)
-    values = np.asanyarray(volume.dataobj)
-    return values[..., 0] if values.ndim == 4 and values.shape[3] == 1 else values, volume.affine
+    shape = volume.shape[:3] if set(volume.shape[3:]) <= {1} else volume.shape
+    _assert_3d(path, shape)
+    return np.asanyarray(volume.dataobj).reshape(shape), volume.affine
 
 
 def _with_simpleitk(path: Path) -> tuple[np.ndarray, np.ndarray]:
     import SimpleITK as sitk
 
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)  # what matters of them ends in an error here
     if path.is_dir():
-        series = sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(path))
-        if len(series) != 1:
-            raise DataError(f"{path} holds {len(series) or 'no'} DICOM series; keep the one that is labelled")
-        names = sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(path), series[0])
-        strays = {str(f) for f in path.iterdir() if f.suffix.lower() in (".dcm", ".ima")} - set(names)
-        if strays:  # ITK passes over what it cannot read, and the volume lacks a slice
-            raise DataError(f"{min(strays)} is no readable slice of its DICOM series; fetch or remove it")
-        image = sitk.ReadImage(names)
+        image = _dicom_series(path)
     else:
+        header = sitk.ImageFileReader()
+        header.SetFileName(str(path))
+        header.ReadImageInformation()
+        parts = header.GetNumberOfComponents()
+        _assert_3d(path, (*header.GetSize(), parts) if parts > 1 else header.GetSize())
         image = sitk.ReadImage(str(path))
-    size = image.GetDimension()
+    values = sitk.GetArrayFromImage(image).T
+    _assert_3d(path, values.shape)  # of a series; the affine map below is of three dimensions
     affine = np.eye(4)
-    if size == 3:
-        affine[:3, :3] = np.array(image.GetDirection()).reshape(3, 3) * image.GetSpacing()
-        affine[:3, 3] = image.GetOrigin()
-        affine[:2] *= -1  # ITK's millimetres grow to the left and back
-    return sitk.GetArrayFromImage(image).T, affine
+    affine[:3, :3] = np.array(image.GetDirection()).reshape(3, 3) * image.GetSpacing()
+    affine[:3, 3] = image.GetOrigin()
+    affine[:2] *= -1  # ITK's millimetres grow to the left and back
+    return values, affine
+
+
+def _plausible(affine: np.ndarray) -> bool:
+    """Whether voxels have three different directions and no side that is 0 or 100 times another."""
+    sides = np.linalg.norm(affine[:3, :3], axis=0)
+    if not np.isfinite(affine).all() or not 0 < sides.max() <= 100 * sides.min():
+        return False
+    return bool(abs(np.linalg.det(affine[:3, :3] / sides)) > 0.01)
+
+
+def _assert_3d(path: Path, shape: tuple[int, ...]) -> None:
+    if len(shape) != 3 or 0 in shape:
+        size = " x ".join(map(str, shape))
+        raise DataError(f"{path} is {size}, not a 3D volume; save each volume in a file of its own")
+
+
+def _dicom_series(folder: Path) -> Any:
+    """The only series in a folder, as an image of SimpleITK."""
+    import SimpleITK as sitk
+
+    series = sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(folder))
+    if len(series) != 1:
+        raise DataError(f"{folder} holds {len(series) or 'no'} DICOM series; keep the one that is labelled")
+    names = sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), series[0])
+    strays = {str(f) for f in folder.iterdir() if f.suffix.lower() in (".dcm", ".ima")} - set(names)
+    if strays:  # ITK passes over what it cannot read, and the volume lacks a slice
+        raise DataError(f"{min(strays)} is no readable slice of its DICOM series; fetch or remove it")
+    reader = sitk.ImageSeriesReader()
+    reader.SetFileNames(names)
+    reader.MetaDataDictionaryArrayUpdateOn()
+    image = reader.Execute()
+    _assert_equal_steps(reader, names)
+    return image
+
+
+def _assert_equal_steps(reader: Any, names: Sequence[str]) -> None:
+    """Refuse slices that do not follow each other at one step, which ITK would spread; 10% are for rounding.
+
+    Series without places (DICOM PS3.3 C.7.6.2) are taken in the order of their numbers, as ITK has it.
+    """
+    position, orientation = "0020|0032", "0020|0037"
+    numbers = range(len(names))
+    if len(names) == 1 or not any(reader.HasMetaDataKey(i, position) for i in numbers):
+        return
+    row, column = np.array(reader.GetMetaData(0, orientation).split("\\"), float).reshape(2, 3)
+    places = np.array([reader.GetMetaData(i, position).split("\\") for i in numbers], float)
+    along = places @ np.cross(row, column)
+    order = along.argsort(kind="stable")
+    steps = np.diff(along[order])
+    least, most = int(steps.argmin()), int(steps.argmax())
+    if steps[least] < 1e-3:
+        one, other = names[order[least]], names[order[least + 1]]
+        raise DataError(
+            f"{one} and {other} lie at one place of a DICOM series; keep one slice for each place"
+        )
+    if steps[most] > 1.1 * steps[least]:
+        raise DataError(
+            f"slices are missing after {names[order[most]]}: the next one is {steps[most]:.4g} mm away, "
+            f"others of the DICOM series are {steps[least]:.4g} mm; fetch them again"
+        )

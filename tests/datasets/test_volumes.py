@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
+import re
+from collections.abc import Sequence
 from itertools import permutations, product
 from pathlib import Path
+from typing import Any
 
 import nibabel
 import numpy as np
@@ -72,7 +76,14 @@ def test_every_format_holds_the_same_volume(name: str, tmp_path: Path) -> None:
     np.testing.assert_allclose(found.affine @ [1, 2, 3, 1], [-3, 10, 100, 1], atol=1e-5)
 
 
-def dicom_series(folder: Path, values: np.ndarray, uid: str) -> None:
+def dicom_series(
+    folder: Path,
+    values: np.ndarray,
+    uid: str,
+    places: Sequence[float] = range(0, 100, 2),
+    direction: str = "1\\0\\0\\0\\1\\0",
+    place: str = "0\\0\\{}",
+) -> None:
     """Axial slices, the first at the feet, 2 mm apart, pixels 0.5 mm."""
     folder.mkdir(exist_ok=True)
     writer = sitk.ImageFileWriter()
@@ -87,8 +98,8 @@ def dicom_series(folder: Path, values: np.ndarray, uid: str) -> None:
             "0020|000d": "1.2.3",
             "0020|000e": uid,
             "0020|0013": str(i + 1),
-            "0020|0032": f"0\\0\\{2 * i}",
-            "0020|0037": "1\\0\\0\\0\\1\\0",
+            "0020|0032": place.format(places[i]),
+            "0020|0037": direction,
         }.items():
             image.SetMetaData(key, value)
         writer.SetFileName(str(folder / f"{uid}-{values.shape[2] - i}.dcm"))  # names against the order
@@ -122,6 +133,37 @@ def test_a_series_that_lost_a_slice_does_not_fit_its_label_map(tmp_path: Path) -
         read_label_map(truth, read_volume(series))
 
 
+SAGITTAL = {"direction": "0\\1\\0\\0\\0\\1", "place": "{}\\0\\0"}
+
+
+@pytest.mark.parametrize("turned_to", [{}, SAGITTAL])
+def test_a_series_that_lacks_a_slice_is_refused(turned_to: dict[str, str], tmp_path: Path) -> None:
+    """Wherever a label map may lie; places that are rounded to tenths are no gap."""
+    whole = tmp_path / "whole"
+    dicom_series(whole, numbered(), "1.2.3.4", (0, 1.2, 2.5, 3.7, 5, 6.2), **turned_to)
+    np.testing.assert_array_equal(read_volume(whole).values, numbered())
+    gap = tmp_path / "gap"
+    dicom_series(gap, numbered(), "1.2.3.4", (0, 2, 4, 8, 10, 12), **turned_to)
+    with pytest.raises(
+        DataError, match=rf"after {gap}/1\.2\.3\.4-4\.dcm: the next one is 4 mm away, others .* 2 mm"
+    ):
+        read_volume(gap)
+    twice = tmp_path / "twice"
+    dicom_series(twice, numbered(), "1.2.3.4", (0, 2, 4, 4, 6, 8), **turned_to)
+    with pytest.raises(DataError, match=rf"^{twice}/.*-[34]\.dcm and {twice}/.*-[34]\.dcm lie at one place"):
+        read_volume(twice)
+
+
+def test_itk_writes_no_warnings(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    for folder, places in {"none": None, "gap": (0, 2, 4, 8, 10, 12), "twice": (0, 2, 4, 4, 6, 8)}.items():
+        (tmp_path / folder).mkdir()
+        if places:
+            dicom_series(tmp_path / folder, numbered(), "1.2.3.4", places)
+        with pytest.raises(DataError):
+            read_volume(tmp_path / folder)
+    assert capfd.readouterr() == ("", "")
+
+
 def test_damage_is_named(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     whole = nifti(tmp_path / "whole.nii.gz", rng.integers(0, 1000, (20, 20, 20)).astype(np.int16))
@@ -136,13 +178,83 @@ def test_damage_is_named(tmp_path: Path) -> None:
 
 def test_only_three_dimensions_are_a_volume(tmp_path: Path) -> None:
     one = nifti(tmp_path / "one.nii.gz", numbered((4, 5, 6, 1)))
-    assert read_volume(one).values.shape == (4, 5, 6)
+    np.testing.assert_array_equal(read_volume(one).values, numbered())
     film = nifti(tmp_path / "film.nii.gz", numbered((4, 5, 6, 2)))
     with pytest.raises(DataError, match=r"film\.nii\.gz is 4 x 5 x 6 x 2, not a 3D volume"):
         read_volume(film)
     sitk.WriteImage(sitk.GetImageFromArray(numbered((4, 5))), tmp_path / "flat.mha")
     with pytest.raises(DataError, match=r"flat\.mha is 5 x 4, not a 3D volume"):
         read_volume(tmp_path / "flat.mha")
+
+
+def test_shapes_are_refused_before_voxels_are_read(tmp_path: Path) -> None:
+    """Files that end with their headers."""
+    header = nibabel.Nifti1Header()
+    header.set_data_shape((256, 256, 200, 2000))
+    header["magic"], header["vox_offset"] = b"n+1", 352
+    film = tmp_path / "film.nii.gz"
+    film.write_bytes(gzip.compress(header.binaryblock + bytes(4)))
+    meta = (
+        "ObjectType = Image\nNDims = {}\nDimSize = {}\nElementType = MET_SHORT\n{}ElementDataFile = LOCAL\n"
+    )
+    (tmp_path / "film.mha").write_text(meta.format(4, "256 256 200 2000", ""))
+    colours = tmp_path / "colours.mha"
+    colours.write_text(meta.format(3, "256 256 200", "ElementNumberOfChannels = 3\n"))
+    for file, size in {
+        film: "200 x 2000",
+        film.with_name("film.mha"): "200 x 2000",
+        colours: "200 x 3",
+    }.items():
+        with pytest.raises(DataError, match=rf"^{file} is 256 x 256 x {size}, not a 3D volume"):
+            read_volume(file)
+
+
+@pytest.mark.parametrize("kind", [[("R", "u1"), ("G", "u1"), ("B", "u1")], np.complex64])
+def test_a_voxel_is_one_real_number(kind: Any, tmp_path: Path) -> None:
+    file = nifti(tmp_path / "scan.nii.gz", np.zeros((4, 5, 6), kind))
+    with pytest.raises(DataError, match=rf"^{file} holds colours or complex numbers; save one real number"):
+        read_volume(file)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "sides"),
+    [
+        ((0, 0, 0, 0), (0, 1, 0, 0), "0 x 1 x 1"),
+        ((1e-5, 0, 0, 0), (0, 1, 0, 0), "1e-05 x 1 x 1"),
+        ((101, 0, 0, 0), (0, 1, 0, 0), "101 x 1 x 1"),
+        ((np.nan, 0, 0, 0), (0, 1, 0, 0), "nan x 1 x 1"),
+        ((np.inf, 0, 0, 0), (0, 1, 0, 0), "inf x 1 x 1"),
+        ((1, 0, 0, np.nan), (0, 1, 0, 0), "1 x 1 x 1"),
+        ((1, 1, 0, 0), (1, 1.001, 0, 0), r"1\.41 x 1\.41 x 1"),
+    ],
+)
+def test_voxels_have_a_plausible_size(
+    first: tuple[float, ...], second: tuple[float, ...], sides: str, tmp_path: Path
+) -> None:
+    """The first two rows of the affine map, for which the third is (0, 0, 1, 0)."""
+    header = nibabel.Nifti1Header()
+    header.set_data_shape((4, 5, 6))
+    header["magic"], header["vox_offset"], header["sform_code"] = b"n+1", 352, 1
+    header["srow_x"], header["srow_y"], header["srow_z"] = first, second, (0, 0, 1, 0)
+    file = tmp_path / "scan.nii"
+    file.write_bytes(header.binaryblock + bytes(4 + 4 * 5 * 6 * 4))
+    with pytest.raises(DataError, match=rf"^{file} has voxels of {sides} mm or axes that coincide; correct"):
+        read_volume(file)
+
+
+@pytest.mark.parametrize("codes", EVERY_ORIENTATION)
+def test_a_label_map_may_be_stored_in_another_order(codes: str, tmp_path: Path) -> None:
+    """Of an image whose axes lie half way between those of the patient, with voxels of three sides."""
+    half = np.sqrt(0.5)
+    tilt = np.array([[half, -half, 0, 9], [half, half, 0, 8], [0, 0, 1, 7], [0, 0, 0, 1]])
+    image = read_volume(nifti(tmp_path / "image.nii.gz", numbered(), tilt @ affine("RAS")))
+    change = orientations.axcodes2ornt(tuple(codes))  # from RAS to these
+    change = orientations.ornt_transform(orientations.axcodes2ornt("RAS"), change)
+    stored = orientations.apply_orientation(numbered(), change)
+    space = image.affine @ orientations.inv_ornt_aff(change, numbered().shape)
+    found = read_label_map(nifti(tmp_path / "labels.nii.gz", stored, space), image)
+    np.testing.assert_array_equal(found.values, numbered())
+    np.testing.assert_allclose(found.affine, image.affine, atol=1e-5)
 
 
 def test_a_label_map_lies_on_its_image(tmp_path: Path) -> None:
@@ -154,22 +266,27 @@ def test_a_label_map_lies_on_its_image(tmp_path: Path) -> None:
         read_label_map(small, image)
     moved = affine("RAS")
     moved[0, 3] = 0.5
-    for name, space in {"moved": moved, "mirrored": affine("LAS")}.items():
+    for name, space, apart in (("moved", moved, 0.5), ("mirrored", affine("LAS"), 3)):
         file = nifti(tmp_path / f"{name}.nii.gz", numbered(), space)
-        with pytest.raises(DataError, match=rf"{name}\.nii\.gz and its image .* lie in different spaces"):
+        told = (
+            f"{file} and its image {image.file} lie in different spaces (same shape, but another affine: "
+            f"voxels up to {apart} mm apart); resample one of them"
+        )
+        with pytest.raises(DataError, match=re.escape(told)):
             read_label_map(file, image)
 
 
+@pytest.mark.filterwarnings("error")
 def test_labels_are_whole_numbers(tmp_path: Path) -> None:
     image = read_volume(nifti(tmp_path / "image.nii.gz", numbered(), affine("RAS")))
     whole = read_label_map(nifti(tmp_path / "whole.nii.gz", numbered() * 1.0, affine("RAS")), image)
     assert whole.values.dtype.kind == "i"
     np.testing.assert_array_equal(whole.values, numbered())
-    for name, value in {"half": 0.5, "nan": np.nan}.items():
+    for name, value in {"half": 0.5, "nan": np.nan, "infinite": np.inf, "large": 2.0**40}.items():
         values = numbered() * 1.0
         values[1, 1, 1] = value
         file = nifti(tmp_path / f"{name}.nii.gz", values, affine("RAS"))
-        with pytest.raises(DataError, match=rf"{name}\.nii\.gz holds NaN or values between the labels"):
+        with pytest.raises(DataError, match=rf"{name}\.nii\.gz holds NaN or values that are no labels"):
             read_label_map(file, image)
 
 
