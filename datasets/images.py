@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import logging
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -12,9 +13,16 @@ from datasets.preprocess import preprocess
 from datasets.splits import split_by_subject
 from datasets.task import DataError, Task, TaskData
 
-TIFF = (".tif", ".tiff")
-MASK_SUFFIXES = (".png", *TIFF, ".bmp", ".gif", ".npy")  # JPEG is lossy: it would invent labels
+if TYPE_CHECKING:
+    from tifffile import TiffPage
+
+MASK_SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".gif", ".npy")  # JPEG is lossy: it would invent labels
 IMAGE_SUFFIXES = (*MASK_SUFFIXES, ".jpg", ".jpeg")
+MOST_PIXELS = 2**30
+"""Most pixels of a picture, so that no broken or hostile file fills the memory."""
+
+TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # of either byte order; + is BigTIFF
+logging.getLogger("tifffile").addHandler(logging.NullHandler())  # of odd tags, which change no pixel
 
 
 class LabelledImage(NamedTuple):
@@ -48,10 +56,15 @@ def pair(images: Iterable[Path], masks: Iterable[Path]) -> list[tuple[Path, Path
 def read_image(path: Path) -> np.ndarray:
     """Pixels of a 2D image file: (H, W) gray or (H, W, C), of the file's own type and range.
 
+    A TIFF file in which the lowest value is white (MINISWHITE) is inverted: large values are bright, as
+    viewers show it. Pixels stay where the file has them, for images as for masks: the orientation that a
+    camera notes (EXIF, or the tag of TIFF) is ignored, because a mask seldom has the same.
+
     Raises
     ------
     DataError
-        If the file cannot be read or holds more than one image.
+        If the file cannot be read, holds more than one image or more than `MOST_PIXELS` pixels, or is TIFF in
+        other colours than gray, RGB or a palette.
     """
     pixels, palette = _decode(path)
     return pixels if palette is None else palette[pixels]
@@ -60,15 +73,17 @@ def read_image(path: Path) -> np.ndarray:
 def read_mask(path: Path) -> np.ndarray:
     """Label values of a mask file, int64 (H, W).
 
-    A palette of gray values stands for these, one of colours for its indices.
+    A palette of gray values stands for these; one with any colour, used or not, for its indices. Of TIFF with
+    the lowest value white (MINISWHITE) the inverted values count: what viewers show as white is the
+    foreground of a mask of 1 bit.
 
     Raises
     ------
     DataError
-        If the file cannot be read, is in colour or holds values that are no integers.
+        As of `read_image`; or if the file is in colour or holds values that are no integers.
     """
     values, palette = _decode(path)
-    if palette is not None and _is_gray(palette[np.unique(values)]):
+    if palette is not None and _is_gray(palette):
         values = palette[values]
     if values.ndim == 3 and values.shape[2] in (2, 4):  # an alpha channel carries no label
         values = values[..., :-1]
@@ -133,24 +148,27 @@ def _decode(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
 
 
 def _read(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
-    """Pixels, or indices and the palette (256, 3) that they point into."""
-    from PIL import Image, UnidentifiedImageError
-
-    suffix = path.suffix.lower()
-    if suffix == ".npy":
+    """Pixels, or indices and the palette (n, 3) that they point into."""
+    if path.suffix.lower() == ".npy":
         return np.load(path, allow_pickle=False), None
-    try:
-        file = Image.open(path)
-    except UnidentifiedImageError:
-        if suffix not in TIFF:
-            raise
-        import tifffile  # Pillow does not know every number type of scientific TIFF
+    with path.open("rb") as file:
+        start = file.read(4)
+    return _read_tiff(path) if start in TIFF_STARTS else _read_picture(path, start)
 
-        return tifffile.imread(path), None
-    with file:
-        frames = getattr(file, "n_frames", 1)
-        if frames > 1:
-            raise DataError(f"{path} holds {frames} images; save each 2D image in its own file")
+
+def _read_picture(path: Path, start: bytes) -> tuple[np.ndarray, np.ndarray | None]:
+    """PNG, JPEG, BMP or GIF, by how the file starts, or what else Pillow knows."""
+    from PIL import BmpImagePlugin, GifImagePlugin, Image, ImageFile, JpegImagePlugin, PngImagePlugin
+
+    # Image.open has a lower limit of pixels, which is a global setting
+    classes: dict[bytes, Callable[[Path], ImageFile.ImageFile]] = {
+        b"\x89P": PngImagePlugin.PngImageFile,
+        b"\xff\xd8": JpegImagePlugin.JpegImageFile,
+        b"BM": BmpImagePlugin.BmpImageFile,
+        b"GI": GifImagePlugin.GifImageFile,
+    }
+    with classes.get(start[:2], Image.open)(path) as file:
+        _assert_one_picture(path, getattr(file, "n_frames", 1), *file.size)
         if file.mode in ("RGB", "RGBA") and ";16" in str(file.tile):  # of which Pillow would keep 8 bits
             import cv2
 
@@ -162,3 +180,46 @@ def _read(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
             return np.array(file), palette
         plain = file.mode in ("1", "L", "LA", "RGB", "RGBA", "F") or file.mode.startswith("I")
         return np.array(file if plain else file.convert("RGB")), None
+
+
+def _read_tiff(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+    """TIFF, of which Pillow changes or mistakes some types of numbers without an error."""
+    from tifffile import COMPRESSION, PHOTOMETRIC, TiffFile
+
+    with TiffFile(path) as file:
+        if not len(file.pages):
+            raise DataError(f"{path} is cut short; save or copy it again")
+        page = file.pages.first
+        _assert_one_picture(path, len(file.pages) * page.imagedepth, page.imagewidth, page.imagelength)
+        ends = np.add(page.dataoffsets, page.databytecounts)
+        if ends.max() > file.filehandle.size:  # which JPEG in TIFF would hide
+            raise DataError(f"{path} is cut short; save or copy it again")
+        colours = PHOTOMETRIC.MINISWHITE, PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.RGB, PHOTOMETRIC.PALETTE
+        decoded = page.photometric == PHOTOMETRIC.YCBCR and page.compression == COMPRESSION.JPEG
+        if page.photometric not in colours and not decoded:
+            raise DataError(f"{path} is neither gray nor RGB nor has a palette; save it as one of these")
+        return _pixels(page)
+
+
+def _pixels(page: TiffPage) -> tuple[np.ndarray, np.ndarray | None]:
+    from tifffile import PHOTOMETRIC
+
+    pixels = np.asarray(page.asarray())
+    if page.axes == "SYX":  # each channel on its own
+        pixels = np.moveaxis(pixels, 0, -1)
+    if page.photometric == PHOTOMETRIC.PALETTE:
+        return pixels, (np.asarray(page.colormap).T >> 8).astype(np.uint8)
+    return _inverted(pixels, page) if page.photometric == PHOTOMETRIC.MINISWHITE else pixels, None
+
+
+def _inverted(pixels: np.ndarray, page: TiffPage) -> np.ndarray:
+    if pixels.dtype.kind == "u":
+        return (2**page.bitspersample - 1) - pixels
+    return ~pixels if pixels.dtype.kind in "bi" else -pixels
+
+
+def _assert_one_picture(path: Path, frames: int, width: int, height: int) -> None:
+    if frames > 1:
+        raise DataError(f"{path} holds {frames} images; save each 2D image in its own file")
+    if width * height > MOST_PIXELS:
+        raise DataError(f"{path} has {width}x{height} pixels, more than {MOST_PIXELS}; save it smaller")

@@ -11,6 +11,7 @@ from PIL import Image
 from datasets.images import pair, read_image, read_mask
 from datasets.task import DataError
 
+pytestmark = pytest.mark.filterwarnings("error")  # which would end up between the lines of a progress bar
 MASK = np.array([[0, 128, 255], [255, 0, 128]], np.uint8)
 
 
@@ -36,6 +37,25 @@ def test_coloured_palette_stands_for_its_indices(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_image(tmp_path / "p.png")[0], [[0, 0, 0], [255, 0, 0], [0, 255, 0]])
 
 
+@pytest.mark.parametrize("name", ["p.png", "p.tif", "p.bmp"])
+def test_gray_entry_of_a_coloured_palette_stands_for_its_index(tmp_path: Path, name: str) -> None:
+    indices = np.array(
+        [[0, 7, 7]], np.uint8
+    )  # both used entries are gray, as in the colour map of PASCAL VOC
+    image = Image.fromarray(indices, "P")
+    image.putpalette([0, 0, 0, 128, 0, 0, *[0] * 15, 128, 128, 128])
+    image.save(tmp_path / name)
+    np.testing.assert_array_equal(read_mask(tmp_path / name), indices)
+
+
+@pytest.mark.parametrize("name", ["p.png", "p.tif", "p.gif"])
+def test_gray_palette_stands_for_its_values(tmp_path: Path, name: str) -> None:
+    image = Image.fromarray(np.array([[0, 1, 2, 1]], np.uint8), "P")
+    image.putpalette([10, 10, 10, 255, 255, 255, 70, 70, 70])
+    image.save(tmp_path / name)
+    np.testing.assert_array_equal(read_mask(tmp_path / name), [[10, 255, 70, 255]])
+
+
 def test_boolean_and_whole_float_masks_are_labels(tmp_path: Path) -> None:
     np.save(tmp_path / "b.npy", MASK > 0)
     np.save(tmp_path / "f.npy", MASK.astype(np.float32))
@@ -43,9 +63,13 @@ def test_boolean_and_whole_float_masks_are_labels(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_mask(tmp_path / "f.npy"), MASK)
 
 
-@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.int16, np.float32, np.float64])
+@pytest.mark.parametrize(
+    "kind",
+    [np.uint8, np.int8, np.uint16, np.int16, np.uint32, np.int32, np.float16, np.float32, np.float64],
+)
 def test_tiff_keeps_its_numbers(tmp_path: Path, kind: type) -> None:
-    values = np.array([[0, 1, 100], [3, 2, 1]], kind)
+    top = np.iinfo(kind).max if np.issubdtype(kind, np.integer) else 1000
+    values = np.array([[0, 1, 100], [3, 2, top]], kind)
     tifffile.imwrite(tmp_path / "i.tif", values)
     np.testing.assert_array_equal(read_image(tmp_path / "i.tif"), values)
 
@@ -57,9 +81,78 @@ def test_16_bit_colour_keeps_its_numbers(tmp_path: Path, name: str) -> None:
     np.testing.assert_array_equal(read_image(tmp_path / name), values)
 
 
-def test_compressed_tiff(tmp_path: Path) -> None:
-    Image.fromarray(MASK).save(tmp_path / "m.tif", compression="tiff_lzw")
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_channels_of_tiff_may_be_stored_one_after_the_other(tmp_path: Path, kind: type) -> None:
+    values = np.arange(60, dtype=kind).reshape(4, 5, 3)
+    channels = np.moveaxis(values, -1, 0)
+    tifffile.imwrite(tmp_path / "i.tif", channels, photometric="rgb", planarconfig="separate")
+    np.testing.assert_array_equal(read_image(tmp_path / "i.tif"), values)
+
+
+@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate", "packbits"])
+def test_compressed_tiff(tmp_path: Path, compression: str) -> None:
+    Image.fromarray(MASK).save(tmp_path / "m.tif", compression=compression)
     np.testing.assert_array_equal(read_mask(tmp_path / "m.tif"), MASK)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "YCbCr"])
+def test_jpeg_in_tiff(tmp_path: Path, mode: str) -> None:
+    colour = (90, 90, 90) if mode == "L" else (200, 90, 30)
+    image = Image.new("RGB", (32, 16), colour)
+    image.convert(mode).save(tmp_path / "i.tif", compression="jpeg")
+    pixels = read_image(tmp_path / "i.tif").reshape(16, 32, -1).astype(int)
+    np.testing.assert_allclose(pixels, np.broadcast_to(colour[: pixels.shape[2]], pixels.shape), atol=4)
+
+
+def test_fax_in_tiff(tmp_path: Path) -> None:
+    Image.fromarray(MASK > 0).save(tmp_path / "m.tif", compression="group4")
+    np.testing.assert_array_equal(read_mask(tmp_path / "m.tif"), MASK > 0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "stored", "shown"),
+    [
+        (np.bool_, [[0, 1]], [[1, 0]]),  # in a mask, white is the foreground
+        (np.uint8, [[0, 254, 255]], [[255, 1, 0]]),
+        (np.uint16, [[0, 1, 65535]], [[65535, 65534, 0]]),
+        (np.int16, [[-32768, -1, 32767]], [[32767, 0, -32768]]),
+        (np.float32, [[0, 2]], [[0, -2]]),
+    ],
+)
+def test_tiff_whose_lowest_value_is_white_is_inverted(
+    tmp_path: Path, kind: type, stored: list[list[int]], shown: list[list[int]]
+) -> None:
+    tifffile.imwrite(tmp_path / "i.tif", np.array(stored, kind), photometric="miniswhite")
+    np.testing.assert_array_equal(read_image(tmp_path / "i.tif"), shown)
+    np.testing.assert_array_equal(read_mask(tmp_path / "i.tif"), shown)
+
+
+@pytest.mark.parametrize("mode", ["CMYK", "YCbCr"])
+def test_other_colours_of_tiff_are_refused(tmp_path: Path, mode: str) -> None:
+    Image.new("RGB", (8, 8), (200, 90, 30)).convert(mode).save(tmp_path / "i.tif")
+    with pytest.raises(DataError, match=r"i\.tif is neither gray nor RGB"):
+        read_image(tmp_path / "i.tif")
+
+
+@pytest.mark.parametrize("name", ["i.jpg", "i.png", "i.tif"])
+def test_orientation_is_ignored(tmp_path: Path, name: str) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn by 90 degrees
+    Image.new("L", (32, 16)).save(tmp_path / name, exif=exif)
+    assert read_image(tmp_path / name).shape == read_mask(tmp_path / name).shape == (16, 32)
+
+
+@pytest.mark.parametrize("name", ["i.png", "i.jpg", "i.bmp", "i.gif", "i.tif"])
+def test_large_pictures_are_read_up_to_a_limit_of_our_own(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.new("L", (40, 30), 9).save(tmp_path / name)
+    for most in (1000, 100):  # 1200 pixels: where Pillow warns, and where it refuses
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", most)
+        assert read_image(tmp_path / name).shape[:2] == (30, 40)
+    monkeypatch.setattr("datasets.images.MOST_PIXELS", 1199)
+    with pytest.raises(DataError, match="has 40x30 pixels, more than 1199"):
+        read_image(tmp_path / name)
 
 
 def test_16_bit_png_keeps_its_numbers(tmp_path: Path) -> None:
@@ -75,13 +168,23 @@ def test_a_broken_file_is_named(tmp_path: Path, name: str) -> None:
         read_image(tmp_path / name)
 
 
-def test_a_truncated_image_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "compression"), [("i.png", None), ("i.tif", "jpeg"), ("i.tif", "zlib")])
+def test_a_truncated_image_is_named(tmp_path: Path, name: str, compression: str | None) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (64, 64), dtype=np.uint8)
-    Image.fromarray(noise).save(tmp_path / "i.png")
-    whole = (tmp_path / "i.png").read_bytes()
-    (tmp_path / "i.png").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(DataError, match=r"i\.png cannot be read"):
-        read_image(tmp_path / "i.png")
+    if compression:  # its directory stands before the pixels, so that it opens
+        tifffile.imwrite(tmp_path / name, noise, compression=compression)
+    else:
+        Image.fromarray(noise).save(tmp_path / name)
+    whole = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(whole[: len(whole) * 9 // 10])
+    with pytest.raises(DataError, match=rf"{name} (cannot be read|is cut short)"):
+        read_image(tmp_path / name)
+
+
+def test_a_tiff_without_its_directory_is_named(tmp_path: Path) -> None:
+    (tmp_path / "i.tif").write_bytes(b"II*\0\xff\0\0\0")
+    with pytest.raises(DataError, match=r"i\.tif is cut short"):
+        read_image(tmp_path / "i.tif")
 
 
 def test_pickled_objects_are_not_loaded(tmp_path: Path) -> None:
@@ -109,6 +212,12 @@ def test_several_pages_are_refused(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "stack.tif", np.zeros((5, 8, 8), np.uint8), photometric="minisblack")
     with pytest.raises(DataError, match="holds 5 images"):
         read_image(tmp_path / "stack.tif")
+
+
+def test_a_tiff_volume_is_refused(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "v.tif", np.zeros((16, 32, 48), np.uint8), volumetric=True, tile=(16, 16, 16))
+    with pytest.raises(DataError, match="holds 16 images"):
+        read_image(tmp_path / "v.tif")
 
 
 def test_pairs_are_by_stem_and_sorted() -> None:
