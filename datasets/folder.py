@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,10 @@ class Folder:
     """Data set ``folder:PATH``.
 
     ``PATH/images`` holds PNG, TIFF, BMP, GIF, JPEG or NPY, ``PATH/masks`` a mask of the same stem for each.
-    Masks with one value besides 0 make one task, ``foreground``; with several, each value is a task. Every
-    image is its own subject unless ``PATH/subjects.csv`` (columns ``file`` and ``subject``) or a pattern
-    says otherwise. ``PATH/dataset.toml`` may give, all optional::
+    Masks with one value besides 0 make one task, ``foreground``; with several, each value is a task. Some
+    masks of 0 and 1 beside others of 0 and 255 are refused unless ``labels`` names the values. Every image
+    is its own subject unless ``PATH/subjects.csv`` (columns ``file`` and ``subject``) or a pattern says
+    otherwise. ``PATH/dataset.toml`` may give, all optional::
 
         name = "knees"                       # default: the folder's name
         cohort = "clinic-a"                  # default: all
@@ -59,7 +60,7 @@ class Folder:
 
     def _files(self) -> list[LabelledImage]:
         pairs = pair(
-            _listing(self.path / "images", IMAGE_SUFFIXES), _listing(self.path / "masks", MASK_SUFFIXES)
+            listing(self.path / "images", IMAGE_SUFFIXES), listing(self.path / "masks", MASK_SUFFIXES)
         )
         subjects = self._subjects([image for image, _ in pairs])
         return [LabelledImage(image, mask, subjects[image.name]) for image, mask in pairs]
@@ -70,17 +71,7 @@ class Folder:
         given = self._settings.get("labels")
         if given is not None:
             return _given_labels(given, self.path / "dataset.toml")
-        values: set[int] = set()
-        for file in files:
-            values |= {int(value) for value in np.unique(read_mask(file.mask)) if value > 0}
-            if len(values) > MOST_LABELS:
-                raise DataError(
-                    f"{file.mask} brings the masks to more than {MOST_LABELS} values; save one integer per "
-                    "label, or list the labels in dataset.toml"
-                )
-        if not values:
-            raise DataError(f"{self.path / 'masks'}: every mask is empty; mark the foreground with 1 or 255")
-        return {"foreground": values.pop()} if len(values) == 1 else {str(v): v for v in sorted(values)}
+        return labels_by_value((file.mask for file in files), read_mask)
 
     def _subjects(self, images: list[Path]) -> dict[str, str]:
         """Subject of each file name."""
@@ -94,6 +85,44 @@ class Folder:
         if pattern is not None:
             return _subjects_from_pattern(images, pattern, self.path / "dataset.toml")
         return {image.name: image.stem for image in images}
+
+
+def labels_by_value(masks: Iterable[Path], read: Callable[[Path], np.ndarray]) -> dict[str, int]:
+    """Labels named by the values above 0 that masks hold, ``foreground`` where there is only one.
+
+    Raises
+    ------
+    DataError
+        As of `read`; or if values are no whole numbers, there are none or too many, or some masks have 1
+        alone and others 255 alone, which may mean the same.
+    """
+    import pandas as pd
+
+    first: dict[int, Path] = {}  # the mask that shows each value first
+    most = 0
+    for path in masks:
+        numbers = np.ravel(read(path), order="K")
+        native = numbers.astype(numbers.dtype.newbyteorder("="), copy=False)  # pandas takes no other
+        values = pd.unique(native)
+        values = values[values > 0]
+        if np.isinf(values).any() or (values != np.rint(values)).any():
+            raise DataError(f"{path} holds infinite values or values between the labels; save whole numbers")
+        for value in values.tolist():
+            first.setdefault(int(value), path)
+        most = max(most, len(values))
+        if len(first) > MOST_LABELS:
+            raise DataError(
+                f"{path} brings the masks to more than {MOST_LABELS} values; save one whole number per "
+                "label, or name the labels in dataset.toml or with --labels"
+            )
+    if not first:
+        raise DataError(f"{path.parent}: every mask is empty; mark each label with a whole number from 1")
+    if most == 1 and first.keys() == {1, 255}:
+        raise DataError(
+            f"{first[1]} holds only 0 and 1, {first[255]} only 0 and 255; name both values: two names "
+            "(--labels or dataset.toml) make two labels, --labels 1=x,255=x makes one"
+        )
+    return {"foreground" if len(first) == 1 else str(value): value for value in sorted(first)}
 
 
 def _settings(path: Path) -> Mapping[str, Any]:
@@ -118,11 +147,15 @@ def _given_labels(labels: Mapping[str, Any], path: Path) -> dict[str, int]:
     return named
 
 
-def _listing(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
+def listing(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    """The files of a folder, hidden ones aside; DataError if one is of no such type or is a folder."""
     if not folder.is_dir():
         raise DataError(f"there is no folder {folder}; put the 2D {folder.name} of the data set there")
     files = [path for path in folder.iterdir() if not path.name.startswith(".")]
     for path in files:
+        if path.is_dir():
+            other = ", or import the data set if each folder is a label" if folder.name == "masks" else ""
+            raise DataError(f"{path} is a folder; put its files into {folder} itself{other}")
         if path.suffix.lower() not in suffixes:
             raise DataError(
                 f"{path} is of no type for {folder.name} ({', '.join(suffixes)}); convert or remove it"

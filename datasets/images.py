@@ -91,7 +91,8 @@ def read_mask(path: Path) -> np.ndarray:
         values = values[..., 0]
     if values.ndim != 2:
         raise DataError(f"{path} is no mask (shape {values.shape}); save one integer label per pixel")
-    labels = np.round(np.nan_to_num(values)).astype(np.int64)
+    with np.errstate(invalid="ignore"):  # infinite values become others, and are refused
+        labels = np.round(np.nan_to_num(values)).astype(np.int64)
     if not np.array_equal(labels, values):
         raise DataError(f"{path} holds NaN or values between the labels; save one integer label per pixel")
     return labels

@@ -77,7 +77,7 @@ def import_dataset(
         own, empty = _write(writer, track(found, len(cases)))
         if not writer.file_of:
             raise DataError(f"{folder}: no mask shows a label, so {name} would be empty")
-        subjects = _splits(name, writer.file_of, own if split is None else split)
+        subjects = _splits(name, writer.file_of, own or None if split is None else split)
         version = {"reader": type(reader).__name__, "version": getattr(reader, "version", 1)}
         manifest = writer.manifest(name, subjects, **version, empty=dict(sorted(empty.items())))
         store.write_manifest(new, manifest)
@@ -90,21 +90,31 @@ def read_split(file: Path) -> dict[str, str]:
     Raises
     ------
     DataError
-        If the file cannot be read, names a subject twice, or is a manifest whose checksum does not match.
+        If the file cannot be read, names no subject or one twice, or is a manifest whose checksum does not
+        match.
     """
     try:
-        if file.suffix.lower() == ".json":
-            return _split_of_manifest(file)
-        with file.open(newline="", encoding="utf-8-sig") as lines:
-            rows = [(row["subject"], row["split"] or "") for row in csv.DictReader(lines)]
+        found = _split_of_manifest(file) if file.suffix.lower() == ".json" else _split_of_table(file)
     except KeyError as error:
         raise DataError(f"{file} lacks {error}; give the manifest of an import or subject,split") from error
     except (OSError, ValueError, TypeError, csv.Error) as error:
         if isinstance(error, DataError):
             raise
         raise DataError(f"{file} cannot be read as a split ({error}); fetch it again") from error
+    if not found:
+        raise DataError(f"{file} names no subject; give a split of the data's subjects, or leave out --split")
+    return found
+
+
+def _split_of_table(file: Path) -> dict[str, str]:
+    with file.open(newline="", encoding="utf-8-sig") as lines:
+        rows = csv.DictReader(lines)
+        for column in ("subject", "split"):
+            if column not in (rows.fieldnames or ()):
+                raise KeyError(column)
+        pairs = [(row["subject"], row["split"] or "") for row in rows]
     found: dict[str, str] = {}
-    for subject, split in rows:
+    for subject, split in pairs:
         if subject in found:
             raise DataError(f"{file} names subject {subject} twice; keep one row of it")
         found[subject] = named_split(split, f"{file}, subject {subject},")
@@ -113,8 +123,10 @@ def read_split(file: Path) -> dict[str, str]:
 
 def _split_of_manifest(file: Path) -> dict[str, str]:
     said = json.loads(file.read_text(encoding="utf-8"))
-    found: dict[str, str] = said["subjects"]
-    if digest(np.array(list(found)), np.array(list(found.values()))) != said["split"]:
+    found, checksum = said["subjects"], said["split"]
+    if not isinstance(found, dict) or not set(found.values()) <= set(TaskData.SPLITS):
+        raise ValueError("its subjects are not each in train, val or test")
+    if digest(np.array(list(found)), np.array(list(found.values()))) != checksum:
         raise DataError(f"{file} was edited: its subjects do not have its checksum; take the original")
     return found
 
@@ -163,6 +175,10 @@ def _prepare(example: Example, folder: Path) -> list[store.Stored]:
     base = folder.parent if folder.is_file() else folder
     file = example.file.relative_to(base) if example.file.is_relative_to(base) else example.file
     whose = {"subject": example.subject, "file": file.as_posix()}
+    try:
+        "".join((*example.masks, *parts.values(), *whose.values())).encode()
+    except UnicodeEncodeError as error:
+        raise DataError(f"{name!a} or its subject or label is no UTF-8; rename the file") from error
     return [
         store.Stored(parts | {"label": name_part(label)} | whose, pixels, prepare_mask(mask, shape, name)[0])
         for label, mask in example.masks.items()
@@ -189,10 +205,10 @@ class _OwnSplit:
             self.split[example.subject] = example.split
 
 
-def _splits(name: str, file_of: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
+def _splits(name: str, file_of: Mapping[str, str], given: Mapping[str, str] | None) -> dict[str, str]:
     """The split of every subject that is stored."""
     subjects = sorted(file_of)
-    if not given:
+    if given is None:
         drawn = split_by_subject(np.array(subjects), key=name)
         return dict(zip(subjects, map(str, drawn), strict=True))
     for subject in subjects:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -30,6 +32,9 @@ FOLDER = "imported"
 MANIFEST, IMAGES, EXAMPLES = "manifest.json", "images.parquet", "examples.parquet"
 LEVELS = 65535  # an image's [0, 1] in 16 bits: off by 8e-6 at most, and the same on machines that round apart
 GROUP = 64  # rows that are written and read at once
+PAUSES = (0.01, 0.1)  # seconds; for a moment nothing is there while one import replaces another
+TRIES = 5  # to open the files of one import while others replace it
+TEMPORARY, LOCK = ".import-", "lock"
 HASHED = ("cohort", "modality", "axis", "label", "subject")  # and not where the files lie
 ROW = (*HASHED, "file")
 
@@ -64,7 +69,7 @@ def read_manifest(root: Path, name: str) -> dict[str, Any]:
     """
     file = folder_of(root, name) / MANIFEST
     try:
-        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        found: dict[str, Any] = json.loads(_text(file))
         version = found["format"]
     except FileNotFoundError:
         raise DataError(
@@ -72,10 +77,52 @@ def read_manifest(root: Path, name: str) -> dict[str, Any]:
             "with the folder of its files"
         ) from None
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise DataError(f"{file} is damaged ({error}); import {name} again with --replace") from error
+        raise damaged(file, name, error) from error
     if version != FORMAT:
         raise DataError(f"{file} is of version {version}, not {FORMAT}; import {name} again with --replace")
     return found
+
+
+def _text(file: Path) -> str:
+    for pause in PAUSES:
+        with suppress(FileNotFoundError):
+            return file.read_text(encoding="utf-8")
+        time.sleep(pause)
+    return file.read_text(encoding="utf-8")
+
+
+def damaged(place: Path, name: str, error: object) -> DataError:
+    """The error of a data set, or a file of it, that cannot be read."""
+    return DataError(f"{place} is damaged ({error}); import {name} again with --replace")
+
+
+@contextmanager
+def opened(root: Path, name: str) -> Iterator[tuple[dict[str, Any], dict[str, pyarrow.NativeFile]]]:
+    """The manifest and the open tables of one import, also while another one replaces it.
+
+    Raises
+    ------
+    DataError
+        As of `read_manifest`; or if a table cannot be opened.
+    """
+    import pyarrow as pa
+
+    folder = folder_of(root, name)
+    why = OSError("it is replaced all the time")
+    for _ in range(TRIES):
+        manifest = read_manifest(root, name)
+        with ExitStack() as files:
+            try:
+                tables = {
+                    table: files.enter_context(pa.OSFile(str(folder / table))) for table in (IMAGES, EXAMPLES)
+                }
+            except OSError as error:
+                why = error
+                continue
+            if read_manifest(root, name) == manifest:
+                yield manifest, tables
+                return
+    raise damaged(folder, name, why)
 
 
 def tasks(manifest: Mapping[str, Any]) -> list[Task]:
@@ -94,19 +141,17 @@ def load(root: Path, task: Task) -> TaskData:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    manifest = read_manifest(root, task.dataset)
-    if task.name not in manifest["tasks"]:
-        raise DataError(f"{task} is no task of {task.dataset}; `list tasks` names them")
     folder = folder_of(root, task.dataset)
     parts = [(part, "==", getattr(task, part)) for part in ("cohort", "modality", "axis", "label")]
-    try:
-        rows = pq.read_table(folder / EXAMPLES, filters=parts)
-        chosen = rows["image"].to_pylist()
-        pictures = pq.read_table(folder / IMAGES, filters=[("image", "in", set(chosen))])
-    except (OSError, pa.ArrowException) as error:
-        raise DataError(
-            f"{folder} is damaged ({error}); import {task.dataset} again with --replace"
-        ) from error
+    with opened(root, task.dataset) as (manifest, tables):
+        if task.name not in manifest["tasks"]:
+            raise DataError(f"{task} is no task of {task.dataset}; `list tasks` names them")
+        try:
+            rows = pq.read_table(tables[EXAMPLES], filters=parts)
+            chosen = rows["image"].to_pylist()
+            pictures = pq.read_table(tables[IMAGES], filters=[("image", "in", set(chosen))])
+        except (OSError, pa.ArrowException) as error:
+            raise damaged(folder, task.dataset, error) from error
     place = {image: i for i, image in enumerate(pictures["image"].to_pylist())}
     pixels = _array(pictures["pixels"], "<u2")[[place[image] for image in chosen]]
     masks = np.unpackbits(_array(rows["mask"], np.uint8), axis=1)
@@ -214,16 +259,21 @@ def being_written(target: Path, replace: bool) -> Iterator[Path]:
     DataError
         If `target` exists and is not to be replaced, or the disk cannot take it.
     """
+    _clean(target.parent)
     if target.exists() and not replace:
-        raise DataError(f"{target} is there already; import with --replace, or under another name")
+        raise _there(target)
     missing = [folder for folder in target.parents if not folder.exists()]
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".import-") as folder:
-            new = Path(folder, "new")
+        with (
+            tempfile.TemporaryDirectory(dir=target.parent, prefix=TEMPORARY) as folder,
+            Path(folder, LOCK).open("w") as lock,
+        ):
+            _locked(lock)
+            new, old = Path(folder, "new"), Path(folder, "old", target.name)
             new.mkdir()
             yield new
-            _put(new, target, Path(folder, "old"))
+            _put(new, target, old if replace else None)
     except OSError as error:
         where = error.filename or target.parent
         raise DataError(f"{where}: {error.strerror or error}; nothing was changed in {target}") from error
@@ -233,16 +283,46 @@ def being_written(target: Path, replace: bool) -> Iterator[Path]:
                 created.rmdir()
 
 
-def _put(new: Path, target: Path, old: Path) -> None:
-    if not target.exists():
-        new.rename(target)
-        return
-    target.rename(old)
+def _put(new: Path, target: Path, old: Path | None) -> None:
+    """Move `new` to `target`; what is there goes to `old`, or stays where there is no such place."""
+    if old is not None:
+        old.parent.mkdir()
+        with suppress(FileNotFoundError):
+            target.rename(old)
     try:
-        new.rename(target)
-    except OSError:
-        old.rename(target)
+        new.rename(target)  # of an import that was put there meanwhile, it fails
+    except OSError as error:
+        if target.exists():
+            raise _there(target) from error
+        if old is not None and old.exists():
+            old.rename(target)
         raise
+
+
+def _there(target: Path) -> DataError:
+    return DataError(f"{target} is there already; import with --replace, or under another name")
+
+
+def _locked(file: IO[str]) -> bool:
+    """Whether this process has a file's lock now, which the system takes back however the process ends."""
+    import fcntl
+
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # another one has it, or the file system knows no locks
+        return False
+    return True
+
+
+def _clean(parent: Path) -> None:
+    """Remove what killed imports left; what one had just moved away goes back to its place."""
+    for file in parent.glob(f"{TEMPORARY}*/{LOCK}"):
+        with suppress(OSError), file.open("w") as lock:
+            if _locked(lock):
+                for old in file.parent.glob("old/*"):
+                    if not (parent / old.name).exists():
+                        old.rename(parent / old.name)
+                shutil.rmtree(file.parent)
 
 
 def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:

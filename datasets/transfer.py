@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
 
 from datasets.task import DataError
 
@@ -15,8 +16,9 @@ if TYPE_CHECKING:
     import requests
 
 CHUNK = 1 << 16  # bytes
-PAUSES = (1, 2, 4)  # seconds before each further try
+PAUSES = (1, 2, 4)  # seconds before each further try without progress
 TIMEOUT = 30  # seconds without a byte
+BY_HAND = "download it in a browser and pass --url file:PATH"
 
 
 class _State(NamedTuple):
@@ -53,10 +55,14 @@ def transfer(url: str, part: Path, limit: int) -> None:
     import requests
     import urllib3
 
-    for pause in (*PAUSES, None):
+    pauses, most = iter(PAUSES), _size(part)
+    while True:
         try:
             return _attempt(url, part, limit)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            if _size(part) > most:
+                pauses, most = iter(PAUSES), _size(part)
+            pause = next(pauses, None)
             if pause is None or not _may_pass(error):
                 raise DataError(_sentence(url, part, error)) from error
             time.sleep(pause)
@@ -83,6 +89,9 @@ def _attempt(url: str, part: Path, limit: int) -> None:
             forget(part)
             raise requests.ConnectionError("the file became shorter")
         response.raise_for_status()
+        encoding = response.headers.get("Content-Encoding", "identity")
+        if encoding != "identity" and not url.endswith("gz"):  # some servers say it of a file.tar.gz
+            raise DataError(f"the server gives {url} only as {encoding}; {BY_HAND}")
         if response.status_code != requests.codes.partial_content:
             state = _begin(url, part, response.headers)
         elif not _continues(response.headers, state, size):
@@ -139,24 +148,36 @@ def _may_pass(error: Exception) -> bool:
 
     response = getattr(error, "response", None)
     if response is None:
-        return not isinstance(error, ValueError)  # such as an impossible link
+        return not (isinstance(error, ValueError) or _certificate(error))  # the first: an impossible link
     status: int = response.status_code
     return status >= 500 or status == requests.codes.too_many_requests
 
 
+def _certificate(error: Exception) -> bool:
+    """Whether the host could not prove who it is."""
+    import requests
+
+    return isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error)
+
+
 def _sentence(url: str, part: Path, error: Exception) -> str:
-    response = getattr(error, "response", None)
-    reason = type(error).__name__ if response is None else f"HTTP status {response.status_code}"
+    response, request = getattr(error, "response", None), getattr(error, "request", None)
+    if _certificate(error):
+        host = urlsplit(url if request is None else request.url).hostname
+        return f"cannot download {url}, the certificate of {host} is not accepted; {BY_HAND}"
+    reason = type(error).__name__
+    if reason == "HTTPError" and response is not None:
+        reason = f"HTTP status {response.status_code}"
     size, length = _size(part), _read_state(url, part).length
     if size and _may_pass(error):
         came = f"{size} bytes" if length is None else f"{size} of {length} bytes"
         return (
             f"the download of {url} broke off after {came} ({reason}); run the same command again to continue"
         )
-    return (
-        f"cannot download {url} ({reason}); check the network, or get the file elsewhere and pass "
-        "--url file:PATH"
-    )
+    advice = "the link may have moved, see `list datasets`"
+    if response is None or _may_pass(error):
+        advice = "check the network" if response is None else "try again later"
+    return f"cannot download {url} ({reason}); {advice}, or get the file elsewhere and pass --url file:PATH"
 
 
 def _size(part: Path) -> int:

@@ -119,12 +119,12 @@ def _new(place: Path, name: str) -> IO[bytes]:
 def _entries(path: Path, name: str) -> Iterator[Entry]:
     with path.open("rb") as file:
         head = file.read(512)
-    if head.lstrip().lower().startswith(PAGES):
-        raise _Damaged("a web page")
     if head.startswith(b"PK"):
         yield from _zip_entries(path)
     elif _is_tar(path):
         yield from _tar_entries(path)
+    elif any(page in head.lower() for page in PAGES):
+        raise _Damaged("a web page")
     elif not head or name.lower().endswith(ARCHIVES):
         raise _Damaged("neither zip nor tar" if head else "an empty file")
     else:

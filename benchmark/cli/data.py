@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import signal
+from pathlib import Path
+
 import click
 
 from benchmark.cli import data_import, data_preview, data_verify
@@ -10,7 +14,9 @@ from benchmark.errors import Failure, Usage
 
 @click.group(help="Get data sets, bring in your own, and check them.")
 def command() -> None:
-    pass
+    # What a command has begun is cleared away as after Ctrl-C.
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    click.get_current_context().call_on_close(lambda: signal.signal(signal.SIGTERM, before))
 
 
 command.add_command(data_import.command)
@@ -48,16 +54,33 @@ def fetch(name: str, data_root: str | None, urls: tuple[str, ...]) -> None:
         place = found.fetch(root, urls) if urls else found.fetch(root)
     elif archives:
         place = folder / "unpacked"
-        if not (there or place.is_dir()):
-            fetch_archives(archives, place, folder, urls)
+        if not there and (urls or not place.is_dir()):
+            new = fetch_archives(archives, folder / "new", folder, urls)
+            shutil.rmtree(place, ignore_errors=True)
+            new.rename(place)
         if not there and hasattr(found, "examples"):
-            data_import.import_data(name, place, data_root=root)
+            _import(name, place, root, records)
     else:
         raise Failure(_by_hand(name, hasattr(found, "examples")))
     click.echo(f"{name} is already in {root}" if there else place)
     for record in records:
         if record.exists():
             click.echo(f"first download, its checksum is now in {record}: no published one is known")
+
+
+def _import(name: str, place: Path, root: Path, records: list[Path]) -> None:
+    """Import what was unpacked; of wrong files that only a first checksum vouches for, nothing is kept."""
+    from datasets.task import DataError
+
+    try:
+        data_import.import_data(name, place, data_root=root)
+    except DataError as error:
+        if not records or getattr(error.__cause__, "errno", None):  # the disk's fault
+            raise
+        shutil.rmtree(place)
+        for record in records:
+            record.unlink(missing_ok=True)
+        raise Failure(f"what was fetched is not {name}, and was removed: {error}") from error
 
 
 def _by_hand(name: str, imported: bool) -> str:

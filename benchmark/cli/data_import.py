@@ -12,7 +12,8 @@ import click
 from benchmark.cli.options import POSITIVE
 from benchmark.errors import Failure, Usage
 
-OWN_NAME = re.compile(r"[\w+-][\w.+-]*")
+OWN_NAME = re.compile(r"[\w+][\w.+-]*")
+MOST_TOLD = 5  # labels of which pictures were left out, each in a line
 
 
 def import_data(
@@ -65,19 +66,33 @@ def _reader(name: str, path: Path, own: dict[str, Any]) -> tuple[str, Any]:
         if given:
             raise Usage(f"--{given[0].replace('_', '-')} is for data of your own, {name} has its own reader")
         return found.name, found
-    if not OWN_NAME.fullmatch(name):
-        raise Usage(f"{name!r} is no name for a data set; take letters, digits and _ . + - only")
+    _assert_free(name, DATASETS.names())
     return name, reader_of(path, own.pop("format", None), _given(**own))
+
+
+def _assert_free(name: str, registered: list[str]) -> None:
+    """Usage if a name is none that data of one's own can have."""
+    if not OWN_NAME.fullmatch(name):
+        raise Usage(f"{name!r} is no name for a data set; take letters, digits and _ . + -, no . or - first")
+    if name == "all":
+        raise Usage("all means every data set; choose another name")
+    for other in registered:
+        if other.casefold() == name.casefold():
+            raise Usage(f"{name} and the public {other} differ in capitals only; choose another name")
 
 
 def _given(labels: str | None, axes: str | None, **said: Any) -> Any:
     from datasets.formats import Given, named_values, read_labels
     from datasets.task import DataError
 
+    if said["modality"] is not None and not said["modality"].strip():
+        raise Usage("--modality is empty; name one, for instance CT, or leave it out")
     if labels is None:
         return Given(axes=_axes(axes), **said)
     if Path(labels).is_file():
         return Given(labels=read_labels(Path(labels)), axes=_axes(axes), **said)
+    if "=" not in labels:
+        raise Usage(f"--labels: there is no file {labels}; name one that is there, or say 1=liver,2=spleen")
     pairs = [(value, label) for value, _, label in (part.partition("=") for part in labels.split(","))]
     try:
         return Given(labels=named_values(pairs, "--labels"), axes=_axes(axes), **said)
@@ -116,8 +131,11 @@ def _told(manifest: dict[str, Any], root: Path) -> Iterable[str]:
     )
     for task, counts in tasks.items():
         yield f"  {task}  " + ", ".join(f"{count} {split}" for split, count in counts.items())
-    for label, count in manifest["empty"].items():
+    empty = list(manifest["empty"].items())
+    for label, count in empty[:MOST_TOLD]:
         yield f"  left out: {label} is empty in {_some(count, 'picture')}"
+    if empty[MOST_TOLD:]:
+        yield f"  left out: {_some(len(empty) - MOST_TOLD, 'more label')} in some pictures"
     yield f"content {manifest['content']}"
     yield f"split   {manifest['split']}"
     yield f"next: python -m benchmark data preview {name}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,11 @@ from datasets.imported import Imported
 from datasets.registry import Source
 from datasets.splits import digest
 from datasets.task import DataError, Task
+
+if TYPE_CHECKING:
+    import pyarrow
+
+    Tables = dict[str, pyarrow.NativeFile]
 
 
 def recorded(found: Source, root: Path | None) -> Iterator[Finding]:
@@ -36,7 +41,8 @@ def manifest(root: Path, name: str) -> Iterator[Finding]:
     if digest(np.array(subjects), np.array([said["subjects"][s] for s in subjects])) != said["split"]:
         yield Finding("error", "split changed", f"the manifest's split was edited; {again}")
     try:
-        held = content(root, name)
+        with store.opened(root, name) as (said, tables):
+            held = _content(root, name, tables)
     except DataError as error:
         yield Finding("error", "files damaged", str(error))
         return
@@ -54,29 +60,34 @@ def content(root: Path, name: str) -> str:
     DataError
         If its tables cannot be read.
     """
-    digest, keys = hashlib.sha256(), {}
-    for row in _rows(root, name, store.IMAGES, ["image", "pixels"]):
-        keys[row["image"]] = hashlib.sha256(row["pixels"]).digest()
-    for row in _rows(root, name, store.EXAMPLES, [*store.HASHED, "image", "mask"]):
-        digest.update(store.hashed(row, keys.get(row["image"], b""), row["mask"]))
-    return digest.hexdigest()
+    with store.opened(root, name) as (_, tables):
+        return _content(root, name, tables)
 
 
 def files(root: Path, task: Task) -> list[str]:
     """The file of each image of an imported task, in order; errors as of `content`."""
-    rows = _rows(root, task.dataset, store.EXAMPLES, list(store.ROW))
     parts = ("cohort", "modality", "axis", "label")
-    return [row["file"] for row in rows if all(row[part] == getattr(task, part) for part in parts)]
+    with store.opened(root, task.dataset) as (_, tables):
+        rows = _rows(root, task.dataset, tables, store.EXAMPLES, list(store.ROW))
+        return [row["file"] for row in rows if all(row[part] == getattr(task, part) for part in parts)]
 
 
-def _rows(root: Path, name: str, table: str, columns: list[str]) -> Iterator[dict[str, Any]]:
+def _content(root: Path, name: str, tables: Tables) -> str:
+    digest, keys = hashlib.sha256(), {}
+    for row in _rows(root, name, tables, store.IMAGES, ["image", "pixels"]):
+        keys[row["image"]] = hashlib.sha256(row["pixels"]).digest()
+    for row in _rows(root, name, tables, store.EXAMPLES, [*store.HASHED, "image", "mask"]):
+        digest.update(store.hashed(row, keys.get(row["image"], b""), row["mask"]))
+    return digest.hexdigest()
+
+
+def _rows(root: Path, name: str, tables: Tables, table: str, columns: list[str]) -> Iterator[dict[str, Any]]:
     """The rows of a table, a few of them in memory."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    file = store.folder_of(root, name) / table
     try:
-        for batch in pq.ParquetFile(file).iter_batches(store.GROUP, columns=columns):
+        for batch in pq.ParquetFile(tables[table]).iter_batches(store.GROUP, columns=columns):
             yield from batch.to_pylist()
     except (OSError, pa.ArrowException) as error:
-        raise DataError(f"{file} is damaged ({error}); import {name} again with --replace") from error
+        raise store.damaged(store.folder_of(root, name) / table, name, error) from error

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from datasets.folder import Folder
+from datasets.folder import Folder, listing
 from datasets.formats.own import Case, Given, MaskFile, OwnData, is_volume, only_one, stem, visible
 from datasets.images import IMAGE_SUFFIXES, MASK_SUFFIXES
-from datasets.task import DataError, name_part
+from datasets.task import DataError
 
 
 class Pictures(OwnData):
@@ -36,22 +36,26 @@ class _Listing(Folder):
         super().__init__(path)
         self.path, self._given = path, given  # errors and the store name files as they were given
         said, where = self._settings, path / "dataset.toml"
-        subjects = only_one("subject-pattern", given.subject_pattern, said.get("subject_pattern"), where)
-        modality = only_one("modality", given.modality, said.get("modality"), where)
+        only_one("subject-pattern", given.subject_pattern, said.get("subject_pattern"), where)
         only_one("labels", given.labels, said.get("labels"), where)
-        found = {"subject_pattern": subjects, "modality": modality}
-        self._settings = {**said, **{key: value for key, value in found.items() if value is not None}}
+        modality = only_one("modality", given.modality, said.get("modality"), where)
+        self._said = {"cohort": said.get("cohort", "all"), "modality": modality or "unknown"}
 
     def cases(self) -> list[Case]:
-        said = {
-            key: name_part(self._settings[key]) for key in ("cohort", "modality") if key in self._settings
-        }
+        said = self._said
         folders = [path for path in visible(self._masks()) if path.is_dir()]
         if folders:
             return [Case(image, masks, subject, **said) for image, masks, subject in self._by_label(folders)]
         files = self._files()
         labels = self._given.labels or {label: (value,) for label, value in self._labels().items()}
         return [Case(f.image, (MaskFile(f.mask, labels),), f.subject, **said) for f in files]
+
+    def _subjects(self, images: list[Path]) -> dict[str, str]:
+        if self._given.subject_pattern is None:
+            return super()._subjects(images)
+        table = self.path / "subjects.csv"
+        only_one("subject-pattern", self._given.subject_pattern, table.exists() or None, table)
+        return {image.name: self._given.subject_of(stem(image), image) for image in images}
 
     def _masks(self) -> Path:
         masks = self.path / "masks"
@@ -63,7 +67,7 @@ class _Listing(Folder):
         """Images, the masks of each and its subject; a folder of masks is a label."""
         if self._given.labels or "labels" in self._settings:
             raise DataError(f"{folders[0]} names a label already; name no labels elsewhere")
-        images = [path for path in visible(self.path / "images") if path.suffix.lower() in IMAGE_SUFFIXES]
+        images = sorted(listing(self.path / "images", IMAGE_SUFFIXES))
         image_of: dict[str, Path] = {}
         for image in images:
             if image_of.setdefault(stem(image), image) != image:
@@ -73,7 +77,7 @@ class _Listing(Folder):
             for path in visible(folder):
                 if path.suffix.lower() not in MASK_SUFFIXES or stem(path) not in image_of:
                     raise DataError(f"{path} is no mask of an image in {self.path / 'images'}; remove it")
-                masks[stem(path)].append(MaskFile(path, {name_part(folder.name): ()}))
+                masks[stem(path)].append(MaskFile(path, {folder.name: ()}))
         for name, found in masks.items():
             if not found:
                 raise DataError(f"{image_of[name]} has no mask in any folder of {folders[0].parent}; add one")

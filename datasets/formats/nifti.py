@@ -51,7 +51,7 @@ class Volumes(OwnData):
 
     def _case(self, key: str, image: Path, mask: Path) -> Case:
         folder, _, name = key.rpartition("/")
-        subject = self.subject_of(name, image) if self.given.subject_pattern or not folder else folder
+        subject = self.given.subject_of(name, image) if self.given.subject_pattern or not folder else folder
         masks = (MaskFile(mask, None),)
         return Case(image, masks, subject, modality=self.given.modality or "unknown")
 

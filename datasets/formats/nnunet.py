@@ -4,13 +4,14 @@ Medical Segmentation Decathlon."""
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from datasets.formats.own import Case, Labels, MaskFile, OwnData, only_one, visible
 from datasets.images import IMAGE_SUFFIXES
-from datasets.task import DataError, name_part
+from datasets.task import DataError
 
 
 class NNUNet(OwnData):
@@ -39,7 +40,7 @@ class NNUNet(OwnData):
         channels = _channels(said, file, images, ending)
         found = []
         for name, path in maps.items():
-            subject = self.subject_of(name, path)
+            subject = self.given.subject_of(name, path)
             for number, channel in channels.items():
                 image = _image(images, f"{name}_{number}", name, alone=len(channels) == 1)
                 if image is None:
@@ -67,14 +68,17 @@ def _labels(said: Mapping[str, Any], file: Path) -> Labels:
     if not isinstance(entries, dict):
         raise DataError(f"{file} names no labels; add them")
     if all(key.isdecimal() for key in entries):
-        entries = {name: int(value) for value, name in entries.items()}
+        entries = {
+            name: [int(value) for value, other in entries.items() if str(other) == name]
+            for name in map(str, entries.values())
+        }
     found = {}
     for name, value in entries.items():
         values = tuple(value) if isinstance(value, list) else (value,)
         if not all(isinstance(number, int) for number in values):
             raise DataError(f"{file}: the label {name} is {value}; give a whole number or a list of them")
         if any(values) and name.lower() not in ("background", "ignore"):
-            found[name_part(str(name))] = values
+            found[name] = values
     if not found:
         raise DataError(f"{file} names no label besides the background; add them")
     return found
@@ -88,7 +92,11 @@ def _channels(said: Mapping[str, Any], file: Path, images: Mapping[str, Path], e
     in_one = ending.lower() in IMAGE_SUFFIXES and not any(name.endswith("_0001") for name in images)
     if in_one:
         return {"0000": "+".join(map(str, entries.values()))}
-    return {f"{int(number):04d}": str(name) for number, name in entries.items()}
+    found = {f"{int(number):04d}": str(name) for number, name in entries.items()}
+    for name, count in Counter(found.values()).items():
+        if count > 1:
+            raise DataError(f"{file} has {count} channels of the name {name}; give each a name of its own")
+    return found
 
 
 def _files(folder: Path, ending: str) -> dict[str, Path]:

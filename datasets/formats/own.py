@@ -5,16 +5,18 @@ from __future__ import annotations
 import csv
 import re
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 
 from datasets.examples import Example
-from datasets.folder import MOST_LABELS
-from datasets.images import MASK_SUFFIXES, read_image, read_mask
+from datasets.folder import labels_by_value
+from datasets.images import IMAGE_SUFFIXES, MASK_SUFFIXES, read_image, read_mask
 from datasets.task import DataError, name_part
 from datasets.volumes import AXES, Rule, Volume, read_label_map, read_volume, slices, turned
 
@@ -42,6 +44,10 @@ class Case(NamedTuple):
     modality: str = "unknown"
     split: str | None = None
 
+    def said(self) -> dict[str, Any]:
+        """The fields of `Example` that it shares with all its pictures, the subject aside."""
+        return {"cohort": self.cohort, "modality": self.modality, "split": self.split}
+
 
 @dataclass(frozen=True)
 class Given:
@@ -62,6 +68,19 @@ class Given:
     subject_pattern: str | None = None
     axes: Mapping[str, int] | None = None
     rule: Rule | None = None
+
+    def subject_of(self, name: str, file: Path) -> str:
+        """The subject of an image of that name: the name itself unless a pattern is given."""
+        pattern = self.subject_pattern
+        if pattern is None:
+            return name
+        try:
+            match = re.search(pattern, name)
+        except re.error as error:
+            raise DataError(f"{pattern!r} is no regular expression ({error}); correct it") from error
+        if match is None or match.re.groups != 1 or not match[1]:
+            raise DataError(f"{pattern!r} finds no subject in {name} ({file}); it needs one group that does")
+        return match[1]
 
 
 class OwnData(ABC):
@@ -96,13 +115,14 @@ class OwnData(ABC):
             if not is_volume(path) and path.suffix.lower() not in MASK_SUFFIXES:
                 raise DataError(f"{path} is of no type for masks ({', '.join(MASK_SUFFIXES)}); convert it")
         unnamed = [mask.path for case in found for mask in case.masks if mask.labels is None]
-        if not unnamed:
-            return found
-        labels = self.given.labels or labels_by_value(unnamed)
-        return [
-            case._replace(masks=tuple(m if m.labels else m._replace(labels=labels) for m in case.masks))
-            for case in found
-        ]
+        if unnamed:
+            labels = self.given.labels or _by_value(unnamed)
+            found = [
+                case._replace(masks=tuple(m if m.labels else m._replace(labels=labels) for m in case.masks))
+                for case in found
+            ]
+        _assert_distinct(found, folder)
+        return found
 
     def examples(self, case: Case) -> Iterator[Example]:
         if is_volume(case.image):
@@ -110,41 +130,27 @@ class OwnData(ABC):
         else:
             yield _picture(case)
 
-    def subject_of(self, name: str, file: Path) -> str:
-        """The subject of an image of that name: the name itself unless a pattern is given."""
-        pattern = self.given.subject_pattern
-        if pattern is None:
-            return name
-        try:
-            match = re.search(pattern, name)
-        except re.error as error:
-            raise DataError(f"{pattern!r} is no regular expression ({error}); correct it") from error
-        if match is None or match.re.groups != 1 or not match[1]:
-            raise DataError(f"{pattern!r} finds no subject in {name} ({file}); it needs one group that does")
-        return match[1]
-
     def _slices(self, case: Case) -> Iterator[Example]:
         axes = self.given.axes or AXES
         place = turned if axes.items() <= AXES.items() else _as_stored
         image = read_volume(case.image)
-        for path, labels in case.masks:
-            numbers, values = _numbered(read_label_map(path, image), labels or {})
-            yield from slices(
-                place(image),
-                place(numbers),
-                values,
-                case.subject,
-                axes,
-                self.given.rule or "maxslice",
-                cohort=case.cohort,
-                modality=case.modality,
-                split=case.split,
-            )
+        said = case.said()
+        for numbers, values in _label_maps(case.masks, image):
+            unseen = {(axis, label) for axis in axes for label in values}
+            rule = self.given.rule or "maxslice"
+            for found in slices(place(image), place(numbers), values, case.subject, axes, rule, **said):
+                unseen -= {(found.axis, label) for label in found.masks}
+                yield found
+            for axis, label in sorted(unseen):  # so that they are counted, without a picture
+                nothing = np.zeros((1, 1), bool)
+                yield Example(case.image, case.subject, nothing, {label: nothing}, axis=axis, **said)
 
 
 def is_volume(path: Path) -> bool:
-    """Whether a path is a volume's: by its ending, or a folder, which holds a DICOM series."""
-    return path.name.lower().endswith(VOLUMES) or path.is_dir()
+    """Whether a path is a volume's: by its ending, or a folder without 2D pictures, as of a DICOM series."""
+    if not path.is_dir():
+        return path.name.lower().endswith(VOLUMES)
+    return not any(file.suffix.lower() in IMAGE_SUFFIXES for file in path.iterdir())
 
 
 def stem(path: Path) -> str:
@@ -186,7 +192,7 @@ def named_values(pairs: Iterable[tuple[str, str]], where: str | Path) -> Labels:
             raise DataError(f"{where}: {value}={label} names no label; give each value from 1 on a name")
         if any(int(value) in values for values in found.values()):
             raise DataError(f"{where} names value {value} twice; keep one name")
-        name = name_part(label.strip())
+        name = label.strip()
         found[name] = (*found.get(name, ()), int(value))
     if not found:
         raise DataError(f"{where} names no label; give each value from 1 on a name")
@@ -205,28 +211,31 @@ def read_labels(file: Path) -> Labels:
     return named_values(pairs, file)
 
 
-def labels_by_value(masks: Iterable[Path]) -> Labels:
-    """Labels named by the values that masks hold, ``foreground`` where there is only one.
+def _by_value(masks: Iterable[Path]) -> Labels:
+    def read(path: Path) -> np.ndarray:
+        return read_volume(path).values if is_volume(path) else read_mask(path)
 
-    Raises
-    ------
-    DataError
-        If a mask cannot be read, or there are no values or too many.
-    """
-    import pandas as pd
+    return {label: (value,) for label, value in labels_by_value(masks, read).items()}
 
-    values: set[int] = set()
-    for path in masks:
-        numbers = read_volume(path).values if is_volume(path) else read_mask(path)
-        values |= {int(value) for value in pd.unique(np.ravel(numbers, order="K")) if value > 0}
-        if len(values) > MOST_LABELS:
-            raise DataError(
-                f"{path} brings the masks to more than {MOST_LABELS} values; save one whole number per "
-                "label, or name the labels with --labels"
-            )
-    if not values:
-        raise DataError("every mask is empty; mark each label with a whole number from 1")
-    return {"foreground" if len(values) == 1 else str(value): (value,) for value in sorted(values)}
+
+def _assert_distinct(cases: Iterable[Case], folder: Path) -> None:
+    """DataError if something has no name, or two names would be one in the names of tasks."""
+    parts: dict[str, set[str]] = {
+        "label": {label for case in cases for mask in case.masks for label in mask.labels or ()},
+        "cohort": {case.cohort for case in cases},
+        "modality": {case.modality for case in cases},
+    }
+    for part, names in parts.items():
+        name_of: dict[str, str] = {}
+        for name in sorted(names):
+            if not name.strip():
+                raise DataError(f"{folder}: a {part} has no name; give it one")
+            other = name_of.setdefault(name_part(name), name)
+            if other != name:
+                raise DataError(
+                    f"{folder}: {part} {other!r} and {part} {name!r} would both be {name_part(name)} in the "
+                    "names of tasks; rename one of them"
+                )
 
 
 def _picture(case: Case) -> Example:
@@ -238,17 +247,35 @@ def _picture(case: Case) -> Example:
             one, other = ("x".join(map(str, shape)) for shape in (numbers.shape, image.shape[:2]))
             raise DataError(f"{path} is {one} and its image {case.image} {other}; make them match")
         for label, values in (labels or {}).items():
-            mask = np.isin(numbers, values) if values else numbers != 0
+            mask = _shown(numbers, values)
             masks[label] = masks[label] | mask if label in masks else mask
-    said: dict[str, Any] = {"cohort": case.cohort, "modality": case.modality, "split": case.split}
-    return Example(case.image, case.subject, image, masks, **said)
+    return Example(case.image, case.subject, image, masks, **case.said())
 
 
-def _numbered(numbers: Volume, labels: Labels) -> tuple[Volume, Labels]:
-    """A label map and labels that all have values."""
-    if all(labels.values()):
-        return numbers, labels
-    return replace(numbers, values=(numbers.values != 0).astype(np.uint8)), dict.fromkeys(labels, (1,))
+def _label_maps(masks: Sequence[MaskFile], image: Volume) -> Iterator[tuple[Volume, Labels]]:
+    """The label maps of a volume and what their values mean.
+
+    A label of several files, or without a value, has a map of its own: wherever one of its files shows it.
+    """
+    files = Counter(label for mask in masks for label in mask.labels or ())
+    merged: dict[str, list[tuple[Path, tuple[int, ...]]]] = {}
+    for path, labels in masks:
+        kept = {}
+        for label, values in (labels or {}).items():
+            if values and files[label] == 1:
+                kept[label] = values
+            else:
+                merged.setdefault(label, []).append((path, values))
+        if kept:
+            yield read_label_map(path, image), kept
+    for label, found in merged.items():
+        shown = (_shown(read_label_map(path, image).values, values) for path, values in found)
+        yield replace(image, values=reduce(np.logical_or, shown)), {label: (1,)}
+
+
+def _shown(numbers: np.ndarray, values: tuple[int, ...]) -> np.ndarray:
+    """Where a mask has some values; without any, where it is not 0."""
+    return np.isin(numbers, values) if values else numbers != 0
 
 
 def _as_stored(volume: Volume) -> Volume:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from datasets.examples import SPLITS_AS_NAMED, named_split
 from datasets.formats.own import Case, Labels, MaskFile, OwnData, named_values, only_one, stem
-from datasets.task import DataError, name_part
+from datasets.task import DataError
 
 ENDINGS = (".csv", ".jsonl", ".parquet")
 COLUMNS = {
@@ -46,29 +46,36 @@ class Table(OwnData):
         return bool(_tables(folder))
 
     def listed(self, folder: Path) -> list[Case]:
-        tables = _tables(folder)
-        rows = [row for file in tables for row in self._rows(file, file.parent.relative_to(_base(folder)))]
+        tables, base = _tables(folder), folder if folder.is_dir() else folder.parent
+        rows = [row for file in tables for row in self._rows(file, file.parent.relative_to(base).name)]
+        if tables and not rows:
+            raise DataError(f"{tables[0]} has no rows; add one for each image")
         cases: dict[Case, list[MaskFile]] = {}
         for case, mask in rows:
             cases.setdefault(case, []).append(mask)
-        return [case._replace(masks=tuple(masks)) for case, masks in cases.items()]
+        name = _names([case.image for case in cases if not case.subject], base)
+        return [
+            case._replace(subject=case.subject or name[case.image], masks=tuple(masks))
+            for case, masks in cases.items()
+        ]
 
-    def _rows(self, file: Path, below: Path) -> Iterator[tuple[Case, MaskFile]]:
-        """Each row as a case without masks, and its mask."""
+    def _rows(self, file: Path, below: str) -> Iterator[tuple[Case, MaskFile]]:
+        """Each row as a case without masks, its subject empty where nothing says it, and its mask."""
         for number, row in enumerate(_read(file), start=1):
             where = f"{file} row {number}"
             said = _Said(row, where)
             image, mask = said.path("image", file), said.path("mask", file)
-            name = (below / said["image"]).with_name(stem(image)).as_posix()
             pattern, subject = self.given.subject_pattern, said.get("subject")
             only_one("subject-pattern", pattern, subject, file)
+            if pattern is not None:
+                subject = self.given.subject_of(stem(image), image)
             modality = only_one("modality", self.given.modality, said.get("modality"), file)
             labels = only_one("labels", self.given.labels, said.labels(), file)
-            split = said.get("split") or (below.name if below.name.lower() in SPLITS_AS_NAMED else None)
+            split = said.get("split") or (below if below.lower() in SPLITS_AS_NAMED else None)
             case = Case(
                 image,
                 (),
-                subject or (name if pattern is None else self.subject_of(stem(image), image)),
+                subject or "",
                 cohort=said.get("cohort") or "all",
                 modality=modality or "unknown",
                 split=None if split is None else named_split(split, where),
@@ -111,7 +118,7 @@ class _Said:
         label, value = self.get("label"), self.get("value")
         if value is not None:
             return named_values([(value, label or value)], self._where)
-        return None if label is None else {name_part(label): ()}
+        return None if label is None else {label: ()}
 
 
 def _text(value: Any) -> str:
@@ -121,8 +128,35 @@ def _text(value: Any) -> str:
     return "" if value is None or value != value else str(value).strip()
 
 
-def _base(folder: Path) -> Path:
-    return folder if folder.is_dir() else folder.parent
+def _names(images: Iterable[Path], base: Path) -> dict[Path, str]:
+    """What images without a subject are called: their path from a folder on, without ending.
+
+    That of those outside of the folder would tell how a machine is laid out; they have the shortest end of
+    their paths that tells all apart.
+    """
+    paths = {image: image.with_name(stem(image)) for image in images}
+    below = {image: _below(path, base) for image, path in paths.items()}
+    found = {image: path for image, path in below.items() if path is not None}
+    outside = {
+        image: path.parent.resolve() / path.name for image, path in paths.items() if below[image] is None
+    }
+    for depth in range(1, max((len(path.parts) for path in outside.values()), default=0)):
+        ends = {image: Path(*path.parts[-depth:]) for image, path in outside.items()}
+        if len({*ends.values(), *found.values()}) == len({*outside.values(), *found.values()}):
+            found |= ends
+            break
+    else:
+        found |= outside
+    return {image: path.as_posix() for image, path in found.items()}
+
+
+def _below(path: Path, folder: Path) -> Path | None:
+    """The path from a folder on, as it is written or else as links lead; None if it is not below."""
+    for written in (Path.absolute, Path.resolve):
+        whole, start = written(path.parent) / path.name, written(folder)
+        if whole.is_relative_to(start) and ".." not in (found := whole.relative_to(start)).parts:
+            return found
+    return None
 
 
 def _tables(folder: Path) -> list[Path]:

@@ -27,7 +27,14 @@ class BUID(Released):
     """
 
     name = "buid"
-    archives = (Archive("https://scholar.cu.edu.eg/Dataset_BUSI.zip", limit=1_000_000_000),)
+    # The checksum is the one that torch-em, a public library, records.
+    archives = (
+        Archive(
+            "https://scholar.cu.edu.eg/Dataset_BUSI.zip",
+            1_000_000_000,
+            "b2ce09f6063a31a73f628b6a6ee1245187cbaec225e93e563735691d68654de7",
+        ),
+    )
 
     def cases(self, folder: Path) -> list[tuple[Path, list[Path]]]:
         """Each image and its masks."""

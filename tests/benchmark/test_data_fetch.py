@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
+import subprocess
 import sys
+import time
 import types
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -16,6 +21,7 @@ from click.testing import CliRunner, Result
 from benchmark.cli import cli
 from datasets.download import Archive
 from datasets.registry import load
+from datasets.sources.buid import BUID
 from datasets.sources.wbc import FOLDER
 
 
@@ -74,22 +80,102 @@ def test_an_archive_is_unpacked_and_its_first_checksum_told_once(archive: Path, 
     assert again.output.splitlines() == [str(place)]
 
 
-def test_what_has_to_be_imported_is_imported_at_once(tmp_path: Path) -> None:
-    """BUID in its official layout, from a mirror on disk; the second time it is there already."""
-    path, root = tmp_path / "Dataset_BUSI.zip", tmp_path / "root"
+def buid_zip(path: Path, folder: str = "benign") -> Path:
+    """BUID in its official layout, or nearly so."""
     with zipfile.ZipFile(path, "w") as file:
         for number in range(1, 6):
             for ending, value in (("", 90), ("_mask", 255)):
                 picture = np.zeros((40, 30), np.uint8)
                 picture[10:20, 10:20] = value
                 encoded = cv2.imencode(".png", picture)[1].tobytes()
-                file.writestr(f"Dataset_BUSI_with_GT/benign/benign ({number}){ending}.png", encoded)
+                file.writestr(f"Dataset_BUSI_with_GT/{folder}/benign ({number}){ending}.png", encoded)
+    return path
+
+
+@pytest.fixture
+def unrecorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(BUID, "archives", (replace(BUID.archives[0], sha256=None),))
+
+
+@pytest.mark.usefixtures("unrecorded")
+def test_what_has_to_be_imported_is_imported_at_once(tmp_path: Path) -> None:
+    """From a mirror on disk; the second time it is there already."""
+    path, root = buid_zip(tmp_path / "Dataset_BUSI.zip"), tmp_path / "root"
     said = run(root, "buid", "--url", path.as_uri())
     assert said.exit_code == 0, said.output
     assert "buid: 1 task, 1 picture of 5 subjects" in said.output
     (data,) = load("buid", root)
     assert data.task.name == "buid/benign/Ultrasound/0/tumour" and len(data) == 5
     assert f"buid is already in {root}" in run(root, "buid").output
+
+
+def test_another_archive_than_the_recorded_one_is_not_imported(tmp_path: Path) -> None:
+    said = run(tmp_path / "root", "buid", "--url", buid_zip(tmp_path / "x.zip").as_uri())
+    assert said.exit_code == 1 and "is not the recorded file" in said.stderr
+
+
+@pytest.mark.usefixtures("unrecorded")
+def test_a_wrong_first_download_is_in_nobodys_way(tmp_path: Path) -> None:
+    wrong, right = buid_zip(tmp_path / "wrong.zip", folder="other"), buid_zip(tmp_path / "right.zip")
+    root = tmp_path / "root"
+    said = run(root, "buid", "--url", wrong.as_uri())
+    assert said.exit_code == 1
+    assert "what was fetched is not buid, and was removed" in said.stderr
+    assert not [path for path in root.rglob("*") if path.is_file()]
+    said = run(root, "buid", "--url", right.as_uri())
+    assert said.exit_code == 0 and len(load("buid", root)) == 1, said.output
+
+
+@pytest.mark.usefixtures("unrecorded")
+def test_a_link_is_taken_although_another_archive_was_unpacked(tmp_path: Path) -> None:
+    """A link that fails costs nothing of what is there."""
+    root, good = tmp_path / "root", buid_zip(tmp_path / "good.zip")
+    stray = root / "downloads" / "buid" / "unpacked" / "stray.txt"
+    stray.parent.mkdir(parents=True)
+    stray.touch()
+    (tmp_path / "bad.zip").write_bytes(b"PK")
+    assert run(root, "buid", "--url", (tmp_path / "bad.zip").as_uri()).exit_code == 1
+    assert stray.exists()
+    said = run(root, "buid", "--url", good.as_uri())
+    assert said.exit_code == 0 and not stray.exists(), said.output
+
+
+@pytest.mark.usefixtures("unrecorded")
+def test_a_full_disk_costs_no_download(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    root, path = tmp_path / "root", buid_zip(tmp_path / "x.zip")
+    with monkeypatch.context() as patch:
+        patch.setattr("datasets.store.write_manifest", full)
+        said = run(root, "buid", "--url", path.as_uri())
+    assert said.exit_code == 1 and "No space left" in said.stderr
+    assert run(root, "buid").exit_code == 0 and len(load("buid", root)) == 1
+
+
+def test_a_terminated_import_is_cleared_away(tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    (tmp_path / "slow.py").write_text(
+        "import time\nfrom pathlib import Path\nfrom datasets.imported import Released\n"
+        "class Slow(Released):\n    name = 'slow'\n"
+        "    def cases(self, folder):\n        return [1]\n"
+        f"    def examples(self, case):\n        Path({str(begun)!r}).touch()\n"
+        "        time.sleep(1)\n        return []\n"
+    )
+    words = ["data", "import", "slow:Slow", ".", "--data-root", "root"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchmark", *words],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while process.poll() is None and not begun.exists():
+        time.sleep(0.05)
+    process.terminate()
+    _, said = process.communicate(timeout=60)
+    assert (process.returncode, "interrupted" in said) == (130, True), said
+    assert not (tmp_path / "root").exists()
 
 
 def test_a_mirror_stands_in_for_the_official_link(

@@ -77,6 +77,22 @@ def test_import_says_what_it_has_taken(tmp_path, knees):
     assert result.stderr == ""  # no progress bar where nobody looks
 
 
+def test_many_empty_labels_are_told_in_short(tmp_path, knees):
+    labels = "255=knee," + ",".join(f"{value}=l{value}" for value in range(1, 9))
+    result = tool("data", "import", "knees", knees, "--labels", labels, "--data-root", tmp_path / "root")
+    told = [line for line in result.stdout.splitlines() if "left out" in line]
+    assert told == [
+        "  left out: knee is empty in 1 picture",
+        *(f"  left out: l{value} is empty in 21 pictures" for value in range(1, 5)),
+        "  left out: 4 more labels in some pictures",
+    ]
+
+
+def test_a_name_is_no_option(tmp_path, knees):
+    result = tool("data", "import", "--data-root", tmp_path / "root", "--", "-knees", knees)
+    assert "'-knees' is no name" in failed(result, 2)
+
+
 def test_what_is_imported_is_listed_and_run(tmp_path, knees):
     root = ("--data-root", tmp_path / "root")
     assert tool("data", "import", "knees", knees, *root).exit_code == 0
@@ -150,7 +166,12 @@ def test_public_data_sets_have_readers_of_their_own(tmp_path, knees):
         ((".knees",), 2, "'.knees' is no name"),
         (("knees", "--format", "nift"), 2, "unknown format 'nift'; did you mean nifti?"),
         (("knees", "--format", "nnunet"), 1, "dataset.json cannot be read"),
-        (("knees", "--labels", "1:liver"), 2, "--labels: 1:liver= names no label"),
+        (("all",), 2, "all means every data set"),
+        (("WBC",), 2, "WBC and the public wbc differ in capitals only"),
+        (("knees", "--modality", ""), 2, "--modality is empty"),
+        (("knees", "--labels", "lables.csv"), 2, "--labels: there is no file lables.csv"),
+        (("knees", "--labels", "0=liver"), 2, "--labels: 0=liver names no label"),
+        (("knees", "--labels", "1=a b,255=a/b"), 1, "label 'a b' and label 'a/b' would both be a_b"),
         (("knees", "--labels", "1=a,1=b"), 2, "--labels names value 1 twice"),
         (("knees", "--axes", "axal"), 2, "unknown axis 'axal'; did you mean axial?"),
         (("knees", "--axes", "axial"), 1, "--axes and --rule are of volumes"),

@@ -96,10 +96,12 @@ def test_subjects_by_table(folder: Path) -> None:
 def test_formats_may_be_mixed(folder: Path) -> None:
     image, mask = folder / "images" / "p0_0.png", folder / "masks" / "p0_0.png"
     write(image.with_suffix(".jpg"), np.zeros((*SHAPE, 3), np.uint8))
-    np.save(mask.with_suffix(".npy"), mask_of(255) > 0)
-    write(mask.with_name("p1_0.tif"), mask_of(1))
+    np.save(mask.with_suffix(".npy"), mask_of(255))
+    write(mask.with_name("p1_0.tif"), mask_of(255))
     image.unlink(), mask.unlink(), mask.with_name("p1_0.png").unlink()
-    assert names(folder) == ["my_knees/all/unknown/0/1", "my_knees/all/unknown/0/255"]
+    assert names(folder) == ["my_knees/all/unknown/0/foreground"]
+    write(mask.with_name("p1_0.tif"), mask_of(1))
+    assert "only 0 and 255; name both values" in error(folder)
 
 
 def test_no_folder(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import cv2
@@ -99,6 +100,47 @@ def test_faults_of_folders_for_each_label(tmp_path: Path) -> None:
     assert f"{alone} has no mask in any folder" in refused(folder, tmp_path)
     alone.unlink()
     assert "names a label already" in refused(folder, tmp_path, Given(labels={"heart": (1,)}))
+
+
+def test_labels_that_tasks_cannot_tell_apart(tmp_path: Path) -> None:
+    folder = by_label(tmp_path / "data")
+    (folder / "masks" / "heart").rename(folder / "masks" / "left_lung")
+    assert "label 'left lung' and label 'left_lung' would both be left_lung" in refused(folder, tmp_path)
+
+
+def test_folders_of_a_split_are_no_series(tmp_path: Path) -> None:
+    for part in ("train", "test"):
+        save(tmp_path / "data" / "images" / part / "a.png", noise(*WIDE))
+        save(tmp_path / "data" / "masks" / part / "a.png", square())
+    said = refused(tmp_path / "data", tmp_path)
+    assert f"{tmp_path / 'data' / 'images' / 'test'} is a folder; put its files into" in said
+
+
+def test_one_label_with_two_values_must_be_named(tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "data", 4)
+    one = save(folder / "masks" / "p2.png", square(1))
+    said = refused(folder, tmp_path)
+    assert f"{one} holds only 0 and 1, {folder / 'masks' / 'p0.png'} only 0 and 255" in said
+    assert "--labels 1=x,255=x makes one" in said
+    manifest = imported(folder, tmp_path, Given(labels={"x": (1, 255)}))
+    assert list(map(sum, (counts.values() for counts in manifest["tasks"].values()))) == [4]
+
+
+def test_a_pattern_is_not_of_the_settings(tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "data", 2)
+    said = refused(folder, tmp_path, Given(subject_pattern="("))
+    assert said.startswith("'(' is no regular expression")
+    assert "dataset.toml" not in said
+    (folder / "subjects.csv").write_text("file,subject\np0.png,a\np1.png,b\n")
+    said = refused(folder, tmp_path, Given(subject_pattern="(.)"))
+    assert "subjects.csv says it already; leave out --subject-pattern" in said
+
+
+def test_a_file_name_that_is_no_text(tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "data", 2)
+    for kind in ("images", "masks"):
+        (folder / kind / "p1.png").rename(folder / kind / os.fsdecode(b"\xff.png"))
+    assert "\\udcff.png' or its subject or label is no UTF-8; rename the file" in refused(folder, tmp_path)
 
 
 def odd(folder: Path, name: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import nibabel
 import numpy as np
@@ -143,7 +144,8 @@ def test_a_dicom_series_is_a_folder(tmp_path: Path) -> None:
         (lambda f: cut(f / "labels/s3.nii.gz"), "labels/s3.nii.gz cannot be read"),
         (lambda f: save(f / "labels/s3.nii.gz", marked()[1:]), "labels/s3.nii.gz is 13 x 12 x 10"),
         (lambda f: save(f / "labels/s3.nii.gz", marked(), LPS), "lie in different spaces"),
-        (lambda f: save(f / "labels/s3.nii.gz", marked() / 3), "labels/s3.nii.gz holds NaN or values"),
+        (lambda f: save(f / "labels/s3.nii.gz", marked() / 3), "s3.nii.gz holds infinite values or values"),
+        (lambda f: save(f / "labels/s3.nii.gz", np.where(marked(), np.inf, 0)), "labels/s3.nii.gz holds inf"),
         (lambda f: save(f / "images/s3.nii.gz", noise(*SHAPE, 2)), "images/s3.nii.gz is 14 x 12 x 10 x 2"),
         (lambda f: save(f / "images/s3.nii.gz", np.full(SHAPE, np.nan)), "s3.nii.gz holds NaN or infinite"),
         (lambda f: (f / "images/s4").mkdir(), "images/s4 has no label map"),
@@ -155,6 +157,32 @@ def test_faults_name_the_file(tmp_path: Path, break_it, sentence: str) -> None:
     folder = volumes(tmp_path / "data")
     break_it(folder)
     assert sentence in refused(folder, tmp_path)
+
+
+@pytest.mark.parametrize("rule", ["maxslice", "midslice"])
+def test_pictures_of_a_label_that_a_volume_lacks_are_counted(tmp_path: Path, rule) -> None:
+    folder = volumes(tmp_path / "data")
+    save(folder / "labels" / "s0.nii.gz", np.where(marked() == 1, 1, 0).astype(np.uint8))
+    save(folder / "labels" / "s1.nii.gz", 0 * marked())
+    save(folder / "labels" / "s3.nii.gz", np.ones(SHAPE, np.uint8))
+    manifest = imported(folder, tmp_path, Given(axes={"axial": 2, "coronal": 1}, rule=rule))
+    if rule == "maxslice":
+        assert manifest["empty"] == {"1": 2, "2": 6}
+        assert manifest["subjects"].keys() == {"s0", "s2", "s3"}
+    else:  # the blocks of `marked` do not reach the middle
+        assert manifest["empty"] == {"1": 6, "2": 8}
+        assert manifest["subjects"].keys() == {"s3"}
+
+
+def test_label_maps_of_the_other_byte_order(tmp_path: Path) -> None:
+    folder = volumes(tmp_path / "data")
+    expected = imported(folder, tmp_path / "a")
+    for path in (folder / "labels").iterdir():
+        nibabel.save(nibabel.MGHImage(marked().astype(np.int32), RAS), path.with_name(f"{path.name[:2]}.mgz"))
+        path.unlink()
+    stored: Any = nibabel.load(folder / "labels" / "s0.mgz")
+    assert stored.dataobj.dtype.byteorder == ">"
+    assert imported(folder, tmp_path / "b") == expected
 
 
 def cut(path: Path) -> None:

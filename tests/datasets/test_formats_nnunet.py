@@ -71,6 +71,21 @@ def test_the_layout_of_version_1_and_of_the_decathlon(tmp_path: Path, numbered: 
     assert sorted(manifest["tasks"]) == ["own/all/CT/axial/liver", "own/all/CT/axial/tumour"]
 
 
+def test_a_label_of_several_values_in_version_1(tmp_path: Path) -> None:
+    said = {"modality": {"0": "CT"}, "labels": {"0": "background", "1": "tumour", "2": "tumour"}}
+    manifest = imported(raw(tmp_path / "data", said, channels=1), tmp_path, Given(axes={"axial": 2}))
+    expected = imported(
+        raw(
+            tmp_path / "other",
+            SAID | {"channel_names": {"0": "CT"}, "labels": {"tumour": [1, 2]}},
+            channels=1,
+        ),
+        tmp_path / "r",
+        Given(axes={"axial": 2}),
+    )
+    assert manifest == expected
+
+
 def test_2d_files(tmp_path: Path) -> None:
     said = {"channel_names": {"0": "R", "1": "G", "2": "B"}, "labels": {"background": 0, "road": 1}}
     for i in range(3):
@@ -116,6 +131,10 @@ def test_faults_name_the_file(tmp_path: Path, break_it, sentence: str) -> None:
         ({"labels": {"a": "b"}}, "the label a is b"),
         ({"labels": None}, "names no labels"),
         ({"channel_names": {}}, "names no channels"),
+        ({"channel_names": {"0": "T1", "1": "T1"}}, "dataset.json has 2 channels of the name T1"),
+        ({"channel_names": {"0": "T1", "1": " "}}, "a modality has no name"),
+        ({"channel_names": {"0": "T 1", "1": "T/1"}}, "modality 'T 1' and modality 'T/1' would both be T_1"),
+        ({"labels": {"core (a)": 1, "core [a]": 2}}, "label 'core (a)' and label 'core [a]' would both"),
         ({"file_ending": ".mha"}, "labelsTr holds no file that ends in .mha"),
     ],
 )

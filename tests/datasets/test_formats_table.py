@@ -132,6 +132,57 @@ def test_volumes_in_a_table(tmp_path: Path) -> None:
     assert list(manifest["tasks"]) == ["own/all/MR/axial/organ"]
 
 
+def test_instances_of_a_label_in_a_volume_are_merged(tmp_path: Path) -> None:
+    """The slice and its mask are those of both together, not of each."""
+    folder = tmp_path / "data"
+    low, high, other = np.zeros((3, 9, 9, 9), np.uint8)
+    low[:2, :2, :3] = 1
+    high[5:8, 5:8, 2:5] = 7
+    other[4, 4, 4] = 1
+    save(folder / "v.nii.gz", noise(9, 9, 9))
+    for name, mask in (("low", low), ("high", high), ("other", other)):
+        save(folder / f"{name}.nii.gz", mask)
+    said = [
+        {"image": "v.nii.gz", "mask": f"{name}.nii.gz", "label": label}
+        for name, label in (("low", "lesion"), ("other", "cyst"), ("high", "lesion"))
+    ]
+    manifest = imported(write(folder / "t.csv", said), tmp_path, Given(axes={"axial": 2}))
+    found = data(manifest, tmp_path)
+    assert {name: len(task) for name, task in found.items()} == {
+        "all/unknown/axial/lesion": 1,
+        "all/unknown/axial/cyst": 1,
+    }
+    area = found["all/unknown/axial/lesion"].labels.sum()
+    assert area == pytest.approx((4 + 9) * (128 / 9) ** 2, rel=0.05)
+    assert manifest["empty"] == {}
+
+
+def test_names_that_tasks_cannot_tell_apart(tmp_path: Path) -> None:
+    for column, one, other in (("label", "core (a)", "core [a]"), ("cohort", "a b", "a/b")):
+        said = rows(tmp_path / column, count=2)
+        said[0][column], said[1][column] = one, other
+        file = write(tmp_path / column / "t.csv", said)
+        sentence = f"{column} {one!r} and {column} {other!r} would both be"
+        assert sentence in refused(file, tmp_path / "root")
+
+
+def test_subjects_do_not_tell_where_images_lie(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    said = rows(folder, count=2)
+    save(tmp_path / "far" / "scan.png", noise(*WIDE))
+    for row in said:
+        row["image"] = str(folder / row["image"])
+    said.append(said[0] | {"image": str(tmp_path / "far" / "scan.png")})
+    said.append(said[0] | {"image": "../far/scan2.png"})
+    save(tmp_path / "far" / "scan2.png", noise(*WIDE, seed=3))
+    subjects = imported(write(folder / "t.csv", said), tmp_path / "a")["subjects"]
+    assert subjects.keys() == {"img/0", "img/1", "scan", "scan2"}
+    save(tmp_path / "near" / "scan.png", noise(*WIDE, seed=4))
+    said.append(said[0] | {"image": str(tmp_path / "near" / "scan.png")})
+    subjects = imported(write(folder / "t.csv", said), tmp_path / "b")["subjects"]
+    assert subjects.keys() == {"img/0", "img/1", "far/scan", "far/scan2", "near/scan"}
+
+
 def test_options_say_what_no_column_does(tmp_path: Path) -> None:
     file = write(tmp_path / "data" / "t.csv", rows(tmp_path / "data"))
     given = Given(labels={"knee": (255,)}, modality="MR", subject_pattern="(.)$")
@@ -176,7 +227,8 @@ def test_a_row_that_cannot_be_used(tmp_path: Path, change: dict, sentence: str) 
     ("name", "content", "sentence"),
     [
         ("t.csv", b"a;b\n1;2\n", "row 1 names no image; it needs a column image or file_name, and has a;b"),
-        ("t.csv", b"", "does not have"),
+        ("t.csv", b"", "t.csv has no rows"),
+        ("t.csv", b"image,mask\n", "t.csv has no rows"),
         ("t.csv", b"\xff\xfe\x00", "t.csv cannot be read"),
         ("t.jsonl", b'{"image": "a.png"', "t.jsonl cannot be read"),
         ("t.jsonl", b"[1]\n", "t.jsonl has a line that is no JSON object"),

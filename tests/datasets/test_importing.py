@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -226,6 +227,7 @@ def test_a_given_split_comes_before_their_own(tmp_path: Path) -> None:
         (example("a", "test"), None, "subject a is in two splits, train by a.png and test by a.png"),
         (example("a"), None, "subject a is in two splits, train by a.png and none by a.png"),
         (example("b"), None, "no split is given for subject b (b.png); add it"),
+        (example("b", "test"), {}, "no split is given for subject a (a.png); add it"),
         (example("b", "half"), None, "b.png is in the split 'half'; name train, val or test"),
         (example("b", "test"), {"a": "train"}, "no split is given for subject b (b.png); add it"),
         (example("b", mask=np.ones((5, 5), bool)), None, "b.png: the image is 20x30 and its mask 5x5"),
@@ -281,6 +283,17 @@ def test_an_edited_manifest_is_refused(tmp_path: Path) -> None:
         ("s.csv", "subject,split\na,half\n", "subject a, names the split 'half'"),
         ("s.csv", "subject,split\na\n", "subject a, names the split ''"),
         ("s.csv", "who,where\na,train\n", "lacks 'subject'"),
+        ("s.csv", "subject,where\n", "lacks 'split'"),
+        ("s.csv", "", "lacks 'subject'"),
+        ("s.csv", "subject,split\n", "names no subject"),
+        (
+            "s.json",
+            json.dumps({"subjects": {}, "split": hashlib.sha256(b"").hexdigest()}),
+            "names no subject",
+        ),
+        ("s.json", '{"subjects": ["a"], "split": ""}', "are not each in train, val or test"),
+        ("s.json", '{"subjects": {"a": "fold1"}, "split": ""}', "are not each in train, val or test"),
+        ("s.json", '{"subjects": {"a": []}, "split": ""}', "cannot be read as a split"),
         ("s.json", "{", "cannot be read as a split"),
         ("s.json", '{"subjects": {}}', "lacks 'split'"),
         ("s.json", "[]", "cannot be read as a split"),

@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import errno
+import gzip
+import shutil
 import socket
+import ssl
+import subprocess
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -29,6 +36,38 @@ def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
 
 def tries(monkeypatch: pytest.MonkeyPatch, further: int) -> None:
     monkeypatch.setattr(module, "PAUSES", (0,) * further)
+
+
+@contextmanager
+def answering(
+    status: int, headers: dict[str, str], body: bytes = b"", tls: ssl.SSLContext | None = None
+) -> Iterator[tuple[int, list[str]]]:
+    """The port of a server that gives one answer to everything, and what it was asked for."""
+    asked = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(status)
+            for name, value in ({"Content-Length": str(len(body))} | headers).items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None: ...
+
+    class Server(ThreadingHTTPServer):
+        def finish_request(self, request: socket.socket, client: object) -> None:
+            asked.append("connected")
+            with suppress(OSError):  # a client that hangs up
+                if tls:
+                    request = tls.wrap_socket(request, server_side=True)
+                super().finish_request(request, client)
+
+    with Server(("127.0.0.1", 0), Handler) as http:
+        threading.Thread(target=http.serve_forever, args=(0.01,), daemon=True).start()
+        yield http.server_address[1], asked
+        http.shutdown()
 
 
 def test_a_whole_file_arrives_and_is_not_asked_for_again(web: Web, tmp_path: Path) -> None:
@@ -60,6 +99,22 @@ def test_a_call_tries_again_by_itself(web: Web, tmp_path: Path, monkeypatch: pyt
     transfer(url, part, LIMIT)
     assert part.read_bytes() == CONTENT
     assert web.asked == [("/x", asked) for asked in (None, None, "bytes=100000-", "bytes=250000-")]
+
+
+def test_as_long_as_bytes_come_it_goes_on(web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tries(monkeypatch, further=2)
+    cuts = list(range(50_000, 300_001, 50_000))
+    url, part = web.put("x", CONTENT, cuts=[*cuts]), tmp_path / "x.part"
+    transfer(url, part, LIMIT)
+    assert part.read_bytes() == CONTENT and len(web.asked) == len(cuts) + 1
+
+
+def test_starting_over_is_no_progress(web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tries(monkeypatch, further=2)
+    url = web.put("x", CONTENT, ranges=False, cuts=[100_000, 50_000, 90_000, 50_000, 90_000])
+    with pytest.raises(DataError, match="broke off after 90000 of"):
+        transfer(url, tmp_path / "x.part", LIMIT)
+    assert len(web.asked) == 3
 
 
 @pytest.mark.parametrize(
@@ -135,10 +190,55 @@ def test_what_is_not_there_is_not_asked_for_twice(
     web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tries(monkeypatch, further=3)
-    with pytest.raises(DataError, match=r"cannot download .*/x \(HTTP status 404\).*--url file:PATH"):
+    with pytest.raises(
+        DataError, match=r"cannot download .*/x \(HTTP status 404\); the link may have moved.*--url file:PATH"
+    ):
         transfer(f"{web.address}/x", tmp_path / "x.part", LIMIT)
     assert len(web.asked) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_server_that_is_overloaded_is_not_the_networks_fault(web: Web, tmp_path: Path) -> None:
+    url = web.put("x", CONTENT, statuses=[503])
+    with pytest.raises(DataError, match=r"\(HTTP status 503\); try again later"):
+        transfer(url, tmp_path / "x.part", LIMIT)
+
+
+def test_a_link_that_leads_in_a_circle(web: Web, tmp_path: Path) -> None:
+    says = r"/x \(TooManyRedirects\); the link may have moved"
+    with answering(302, {"Location": "/x"}) as (port, _), pytest.raises(DataError, match=says):
+        transfer(f"http://127.0.0.1:{port}/x", tmp_path / "x.part", LIMIT)
+
+
+def test_an_encoding_that_nobody_asked_for(web: Web, tmp_path: Path) -> None:
+    """But some servers say it of a file that is compressed itself."""
+    packed = gzip.compress(CONTENT)
+    with answering(200, {"Content-Encoding": "gzip"}, packed) as (port, _):
+        url = f"http://127.0.0.1:{port}/x"
+        with pytest.raises(
+            DataError, match="only as gzip; download it in a browser and pass --url file:PATH"
+        ):
+            transfer(url, tmp_path / "x.part", LIMIT)
+        transfer(f"{url}.tar.gz", tmp_path / "y.part", LIMIT)
+    assert (tmp_path / "y.part").read_bytes() == packed
+
+
+def test_a_certificate_that_is_not_accepted_is_not_tried_again(
+    web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if shutil.which("openssl") is None:
+        pytest.skip("no openssl to make a certificate with")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost"]
+    subprocess.run([*command, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate, key)
+    tries(monkeypatch, further=3)
+    monkeypatch.setenv("NO_PROXY", "localhost")
+    says = "the certificate of localhost is not accepted; download it in a browser"
+    with answering(200, {}, CONTENT, tls) as (port, asked), pytest.raises(DataError, match=says):
+        transfer(f"https://localhost:{port}/x", tmp_path / "x.part", LIMIT)
+    assert asked == ["connected"]
 
 
 def test_no_network_is_said_so(web: Web, tmp_path: Path) -> None:

@@ -60,6 +60,26 @@ def test_every_kind_is_told_by_its_content(tmp_path: Path, name: str) -> None:
     assert unpacked(path, tmp_path / "to") == FILES
 
 
+@pytest.mark.parametrize(
+    "page",
+    [
+        b"<!DOCTYPE html><p>log in",
+        b"\xef\xbb\xbf\n<html>",
+        b"<?xml version='1.0'?>\n<!DOCTYPE html PUBLIC '-//W3C//DTD XHTML 1.0//EN'>",
+        b"<!-- a portal -->\n<HTML>",
+    ],
+)
+@pytest.mark.parametrize("name", ["x.zip", "download"])
+def test_a_page_to_log_in_is_no_data_set(tmp_path: Path, name: str, page: bytes) -> None:
+    (tmp_path / name).write_bytes(page)
+    refused(tmp_path / name, tmp_path / "to", "a web page")
+
+
+def test_an_archive_may_hold_a_web_page(tmp_path: Path) -> None:
+    files = {"index.html": b"<html>"}
+    assert unpacked(zipped(tmp_path / "x.zip", files, zipfile.ZIP_STORED), tmp_path / "zip") == files
+
+
 @pytest.mark.parametrize("content", [gzip.compress(b"volume"), bytes(2000), b"\x93NUMPY", b"a,b\n1,2\n"])
 def test_any_other_file_is_taken_as_it_is(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "image.bin"
