@@ -224,4 +224,4 @@ def test_what_is_there_is_checked(tmp_path: Path) -> None:
 def test_the_real_images_are_said_to_be_there(shared_data: Path) -> None:
     done = run(shared_data, "wbc")
     assert done.exit_code == 0
-    assert done.output == f"wbc is already in {shared_data}\n"
+    assert done.output == f"wbc is already in {shared_data.resolve()}\n"
