@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     Network = TypeVar("Network", bound=nn.Module)
 
 BUNDLED = Path(__file__).parent / "bundled"
+LIMIT = 1_000_000_000  # bytes of a public checkpoint at most; the largest takes 76 MB
 
 
 class WeightsError(ValueError):
@@ -138,7 +139,8 @@ def fetch(name: str, folder: Path | None = None, url: str | None = None) -> Path
     WeightsError
         If the link cannot be reached, the file is not such a checkpoint, or it changed since it was fetched.
     """
-    import pooch
+    from datasets.task import DataError
+    from datasets.transfer import forget, transfer
 
     checkpoint = OFFICIAL[name]
     folder = folder or official_folder()
@@ -150,12 +152,15 @@ def fetch(name: str, folder: Path | None = None, url: str | None = None) -> Path
     by_hand = f"download {url or checkpoint.url} and pass the file, or a folder of them, by --weights PATH"
     try:
         if not path.is_file():
-            pooch.retrieve(url or checkpoint.url, known_hash=None, fname=checkpoint.file, path=folder)
+            part = path.with_name(f"{path.name}.part")
+            transfer(url or checkpoint.url, part, LIMIT)
+            part.rename(path)
+            forget(part)
         _check_size(path, checkpoint.parameters)
     except WeightsError:
         path.unlink()
         raise
-    except Exception as error:  # pooch passes on whatever its downloader raises
+    except (DataError, OSError) as error:
         raise WeightsError(f"the public checkpoint of {name} cannot be fetched here: {by_hand}") from error
     record.write_text(file_checksum(path))
     return path
