@@ -165,15 +165,25 @@ def listing(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
     return files
 
 
-def _subjects_from_table(images: list[Path], table: Path) -> dict[str, str]:
+def read_columns(file: Path, one: str, other: str) -> list[tuple[str, str]]:
+    """Two columns of a CSV file, whose only ones they should be.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read or lacks one of them.
+    """
     try:
-        with table.open(newline="", encoding="utf-8-sig") as file:
-            rows = [(row["file"], row["subject"]) for row in csv.DictReader(file)]
+        with file.open(newline="", encoding="utf-8-sig") as lines:
+            return [(row[one] or "", row[other] or "") for row in csv.DictReader(lines)]
     except KeyError as error:
-        raise DataError(f"{table} lacks the column {error}; its columns are file,subject") from error
+        raise DataError(f"{file} lacks the column {error}; its columns are {one},{other}") from error
     except (OSError, ValueError, csv.Error) as error:
-        raise DataError(f"{table} cannot be read ({error}); save it as CSV in UTF-8") from error
-    subjects = {name: subject for name, subject in rows if subject}
+        raise DataError(f"{file} cannot be read ({error}); save it as CSV in UTF-8") from error
+
+
+def _subjects_from_table(images: list[Path], table: Path) -> dict[str, str]:
+    subjects = {name: subject for name, subject in read_columns(table, "file", "subject") if subject}
     for image in images:
         if image.name not in subjects:
             raise DataError(f"{table} names no subject for {image.name}; add a row for it")

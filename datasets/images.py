@@ -41,7 +41,7 @@ def pair(images: Iterable[Path], masks: Iterable[Path]) -> list[tuple[Path, Path
     DataError
         If one of a pair is missing, or two images or two masks share a stem.
     """
-    image_of, mask_of = _by_stem(images), _by_stem(masks)
+    image_of, mask_of = by_stem(images), by_stem(masks)
     for stem, image in image_of.items():
         if stem not in mask_of:
             raise DataError(
@@ -127,7 +127,8 @@ def _is_gray(colours: np.ndarray) -> bool:
     return colours.shape[-1] in (1, 3) and bool((colours == colours[..., :1]).all())
 
 
-def _by_stem(paths: Iterable[Path]) -> dict[str, Path]:
+def by_stem(paths: Iterable[Path]) -> dict[str, Path]:
+    """Files by their stems, in the order of their names; DataError if two share one."""
     found: dict[str, Path] = {}
     for path in sorted(paths):
         if path.stem in found:

@@ -16,7 +16,7 @@ import numpy as np
 from datasets import store
 from datasets.examples import Example, Reader, named_split
 from datasets.preprocess import prepare_image, prepare_mask
-from datasets.splits import digest, split_by_subject
+from datasets.splits import digest_of, split_by_subject
 from datasets.task import DataError, TaskData, name_part
 
 Track = Callable[[Iterable[Any], int], Iterable[Any]]
@@ -126,7 +126,7 @@ def _split_of_manifest(file: Path) -> dict[str, str]:
     found, checksum = said["subjects"], said["split"]
     if not isinstance(found, dict) or not set(found.values()) <= set(TaskData.SPLITS):
         raise ValueError("its subjects are not each in train, val or test")
-    if digest(np.array(list(found)), np.array(list(found.values()))) != checksum:
+    if digest_of(found) != checksum:
         raise DataError(f"{file} was edited: its subjects do not have its checksum; take the original")
     return found
 

@@ -91,11 +91,13 @@ def source(name: str, root: Path | None = None) -> Source:
         from datasets.folder import Folder
 
         return Folder(Path(name.removeprefix("folder:")))
-    if name not in DATASETS.names() and ":" not in name:
-        if name not in imported_names(root):
-            raise UnknownName("dataset", name, names(root))
-        return Imported(name)
-    found = DATASETS.get(name)()
+    try:
+        make = DATASETS.get(name)
+    except UnknownName as error:
+        if name in imported_names(root):
+            return Imported(name)
+        raise UnknownName("dataset", name, names(root)) from error
+    found = make()
     if not isinstance(found, Source):
         raise DataError(f"{name} is no data source; its class needs name, installed, tasks and load")
     return found

@@ -77,6 +77,11 @@ def digest(subjects: np.ndarray, split: np.ndarray) -> str:
     return hashlib.sha256("\0".join("\0".join(pair) for pair in pairs).encode()).hexdigest()
 
 
+def digest_of(split: Mapping[str, str]) -> str:
+    """As `digest`, of a mapping of each subject to its split."""
+    return digest(np.array(list(split)), np.array(list(split.values())))
+
+
 def _permutation(count: int, key: str) -> np.ndarray:
     seed = int.from_bytes(hashlib.sha256(key.encode()).digest(), "big")
     return np.random.default_rng(seed).permutation(count)

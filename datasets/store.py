@@ -21,7 +21,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from datasets.preprocess import SIDE
-from datasets.splits import digest
+from datasets.splits import digest_of
 from datasets.task import DataError, Task, TaskData
 
 if TYPE_CHECKING:
@@ -232,7 +232,6 @@ class Writer:
         for (task, subject), count in self._counts.items():
             entry = found.setdefault(f"{name}/{task}", dict.fromkeys(TaskData.SPLITS, 0))
             entry[split[subject]] += count
-        subjects = sorted(split)
         return {
             "format": FORMAT,
             "name": name,
@@ -240,8 +239,8 @@ class Writer:
             "tasks": found,
             "pictures": len(self._number),
             "content": self._content.hexdigest(),
-            "split": digest(np.array(subjects), np.array([split[subject] for subject in subjects])),
-            "subjects": {subject: split[subject] for subject in subjects},
+            "split": digest_of(split),
+            "subjects": dict(sorted(split.items())),
         }
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from models.registry import PAIR
 from reports import pictures, style
 from reports.artefact import HUMAN, MANUAL, Need, NotDrawable
 from results import statistics
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 MODELS = (
     *("scribbleprompt", "sp-uvs", "multiverseg", "random-walker"),
-    *("scribbleprompt-matched", "scribbleprompt-interconv"),
+    *PAIR,
 )
 NEED = Need((MANUAL,), MODELS, context=HUMAN)
 # Who drew, as in the column ``context`` of the records, and as people read it.

@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from benchmark.cli.options import POSITIVE
+from benchmark.cli.options import DATA_ROOT, POSITIVE
+from benchmark.cli.telling import some
 from benchmark.errors import Failure, Usage
 
 OWN_NAME = re.compile(r"[\w+][\w.+-]*")
@@ -47,7 +48,7 @@ def import_data(
     absent = sorted(set(shared or ()) - set(manifest["subjects"]))
     if absent:
         click.echo(
-            f"{split} has {_some(len(absent), 'subject')} more that the data lack, {absent[0]} among them"
+            f"{split} has {some(len(absent), 'subject')} more that the data lack, {absent[0]} among them"
         )
 
 
@@ -126,24 +127,20 @@ def _told(manifest: dict[str, Any], root: Path) -> Iterable[str]:
 
     name, tasks = manifest["name"], manifest["tasks"]
     yield (
-        f"{name}: {_some(len(tasks), 'task')}, {_some(manifest['pictures'], 'picture')} of "
-        f"{_some(len(manifest['subjects']), 'subject')}, in {folder_of(root, name)}"
+        f"{name}: {some(len(tasks), 'task')}, {some(manifest['pictures'], 'picture')} of "
+        f"{some(len(manifest['subjects']), 'subject')}, in {folder_of(root, name)}"
     )
     for task, counts in tasks.items():
         yield f"  {task}  " + ", ".join(f"{count} {split}" for split, count in counts.items())
     empty = list(manifest["empty"].items())
     for label, count in empty[:MOST_TOLD]:
-        yield f"  left out: {label} is empty in {_some(count, 'picture')}"
+        yield f"  left out: {label} is empty in {some(count, 'picture')}"
     if empty[MOST_TOLD:]:
-        yield f"  left out: {_some(len(empty) - MOST_TOLD, 'more label')} in some pictures"
+        yield f"  left out: {some(len(empty) - MOST_TOLD, 'more label')} in some pictures"
     yield f"content {manifest['content']}"
     yield f"split   {manifest['split']}"
     yield f"next: python -m benchmark data preview {name}"
     yield f"      python -m benchmark run --datasets {name}"
-
-
-def _some(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 command = click.Command(
@@ -189,7 +186,7 @@ command = click.Command(
             "own, or 60/20/20 by subject]",
         ),
         click.Option(["--replace"], is_flag=True, help="Replace an earlier import of that name."),
-        click.Option(["--data-root"], metavar="DIR", help="Folder of the data sets."),
+        DATA_ROOT,
         click.Option(["--workers"], type=POSITIVE, help="Files read at once.  [default: one per core]"),
     ],
 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from benchmark.cli.options import DATA_ROOT
 from benchmark.errors import Usage
 
 if TYPE_CHECKING:
@@ -67,6 +68,6 @@ command = click.Command(
             default=FOLDER,
             help="Where the files go.",
         ),
-        click.Option(["--data-root"], metavar="DIR", help="Folder of the data sets."),
+        DATA_ROOT,
     ],
 )

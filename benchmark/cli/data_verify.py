@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from benchmark.cli.options import DATA_ROOT
+from benchmark.cli.telling import some
+
 if TYPE_CHECKING:
     from datasets.checks import Finding, Verified
     from datasets.task import Task
@@ -33,8 +36,8 @@ def _verify(name: str, data_root: str | None, format: str) -> None:
 
 def lines(found: Verified) -> Iterator[str]:
     """What is told to people: the summary, the tasks, then what was found, long lists cut."""
-    counts = [_some(found.count(severity), severity) for severity in SEVERITIES]
-    size = [_some(len(found.tasks), "task"), _some(found.pictures, "distinct picture")]
+    counts = [some(found.count(severity), severity) for severity in SEVERITIES]
+    size = [some(len(found.tasks), "task"), some(found.pictures, "distinct picture")]
     yield f"{found.name}: {', '.join(size + counts)}"
     for row in found.tasks:
         split = ", ".join(f"{name} {count}" for name, count in row["split"].items())
@@ -67,10 +70,6 @@ def _within(parts: Iterable[str | None]) -> str:
     return f" ({told})" if told else ""
 
 
-def _some(count: int, thing: str) -> str:
-    return f"{count} {thing}{'' if count == 1 else 's'}"
-
-
 def _with_bar(tasks: list[Task]) -> Iterable[Any]:
     from tqdm import tqdm
 
@@ -84,7 +83,7 @@ command = click.Command(
     help="Look for leaks, faulty labels and odd pictures in a data set; exit status 1 if there is an error.",
     params=[
         click.Argument(["name"]),
-        click.Option(["--data-root"], metavar="DIR", help="Folder of the data sets."),
+        DATA_ROOT,
         click.Option(["--format"], type=click.Choice(["text", "json"]), default="text", help="For whom."),
     ],
 )

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from benchmark.cli.options import DATA_ROOT
+
 if TYPE_CHECKING:
     from datasets.catalogue import Entry
     from datasets.registry import Source
@@ -128,6 +130,6 @@ command = click.Command(
     params=[
         click.Argument(["kind"], type=click.Choice(list(KINDS))),
         click.Option(["--format"], type=click.Choice(["text", "json"]), default="text", help="For whom."),
-        click.Option(["--data-root"], metavar="DIR", help="Folder of the data sets."),
+        DATA_ROOT,
     ],
 )

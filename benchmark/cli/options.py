@@ -21,6 +21,7 @@ class NumberOrAll(click.ParamType):
 
 
 IMAGES = NumberOrAll()
+DATA_ROOT = click.Option(["--data-root"], metavar="DIR", help="Folder of the data sets.")
 
 
 def option(function: Callable[..., Any], flag: str, help: str, **attributes: Any) -> click.Option:

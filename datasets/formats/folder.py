@@ -6,7 +6,7 @@ from pathlib import Path
 
 from datasets.folder import Folder, listing
 from datasets.formats.own import Case, Given, MaskFile, OwnData, is_volume, only_one, stem, visible
-from datasets.images import IMAGE_SUFFIXES, MASK_SUFFIXES
+from datasets.images import IMAGE_SUFFIXES, MASK_SUFFIXES, by_stem
 from datasets.task import DataError
 
 
@@ -67,11 +67,8 @@ class _Listing(Folder):
         """Images, the masks of each and its subject; a folder of masks is a label."""
         if self._given.labels or "labels" in self._settings:
             raise DataError(f"{folders[0]} names a label already; name no labels elsewhere")
-        images = sorted(listing(self.path / "images", IMAGE_SUFFIXES))
-        image_of: dict[str, Path] = {}
-        for image in images:
-            if image_of.setdefault(stem(image), image) != image:
-                raise DataError(f"{image} and {image_of[stem(image)].name} share a name; keep one of them")
+        image_of = by_stem(listing(self.path / "images", IMAGE_SUFFIXES))
+        images = list(image_of.values())
         masks: dict[str, list[MaskFile]] = {name: [] for name in image_of}
         for folder in folders:
             for path in visible(folder):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -15,10 +14,10 @@ from typing import Any, ClassVar, NamedTuple, TypeVar
 import numpy as np
 
 from datasets.examples import Example
-from datasets.folder import labels_by_value
+from datasets.folder import labels_by_value, read_columns
 from datasets.images import IMAGE_SUFFIXES, MASK_SUFFIXES, read_image, read_mask
 from datasets.task import DataError, name_part
-from datasets.volumes import AXES, Rule, Volume, read_label_map, read_volume, slices, turned
+from datasets.volumes import AXES, Rule, Volume, read_label_map, read_volume, shows, slices, turned
 
 VOLUMES = (".nii.gz", ".nii", ".mgz", ".mgh", ".hdr", ".mha", ".mhd", ".nrrd", ".nhdr")
 T = TypeVar("T")
@@ -134,10 +133,9 @@ class OwnData(ABC):
         axes = self.given.axes or AXES
         place = turned if axes.items() <= AXES.items() else _as_stored
         image = read_volume(case.image)
-        said = case.said()
+        rule, said = self.given.rule or "maxslice", case.said()
         for numbers, values in _label_maps(case.masks, image):
             unseen = {(axis, label) for axis in axes for label in values}
-            rule = self.given.rule or "maxslice"
             for found in slices(place(image), place(numbers), values, case.subject, axes, rule, **said):
                 unseen -= {(found.axis, label) for label in found.masks}
                 yield found
@@ -201,14 +199,20 @@ def named_values(pairs: Iterable[tuple[str, str]], where: str | Path) -> Labels:
 
 def read_labels(file: Path) -> Labels:
     """Labels from a CSV file with the columns ``value`` and ``label``; errors as of `named_values`."""
-    try:
-        with file.open(newline="", encoding="utf-8-sig") as lines:
-            pairs = [(row["value"] or "", row["label"] or "") for row in csv.DictReader(lines)]
-    except KeyError as error:
-        raise DataError(f"{file} lacks the column {error}; its columns are value,label") from error
-    except (OSError, ValueError, csv.Error) as error:
-        raise DataError(f"{file} cannot be read ({error}); save it as CSV in UTF-8") from error
-    return named_values(pairs, file)
+    return named_values(read_columns(file, "value", "label"), file)
+
+
+def by_file(masks: Iterable[MaskFile]) -> tuple[MaskFile, ...]:
+    """Masks of which each file is read once, but where it says a label or all of its values again."""
+    found: dict[Path, dict[str, tuple[int, ...]]] = {}
+    rest: list[MaskFile] = []
+    for path, labels in masks:
+        said = found.setdefault(path, {})
+        if labels is None or said.keys() & labels.keys():
+            rest.append(MaskFile(path, labels))
+        else:
+            said |= labels
+    return (*(MaskFile(path, labels) for path, labels in found.items() if labels), *rest)
 
 
 def _by_value(masks: Iterable[Path]) -> Labels:
@@ -275,7 +279,7 @@ def _label_maps(masks: Sequence[MaskFile], image: Volume) -> Iterator[tuple[Volu
 
 def _shown(numbers: np.ndarray, values: tuple[int, ...]) -> np.ndarray:
     """Where a mask has some values; without any, where it is not 0."""
-    return np.isin(numbers, values) if values else numbers != 0
+    return shows(numbers, values) if values else numbers != 0
 
 
 def _as_stored(volume: Volume) -> Volume:

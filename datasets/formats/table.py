@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets.examples import SPLITS_AS_NAMED, named_split
-from datasets.formats.own import Case, Labels, MaskFile, OwnData, named_values, only_one, stem
+from datasets.formats.own import Case, Labels, MaskFile, OwnData, by_file, named_values, only_one, stem
 from datasets.task import DataError
 
 ENDINGS = (".csv", ".jsonl", ".parquet")
@@ -55,7 +55,7 @@ class Table(OwnData):
             cases.setdefault(case, []).append(mask)
         name = _names([case.image for case in cases if not case.subject], base)
         return [
-            case._replace(subject=case.subject or name[case.image], masks=tuple(masks))
+            case._replace(subject=case.subject or name[case.image], masks=by_file(masks))
             for case, masks in cases.items()
         ]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from models.registry import PAIR
 from reports import style
 from reports.artefact import Artefact, Need
 from reports.figures.curves import note
-from reports.figures.interconv_fig4 import PAIR
 from reports.figures.set_pictures import LEGEND, ROWS, draw_example, example, frames_of
 
 if TYPE_CHECKING:

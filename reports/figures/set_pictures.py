@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from models.registry import PAIR
 from reports import pictures, style
 from reports.artefact import NotDrawable
-from reports.figures.interconv_fig4 import PAIR
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

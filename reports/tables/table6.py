@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from models.registry import PAIR
 from reports import catalogue
 from reports.artefact import Artefact
 from reports.figures.gains import AUTOMATIC_NEED
-from reports.figures.interconv_fig4 import PAIR
 from reports.tables.layout import Grid, plain, shown, text
 from results import published
 

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from made_files import contents, data, imported, noise, refused, save, square
 
-from datasets.formats import Given
+from datasets.formats import Given, own
 from datasets.registry import source
 
 WIDE = (20, 30)
@@ -130,6 +130,23 @@ def test_volumes_in_a_table(tmp_path: Path) -> None:
     file = write(folder / "t.csv", [{"image": "v.nii.gz", "mask": "m.nii.gz", "label": "organ"}])
     manifest = imported(file, tmp_path, Given(axes={"axial": 2}, modality="MR"))
     assert list(manifest["tasks"]) == ["own/all/MR/axial/organ"]
+
+
+def test_a_label_map_of_many_rows_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = np.zeros((8, 8, 8), np.uint8)
+    numbers[1:3, 1:3, 1:3], numbers[4:7, 4:7, 4:7] = 1, 2
+    save(tmp_path / "a.nii.gz", numbers), save(tmp_path / "m.nii.gz", numbers)
+    labels = (("liver", "1"), ("spleen", "2"), ("liver", "2"))  # the last row says a label of the file again
+    table = [{"image": "a.nii.gz", "mask": "m.nii.gz", "label": n, "value": v} for n, v in labels]
+    reads: list[Path] = []
+    read = own.read_label_map
+    monkeypatch.setattr(own, "read_label_map", lambda path, image: reads.append(path) or read(path, image))
+    manifest = imported(write(tmp_path / "t.csv", table[:2]), tmp_path)
+    assert len(reads) == 1 and len(manifest["tasks"]) == 6
+    root = tmp_path / "again"
+    found = data(imported(write(tmp_path / "t.csv", table), root), root)
+    liver, spleen = (found[f"all/unknown/axial/{name}"].labels.sum() for name in ("liver", "spleen"))
+    assert liver == spleen == pytest.approx((3 * 16) ** 2, rel=0.05)  # corners are rounded
 
 
 def test_instances_of_a_label_in_a_volume_are_merged(tmp_path: Path) -> None:
