@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
@@ -180,9 +180,10 @@ def select(
     selection = Selection([Part(e, PROTOCOLS.get(e.protocol)) for e in experiments])
     named = None if list(models) == ["all"] else models
     _choose_models(selection, named, weights)
-    _choose_tasks(selection, datasets, root, tasks)
+    kinds = {name: kind(name, root) for name in datasets}
+    _choose_tasks(selection, kinds, root, tasks)
     _leave_out_untrained(selection, named, weights)
-    _leave_out_protocols(selection, {kind(name, root) for name in datasets})
+    _leave_out_protocols(selection, set(kinds.values()))
     selection.parts = [part for part in selection.parts if part.models and part.tasks]
     return selection
 
@@ -231,11 +232,11 @@ def _capabilities(name: str) -> Any:
     return adapter.capabilities
 
 
-def _choose_tasks(selection: Selection, datasets: Sequence[str], root: Path, most: int | None) -> None:
-    kinds = {name: kind(name, root) for name in datasets}
+def _choose_tasks(selection: Selection, kinds: Mapping[str, str], root: Path, most: int | None) -> None:
+    """Tasks of the data sets, whose kinds are given by their names."""
     found = []
     for each in dict.fromkeys(kinds.values()):
-        alike = [name for name in datasets if kinds[name] == each]
+        alike = [name for name, own in kinds.items() if own == each]
         found += _spread([(name, task) for name in alike for task in source(name, root).tasks(root)], most)
     _refuse_namesakes(found)
     for name, task in found:

@@ -105,7 +105,7 @@ def source(name: str, root: Path | None = None) -> Source:
 
 def kind(name: str, root: Path | None = None) -> str:
     """What a data set is made of: ``tasks`` or ``scans``; names and errors as in `source`."""
-    return _kind(source(name, root))
+    return kind_of(source(name, root))
 
 
 def installed(root: Path | None, kind: str | None = None) -> list[str]:
@@ -114,7 +114,7 @@ def installed(root: Path | None, kind: str | None = None) -> list[str]:
     Never the embedded ones.
     """
     found = {name: source(name, root) for name in names(root) if name not in EMBEDDED.values()}
-    return [name for name, s in found.items() if kind in (None, _kind(s)) and s.installed(root)]
+    return [name for name, s in found.items() if kind in (None, kind_of(s)) and s.installed(root)]
 
 
 def load(name: str, root: Path | None = None) -> list[Any]:
@@ -123,5 +123,6 @@ def load(name: str, root: Path | None = None) -> list[Any]:
     return [found.load(task, root) for task in found.tasks(root)]
 
 
-def _kind(found: Source) -> str:
+def kind_of(found: Source) -> str:
+    """What a data set is made of: ``tasks``, ``scans`` or ``scribbles``."""
     return getattr(found, "kind", "tasks")

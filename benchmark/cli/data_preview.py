@@ -24,12 +24,12 @@ MOST = 8  # sheets that nobody asked for by name
 def _preview(name: str, task: str, output: Path, data_root: str | None) -> None:
     from benchmark.settings import resolve_root
     from datasets.checks import check
-    from datasets.registry import source
+    from datasets.registry import kind_of, source
     from reports import preview
 
     root = resolve_root(data_root)
     found = source(name, root)
-    scans = getattr(found, "kind", "tasks") == "scans"
+    scans = kind_of(found) == "scans"
     tasks = [each for each in found.tasks(root) if scans or task in each.name]
     drawn = 0
     for view in islice(_views(found, root, tasks, task), None if task else MOST):

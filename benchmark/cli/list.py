@@ -35,28 +35,26 @@ def _protocols(_: Path) -> list[Row]:
 
 
 def _datasets(root: Path) -> list[Row]:
-    from datasets.catalogue import entries
-    from datasets.registry import kind, names, source
+    from datasets.catalogue import entry
+    from datasets.registry import kind_of, names, source
 
-    there = names(root)
-    known = {found.key: found for found in entries() if found.steps}
     rows = []
-    for name in dict.fromkeys([*there, *known]):
-        found, entry = source(name, root) if name in there else None, known.get(name)
+    for name in names(root):
+        found, known = source(name, root), entry(name)
         rows.append(
             {
                 "name": name,
-                "installed": found is not None and found.installed(root),
-                "kind": kind(name, root) if found else "tasks",
-                "licence": entry.licence if entry else "",
-                "how": _how(name, found, entry),
-                "link": entry.link if entry else "",
+                "installed": found.installed(root),
+                "kind": kind_of(found),
+                "licence": known.licence if known else "",
+                "how": _how(name, found, known),
+                "link": known.link if known else "",
             }
         )
     return rows
 
 
-def _how(name: str, found: Source | None, entry: Entry | None) -> str:
+def _how(name: str, found: Source, entry: Entry | None) -> str:
     """How to get a data set, as short as can be."""
     from datasets.registry import EMBEDDED
 
