@@ -1,28 +1,32 @@
-"""How a unit is computed, in whichever process: model, data, protocol, and its records into the run."""
+"""How units are computed, in whichever process: model, data, protocol, and its records into the run."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmark.errors import Failure, describe
-from benchmark.plan import SEED_MODEL, Unit
+from benchmark.plan import SEED_MODEL, Batch, Unit
 from benchmark.settings import Settings
 from models.weights import companion
+
+if TYPE_CHECKING:
+    from protocols.records import Records
 
 
 @dataclass(frozen=True)
 class Job:
-    """What a unit is computed with: settings, the data folder, and the folder of the run."""
+    """What units are computed with: settings, the data folder, and the folder of the run."""
 
     settings: Settings
     root: Path
     output: Path
 
-    def __call__(self, unit: Unit, device: str) -> None:
-        """Compute a unit and store it.
+    def __call__(self, batch: Batch, device: str) -> None:
+        """Compute units together, and store each when it is finished.
 
         Raises
         ------
@@ -30,34 +34,52 @@ class Job:
             The sentence names model, task and cause.
         """
         try:
-            _compute(unit, self, device)
+            for unit, records in _computed(batch, self, device):
+                _store(unit, records, self.output)
         except Exception as error:
             # One text argument, so that the failure travels between processes whatever it was.
-            raise Failure(
-                f"{unit.model} failed on {unit.task} ({unit.protocol}): {describe(error)[0]}"
-            ) from error
+            unit, others = batch[0], f" or another of {len(batch)} units" if len(batch) > 1 else ""
+            what = f"{unit.model} failed on {unit.task}{others} ({unit.protocol})"
+            raise Failure(f"{what}: {describe(error)[0]}") from error
 
 
 def forget() -> None:
     """Let go of models and data; the next run in this process may mean others by the same names."""
+    from protocols import alone
+
     _adapter.cache_clear()
     _data.cache_clear()
+    alone.forget()
 
 
-def _compute(unit: Unit, job: Job, device: str) -> None:
+def _computed(batch: Batch, job: Job, device: str) -> Iterator[tuple[Unit, Records]]:
+    """Each unit with its records, in the order in which they are finished."""
+    from protocols.engine import settle_all
     from protocols.registry import PROTOCOLS
+
+    settings, first = job.settings, batch[0]
+    model = _adapter(first.model, first.weights, device, settings.precision)
+    seed = None
+    if first.needs_seed:
+        seed = _adapter(SEED_MODEL, companion(settings.weights), device, settings.precision)
+    protocol = PROTOCOLS.get(first.protocol)
+    given = (
+        (_data(unit.source, unit.task, job.root), model, unit.simulations, unit.config, seed, unit.model)
+        for unit in batch
+    )
+    if hasattr(protocol, "begin"):
+        for number, records in settle_all((protocol.begin(*each) for each in given), model):
+            yield batch[number], records
+    else:
+        for unit, each in zip(batch, given, strict=True):
+            yield unit, protocol.run(*each)
+
+
+def _store(unit: Unit, records: Records, output: Path) -> None:
     from results.schema import IMAGES, PICTURES, STEPS, typed
     from results.store import Run
 
-    settings = job.settings
-    model = _adapter(unit.model, unit.weights, device, settings.precision)
-    seed = None
-    if unit.needs_seed:
-        seed = _adapter(SEED_MODEL, companion(settings.weights), device, settings.precision)
-    records = PROTOCOLS.get(unit.protocol).run(
-        _data(unit.source, unit.task, job.root), model, unit.simulations, unit.config, seed, unit.model
-    )
-    Run(job.output).write(
+    Run(output).write(
         unit.key,
         unit.description(),
         typed(records.steps, STEPS),

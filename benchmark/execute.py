@@ -34,6 +34,7 @@ def execute(
     device: str,
     workers: int,
     what: str = "units",
+    size: Callable[[Item], int] = lambda item: 1,
     passed: Callable[[], int] | None = None,
 ) -> list[Result]:
     """Do work, with a progress bar on standard error.
@@ -47,6 +48,7 @@ def execute(
         Processes; 1 works in this one. On the CPU every process computes with one thread, so that results
         do not depend on the number of workers.
     what : what they are called on the progress bar
+    size : how many of these an item is
     passed : says how much of the cost is done, where that is known before an item is finished
 
     Returns
@@ -66,17 +68,19 @@ def execute(
         _in_pool(items, compute, device, workers) if workers > 1 else _in_process(items, compute, device)
     )
     results = []
+    done, number = 0, sum(map(size, items))
     with (
         tqdm(
             total=sum(item.cost for item in items),
             bar_format="{percentage:3.0f}% |{bar}| {elapsed} passed, {remaining} left{postfix}",
-            postfix=f"0 of {len(items)} {what}",
+            postfix=f"0 of {number} {what}",
         ) as bar,
         _followed(bar, passed),
     ):
         for item, result in finished:
             results.append(result)
-            bar.set_postfix_str(f"{len(results)} of {len(items)} {what}", refresh=False)
+            done += size(item)
+            bar.set_postfix_str(f"{done} of {number} {what}", refresh=False)
             bar.update(0 if passed else item.cost)
     return results
 

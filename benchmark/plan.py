@@ -20,6 +20,10 @@ from protocols.config import Config
 # is continued with another number of workers must find its finished units again. No record depends on it.
 BLOCK = 10
 
+# Units that a GPU computes together, so that their steps fill its queries; a CPU predicts for one image at a
+# time. No record depends on it.
+TOGETHER = {"cpu": 1, "cuda": 32}
+
 # Segments the seed image, the first context entry of every method (MultiverSeg, section 6.1).
 SEED_MODEL = "scribbleprompt"
 
@@ -147,6 +151,25 @@ def plan(selection: Selection, settings: Settings, weights: Checksums) -> list[U
                     units.setdefault(unit.key, unit)  # two figures may want the same
     # Among equals by task, so that a worker seldom has to load other data.
     return sorted(units.values(), key=lambda unit: (-unit.cost, unit.task))
+
+
+class Batch(tuple[Unit, ...]):
+    """Units of one protocol, model and configuration that are computed together; not empty."""
+
+    @property
+    def cost(self) -> int:
+        """Rough relative time."""
+        return sum(unit.cost for unit in self)
+
+
+def batches(units: Sequence[Unit], device: str) -> list[Batch]:
+    """Units in their order, as many together as the device (``cpu`` or ``cuda``) is fast with."""
+    alike: dict[tuple, list[Unit]] = {}
+    for unit in units:
+        alike.setdefault((unit.protocol, unit.model, unit.weights, unit.config), []).append(unit)
+    size = TOGETHER[device]
+    found = [Batch(own[i : i + size]) for own in alike.values() for i in range(0, len(own), size)]
+    return sorted(found, key=lambda batch: -batch.cost)
 
 
 def _made_with(part: Part, chosen: ChosenTask, model: str, settings: Settings) -> Sequence[Trained | None]:

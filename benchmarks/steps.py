@@ -26,9 +26,10 @@ from datasets.task import TaskData
 from models import create_model
 from protocols.adapter import ModelAdapter
 from protocols.config import Config
-from protocols.engine import Rules, interact, labelled
+from protocols.engine import Game, Rules, drawer_of, play, segment
 from protocols.registry import PROTOCOLS
 from protocols.sequential import Sequential
+from protocols.trajectory import Labelled, Trajectory
 
 TARGET = 0.9
 SHOWN = (0, 1, 2, 3, 5, 8, 10, 15, 20)
@@ -40,14 +41,20 @@ def dice_by_step(
     """Dice of each image after 0, 1, ..., `steps` interactions; NaN after 0 without a context."""
     takes = adapter.capabilities
     with_context = takes.in_context and size >= max(takes.min_context, 1)
-    contexts = [[labelled(data, entry) for entry in context_images(data, image, size)] for image in images]
-    items = [(0, image) for image in images]
-    rules = Rules(protocol.annotator, steps, stops=False)
-    found = interact(data, adapter, items, rules, Config(), contexts if with_context else None)
+    labelled = Labelled(data, adapter)
+    rules = Rules(protocol.annotator, steps, TARGET, stops=False)
     scores = np.full((len(images), steps + 1), np.nan)
-    for row, trajectory in zip(scores, found, strict=True):
-        for step in trajectory.steps:
-            row[step["step"] :] = step["dice"]  # the later ones as well, in case it was the last
+
+    def game(image: int) -> Game[list[dict]]:
+        context = labelled.context(context_images(data, image, size)) if with_context else None
+        trajectory = Trajectory.of(data, image, context=context)
+        drawer = drawer_of(data, Config(), 0, image)
+        yield from segment(trajectory, adapter, rules, drawer, first=int(not with_context))
+        return trajectory.steps
+
+    for number, taken in play(map(game, images), adapter):
+        for step in taken:
+            scores[number, step["step"] :] = step["dice"]  # the later ones as well, in case it was the last
     return scores
 
 

@@ -62,7 +62,7 @@ class Automatic:
     ) -> None:
         self.device, self.dtype = torch.device(device), DTYPES[precision]
         self.networks = [placed(network, self.device, self.dtype) for network in networks]
-        self.micro_batch = micro_batch(self.device)
+        self.micro_batch = micro_batch(self.networks[0])
 
     @classmethod
     def create(cls, name: str, weights: str, device: str, precision: str) -> Self:

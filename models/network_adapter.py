@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from functools import cached_property
 from typing import ClassVar, Self, TypeVar
 
 import torch
@@ -12,6 +14,9 @@ from protocols.adapter import Capabilities, Query
 
 Network = TypeVar("Network", bound=nn.Module)
 
+MOST = 64  # images of a query, those of the context included
+MAPS = 10  # of full size that a network holds at once, more or less
+SIDE = 128  # pixels of an image
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
@@ -30,9 +35,20 @@ def placed(network: Network, device: torch.device, dtype: torch.dtype) -> Networ
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
-def micro_batch(device: torch.device) -> int:
-    """Images, or sets, of a query: one at a time is as fast as a batch on a CPU; a GPU wants to be filled."""
-    return 1 if device.type == "cpu" else 32
+def micro_batch(network: nn.Module) -> int:
+    """Images of a query: one at a time is as fast as a batch on a CPU; a GPU wants to be filled.
+
+    A power of two, so that cards with room enough for `MOST` compute the same; fewer where a quarter of the
+    free memory would not hold `MAPS` feature maps of each image.
+    """
+    weights = list(network.parameters())
+    device, size = weights[0].device, weights[0].itemsize
+    if device.type == "cpu":
+        return 1
+    free, _ = torch.cuda.mem_get_info(device)
+    width = max(len(tensor) for tensor in weights)
+    room = free // 4 // (MAPS * width * SIDE**2 * size)
+    return min(MOST, 1 << max(0, room.bit_length() - 1))
 
 
 class NetworkAdapter:
@@ -55,7 +71,7 @@ class NetworkAdapter:
     def __init__(self, network: nn.Module, device: str = "cpu", precision: str = "float32") -> None:
         self.device, self.dtype = torch.device(device), DTYPES[precision]
         self.network = placed(network, self.device, self.dtype)
-        self.micro_batch = micro_batch(self.device)
+        self.micro_batch = micro_batch(self.network)
 
     @classmethod
     def create(cls, name: str, weights: str, device: str, precision: str) -> Self:
@@ -77,6 +93,14 @@ class NetworkAdapter:
     def forward(self, query: Query) -> Tensor:
         """Logits (B, 1, H, W), with gradients where they are enabled."""
         raise NotImplementedError
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The same for adapters that predict the same: of one class, with equal weights, alike computed."""
+        digest = hashlib.sha256(repr((type(self).__qualname__, str(self.device), str(self.dtype))).encode())
+        for name, tensor in self.network.state_dict().items():
+            digest.update(name.encode() + tensor.cpu().flatten().view(torch.uint8).numpy().tobytes())
+        return digest.hexdigest()
 
     @torch.inference_mode()
     def predict(self, query: Query) -> Tensor:

@@ -23,7 +23,8 @@ class ScribblePromptUniverSeg:
 
     def __init__(self, interactive: ScribblePrompt, in_context: UniverSeg) -> None:
         self.interactive, self.in_context = interactive, in_context
-        self.micro_batch = interactive.micro_batch
+        self.micro_batch, self.device = in_context.micro_batch, in_context.device
+        self.without_context = interactive
 
     @classmethod
     def create(cls, name: str, weights: str, device: str, precision: str) -> ScribblePromptUniverSeg:

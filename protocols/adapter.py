@@ -126,9 +126,18 @@ class Query:
 class ModelAdapter(Protocol):
     """A model under test: what it can do, and logits for a batch. It never learns which protocol runs.
 
-    An adapter may have an integer attribute ``micro_batch``: every query then holds exactly so many images
-    (sets, of a setwise model), filled up if need be, so that results never depend on what is computed
-    together. Without it, 1.
+    It may have more attributes:
+
+    ``micro_batch`` : int
+        Images that a query has room for, those of contexts and sets included (1 without it). Queries whose
+        images have as many entries of context, or sets as many members, all hold the same number of them,
+        filled up if need be, so that results never depend on what is computed together.
+    ``device`` : torch.device or str
+        Where the tensors of its queries lie; otherwise on the CPU.
+    ``fingerprint`` : str
+        The same for adapters that predict the same: what one has segmented without a context is taken over.
+    ``without_context`` : ModelAdapter
+        To whom it leaves images without a context.
     """
 
     capabilities: Capabilities

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
 from protocols.adapter import Click
-from protocols.interactions import center_click, centerline_scribble, line_scribble, random_click
+from protocols.interactions import center_clicks, centerline_scribbles, line_scribble, random_click
 
 Draw = Callable[[str], np.random.Generator]
+Masks = Any  # bool arrays or tensors (B, H, W): both have the operators that are used here
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,24 +34,26 @@ class Mark:
 
 
 class Annotator(Protocol):
-    """An annotator who knows the label. ``random`` says whether two simulations can differ.
+    """An annotator who knows the labels. ``random`` says whether two simulations can differ.
 
-    ``draw`` gives the generator for a purpose, keyed by task, simulation, image and step.
+    Images come in batches, labels and predictions as bool arrays or tensors (B, H, W); each image is marked
+    as if it were alone. Of each there is a ``draw``, which gives the generator for a purpose, keyed by task,
+    simulation, image and step.
     """
 
     @property
     def random(self) -> bool: ...
 
-    def start(self, label: np.ndarray, draw: Draw) -> Mark:
-        """The first interaction on an image without a prediction."""
+    def start(self, labels: Masks, draws: Sequence[Draw]) -> list[Mark]:
+        """The first interaction on images without a prediction."""
         ...
 
-    def correct(self, label: np.ndarray, prediction: np.ndarray, draw: Draw) -> Mark:
-        """The next interaction, given a prediction that is not perfect."""
+    def correct(self, labels: Masks, predictions: Masks, draws: Sequence[Draw]) -> list[Mark]:
+        """The next interaction, given predictions that are not perfect."""
         ...
 
 
-def _clicked(click: Click | None, shape: tuple[int, ...]) -> Mark:
+def _clicked(click: Click | None, shape: Sequence[int]) -> Mark:
     if click is None:
         return Mark()
     pixel = np.zeros(shape, np.float32)
@@ -60,17 +63,21 @@ def _clicked(click: Click | None, shape: tuple[int, ...]) -> Mark:
     return Mark("click-", negative=pixel, click=click)
 
 
+def _drawings(scribbles: Masks) -> np.ndarray:
+    return scribbles if isinstance(scribbles, np.ndarray) else scribbles.cpu().numpy()
+
+
 @dataclass(frozen=True)
 class CenterClicks:
     """A click at the centre of the largest error; the first one in the label's largest component."""
 
     random: bool = False
 
-    def start(self, label: np.ndarray, draw: Draw) -> Mark:
-        return self.correct(label, np.zeros_like(label), draw)
+    def start(self, labels: Masks, draws: Sequence[Draw]) -> list[Mark]:
+        return self.correct(labels, labels & ~labels, draws)
 
-    def correct(self, label: np.ndarray, prediction: np.ndarray, draw: Draw) -> Mark:
-        return _clicked(center_click(label, prediction), label.shape)
+    def correct(self, labels: Masks, predictions: Masks, draws: Sequence[Draw]) -> list[Mark]:
+        return [_clicked(click, labels.shape[1:]) for click in center_clicks(labels, predictions)]
 
 
 @dataclass(frozen=True)
@@ -82,20 +89,25 @@ class CenterlineScribbles:
 
     random: bool = True
 
-    def start(self, label: np.ndarray, draw: Draw) -> Mark:
-        return Mark(
-            "scribble+-",
-            positive=centerline_scribble(label, draw("positive")),
-            negative=centerline_scribble(~label, draw("negative")),
-        )
+    def start(self, labels: Masks, draws: Sequence[Draw]) -> list[Mark]:
+        on = _drawings(centerline_scribbles(labels, [draw("positive") for draw in draws]))
+        off = _drawings(centerline_scribbles(~labels, [draw("negative") for draw in draws]))
+        return [Mark("scribble+-", positive=a, negative=b) for a, b in zip(on, off, strict=True)]
 
-    def correct(self, label: np.ndarray, prediction: np.ndarray, draw: Draw) -> Mark:
-        rng = draw("correction")
-        missed, spurious = label & ~prediction, prediction & ~label
-        false_positives = np.count_nonzero(spurious)
-        if rng.random() * (false_positives + np.count_nonzero(missed)) < false_positives:
-            return Mark("scribble-", negative=centerline_scribble(spurious, rng))
-        return Mark("scribble+", positive=centerline_scribble(missed, rng))
+    def correct(self, labels: Masks, predictions: Masks, draws: Sequence[Draw]) -> list[Mark]:
+        rngs = [draw("correction") for draw in draws]
+        missed, spurious = labels & ~predictions, predictions & ~labels
+        misses, alarms = (errors.sum((1, 2)).tolist() for errors in (missed, spurious))
+        negative = np.array(
+            [rng.random() * (fp + fn) < fp for rng, fn, fp in zip(rngs, misses, alarms, strict=True)]
+        )
+        chosen = missed | spurious
+        chosen[negative], chosen[~negative] = spurious[negative], missed[~negative]
+        drawings = _drawings(centerline_scribbles(chosen, rngs))
+        return [
+            Mark("scribble-", negative=drawing) if on_alarms else Mark("scribble+", positive=drawing)
+            for drawing, on_alarms in zip(drawings, negative, strict=True)
+        ]
 
 
 class Prompter(Protocol):

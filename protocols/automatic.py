@@ -17,10 +17,10 @@ from datasets.scans import ScanData
 from datasets.task import TaskData
 from protocols.adapter import Capabilities, ModelAdapter, Query
 from protocols.annotators import Mark
+from protocols.asking import ask
 from protocols.config import Config, admit
-from protocols.engine import Trajectory, ask
-from protocols.metrics import hd95
 from protocols.records import Place, Records, collect, context_kind
+from protocols.trajectory import Trajectory
 
 Answer = tuple[np.ndarray, float]  # label map uint8 (H, W), and seconds in the model
 
@@ -113,7 +113,7 @@ def _answers(adapter: ModelAdapter, data: ScanData, subjects: Sequence[np.ndarra
     for _, equal in groupby(sorted(sets, key=len), key=len):
         alike = list(equal)
         for scans, (logits, seconds) in zip(alike, ask(adapter, alike, query, data.classes), strict=True):
-            maps = logits.argmax(axis=1).astype(np.uint8)
+            maps = logits.cpu().numpy().argmax(axis=1).astype(np.uint8)
             found.update({scan: (own, seconds / len(scans)) for scan, own in zip(scans, maps, strict=True)})
     return found
 
@@ -127,7 +127,6 @@ def _assessed(
     trajectory.logits = np.where(found == number, np.float32(1), np.float32(-1))
     trajectory.seconds = seconds
     trajectory.assess(0, Mark(), config.target_dice)
-    trajectory.hd95 = float(hd95(trajectory.mask, trajectory.label))
     return trajectory
 
 

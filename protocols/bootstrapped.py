@@ -9,12 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from datasets.task import TaskData
 from protocols.adapter import Capabilities, ModelAdapter
 from protocols.config import Config, admit, lacking
-from protocols.engine import Entry, Rules, Trajectory, interact, labelled
+from protocols.engine import Game, Rules, Sitting, drawer_of, segment, settle
 from protocols.records import Place, Records, collect, context_kind
-from protocols.sequential import draw_images
+from protocols.sequential import Played, draw_images
+from protocols.trajectory import Memory, Trajectory
 
 
 @dataclass(frozen=True)
@@ -58,21 +61,44 @@ class Bootstrapped:
         model: str,
     ) -> Records:
         """As `Sequential.run`, with the true label of the seed image; ``seed_adapter`` is not used."""
+        return settle(self.begin(data, adapter, simulations, config, seed_adapter, model), adapter)
+
+    def begin(
+        self,
+        data: TaskData,
+        adapter: ModelAdapter,
+        simulations: Sequence[int],
+        config: Config,
+        seed_adapter: ModelAdapter | None,
+        model: str,
+    ) -> Sitting:
+        """What `run` plays, to be played together with other tasks; parameters and errors as there."""
         admit(self, model, adapter.capabilities, data, config)
         kind = context_kind(adapter.capabilities, config)
-        orders = [draw_images(data, simulation, config) for simulation in simulations]
-        contexts: list[list[Entry | Trajectory]] = [[labelled(data, int(order[0]))] for order in orders]
-        rows = []
-        for position in range(1, len(orders[0])):
-            items = [(s, int(order[position])) for s, order in zip(simulations, orders, strict=True)]
-            held = [tuple(context) for context in contexts]
-            found = interact(data, adapter, items, Rules(None, 0), config, held)
-            for (simulation, image), context, trajectory in zip(items, contexts, found, strict=True):
-                context.append(trajectory.entry(kind))
-                rows.append((Place(int(simulation), position, image), trajectory))
-        place = {int(simulation): number for number, simulation in enumerate(simulations)}
-        rows.sort(key=lambda row: (place[row[0].simulation], row[0].position))
-        return collect(self.name, model, data, config.split, kind, rows)
+
+        def records(results: list[Played]) -> Records:
+            rows = [row for played in results for row in played]
+            return collect(self.name, model, data, config.split, kind, rows)
+
+        games = [_simulation(data, adapter, int(number), config, kind) for number in simulations]
+        return Sitting(games, records)
+
+
+def _simulation(
+    data: TaskData, adapter: ModelAdapter, simulation: int, config: Config, kind: str
+) -> Game[Played]:
+    """Segment the images of a simulation, each from the label of the first and all predictions since."""
+    rules = Rules(None, 0, config.target_dice)
+    seed, *order = draw_images(data, simulation, config).tolist()
+    memory = Memory(adapter, 1 + len(order), data.images.shape[-2:])
+    memory.add(data.images[seed, 0], data.labels[seed, 0].astype(np.float32))
+    played: Played = []
+    for position, image in enumerate(order, start=1):
+        trajectory = Trajectory.of(data, image, context=memory.so_far())
+        yield from segment(trajectory, adapter, rules, drawer_of(data, config, simulation, image), first=0)
+        memory.add(trajectory.image, trajectory.kept(kind))
+        played.append((Place(simulation, position, image), trajectory))
+    return played
 
 
 def refused_in_context(capabilities: Capabilities) -> str | None:

@@ -1,127 +1,34 @@
-"""What all protocols share: the loop of annotating, predicting and assessing, and how models are asked."""
+"""The loop of all interactive protocols: annotate, predict, assess, for many images at once.
+
+A protocol is written as games: generators that play one simulation each, one image after another, and say
+at every step which image wants a mark and a prediction. `play` advances many of them together. It asks the
+model for whatever has gathered with contexts of one size, from whichever simulations and tasks; an image that
+is finished leaves, and the next one of its simulation takes its place.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
-from time import perf_counter
-from typing import TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 import torch
 
 from datasets.task import TaskData
-from protocols.adapter import Click, Context, Interactions, ModelAdapter, Query
-from protocols.annotators import Annotator, Mark
-from protocols.config import Config, ProtocolError
+from protocols.adapter import ModelAdapter
+from protocols.annotators import Annotator, Draw, Mark
+from protocols.asking import ask, batch_size, query_of
+from protocols.config import Config
 from protocols.interactions import keyed_generator
-from protocols.metrics import confusion, dice, hd95
+from protocols.metrics import confusion
+from protocols.records import Records
+from protocols.trajectory import Trajectory, device_of
 
-Item = TypeVar("Item")
-
-
-@dataclass(frozen=True, eq=False)
-class Entry:
-    """An entry of a context: ``image`` and ``mask``, float32 arrays (H, W) in [0, 1]."""
-
-    image: np.ndarray
-    mask: np.ndarray
-
-
-def labelled(data: TaskData, image: int) -> Entry:
-    """An image of a task with its true label."""
-    return Entry(data.images[image, 0], data.labels[image, 0].astype(np.float32))
-
-
-@dataclass(eq=False)
-class Trajectory:
-    """One image while it is segmented, and afterwards what happened.
-
-    Attributes
-    ----------
-    image : float32 array (H, W)
-    label : bool array (H, W)
-    context : the entries that the model is given; of a setwise model the earlier images of the set
-    pictured : bool
-        Whether the masks of every step are kept.
-    positive, negative : float32 arrays (H, W) in [0, 1]
-        All marks so far, added up and clamped.
-    clicks : list of Click
-    logits : float32 array (H, W) or None
-        The last prediction.
-    steps : list of dict
-        One per prediction, with the columns of the records from ``step`` on.
-    frames : list of dict
-        One per prediction if pictured, with the columns of the pictures from ``step`` on.
-    reached : bool
-        Whether the last prediction has the target Dice.
-    hd95 : float
-        Of the last prediction, when finished.
-    seconds : float
-        Time in the model.
-    """
-
-    image: np.ndarray
-    label: np.ndarray
-    context: Sequence[Entry | Trajectory] = ()
-    pictured: bool = False
-    positive: np.ndarray = field(init=False)
-    negative: np.ndarray = field(init=False)
-    clicks: list[Click] = field(default_factory=list)
-    logits: np.ndarray | None = None
-    steps: list[dict] = field(default_factory=list)
-    frames: list[dict] = field(default_factory=list)
-    reached: bool = False
-    hd95: float = float("nan")
-    seconds: float = 0.0
-
-    def __post_init__(self) -> None:
-        self.positive, self.negative = np.zeros((2, *self.image.shape), np.float32)
-
-    @property
-    def mask(self) -> np.ndarray:
-        """The last prediction as bool array (H, W); empty before the first."""
-        return np.zeros_like(self.label) if self.logits is None else self.logits > 0
-
-    def add(self, mark: Mark) -> None:
-        """Put a mark on top of the earlier ones."""
-        if mark.positive is not None:
-            self.positive = np.minimum(self.positive + mark.positive, 1)
-        if mark.negative is not None:
-            self.negative = np.minimum(self.negative + mark.negative, 1)
-        if mark.click is not None:
-            self.clicks.append(mark.click)
-
-    def assess(self, step: int, mark: Mark, target_dice: float) -> None:
-        """Note how good the prediction after a mark is, and what it looks like if it is pictured."""
-        tp, fp, fn = confusion(self.mask, self.label)
-        score = float(dice(self.mask, self.label))
-        row, column = (mark.click.row, mark.click.column) if mark.click else (-1, -1)
-        seen = {"step": step, "kind": mark.kind, "row": row, "column": column, "dice": score}
-        self.steps.append(seen | {"tp": tp, "fp": fp, "fn": fn})
-        if self.pictured:
-            height, width = self.label.shape
-            masks = {"prediction": np.packbits(self.mask).tobytes()}
-            masks |= {"positive": _drawn(mark.positive), "negative": _drawn(mark.negative)}
-            self.frames.append(seen | {"height": height, "width": width} | masks)
-        self.reached = score >= target_dice
-
-    def entry(self, kind: str) -> Entry | Trajectory:
-        """What joins the context; ``kind`` as in the ``context`` column of the records."""
-        if kind == "set":
-            return self
-        if kind == "soft":
-            assert self.logits is not None
-            return Entry(self.image, torch.from_numpy(self.logits).sigmoid().numpy())
-        return Entry(self.image, (self.mask if kind == "binary" else self.label).astype(np.float32))
-
-
-def _drawn(marks: np.ndarray | None) -> bytes:
-    """Where a mark is stronger than half of its peak, packed to bits; nothing where there is none."""
-    if marks is None or not marks.any():
-        return b""
-    return np.packbits(marks > 0.5 * marks.max()).tobytes()
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -134,204 +41,275 @@ class Rules:
         None makes no interactions: the only prediction is the one from the context.
     max_steps : int
         Interactions at most.
+    target_dice : float
     stops : bool
         Whether an image is done when it has the target Dice.
-    pictured : simulations whose masks are kept
     """
 
     annotator: Annotator | None
     max_steps: int
+    target_dice: float
     stops: bool = True
-    pictured: Sequence[int] = ()
 
 
-def interact(
-    data: TaskData,
-    adapter: ModelAdapter,
-    items: Sequence[tuple[int, int]],
-    rules: Rules,
-    config: Config,
-    contexts: Sequence[Sequence[Entry | Trajectory]] | None = None,
-) -> list[Trajectory]:
-    """Segment images, all of them together, until each has the target Dice or the interactions are used up.
+@dataclass(frozen=True, eq=False)
+class Step:
+    """What a game waits for: an interaction, unless the step is 0, and the prediction after it."""
 
-    With contexts the model first predicts without interactions (step 0), and every interaction corrects a
-    prediction. Without, the annotator starts on the bare image; so too with a setwise model, which has learnt
-    from images that all have marks. Where neither a context nor the annotator tells two simulations of an
-    image apart, it is segmented once and the trajectory is shared.
+    trajectory: Trajectory
+    adapter: ModelAdapter
+    rules: Rules
+    number: int
+    draw: Draw
+
+    @property
+    def annotator(self) -> Annotator | None:
+        """Who draws before the prediction."""
+        return self.rules.annotator if self.number else None
+
+    @property
+    def alike(self) -> tuple:
+        """Steps of which this is the same may be asked for in one query."""
+        t = self.trajectory
+        return id(self.adapter), t.context_size, self.number == 0, t.logits is None, t.image.shape
+
+    @property
+    def images(self) -> int:
+        """How many the model sees: those of the context, or of the set."""
+        return self.trajectory.context_size + self.adapter.capabilities.setwise
+
+
+Game = Generator[Step, None, Result]
+Drawer = Callable[[int], Draw]  # by the number of a step
+
+
+def segment(
+    trajectory: Trajectory, adapter: ModelAdapter, rules: Rules, drawer: Drawer, first: int = 1
+) -> Game[None]:
+    """Play an image until it has the target Dice or the interactions are used up.
 
     Parameters
     ----------
-    data : TaskData
+    trajectory : Trajectory
     adapter : ModelAdapter
-    items : pairs (simulation, index of the image)
     rules : Rules
-    config : Config
-    contexts : for each item its context entries, of one number; or None
-
-    Returns
-    -------
-    list of Trajectory, one per item
+    drawer : gives the generators of a step
+    first : int
+        0 begins with a prediction without interactions, which every interaction then corrects; with 1 the
+        annotator begins on the bare image. So does a setwise model, which has learnt from marked images.
     """
-    apart = contexts is not None or (rules.annotator is not None and rules.annotator.random)
-    # With contexts every item is played, even if an image comes twice.
-    keys = [
-        (simulation if apart else None, image, number if contexts is not None else None)
-        for number, (simulation, image) in enumerate(items)
-    ]
-    work: dict[tuple, Trajectory] = {}
-    draws = {}
-    for number, (key, (simulation, image)) in enumerate(zip(keys, items, strict=True)):
-        if key not in work:
-            context = contexts[number] if contexts is not None else ()
-            work[key] = Trajectory(data.images[image, 0], data.labels[image, 0], context)
-            draws[key] = partial(keyed_generator, config.seed, data.task.name, simulation, image)
-        work[key].pictured |= simulation in rules.pictured
-
-    active = list(work)
-    bare = contexts is not None and not adapter.capabilities.setwise
-    for step in range(0 if bare else 1, rules.max_steps + 1):
-        marks = {}
-        for key in active:
-            marks[key] = _mark(work[key], rules.annotator, step, partial(draws[key], step))
-            work[key].add(marks[key])
-        predict(adapter, [work[key] for key in active], bare=step == 0)
-        for key in active:
-            work[key].assess(step, marks[key], config.target_dice)
-        active = [key for key in active if not (rules.stops and work[key].reached)]
-    for trajectory in work.values():
-        trajectory.hd95 = float(hd95(trajectory.mask, trajectory.label))
-    return [work[key] for key in keys]
+    for number in range(first, rules.max_steps + 1):
+        yield Step(trajectory, adapter, rules, number, drawer(number))
+        if rules.stops and trajectory.reached:
+            break
+    trajectory.context = None
 
 
-def predict(adapter: ModelAdapter, trajectories: Sequence[Trajectory], bare: bool) -> None:
-    """Give every trajectory new logits; a setwise model sees it as the last of a set, after its context.
-
-    Parameters
-    ----------
-    adapter : ModelAdapter
-    trajectories : all with the same number of context entries and at the same step
-    bare : bool
-        Whether nothing has been drawn yet.
-
-    Raises
-    ------
-    ProtocolError
-        If the model does not return finite logits of shape (B, 1, H, W).
-    """
-    setwise = adapter.capabilities.setwise
-    sets = [[*t.context, t] if setwise else [t] for t in trajectories]
-    answers = ask(adapter, sets, partial(_query, bare=bare, setwise=setwise))
-    for trajectory, (logits, seconds) in zip(trajectories, answers, strict=True):
-        trajectory.logits = logits[-1, 0].copy()
-        trajectory.seconds += seconds
+def drawer_of(data: TaskData, config: Config, simulation: int, image: int) -> Drawer:
+    """Generators that depend on seed, task, simulation, image, step and purpose, and on nothing else."""
+    return lambda step: partial(keyed_generator, config.seed, data.task.name, simulation, image, step)
 
 
-def predict_sets(adapter: ModelAdapter, sets: Sequence[Sequence[Trajectory]]) -> None:
-    """Give all trajectories of some sets of one size new logits, a setwise model's or, of one, any other's.
+@dataclass(frozen=True)
+class Sitting(Generic[Result]):
+    """What is played of a task: its games, and how their results, in order, become records."""
 
-    Raises
-    ------
-    ProtocolError
-        If the model does not return finite logits of shape (B, 1, H, W).
-    """
-    build = partial(_query, bare=False, setwise=adapter.capabilities.setwise)
-    for members, (logits, seconds) in zip(sets, ask(adapter, sets, build), strict=True):
-        for trajectory, own in zip(members, logits, strict=True):
-            trajectory.logits = own[0].copy()
-            trajectory.seconds += seconds / len(members)
+    games: Iterable[Game[Result]]
+    records: Callable[[list[Result]], Records]
 
 
-def ask(
-    adapter: ModelAdapter,
-    sets: Sequence[Sequence[Item]],
-    build: Callable[[Sequence[Sequence[Item]]], Query],
-    classes: int = 1,
-) -> Iterator[tuple[np.ndarray, float]]:
-    """Logits of one set of images after another, asked for in micro-batches of one fixed number of sets.
+def settle(sitting: Sitting, adapter: ModelAdapter) -> Records:
+    """Play a sitting to its end."""
+    ((_, records),) = settle_all([sitting], adapter)
+    return records
 
-    The last micro-batch is filled up by repeating its last set: a network may round differently at another
-    batch size, and results must not depend on how many images happen to be computed together.
 
-    Parameters
-    ----------
-    adapter : ModelAdapter
-        Its ``micro_batch`` is the fixed number (1 if it has none).
-    sets : what stands for the images, set by set; a set of one each for a model that is not setwise
-    build : makes the query of some sets
-    classes : int
-        What the logits have to tell apart.
+def settle_all(sittings: Iterable[Sitting], adapter: ModelAdapter) -> Iterator[tuple[int, Records]]:
+    """Play sittings together, of one model and any tasks.
 
     Yields
     ------
-    logits : float32 array (images of the set, classes, H, W)
-    seconds : float
-        Time in the model.
-
-    Raises
-    ------
-    ProtocolError
-        If the model does not return finite logits of shape (B, classes, H, W).
+    number, records
+        Of each sitting when its last game has ended. It is begun when those before it leave room.
     """
-    size = getattr(adapter, "micro_batch", 1)
-    for start in range(0, len(sets), size):
-        part = list(sets[start : start + size])
-        query = build(part + part[-1:] * (size - len(part)))
-        began = perf_counter()
-        with torch.inference_mode():
-            logits = _checked(adapter.predict(query), query, adapter, classes)
-        seconds = (perf_counter() - began) / len(part)
-        ends = np.cumsum([len(members) for members in part])
-        for members, end in zip(part, ends, strict=True):
-            yield logits[end - len(members) : end], seconds
+    begun: dict[int, tuple[Sitting, range]] = {}  # with the numbers of its games
+    owner: dict[int, int] = {}  # the sitting of every game
+    results: dict[int, Any] = {}
+
+    def games() -> Iterator[Game]:
+        for number, sitting in enumerate(sittings):
+            own = list(sitting.games)
+            begun[number] = sitting, range(len(owner), len(owner) + len(own))
+            owner.update(dict.fromkeys(begun[number][1], number))
+            yield from own
+
+    for game, result in play(games(), adapter):
+        results[game], number = result, owner[game]
+        sitting, own = begun[number]
+        if all(each in results for each in own):
+            del begun[number]
+            yield number, sitting.records([results.pop(each) for each in own])
 
 
-def _mark(trajectory: Trajectory, annotator: Annotator | None, step: int, draw: partial) -> Mark:
-    if step == 0 or annotator is None:
-        return Mark()
-    if trajectory.logits is None:
-        return annotator.start(trajectory.label, draw)
-    return annotator.correct(trajectory.label, trajectory.mask, draw)
+def play(games: Iterable[Game[Result]], adapter: ModelAdapter) -> Iterator[tuple[int, Result]]:
+    """Advance games together, as many at once as fill the queries of their model.
+
+    With a model that takes several images at once, the annotator draws for some games while it predicts for
+    others.
+
+    Parameters
+    ----------
+    games : started in their order, as there is room
+    adapter : ModelAdapter
+        The model that most of their steps ask.
+
+    Yields
+    ------
+    number, result
+        Of each game when it ends; no result depends on which others are played.
+    """
+    device, crowd = device_of(adapter), batch_size(adapter, 1)
+    crowd *= 4 if crowd > 1 else 1
+    waiting = enumerate(games)
+    hall: _Hall[Result] = _Hall()
+    drawing: Future[list[_Turn]] | None = None
+    with ThreadPoolExecutor(1) if crowd > 1 else _Here() as executor:
+        while True:
+            while hall.active < crowd and (following := next(waiting, None)):
+                hall.enter(*following)
+            yield from hall.leave()
+            if drawing is None and hall.undrawn:
+                drawing = executor.submit(_drawn, hall.undrawn, device)
+                hall.undrawn = []
+            group = max(hall.ready.values(), key=_fullness, default=None)
+            if drawing is not None and (drawing.done() or group is None or _fullness(group) < 1):
+                hall.admit(drawing.result())
+                drawing = None
+            elif group is not None:
+                hall.predict(group)
+            else:
+                return
 
 
-def _query(sets: Sequence[Sequence[Trajectory]], bare: bool, setwise: bool) -> Query:
-    part = [trajectory for members in sets for trajectory in members]
-    image = _tensor([t.image for t in part])
-    interactions = previous = context = None
-    if not bare:
-        positive, negative = _tensor([t.positive for t in part]), _tensor([t.negative for t in part])
-        clicks = tuple(tuple(t.clicks) for t in part)
-        interactions = Interactions(positive, negative, torch.zeros_like(image), clicks)
-    if any(t.logits is not None for t in part):
-        previous = _tensor([np.zeros_like(t.image) if t.logits is None else t.logits for t in part])
-    if setwise:
-        return Query(image, interactions, previous, sets=tuple(map(len, sets)))
-    if part[0].context:
-        context = Context(
-            _tensor([[entry.image for entry in t.context] for t in part]),
-            _tensor([[entry.mask for entry in t.context] for t in part]),
-        )
-    return Query(image, interactions, previous, context)
+class _Turn(NamedTuple):
+    """A game, its number, what it waits for, and what the annotator has drawn for it."""
+
+    number: int
+    game: Game
+    step: Step
+    mark: Mark = Mark()
 
 
-def _tensor(maps: Sequence) -> torch.Tensor:
-    """Maps (H, W), in one list or in a list of lists, as one tensor (..., 1, H, W)."""
-    return torch.from_numpy(np.array(maps)[..., None, :, :])
+class _Hall(Generic[Result]):
+    """The games that are played at the moment, by what they wait for.
+
+    Attributes
+    ----------
+    active : int
+    undrawn : turns that wait for the annotator
+    ready : turns that wait for the model, by `Step.alike`
+    """
+
+    def __init__(self) -> None:
+        self.active = 0
+        self.undrawn: list[_Turn] = []
+        self.ready: dict[tuple, list[_Turn]] = {}
+        self._ended: list[tuple[int, Result]] = []
+
+    def enter(self, number: int, game: Game[Result]) -> None:
+        """Begin a game."""
+        self.active += 1
+        self._advance(number, game)
+
+    def leave(self) -> Iterator[tuple[int, Result]]:
+        """The games that have ended since."""
+        ended, self._ended = self._ended, []
+        return iter(ended)
+
+    def admit(self, drawn: Sequence[_Turn]) -> None:
+        """Turns for which the annotator has drawn."""
+        for turn in drawn:
+            turn.step.trajectory.add(turn.mark)
+            self.ready.setdefault(turn.step.alike, []).append(turn)
+
+    def predict(self, group: list[_Turn]) -> None:
+        """Ask for as many turns of a group as a query holds, and advance their games."""
+        step = group[0].step
+        size = batch_size(step.adapter, step.images)
+        turns, left = group[:size], group[size:]
+        if left:
+            self.ready[step.alike] = left
+        else:
+            del self.ready[step.alike]
+        _answer(turns)
+        for turn in turns:
+            self._advance(turn.number, turn.game)
+
+    def _advance(self, number: int, game: Game[Result]) -> None:
+        try:
+            self.undrawn.append(_Turn(number, game, next(game)))
+        except StopIteration as end:
+            self.active -= 1
+            self._ended.append((number, end.value))
 
 
-def _checked(logits: torch.Tensor, query: Query, adapter: ModelAdapter, classes: int) -> np.ndarray:
-    """The logits as float32 array (B, classes, H, W)."""
-    name, shape = type(adapter).__name__, tuple(query.image.shape)
-    expected = (shape[0], classes, *shape[2:])
-    if not isinstance(logits, torch.Tensor):
-        raise ProtocolError(f"model {name} returned {type(logits).__name__} instead of a tensor of logits")
-    found = tuple(logits.shape)
-    if found != expected and classes > 1 and found[:1] + found[2:] == expected[:1] + expected[2:]:
-        raise ProtocolError(
-            f"model {name} predicts {found[1]} classes, but the task has {classes}; train it on that task"
-        )
-    if found != expected:
-        raise ProtocolError(f"model {name} returned logits of shape {found} instead of {expected}")
-    if not torch.isfinite(logits).all():
-        raise ProtocolError(f"model {name} returned NaN or infinite logits; check its weights and precision")
-    return logits.detach().float().cpu().numpy()
+def _fullness(group: Sequence[_Turn]) -> float:
+    """How often a group fills a query."""
+    step = group[0].step
+    return len(group) / batch_size(step.adapter, step.images)
+
+
+def _answer(turns: Sequence[_Turn]) -> None:
+    """Predict for turns of one group, and assess the predictions."""
+    step = turns[0].step
+    setwise = step.adapter.capabilities.setwise
+    found = [turn.step.trajectory for turn in turns]
+    sets = [[*trajectory.earlier, trajectory] for trajectory in found]
+    build = partial(query_of, bare=step.number == 0, setwise=setwise)
+    answers = list(ask(step.adapter, sets, build, images=step.images))
+    logits = torch.stack([answer[-1, 0] for answer, _ in answers])
+    labels = torch.from_numpy(np.stack([trajectory.label for trajectory in found])).to(logits.device)
+    counts = torch.stack(confusion(logits > 0, labels), dim=1).tolist()
+    arrays = logits.cpu().numpy()
+    for turn, own, (_, seconds), (tp, fp, fn) in zip(turns, arrays, answers, counts, strict=True):
+        trajectory, target = turn.step.trajectory, turn.step.rules.target_dice
+        trajectory.logits = own.copy()
+        trajectory.seconds += seconds
+        trajectory.assess(turn.step.number, turn.mark, target, (tp, fp, fn))
+
+
+def _drawn(turns: Sequence[_Turn], device: torch.device) -> list[_Turn]:
+    """Turns with the marks that the annotator makes for them, all of one kind together."""
+    groups: dict[tuple, list[_Turn]] = defaultdict(list)
+    for turn in turns:
+        trajectory = turn.step.trajectory
+        groups[turn.step.annotator, trajectory.logits is None, trajectory.label.shape].append(turn)
+    drawn = []
+    for (annotator, blank, _), group in groups.items():
+        marks = [Mark()] * len(group) if annotator is None else _marks(annotator, blank, group, device)
+        drawn += [turn._replace(mark=mark) for turn, mark in zip(group, marks, strict=True)]
+    return drawn
+
+
+def _marks(annotator: Annotator, blank: bool, turns: Sequence[_Turn], device: torch.device) -> list[Mark]:
+    """What an annotator draws on images that all have a prediction, or are all still blank."""
+    draws = [turn.step.draw for turn in turns]
+    labels, predictions = (
+        _batch([getattr(turn.step.trajectory, name) for turn in turns], device) for name in ("label", "mask")
+    )
+    return annotator.start(labels, draws) if blank else annotator.correct(labels, predictions, draws)
+
+
+def _batch(masks: Sequence[np.ndarray], device: torch.device) -> Any:
+    """Masks (B, H, W) as the annotator takes them: an array, or on a GPU a tensor."""
+    stacked = np.stack(masks)
+    return stacked if device.type == "cpu" else torch.from_numpy(stacked).to(device)
+
+
+class _Here(Executor):
+    """Does at once what it is given."""
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
+        future: Future = Future()
+        future.set_result(function(*args, **kwargs))
+        return future

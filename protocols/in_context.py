@@ -16,9 +16,10 @@ from protocols.adapter import Capabilities, ModelAdapter
 from protocols.annotators import Annotator, CenterClicks, CenterlineScribbles
 from protocols.bootstrapped import refused_in_context
 from protocols.config import Config, admit, lacking
-from protocols.engine import Rules, interact, labelled
+from protocols.engine import Game, Rules, Sitting, drawer_of, segment, settle
 from protocols.interactions import keyed_generator
 from protocols.records import Place, Records, collect
+from protocols.trajectory import Labelled, Trajectory
 
 DRAWS = 10  # contexts of each size per image; section 7 has ten draws, and ten seeds
 
@@ -92,22 +93,40 @@ class InContext:
         model: str,
     ) -> Records:
         """As `Sequential.run`; positions number the images, and ``seed_adapter`` is not used."""
+        return settle(self.begin(data, adapter, simulations, config, seed_adapter, model), adapter)
+
+    def begin(
+        self,
+        data: TaskData,
+        adapter: ModelAdapter,
+        simulations: Sequence[int],
+        config: Config,
+        seed_adapter: ModelAdapter | None,
+        model: str,
+    ) -> Sitting:
+        """What `run` plays, to be played together with other tasks; parameters and errors as there."""
         admit(self, model, adapter.capabilities, data, config)
-        rules = Rules(self.annotator, self._steps(config), stops=False)
+        rules = Rules(self.annotator, self._steps(config), config.target_dice, stops=False)
         order = keyed_generator(config.seed, data.task.name, "images").permutation(data.indices(config.split))
-        images = np.sort(order[: config.drawn_images])
-        places = [
-            Place(int(simulation), position, int(image))
+        images = np.sort(order[: config.drawn_images]).tolist()
+        labelled = Labelled(data, adapter)
+
+        def game(place: Place, size: int) -> Game[tuple[Place, Trajectory]]:
+            drawn = draw_context(data, place.simulation, place.image, size, config.seed)
+            trajectory = Trajectory.of(data, place.image, context=labelled.context(drawn))
+            drawer = drawer_of(data, config, place.simulation, place.image)
+            yield from segment(trajectory, adapter, rules, drawer, first=0)
+            return place, trajectory
+
+        games = [
+            game(Place(int(simulation), position, image), size)
+            for size in config.context_sizes
             for simulation in simulations
             for position, image in enumerate(images, start=1)
         ]
-        items = [(place.simulation, place.image) for place in places]
-        rows = []
-        for size in config.context_sizes:
-            drawn = [draw_context(data, *item, size, config.seed) for item in items]
-            contexts = [[labelled(data, int(index)) for index in indices] for indices in drawn]
-            rows += list(zip(places, interact(data, adapter, items, rules, config, contexts), strict=True))
-        return collect(self.name, model, data, config.split, "ground-truth", rows)
+        return Sitting(
+            games, lambda rows: collect(self.name, model, data, config.split, "ground-truth", rows)
+        )
 
 
 IN_CONTEXT = InContext("in-context", version=1)

@@ -15,11 +15,11 @@ from datasets.scribbled import ScribbledData
 from datasets.task import TaskData
 from protocols.adapter import Capabilities, ModelAdapter
 from protocols.annotators import CenterlineScribbles, Draw, LineScribbles, Mark
+from protocols.asking import predict_sets
 from protocols.config import Config, admit, too_few
-from protocols.engine import Trajectory, predict_sets
 from protocols.interactions import keyed_generator
-from protocols.metrics import hd95
 from protocols.records import Place, Records, collect
+from protocols.trajectory import Trajectory
 
 
 def _person(data: ScribbledData, image: int, number: int, draw: Draw) -> Mark:
@@ -28,7 +28,8 @@ def _person(data: ScribbledData, image: int, number: int, draw: Draw) -> Mark:
 
 
 def _centerline(data: ScribbledData, image: int, number: int, draw: Draw) -> Mark:
-    return CenterlineScribbles().start(data.labels[image, 0], draw)
+    (mark,) = CenterlineScribbles().start(data.labels[image], [draw])
+    return mark
 
 
 def _line(data: ScribbledData, image: int, number: int, draw: Draw) -> Mark:
@@ -122,14 +123,13 @@ def _segmented(
         # The key of a first step: these are the scribbles with which centerline-scribbles begins.
         draw = partial(keyed_generator, config.seed, data.task.name, place.simulation, place.image, 1)
         mark = DRAWERS[who](data, place.image, place.simulation, draw)
-        trajectory = Trajectory(data.images[place.image, 0], data.labels[place.image, 0], pictured=True)
+        trajectory = Trajectory.of(data, place.image, pictured=True)
         trajectory.add(mark)
         found.append(trajectory)
         marks.append(mark)
     predict_sets(adapter, [[trajectory] for trajectory in found])
     for trajectory, mark in zip(found, marks, strict=True):
         trajectory.assess(1, mark, config.target_dice)
-        trajectory.hd95 = float(hd95(trajectory.mask, trajectory.label))
     return found
 
 

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
-from scipy import ndimage
+
+if TYPE_CHECKING:
+    import torch
+
+    Masks = np.ndarray | torch.Tensor
+
+PIXELS = 2**19  # of a batch that `hd95` works on at a time: what it needs stays in a core's cache
 
 
-def confusion(prediction: np.ndarray, label: np.ndarray) -> tuple:
+def confusion(prediction: Masks, label: Masks) -> tuple:
     """Pixels that are true positive, false positive and false negative.
 
     Parameters
     ----------
-    prediction, label : bool arrays (H, W) or (B, H, W) of one shape
+    prediction, label : bool arrays (H, W) or (B, H, W) of one shape; or tensors, on one device
 
     Returns
     -------
-    tp, fp, fn : int, or int64 arrays (B,)
+    tp, fp, fn : int, or int64 arrays (B,); of tensors, int64 tensors () or (B,) on their device
 
     Raises
     ------
@@ -24,24 +32,35 @@ def confusion(prediction: np.ndarray, label: np.ndarray) -> tuple:
     ValueError
         If the shapes differ, or are neither (H, W) nor (B, H, W).
     """
-    prediction, label = _checked(prediction, label)
-    counts = [
-        np.count_nonzero(mask, axis=(-2, -1))
-        for mask in (prediction & label, prediction & ~label, label & ~prediction)
-    ]
-    return tuple(counts) if prediction.ndim == 3 else tuple(int(count) for count in counts)
+    _check(prediction, label)
+    tp, predicted, true = (_count(mask) for mask in (prediction & label, prediction, label))
+    return tp, predicted - tp, true - tp
 
 
 def dice(prediction: np.ndarray, label: np.ndarray) -> float | np.ndarray:
-    """Dice coefficient 2 TP / (2 TP + FP + FN), in [0, 1]; 1 where both masks are empty.
+    """Dice coefficient in [0, 1]; 1 where both masks are empty.
 
-    Parameters and errors as for `confusion`.
+    Parameters and errors as for `confusion`, without tensors, for which see `dice_of`.
 
     Returns
     -------
     float, or float64 array (B,)
     """
-    tp, fp, fn = confusion(prediction, label)
+    return dice_of(*confusion(prediction, label))
+
+
+def dice_of(tp: Any, fp: Any, fn: Any) -> Any:
+    """Dice coefficient 2 TP / (2 TP + FP + FN) of the counts of `confusion`; 1 where all three are 0.
+
+    Parameters
+    ----------
+    tp, fp, fn : int, or arrays or tensors of one shape
+        Tensors as float64 (``count.double()``): torch divides int64 in float32, which is less exact.
+
+    Returns
+    -------
+    float in [0, 1], or float64 array or tensor of that shape
+    """
     size = 2 * tp + fp + fn
     return (2 * tp + (size == 0)) / (size + (size == 0))
 
@@ -50,41 +69,122 @@ def hd95(prediction: np.ndarray, label: np.ndarray) -> float | np.ndarray:
     """95th percentile of the symmetric Hausdorff distance of the boundaries, in pixels.
 
     The distances from each boundary to the nearest pixel of the other are pooled in both directions, as
-    medpy does. 0 where both masks are empty; the image diagonal where exactly one is.
+    medpy does. 0 where both masks are empty; the image diagonal where exactly one is. A batch is worked on
+    as a whole, many times faster than its images one by one, with the same results.
 
-    Parameters and errors as for `confusion`.
+    Parameters and errors as for `confusion`, without tensors.
 
     Returns
     -------
     float, or float64 array (B,)
     """
-    prediction, label = _checked(prediction, label)
-    if prediction.ndim == 3:
-        return np.array([hd95(a, b) for a, b in zip(prediction, label, strict=True)], np.float64)
-    if not (prediction.any() and label.any()):
-        return float(np.hypot(*label.shape)) if prediction.any() or label.any() else 0.0
-    rows, columns = (np.flatnonzero((prediction | label).any(axis=axis)) for axis in (1, 0))
-    box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)  # nothing outside matters
-    a, b = _boundary(prediction[box]), _boundary(label[box])
-    distances = ndimage.distance_transform_edt(~b)[a], ndimage.distance_transform_edt(~a)[b]
-    return float(np.percentile(np.concatenate(distances), 95))
+    _check(prediction, label)
+    single = label.ndim == 2
+    if single:
+        prediction, label = prediction[None], label[None]
+    height, width = label.shape[1:]
+    predicted, true = (mask.any(axis=(1, 2)) for mask in (prediction, label))
+    found = np.hypot(height, width) * (predicted ^ true)
+    both = np.flatnonzero(predicted & true)
+    step = 1 + PIXELS // (1 + height * width)
+    for start in range(0, len(both), step):
+        part = both[start : start + step]
+        found[part] = _percentile(*_distances(np.stack((prediction[part], label[part]))))
+    return float(found[0]) if single else found
 
 
-def _boundary(mask: np.ndarray) -> np.ndarray:
-    """Pixels of the mask with one of their four neighbours outside the mask or outside the image."""
-    padded = np.pad(mask, 1)
-    inner = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
-    return mask & ~inner
+def _distances(masks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Squared distances of both boundaries to each other, and the pair of each one; masks (2, n, H, W).
+
+    An exact distance transform in two passes, of which the second is done at boundary pixels only. All images
+    stand side by side in one wide picture, so that one call does a step of all of them.
+    """
+    pairs, width = masks.shape[1], masks.shape[3]
+    wide = masks.transpose(2, 0, 1, 3)
+    filled = np.flatnonzero(wide.any(axis=(1, 2, 3)))  # rows outside these change nothing
+    boundary = _boundary(np.ascontiguousarray(wide[filled[0] : filled[-1] + 1]))
+    place = np.flatnonzero(boundary)
+    half = pairs * width  # from a pixel of a prediction to that of its label
+    other = np.where(place // half % 2, place - half, place + half)
+    return _across(_down(boundary), other, width), place // width % pairs
 
 
-def _checked(prediction: np.ndarray, label: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    prediction, label = np.asarray(prediction), np.asarray(label)
-    if prediction.dtype != np.bool_ or label.dtype != np.bool_:
+def _boundary(masks: np.ndarray) -> np.ndarray:
+    """Pixels with one of their four neighbours outside the mask or outside the image; masks (H, 2, n, W)."""
+    flat = masks.reshape(-1)
+    inner = flat.copy()
+    for step in (1, masks[0].size):
+        inner[step:] &= flat[:-step]
+        inner[:-step] &= flat[step:]
+    inside = inner.reshape(masks.shape)
+    inside[[0, -1]] = False
+    inside[..., [0, -1]] = False
+    return masks & ~inside
+
+
+def _down(boundary: np.ndarray) -> np.ndarray:
+    """Rows from every pixel to the boundary in its column, flat; H + W where there is none."""
+    height, width = boundary.shape[0], boundary.shape[-1]
+    rows = np.multiply(~boundary, height + width, dtype=np.int32).reshape(height, -1)
+    for row in range(1, height):
+        np.minimum(rows[row], rows[row - 1] + 1, out=rows[row])
+    for row in range(height - 1, 0, -1):
+        np.minimum(rows[row - 1], rows[row] + 1, out=rows[row - 1])
+    return rows.reshape(-1)
+
+
+def _across(rows: np.ndarray, place: np.ndarray, width: int) -> np.ndarray:
+    """Squared distance from each place to the boundary, given the rows to it in every column.
+
+    Columns are visited outwards, as long as one so far away can hold anything nearer: the work is the sum of
+    the distances. Beyond the edge of the image its last column is visited again, as if it were farther away,
+    which changes no minimum.
+    """
+    found = np.square(rows[place], dtype=np.int64)
+    open_, nearest, column, away = np.arange(len(place)), found, place % width, 0
+    first = place - column
+    while len(open_):
+        away += 1
+        keep = np.flatnonzero(nearest > away**2)
+        open_, nearest, column, first = open_[keep], nearest[keep], column[keep], first[keep]
+        left, right = np.maximum(column - away, 0), np.minimum(column + away, width - 1)
+        least = np.minimum(rows[first + left], rows[first + right])
+        nearest = np.minimum(nearest, np.square(least, dtype=np.int64) + away**2)
+        found[open_] = nearest
+    return found
+
+
+def _percentile(squares: np.ndarray, pair: np.ndarray) -> np.ndarray:
+    """95th percentile of the roots of the squares of each pair, interpolated as `numpy.percentile` does."""
+    stride = int(squares.max()) + 1
+    order = np.sort(pair * stride + squares)
+    counts = np.bincount(pair)
+    exact = (counts - 1) * 0.95
+    below = exact.astype(np.int64)
+    start = np.cumsum(counts) - counts
+    low, high = np.sqrt(order[[start + below, start + np.minimum(below + 1, counts - 1)]] % stride)
+    share = exact - below
+    return np.where(share < 0.5, low + (high - low) * share, high - (high - low) * (1 - share))
+
+
+def _count(masks: Masks) -> Any:
+    """Pixels of each mask."""
+    if not isinstance(masks, np.ndarray):
+        import torch
+
+        return masks.sum((-2, -1), dtype=torch.int32).long()  # summed in int64, they are copied to it first
+    if masks.ndim == 2:
+        return int(np.count_nonzero(masks))
+    return np.fromiter(map(np.count_nonzero, masks), np.int64, len(masks))  # far faster than along axes
+
+
+def _check(prediction: Masks, label: Masks) -> None:
+    if not all(str(mask.dtype) in ("bool", "torch.bool") for mask in (prediction, label)):
         raise TypeError(
             f"masks must be bool, not {prediction.dtype} and {label.dtype}: apply a threshold first"
         )
     if prediction.shape != label.shape or label.ndim not in (2, 3):
         raise ValueError(
-            f"masks must share one shape (H, W) or (B, H, W), not {prediction.shape} and {label.shape}"
+            f"masks must share one shape (H, W) or (B, H, W), not {tuple(prediction.shape)} and "
+            f"{tuple(label.shape)}"
         )
-    return prediction, label

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 
+import numpy as np
+
 from datasets.scans import ScanData
 from datasets.task import TaskData
 from protocols.adapter import Capabilities
 from protocols.config import Config
-from protocols.engine import Trajectory
+from protocols.metrics import hd95
+from protocols.trajectory import Trajectory
 
 
 @dataclass
@@ -74,13 +77,13 @@ def collect(
     records = Records()
     task = data.task if label is None else replace(data.task, label=label)
     common = {"protocol": protocol, "model": model, **asdict(task), "task": task.name}
-    for place, trajectory in played:
+    for (place, trajectory), distance in zip(played, _distances(played), strict=True):
         identity = common | {
             "simulation": place.simulation,
             "position": place.position,
             "image": place.image,
             "subject": str(data.subjects[place.image]),
-            "context_size": len(trajectory.context) + place.companions,
+            "context_size": trajectory.context_size + place.companions,
             "context": context,
             "split": split,
         }
@@ -93,6 +96,15 @@ def collect(
         records.images.append(
             identity
             | {"interactions": last["step"], "reached": trajectory.reached, "dice": last["dice"]}
-            | {"hd95": trajectory.hd95, "seconds": trajectory.seconds}
+            | {"hd95": distance, "seconds": trajectory.seconds}
         )
     return records
+
+
+def _distances(played: Sequence[tuple[Place, Trajectory]]) -> list[float]:
+    """HD95 of the last predictions."""
+    if not played:
+        return []
+    pairs = [(trajectory.mask, trajectory.label) for _, trajectory in played]
+    masks, labels = map(np.stack, zip(*pairs, strict=True))
+    return np.asarray(hd95(masks, labels)).tolist()

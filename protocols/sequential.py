@@ -12,11 +12,15 @@ import numpy as np
 
 from datasets.task import TaskData
 from protocols.adapter import Capabilities, ModelAdapter
+from protocols.alone import Alone
 from protocols.annotators import Annotator, CenterClicks, CenterlineScribbles
 from protocols.config import Config, admit, lacking
-from protocols.engine import Entry, Rules, Trajectory, interact
+from protocols.engine import Game, Rules, Sitting, drawer_of, segment, settle
 from protocols.interactions import keyed_generator
 from protocols.records import Place, Records, collect, context_kind
+from protocols.trajectory import Memory, Trajectory
+
+Played = list[tuple[Place, Trajectory]]
 
 PICTURED = (0,)  # simulations whose masks are kept
 
@@ -113,38 +117,59 @@ class Sequential:
         ProtocolError
             If the model or the task cannot take part, or the model returns no valid logits.
         """
+        return settle(self.begin(data, adapter, simulations, config, seed_adapter, model), adapter)
+
+    def begin(
+        self,
+        data: TaskData,
+        adapter: ModelAdapter,
+        simulations: Sequence[int],
+        config: Config,
+        seed_adapter: ModelAdapter | None,
+        model: str,
+    ) -> Sitting:
+        """What `run` plays, to be played together with other tasks; parameters and errors as there."""
         admit(self, model, adapter.capabilities, data, config)
-        rules = Rules(self.annotator, config.max_steps or self.max_steps, pictured=PICTURED)
+        rules = Rules(self.annotator, config.max_steps or self.max_steps, config.target_dice)
         kind = context_kind(adapter.capabilities, config)
-        orders = [draw_images(data, simulation, config) for simulation in simulations]
-        last = len(orders[0]) - 1
-        first = _first_in_context(adapter.capabilities, last)
-        played: dict[tuple[int, int], Trajectory] = {}
-        entries: dict[tuple[int, int], Entry | Trajectory] = {}
+        alone = Alone(data, rules, config)
 
-        def play(player: ModelAdapter, positions: Sequence[int], context: bool = False) -> None:
-            places = [(number, position) for number in range(len(orders)) for position in positions]
-            items = [(simulations[number], int(orders[number][position])) for number, position in places]
-            contexts = [[entries[n, earlier] for earlier in range(p)] for n, p in places] if context else None
-            found = interact(data, player, items, rules, config, contexts)
-            played.update(zip(places, found, strict=True))
-            if first <= last:
-                entries.update((place, played[place].entry(kind)) for place in places)
+        def records(results: list[Played]) -> Records:
+            rows = [row for played in results for row in played]
+            return collect(self.name, model, data, config.split, kind, rows, PICTURED)
 
-        if first <= last:
-            assert seed_adapter is not None
-            play(seed_adapter, [0])
-        play(adapter, range(1, first))
-        for position in range(first, last + 1):
-            play(adapter, [position], context=True)
-        rows = [
-            (
-                Place(int(simulations[number]), position, int(orders[number][position])),
-                played[number, position],
-            )
-            for number, position in sorted(played)
-        ]
-        return collect(self.name, model, data, config.split, kind, rows, PICTURED)
+        games = [_simulation(int(number), alone, adapter, seed_adapter, kind) for number in simulations]
+        return Sitting(games, records)
+
+
+def _simulation(
+    simulation: int, alone: Alone, adapter: ModelAdapter, seed_adapter: ModelAdapter | None, kind: str
+) -> Game[Played]:
+    """Play the images of a simulation, those without a context by ``alone``."""
+    data, config = alone.data, alone.config
+    order = draw_images(data, simulation, config).tolist()
+    first = _first_in_context(adapter.capabilities, len(order) - 1)
+    setwise, helped = adapter.capabilities.setwise, first < len(order)
+    pictured = simulation in PICTURED
+    memory = Memory(adapter, len(order), data.images.shape[-2:]) if helped and not setwise else None
+    played: Played = []
+    for position, image in enumerate(order):
+        if position == 0 and not helped:
+            continue  # nobody needs the seed image
+        if position < first:
+            player = adapter if position else seed_adapter
+            assert player is not None
+            trajectory = yield from alone.segment(player, simulation, image, pictured)
+        else:
+            context = memory and memory.so_far()
+            earlier = [each for _, each in played] if setwise else ()
+            trajectory = Trajectory.of(data, image, context=context, earlier=earlier, pictured=pictured)
+            drawer = drawer_of(data, config, simulation, image)
+            yield from segment(trajectory, adapter, alone.rules, drawer, first=int(setwise))
+        if memory is not None:
+            memory.add(trajectory.image, trajectory.kept(kind))
+        played.append((Place(simulation, position, image), trajectory))
+    return played
 
 
 CENTER_CLICKS = Sequential("center-clicks", version=1, max_steps=20, annotator=CenterClicks())

@@ -16,11 +16,11 @@ import numpy as np
 from datasets.task import TaskData
 from protocols.adapter import Capabilities, ModelAdapter
 from protocols.annotators import LineScribbles, Mark, Prompter, RandomClicks
+from protocols.asking import predict_sets
 from protocols.config import Config, admit, too_few
-from protocols.engine import Trajectory, predict_sets
 from protocols.interactions import keyed_generator
-from protocols.metrics import hd95
 from protocols.records import Place, Records, collect, context_kind
+from protocols.trajectory import Trajectory
 
 SET_SIZES = (1, 2, 4, 8)
 PROMPTS = (1, 2, 4, 8)  # positive ones on an image, and as many negative ones
@@ -135,7 +135,7 @@ class SetInteraction:
         """Images in their order, in consecutive sets; after them those that fill up the last set."""
         images = list(prompts)
         images += images[: -len(images) % size]
-        found = [Trajectory(data.images[i, 0], data.labels[i, 0]) for i in images]
+        found = [Trajectory.of(data, i) for i in images]
         for trajectory in found[:LARGEST]:
             trajectory.pictured = pictured
         sets = [found[start : start + size] for start in range(0, len(found), size)]
@@ -149,8 +149,6 @@ class SetInteraction:
             predict_sets(adapter, sets)
             for t in found:
                 t.assess(number, Mark(self.prompter.kind, t.positive, t.negative), config.target_dice)
-        for trajectory in found:
-            trajectory.hd95 = float(hd95(trajectory.mask, trajectory.label))
         return found
 
 

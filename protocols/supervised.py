@@ -12,8 +12,9 @@ from typing import ClassVar
 from datasets.task import TaskData
 from protocols.adapter import Capabilities, ModelAdapter
 from protocols.config import Config, admit, too_few
-from protocols.engine import Rules, Trajectory, interact
+from protocols.engine import Game, Rules, Sitting, drawer_of, segment, settle
 from protocols.records import Place, Records, collect
+from protocols.trajectory import Trajectory
 
 PICTURED = 18  # images of the first run whose masks are kept, as many as a set of experiment 1 has
 
@@ -66,23 +67,21 @@ class Supervised:
         """As `Sequential.run`, of one simulation; positions number images, ``seed_adapter`` is not used."""
         admit(self, model, adapter.capabilities, data, config)
         (training,) = simulations
-        items = [(training, int(image)) for image in data.indices(config.split)]
-        shown, others = items[:PICTURED], items[PICTURED:]
-        found = _predicted(data, adapter, shown, config, (0,)) + _predicted(data, adapter, others, config)
-        places = [Place(training, position, image) for position, (_, image) in enumerate(items, start=1)]
-        rows = list(zip(places, found, strict=True))
-        return collect(self.name, model, data, config.split, "none", rows, (0,))
+        rules = Rules(None, 0, config.target_dice)
 
+        def game(place: Place) -> Game[tuple[Place, Trajectory]]:
+            shown = training == 0 and place.position <= PICTURED
+            trajectory = Trajectory.of(data, place.image, pictured=shown)
+            drawer = drawer_of(data, config, training, place.image)
+            yield from segment(trajectory, adapter, rules, drawer, first=0)
+            return place, trajectory
 
-def _predicted(
-    data: TaskData,
-    adapter: ModelAdapter,
-    items: Sequence[tuple[int, int]],
-    config: Config,
-    pictured: Sequence[int] = (),
-) -> list[Trajectory]:
-    """Images with the prediction of each from nothing but itself."""
-    return interact(data, adapter, items, Rules(None, 0, pictured=pictured), config, [()] * len(items))
+        images = enumerate(data.indices(config.split).tolist(), start=1)
+        games = [game(Place(training, position, image)) for position, image in images]
+        sitting = Sitting(
+            games, lambda rows: collect(self.name, model, data, config.split, "none", rows, (0,))
+        )
+        return settle(sitting, adapter)
 
 
 SUPERVISED = Supervised("supervised", version=1)

@@ -137,6 +137,7 @@ def _execute(
     """Run what is not finished yet, then print the summary."""
     from benchmark.compute import Job, forget
     from benchmark.execute import execute
+    from benchmark.plan import batches
     from benchmark.provenance import merged
     from benchmark.settings import resolve_workers
     from benchmark.summary import shortened, summary
@@ -151,7 +152,8 @@ def _execute(
         if len(left) < len(units):
             click.echo(f"{len(units) - len(left)} of {len(units)} units are finished already")
         store.write_manifest(merged(store.manifest(), manifest))
-        execute(left, Job(settings, root, where), settings.device, resolve_workers(workers, settings.device))
+        together, processes = batches(left, settings.device), resolve_workers(workers, settings.device)
+        execute(together, Job(settings, root, where), settings.device, processes, size=len)
         forget()
     else:
         click.echo("Nothing left to do: all units are finished")

@@ -11,10 +11,11 @@ from datasets.sources.brain_phantom import BrainPhantom
 from models.registry import create_model
 from protocols.adapter import Interactions, Query
 from protocols.config import Config
-from protocols.engine import Rules, interact, labelled
+from protocols.engine import Rules, drawer_of, play, segment
 from protocols.interactions import line_scribble
 from protocols.metrics import dice
 from protocols.registry import PROTOCOLS
+from protocols.trajectory import Labelled, Trajectory
 
 IMAGES = 3
 
@@ -27,17 +28,19 @@ def lungs():
 
 def mean_dice(model, data, clicks, context=0):
     """Mean Dice of validation images by the number of clicks; with a context it begins at none."""
+    adapter = create_model(model)
+    known = Labelled(data, adapter).context(data.indices("train")[:context]) if context else None
+    rules = Rules(PROTOCOLS.get("center-clicks").annotator, clicks, target_dice=1, stops=False)
+
+    def game(image):
+        trajectory = Trajectory.of(data, image, context=known)
+        yield from segment(
+            trajectory, adapter, rules, drawer_of(data, Config(), 0, image), first=int(not context)
+        )
+        return [step["dice"] for step in trajectory.steps]
+
     images = data.indices("val")[:IMAGES].tolist()
-    entries = [labelled(data, index) for index in data.indices("train")[:context]]
-    found = interact(
-        data,
-        create_model(model),
-        [(0, image) for image in images],
-        Rules(PROTOCOLS.get("center-clicks").annotator, clicks, stops=False),
-        Config(),
-        [entries] * len(images) if context else None,
-    )
-    return np.mean([[step["dice"] for step in trajectory.steps] for trajectory in found], axis=0)
+    return np.mean([scores for _, scores in play(map(game, images), adapter)], axis=0)
 
 
 def test_scribbleprompt_segments_from_clicks(lungs):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from medpy.metric import binary
 from scipy import ndimage
 
-from protocols.metrics import confusion, dice, hd95
+from protocols.metrics import PIXELS, confusion, dice, dice_of, hd95
 
 
 def blobs(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
@@ -35,6 +36,36 @@ def test_equal_to_medpy_where_both_are_there():
             assert dice(a, b) == pytest.approx(binary.dc(a, b), abs=1e-12)
             compared += 1
     assert compared > 150
+
+
+def test_a_large_batch_equals_medpy():
+    """More pairs than are worked on at a time, among them empty ones, on images that are not square."""
+    rng = np.random.default_rng(2)
+    a, b = blobs(rng, (2, 3 * PIXELS // (2 * 40 * 56), 40, 56))
+    a[::9], b[::15] = False, False
+    there = a.any(axis=(1, 2)) & b.any(axis=(1, 2))
+    found = hd95(a, b)
+    assert found[there].tolist() == [binary.hd95(x, y) for x, y in zip(a[there], b[there], strict=True)]
+    assert set(found[~there]) == {0, np.hypot(40, 56)}
+    assert np.array_equal(hd95(b, a), found)
+
+
+def test_masks_of_noise_and_of_lines_equal_medpy():
+    rng = np.random.default_rng(3)
+    for height, width in ((1, 30), (30, 1), (2, 300), (300, 3), (17, 23)):
+        a, b = rng.random((2, 20, height, width)) > rng.random((2, 20, 1, 1))
+        a[:, 0, 0] = b[:, -1, -1] = True
+        assert hd95(a, b).tolist() == [binary.hd95(x, y) for x, y in zip(a, b, strict=True)]
+
+
+def test_far_apart_by_hand():
+    prediction, label = np.zeros((2, 3, 90, 400), bool)
+    prediction[:, 10, 0] = True
+    label[0, 10, 399] = label[1, 85, 100] = label[2, 10, 0] = True  # a neighbour in the batch is nearer
+    assert hd95(prediction, label).tolist() == [399, 125, 0]
+    prediction[0, 50, 80] = True
+    # 399 and sqrt(40^2 + 319^2) one way, the latter the other way.
+    assert hd95(prediction[0], label[0]) == pytest.approx(0.9 * 399 + 0.1 * np.hypot(40, 319), abs=1e-12)
 
 
 def test_empty_masks():
@@ -66,6 +97,28 @@ def test_results_of_single_images_are_plain_numbers():
     mask = np.eye(4, dtype=bool)
     assert isinstance(dice(mask, mask), float) and isinstance(hd95(mask, mask), float)
     assert all(isinstance(count, int) for count in confusion(mask, mask))
+
+
+def test_dice_of_counts():
+    assert dice_of(2, 4, 2) == 0.4 and dice_of(0, 0, 0) == 1 and dice_of(0, 3, 0) == 0
+    counts = np.array([[2, 0, 0], [4, 0, 3], [2, 0, 0]])
+    assert dice_of(*counts).tolist() == [0.4, 1, 0]
+
+
+def test_tensors_are_counted_where_they_are():
+    rng = np.random.default_rng(4)
+    a, b = blobs(rng, (2, 7, 24, 24))
+    a[1], b[1:3] = False, False
+    counts = confusion(torch.from_numpy(a), torch.from_numpy(b))
+    assert all(count.dtype == torch.int64 and count.shape == (7,) for count in counts)
+    assert np.array_equal(torch.stack(counts).numpy(), confusion(a, b))
+    assert dice_of(*(count.double() for count in counts)).tolist() == dice(a, b).tolist()
+    on_meta = torch.ones(7, 24, 24, dtype=torch.bool, device="meta")
+    assert {count.device.type for count in confusion(on_meta, on_meta)} == {"meta"}
+    with pytest.raises(TypeError, match="apply a threshold"):
+        confusion(torch.ones(7, 24, 24), torch.from_numpy(b))
+    with pytest.raises(ValueError, match="one shape"):
+        confusion(torch.from_numpy(a), torch.from_numpy(b[:3]))
 
 
 def test_probabilities_and_differing_shapes_are_refused():

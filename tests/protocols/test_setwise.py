@@ -151,9 +151,9 @@ def test_simulations_differ_and_depend_on_nothing_else(protocol, nine, setwise, 
     singly = [play(protocol, nine, setwise, [simulation]) for simulation in range(3)]
     assert rows_without_clock(together)[0] == [row for records in singly for row in records.steps]
     larger = toy_model(marked_anywhere_in_the_set, setwise=True)
-    larger.micro_batch = 2
+    larger.micro_batch = 16
     assert rows_without_clock(play(protocol, nine, larger, range(3))) == rows_without_clock(together)
-    assert {len(query.sets) for query in larger.queries} == {2}
+    assert {len(query.image) for query in larger.queries} == {16}
     scores = [[row["dice"] for row in records.steps] for records in singly]
     assert scores[0] != scores[1] != scores[2]
 
