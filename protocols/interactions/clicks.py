@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from protocols.adapter import Click
-from protocols.interactions.geometry import largest_component, squared_distance
+from protocols.interactions.geometry import largest_errors, squared_distance
+from protocols.interactions.threads import in_threads
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Masks = TypeVar("Masks", np.ndarray, "Tensor")
 
 
 def center_click(label: np.ndarray, prediction: np.ndarray) -> Click | None:
@@ -27,13 +34,7 @@ def center_click(label: np.ndarray, prediction: np.ndarray) -> Click | None:
     Click or None
         ``positive`` is the ground truth at the pixel. None where the prediction has no error.
     """
-    errors = [mask for mask in (label & ~prediction, prediction & ~label) if mask.any()]
-    if not errors:
-        return None
-    areas, firsts, components = zip(*map(largest_component, errors), strict=True)
-    chosen = min(range(len(errors)), key=lambda k: (-areas[k], firsts[k]))
-    distance = np.where(components[chosen], squared_distance(errors[chosen]), -1)
-    return _click(distance, label)
+    return _center_clicks(label[None], prediction[None])[0]
 
 
 def ritm_click(label: np.ndarray, prediction: np.ndarray, clicked: Collection[Click] = ()) -> Click | None:
@@ -98,12 +99,36 @@ def border_click(mask: np.ndarray, rng: np.random.Generator) -> Click | None:
     return random_click(mask & (squared_distance(mask) <= 1), rng)
 
 
-def center_clicks(labels: np.ndarray, predictions: np.ndarray) -> list[Click | None]:
-    """`center_click` for each pair of a batch of bool arrays (B, H, W)."""
-    return [center_click(label, prediction) for label, prediction in zip(labels, predictions, strict=True)]
+def center_clicks(labels: Masks, predictions: Masks) -> list[Click | None]:
+    """`center_click` for each pair of a batch; the clicks are the same.
+
+    Parameters
+    ----------
+    labels, predictions : bool arrays (B, H, W), or bool tensors on one device
+        Arrays are worked on by as many threads as OpenCV may use, tensors on their device; see
+        `protocols.interactions.tensors.clicks`.
+    """
+    if isinstance(labels, np.ndarray):
+        return in_threads(_center_clicks, labels, predictions)
+    from protocols.interactions.tensors import clicks
+
+    return clicks.center_clicks(labels, predictions)
 
 
-def _click(distance: np.ndarray, label: np.ndarray) -> Click:
-    """The first pixel in row-major order of the largest distance."""
-    row, column = divmod(int(np.argmax(distance)), distance.shape[1])
+def _center_clicks(labels: np.ndarray, predictions: np.ndarray) -> list[Click | None]:
+    clicks: list[Click | None] = []
+    for label, error in zip(labels, largest_errors(labels, predictions), strict=True):
+        if error is None:
+            clicks.append(None)
+            continue
+        # Of the pixels outside a component the nearest to one inside touches it: no other error lies there.
+        row, column, component = error
+        clicks.append(_click(squared_distance(component), label, row, column))
+    return clicks
+
+
+def _click(distance: np.ndarray, label: np.ndarray, row: int = 0, column: int = 0) -> Click:
+    """The first pixel in row-major order of the largest distance, in a window with this corner."""
+    down, right = divmod(int(np.argmax(distance)), distance.shape[1])
+    row, column = row + down, column + right
     return Click(row, column, bool(label[row, column]))

@@ -7,26 +7,44 @@ import numpy as np
 from scipy import ndimage
 
 
-def largest_component(mask: np.ndarray) -> tuple[int, int, np.ndarray]:
-    """Largest 8-connected component of a mask.
+def largest_errors(labels: np.ndarray, predictions: np.ndarray) -> list[tuple[int, int, np.ndarray] | None]:
+    """Largest 8-connected component of each pair's false negatives and false positives, which never join.
 
     Parameters
     ----------
-    mask : bool array (H, W), not empty
+    labels, predictions : bool arrays (B, H, W)
 
     Returns
     -------
-    area : int, in pixels
-    first : int
-        Its first pixel in row-major order, as a flat index. Among components of equal area the one with the
-        smallest such index is taken.
-    component : bool array (H, W)
+    list of (row, column, component) or None
+        Of components of equal area the one whose first pixel in row-major order comes first is taken.
+        ``component`` is its bool array, cut to its bounding box and a margin of one pixel inside the image,
+        and ``row, column`` are where its corner lies. None where a pair does not differ.
     """
-    _, numbers, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
-    areas = stats[:, cv2.CC_STAT_AREA]
-    areas[0] = 0  # the background
-    first = int(np.argmax((areas == areas.max())[numbers]))
-    return int(areas.max()), first, numbers == numbers.flat[first]
+    count, height, width = labels.shape
+    stack = np.zeros((count, 2, height + 1, width), bool)  # an empty row keeps one mask from the next
+    np.greater(labels, predictions, out=stack[:, 0, :-1])
+    np.greater(predictions, labels, out=stack[:, 1, :-1])
+    flat = stack.reshape(-1, width).view(np.uint8)
+    _, numbers, stats, _ = cv2.connectedComponentsWithStatsWithAlgorithm(flat, 8, cv2.CV_32S, cv2.CCL_BBDT)
+    areas, pairs = stats[1:, cv2.CC_STAT_AREA], stats[1:, cv2.CC_STAT_TOP] // (2 * height + 2)
+    most = np.zeros(count, areas.dtype)
+    np.maximum.at(most, pairs, areas)
+    chosen: dict[int, tuple[int, int, int]] = {}
+    for number in (np.flatnonzero(areas == most[pairs]) + 1).tolist():
+        left, top, across = stats[number, :3].tolist()
+        pair, line = divmod(top, 2 * height + 2)
+        column = left + int(np.argmax(numbers[top, left : left + across] == number))
+        chosen[pair] = min(chosen.get(pair, (height, 0, 0)), (line % (height + 1), column, number))
+    found: list[tuple[int, int, np.ndarray] | None] = [None] * count
+    for pair, (row, _, number) in chosen.items():
+        left, top, across, down = stats[number, :4].tolist()
+        start = top - row  # where its mask begins in the stack
+        rows = slice(max(row - 1, 0), min(row + down + 1, height))
+        columns = slice(max(left - 1, 0), left + across + 1)
+        component = numbers[start + rows.start : start + rows.stop, columns] == number
+        found[pair] = rows.start, columns.start, component
+    return found
 
 
 def squared_distance(mask: np.ndarray) -> np.ndarray:
@@ -45,7 +63,7 @@ def squared_distance(mask: np.ndarray) -> np.ndarray:
     """
     if mask.all():
         return squared_distance(np.pad(mask, 1))[1:-1, 1:-1]
-    distance = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    distance = cv2.distanceTransform(mask.view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     return np.rint(distance.astype(np.float64) ** 2).astype(np.int64)  # whole numbers: ties are ties
 
 
@@ -65,18 +83,34 @@ def skeleton(mask: np.ndarray) -> np.ndarray:
     """
     result = np.zeros(mask.shape, bool)
     inner = mask[1:-1, 1:-1]
-    if not inner.any():
+    box = bounding_box(inner)
+    if box is None:
         return result
-    rows, columns = np.flatnonzero(inner.any(axis=1)), np.flatnonzero(inner.any(axis=0))
-    box = slice(rows[0] + 1, rows[-1] + 2), slice(columns[0] + 1, columns[-1] + 2)
     # Outside the bounding box and a margin of one pixel there is nothing to thin.
-    framed = np.pad(mask[box].astype(np.uint8) * 255, 1)
+    rows, columns = box
+    framed = np.zeros((rows.stop - rows.start + 2, columns.stop - columns.start + 2), np.uint8)
+    np.multiply(inner[box], np.uint8(255), out=framed[1:-1, 1:-1])
     thin = cv2.ximgproc.thinning(framed, thinningType=cv2.ximgproc.THINNING_ZHANGSUEN)
-    result[box] = thin[1:-1, 1:-1] > 0
+    np.greater(thin[1:-1, 1:-1], 0, out=result[1:-1, 1:-1][box])
     return result
 
 
-def break_mask(shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+def bounding_box(mask: np.ndarray) -> tuple[slice, slice] | None:
+    """Rows and columns of the smallest box around the pixels of a bool array (H, W); None if it is empty."""
+    if not mask.size:
+        return None
+    left, top, width, height = cv2.boundingRect(mask.view(np.uint8))
+    return (slice(top, top + height), slice(left, left + width)) if height else None
+
+
+def draw_blobs(
+    shape: tuple[int, ...], rng: np.random.Generator, out: np.ndarray | None = None
+) -> tuple[float, np.ndarray]:
+    """What `break_mask` draws: a standard deviation from U(4, 16) pixels, and white noise, float32 (H, W)."""
+    return rng.uniform(4, 16), rng.standard_normal(shape, dtype=np.float32, out=out)
+
+
+def break_mask(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
     """Random blobs that keep about half of the image, to break a skeleton up.
 
     White noise, blurred by a Gaussian with a standard deviation from U(4, 16) pixels (zeros outside the
@@ -86,10 +120,31 @@ def break_mask(shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
     -------
     bool array (H, W)
     """
-    sigma = rng.uniform(4, 16)
-    noise = rng.standard_normal(shape, dtype=np.float32)
+    sigma, noise = draw_blobs(shape, rng)
     smooth = cv2.GaussianBlur(noise, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)
     return smooth > smooth.mean()
+
+
+def draw_lines(mask: np.ndarray, rng: np.random.Generator, count: int) -> np.ndarray:
+    """Straight lines between random pixels of a mask, as bool array (H, W); none where the mask is empty."""
+    drawing = np.zeros(mask.shape, np.uint8)
+    pixels = np.flatnonzero(mask)
+    if len(pixels) and count:
+        for ends in rng.choice(pixels, (count, 2)):
+            start, end = (divmod(int(pixel), mask.shape[1])[::-1] for pixel in ends)  # cv2 wants (x, y)
+            cv2.line(drawing, start, end, 1)
+    return drawing > 0
+
+
+def draw_warp(shape: tuple[int, ...], rng: np.random.Generator) -> tuple[float, list[np.ndarray]]:
+    """What `random_warp` draws: a magnitude in pixels, and white noise on a coarse grid for each axis.
+
+    A grid is a float64 array (H // s, W // s), s ~ U(4, 16), of at least two points a side: one has no
+    deviation. The magnitude is from U(1, 6).
+    """
+    spacing, magnitude = rng.uniform(4, 16), rng.uniform(1, 6)
+    grid = [max(int(side // spacing), 2) for side in shape]
+    return magnitude, [rng.standard_normal(grid) for _ in range(2)]
 
 
 def random_warp(drawing: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -108,14 +163,29 @@ def random_warp(drawing: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     float32 array (H, W) in [0, 1]; all zero where the drawing has left the image
     """
     height, width = drawing.shape
-    spacing, magnitude = rng.uniform(4, 16), rng.uniform(1, 6)
-    grid = max(int(height // spacing), 2), max(int(width // spacing), 2)  # one point has no deviation
-    coordinates = np.indices(drawing.shape, np.float64)
-    for axis in range(2):
-        field = cv2.resize(rng.standard_normal(grid), (width, height), interpolation=cv2.INTER_LINEAR)
-        coordinates[axis] += (field - field.mean()) * (magnitude / field.std())
-    moved = ndimage.map_coordinates(
-        drawing, coordinates, output=np.float32, order=1, mode="grid-constant", prefilter=False
+    magnitude, grids = draw_warp(drawing.shape, rng)
+    coordinates = np.empty((2, height, width))
+    pixels = np.zeros((height, width), np.int32)
+    for grid, own, start, side in zip(
+        grids, coordinates, np.ogrid[:height, :width], drawing.shape, strict=True
+    ):
+        cv2.resize(grid, (width, height), dst=own, interpolation=cv2.INTER_LINEAR)
+        own -= own.mean()
+        own *= magnitude / (np.sqrt(np.square(own).mean()) or 1.0)  # an image of one pixel has no deviation
+        own += start
+        pixels *= side
+        pixels += (own.clip(0, side - 1) + 0.5).astype(np.int32)
+    # Elsewhere a pixel looks at nothing of the drawing.
+    thick = cv2.dilate((drawing > 0).view(np.uint8), np.ones((3, 3), np.uint8)).view(bool)
+    near = np.flatnonzero(thick.take(pixels))
+    moved = np.zeros(drawing.shape, np.float32)
+    moved.flat[near] = ndimage.map_coordinates(
+        drawing,
+        coordinates.reshape(2, -1)[:, near],
+        output=np.float32,
+        order=1,
+        mode="grid-constant",
+        prefilter=False,
     )
     low, high = moved.min(), moved.max()
     return (moved - low) / (high - low) if high > low else np.zeros_like(moved)

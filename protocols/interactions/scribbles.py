@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
-import cv2
 import numpy as np
 
-from protocols.interactions.geometry import break_mask, random_warp, skeleton, squared_distance
+from protocols.interactions.geometry import break_mask, draw_lines, random_warp, skeleton, squared_distance
+from protocols.interactions.threads import in_threads
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Masks = TypeVar("Masks", np.ndarray, "Tensor")
 
 
 def centerline_scribble(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -47,14 +54,8 @@ def line_scribble(mask: np.ndarray, rng: np.random.Generator, count: int = 1) ->
     float32 array (H, W) in [0, 1]
         Zero outside the mask; all zero where the mask is empty.
     """
-    pixels = np.flatnonzero(mask)
-    drawing = np.zeros(mask.shape, np.uint8)
-    if not len(pixels) or not count:
-        return drawing.astype(np.float32)
-    for start, end in rng.choice(pixels, (count, 2)):
-        points = [divmod(int(pixel), mask.shape[1])[::-1] for pixel in (start, end)]  # cv2 wants (x, y)
-        cv2.line(drawing, points[0], points[1], 1)
-    return _warp_inside(drawing > 0, mask, rng)
+    drawing = draw_lines(mask, rng, count)
+    return _warp_inside(drawing, mask, rng) if drawing.any() else drawing.astype(np.float32)
 
 
 def contour_scribble(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -82,14 +83,43 @@ def contour_scribble(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return _warp_inside(_break(line, rng), mask, rng)
 
 
-def centerline_scribbles(masks: np.ndarray, rngs: Sequence[np.random.Generator]) -> np.ndarray:
-    """`centerline_scribble` for each mask of a batch (B, H, W), each with its own generator."""
-    return _batch([centerline_scribble(mask, rng) for mask, rng in zip(masks, rngs, strict=True)], masks)
+def centerline_scribbles(masks: Masks, rngs: Sequence[np.random.Generator]) -> Masks:
+    """`centerline_scribble` for each mask of a batch, each with its own generator.
+
+    Parameters
+    ----------
+    masks : bool array (B, H, W), or such a tensor on any device
+        Arrays are worked on by as many threads as OpenCV may use, tensors on their device.
+    rngs : sequence of numpy.random.Generator
+
+    Returns
+    -------
+    float32 array or tensor (B, H, W) in [0, 1]
+        An array is the same as one by one; for a tensor see `protocols.interactions.tensors.scribbles`.
+    """
+    if isinstance(masks, np.ndarray):
+        return _batch(centerline_scribble, masks, rngs)
+    from protocols.interactions.tensors import scribbles
+
+    return scribbles.centerline_scribbles(masks, rngs)
 
 
-def line_scribbles(masks: np.ndarray, rngs: Sequence[np.random.Generator], count: int = 1) -> np.ndarray:
-    """`line_scribble` for each mask of a batch (B, H, W), each with its own generator."""
-    return _batch([line_scribble(mask, rng, count) for mask, rng in zip(masks, rngs, strict=True)], masks)
+def line_scribbles(masks: Masks, rngs: Sequence[np.random.Generator], count: int = 1) -> Masks:
+    """`line_scribble` for each mask of a batch, as `centerline_scribbles` does."""
+    if isinstance(masks, np.ndarray):
+        return _batch(partial(line_scribble, count=count), masks, rngs)
+    from protocols.interactions.tensors import scribbles
+
+    return scribbles.line_scribbles(masks, rngs, count)
+
+
+def _batch(
+    draw: Callable[[np.ndarray, np.random.Generator], np.ndarray],
+    masks: np.ndarray,
+    rngs: Sequence[np.random.Generator],
+) -> np.ndarray:
+    drawn = in_threads(lambda *share: list(map(draw, *share)), masks, rngs)
+    return np.stack(drawn) if drawn else np.zeros(masks.shape, np.float32)
 
 
 def _break(line: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -102,7 +132,3 @@ def _warp_inside(drawing: np.ndarray, mask: np.ndarray, rng: np.random.Generator
     """The warped drawing inside the mask, or the drawing as it was if that is empty."""
     warped = random_warp(drawing.astype(np.float32), rng) * mask
     return warped if warped.any() else (drawing & mask).astype(np.float32)
-
-
-def _batch(scribbles: list[np.ndarray], masks: np.ndarray) -> np.ndarray:
-    return np.stack(scribbles) if scribbles else np.zeros(masks.shape, np.float32)

@@ -1,0 +1,180 @@
+"""Scribbles: drawn by the items' own generators on the CPU, blurred and warped on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import torch
+from torch.nn.functional import pad
+
+from protocols.interactions.geometry import draw_blobs, draw_lines, draw_warp
+from protocols.interactions.tensors.thinning import skeletons
+from protocols.interactions.threads import in_threads
+
+Warp = tuple[float, list[np.ndarray]]  # magnitude and grids, see `draw_warp`
+
+
+def centerline_scribbles(masks: torch.Tensor, rngs: Sequence[np.random.Generator]) -> torch.Tensor:
+    """The scribbles of `protocols.interactions.centerline_scribble`.
+
+    Parameters
+    ----------
+    masks : bool tensor (B, H, W)
+    rngs : a generator for each mask, which is used only where the mask has a skeleton
+
+    Returns
+    -------
+    float32 tensor (B, H, W) in [0, 1]
+    """
+    scribbles = torch.zeros(masks.shape, device=masks.device)
+    lines = skeletons(masks)
+    drawn = lines.flatten(1).any(1).nonzero()[:, 0]
+    if not len(drawn):
+        return scribbles
+    lines = lines[drawn]
+    noise = np.empty(lines.shape, np.float32)
+    sigmas, warps = zip(*in_threads(_draw, noise, [rngs[k] for k in drawn.tolist()]), strict=True)
+    broken = lines & break_masks(torch.from_numpy(noise).to(masks.device), sigmas)
+    lines = torch.where(_any(broken), broken, lines)
+    scribbles[drawn] = _warped_inside(lines, masks[drawn], warps)
+    return scribbles
+
+
+def line_scribbles(masks: torch.Tensor, rngs: Sequence[np.random.Generator], count: int) -> torch.Tensor:
+    """The scribbles of `protocols.interactions.line_scribble`; the lines are drawn on the CPU.
+
+    Parameters
+    ----------
+    masks : bool tensor (B, H, W)
+    rngs : a generator for each mask, which is used only where the mask is not empty
+    count : int
+
+    Returns
+    -------
+    float32 tensor (B, H, W) in [0, 1]
+    """
+    scribbles = torch.zeros(masks.shape, device=masks.device)
+    drawn = masks.flatten(1).any(1).nonzero()[:, 0]
+    if not len(drawn) or not count:
+        return scribbles
+    inside = masks[drawn]
+
+    def draw(masks: np.ndarray, rngs: Sequence[np.random.Generator]) -> list[tuple[np.ndarray, Warp]]:
+        pairs = zip(masks, rngs, strict=True)
+        return [(draw_lines(mask, rng, count), draw_warp(mask.shape, rng)) for mask, rng in pairs]
+
+    lines, warps = zip(
+        *in_threads(draw, inside.cpu().numpy(), [rngs[k] for k in drawn.tolist()]), strict=True
+    )
+    scribbles[drawn] = _warped_inside(torch.from_numpy(np.stack(lines)).to(masks.device), inside, warps)
+    return scribbles
+
+
+def _warped_inside(drawings: torch.Tensor, masks: torch.Tensor, warps: Sequence[Warp]) -> torch.Tensor:
+    """Warped drawings inside their masks, or a drawing as it was if that is empty."""
+    warped = random_warps(drawings, warps) * masks
+    return torch.where(_any(warped), warped, (drawings & masks).float())
+
+
+def break_masks(noise: torch.Tensor, sigmas: Sequence[float]) -> torch.Tensor:
+    """Blobs of `protocols.interactions.geometry.break_mask`, from what it draws.
+
+    Parameters
+    ----------
+    noise : float32 tensor (B, H, W)
+    sigmas : B standard deviations in pixels
+
+    Returns
+    -------
+    bool tensor (B, H, W)
+    """
+    down, across = (_blur(sigmas, side, noise.device) for side in noise.shape[1:])
+    smooth = down @ noise.double() @ across
+    return smooth > smooth.mean((1, 2), keepdim=True)
+
+
+def random_warps(drawings: torch.Tensor, warps: Sequence[Warp]) -> torch.Tensor:
+    """Warps of `protocols.interactions.geometry.random_warp`, from what it draws.
+
+    Parameters
+    ----------
+    drawings : bool tensor (B, H, W)
+    warps : B of them
+
+    Returns
+    -------
+    float32 tensor (B, H, W) in [0, 1]
+    """
+    moved = _sample(drawings, _fields(warps, drawings)).float()
+    low, high = moved.amin((1, 2), keepdim=True), moved.amax((1, 2), keepdim=True)
+    return torch.where(high > low, (moved - low) / (high - low), 0)
+
+
+def _draw(noise: np.ndarray, rngs: Sequence[np.random.Generator]) -> list[tuple[float, Warp]]:
+    """What some scribbles draw, in the order of the version for one image; the noise is written in place."""
+    shape = noise.shape[1:]
+    return [
+        (draw_blobs(shape, rng, out=own)[0], draw_warp(shape, rng))
+        for own, rng in zip(noise, rngs, strict=True)
+    ]
+
+
+def _blur(sigmas: Sequence[float], side: int, device: torch.device) -> torch.Tensor:
+    """Matrices (B, side, side) that blur as `cv2.GaussianBlur` does float32, zeros outside the image."""
+    halves = np.zeros((len(sigmas), side))
+    for half, sigma in zip(halves, sigmas, strict=True):
+        radius = (round(sigma * 8 + 1) | 1) // 2
+        weights = cv2.getGaussianKernel(2 * radius + 1, sigma, cv2.CV_32F)[radius:, 0]
+        half[: len(weights)] = weights[:side]
+    index = torch.arange(side, device=device)
+    return torch.from_numpy(halves).to(device)[:, (index[:, None] - index).abs()]
+
+
+def _fields(warps: Sequence[Warp], like: torch.Tensor) -> torch.Tensor:
+    """Displacements along both axes in pixels, float64 (B, 2, H, W)."""
+    magnitudes, grids = zip(*warps, strict=True)
+    points = np.array([grid[0].shape for grid in grids])
+    padded = np.zeros((len(grids), 2, *points.max(0)))
+    for room, grid, (rows, columns) in zip(padded, grids, points.tolist(), strict=True):
+        room[:, :rows, :columns] = grid
+    down, across = (
+        torch.from_numpy(_upsampling(points[:, axis], like.shape[1 + axis])).to(like.device)[:, None]
+        for axis in range(2)
+    )
+    fields = down @ torch.from_numpy(padded).to(like.device) @ across.mT
+    fields -= fields.mean((2, 3), keepdim=True)
+    deviation = fields.square().mean((2, 3), keepdim=True).sqrt()
+    scale = torch.tensor(magnitudes, dtype=torch.float64, device=like.device)[:, None, None, None]
+    return fields * torch.where(deviation > 0, scale / deviation, 0)
+
+
+def _upsampling(points: np.ndarray, side: int) -> np.ndarray:
+    """Matrices (B, side, largest number of points) that interpolate as `cv2.resize` does."""
+    place = ((np.arange(side) + 0.5) * (points[:, None] / side) - 0.5).clip(0, points[:, None] - 1)
+    return (1 - np.abs(place[..., None] - np.arange(points.max()))).clip(min=0)
+
+
+def _sample(drawings: torch.Tensor, fields: torch.Tensor) -> torch.Tensor:
+    """Drawings at displaced pixels, bilinear and zero outside, float64 (B, H, W)."""
+    _, height, width = drawings.shape
+    framed = pad(drawings.double(), (1, 2, 1, 2)).flatten(1)
+    lows, weights = [], []
+    for axis, side in enumerate((height, width)):
+        index = torch.arange(side, device=drawings.device)
+        places = (fields[:, axis] + (index[:, None] if axis == 0 else index)).clamp(-1, side)
+        lows.append(places.floor())
+        weights.append((1 - (places - lows[-1]), places - lows[-1]))
+    corner = ((lows[0] + 1) * (width + 3) + lows[1] + 1).long().flatten(1)
+    total = torch.zeros_like(fields[:, 0])
+    for down in range(2):
+        for right in range(2):
+            values = framed.gather(1, corner + (down * (width + 3) + right)).view(total.shape)
+            total += values * weights[0][down] * weights[1][right]
+    return total
+
+
+def _any(masks: torch.Tensor) -> torch.Tensor:
+    """Which images have a pixel, as (B, 1, 1)."""
+    return (masks != 0).flatten(1).any(1)[:, None, None]
