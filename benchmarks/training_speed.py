@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import torch
@@ -34,18 +34,21 @@ from protocols.adapter import Context, Interactions, Query
 class PlainBlock(CrossBlock):
     """A cross block in the default memory layout."""
 
-    def forward(self, target: Tensor, support: Tensor, last: bool = False) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, target: Tensor, support: Iterable[Tensor], last: bool = False
+    ) -> tuple[Tensor, list[Tensor]]:
+        target, (entries,) = target.contiguous(), support  # a training has the context in one chunk
         shape, part = (len(target), -1), self.cross.target_channels
         weight, bias = self.cross.cross_conv.weight, self.cross.cross_conv.bias
         q = F.conv2d(target, weight[:, :part], bias, padding=1)
-        v = F.conv2d(support.contiguous(), weight[:, part:], padding=1)
+        v = F.conv2d(entries.contiguous(), weight[:, part:], padding=1)
         mixed = (v.unflatten(0, shape) + q[:, None]).flatten(0, 1)
         if self.activation:
             mixed = F.leaky_relu(mixed)
         if hasattr(self, "cross_norm"):
             mixed = self.cross_norm(mixed)
         new_target = self.target(mixed.unflatten(0, shape).mean(1))
-        return new_target, support if last else self.support(mixed)
+        return new_target, [] if last else [self.support(mixed)]
 
 
 def make_plain(network: nn.Module) -> None:

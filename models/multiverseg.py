@@ -26,6 +26,7 @@ class MultiverSeg(NetworkAdapter):
 
     capabilities = Capabilities(interactive=True, in_context=True)
     network_class = Network
+    version = 2  # the mean over the context is a running sum in float32
 
     def __init__(
         self,

@@ -20,6 +20,7 @@ class ScribblePromptUniverSeg:
     """
 
     capabilities = Capabilities(interactive=True, in_context=True, min_context=MIN_CONTEXT)
+    version = UniverSeg.version
 
     def __init__(self, interactive: ScribblePrompt, in_context: UniverSeg) -> None:
         self.interactive, self.in_context = interactive, in_context

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Self
 
 import torch
@@ -10,12 +11,14 @@ from torch import Tensor, nn
 
 
 def _rows(x: Tensor, batch: int) -> Tensor:
-    """(B n, C, H, W) as (B, n, H W C): without a copy in channels-last memory, where sums run fastest."""
+    """(B m, C, H, W) as (B, m, H W C): without a copy in channels-last memory, where sums run fastest."""
     return x.permute(0, 2, 3, 1).reshape(batch, x.shape[0] // batch, -1)
 
 
 def _mean(support: Tensor, batch: int) -> Tensor:
-    """Mean over the context: (B n, C, H, W) to (B, C, H, W)."""
+    """Mean over the entries of a chunk: (B m, C, H, W) to (B, C, H, W)."""
+    if len(support) == batch:
+        return support
     _, channels, height, width = support.shape
     mean = _rows(support, batch).mean(dim=1)
     return mean.reshape(batch, height, width, channels).permute(0, 3, 1, 2)
@@ -29,12 +32,15 @@ class CrossConv(nn.Module):
         self.target_channels = target
         self.cross_conv = nn.Conv2d(target + support, outputs, 3, padding=1)
 
-    def forward(self, target: Tensor, support: Tensor) -> Tensor:
-        """(B, Ct, H, W) and (B n, Cs, H, W) to (B n, C, H, W)."""
-        weight, bias = self.cross_conv.weight, self.cross_conv.bias
-        q = F.conv2d(target, weight[:, : self.target_channels], bias, padding=1)
-        v = F.conv2d(support, weight[:, self.target_channels :], padding=1)
-        mixed = _rows(v, len(q)) + _rows(q, len(q))
+    def own(self, target: Tensor) -> Tensor:
+        """The target's part: (B, Ct, H, W) to (B, C, H, W)."""
+        weight = self.cross_conv.weight[:, : self.target_channels]
+        return F.conv2d(target, weight, self.cross_conv.bias, padding=1)
+
+    def forward(self, own: Tensor, support: Tensor) -> Tensor:
+        """The target's part added to that of some context entries: (B m, Cs, H, W) to (B m, C, H, W)."""
+        v = F.conv2d(support, self.cross_conv.weight[:, self.target_channels :], padding=1)
+        mixed = _rows(v, len(own)) + _rows(own, len(own))
         return mixed.reshape(v.permute(0, 2, 3, 1).shape).permute(0, 3, 1, 2)
 
 
@@ -48,7 +54,7 @@ class ConvOp(nn.Module):
             self.norml = nn.GroupNorm(1, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.leaky_relu(self.conv(x))
+        x = F.leaky_relu(self.conv(x), inplace=True)
         return self.norml(x) if hasattr(self, "norml") else x
 
 
@@ -77,15 +83,33 @@ class CrossBlock(nn.Module):
         self.target = Vmapped(ConvOp(width, width, norm))
         self.support = Vmapped(ConvOp(width, width, norm))
 
-    def forward(self, target: Tensor, support: Tensor, last: bool = False) -> tuple[Tensor, Tensor]:
-        """New target (B, C, H, W) and support (B n, C, H, W); the last block's support is read by nobody."""
-        mixed = self.cross(target, support)
-        if self.activation:
-            mixed = F.leaky_relu(mixed)
-        if hasattr(self, "cross_norm"):
-            mixed = self.cross_norm(mixed)
-        new_target = self.target(_mean(mixed, len(target)))
-        return new_target, support if last else self.support(mixed)
+    def forward(
+        self, target: Tensor, support: Iterable[Tensor], last: bool = False
+    ) -> tuple[Tensor, list[Tensor]]:
+        """New features of the target and of the context.
+
+        Parameters
+        ----------
+        target : (B, Ct, H, W)
+        support : tensors (B m, Cs, H, W)
+            The context in chunks of m entries, all of the same size.
+        last : bool
+            Whether this is the last block, whose context features nobody reads; none are returned.
+        """
+        own = self.cross.own(target)
+        total, addend = (torch.zeros_like(own, dtype=torch.float32) for _ in range(2))
+        chunks, updated = 0, []
+        for entries in support:
+            mixed = self.cross(own, entries)
+            if self.activation:
+                mixed = F.leaky_relu(mixed)
+            if hasattr(self, "cross_norm"):
+                mixed = self.cross_norm(mixed)
+            total += addend.copy_(_mean(mixed, len(own)))  # as one operation it would allocate every time
+            chunks += 1
+            if not last:
+                updated.append(self.support(mixed))
+        return self.target(total.div_(chunks).to(own.dtype)), updated
 
 
 class OutConv(nn.Module):
@@ -97,6 +121,17 @@ class OutConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.conv(x)
+
+
+def _chunks(context: Tensor) -> list[Tensor]:
+    """Context (B, n, 2, H, W) as tensors (B m, 2, H, W) in channels-last memory.
+
+    A prediction on a CPU takes entry by entry: features stay in the cache and memory is used again. A GPU
+    wants to be filled, and a training needs all features for its gradients anyway.
+    """
+    alone = context.device.type == "cpu" and not torch.is_grad_enabled()
+    parts = context.split(1 if alone else context.shape[1], dim=1)
+    return [part.flatten(0, 1).contiguous(memory_format=torch.channels_last) for part in parts]
 
 
 class CrossUNet(nn.Module):
@@ -158,8 +193,10 @@ class CrossUNet(nn.Module):
         return F.max_pool2d(x, 2)
 
     @staticmethod
-    def _up(x: Tensor) -> Tensor:
-        return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
+    def _joined(x: Tensor, skip: Tensor) -> Tensor:
+        """Features from below, upsampled, and those of the encoder."""
+        x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
+        return torch.cat([x, skip], dim=1)
 
     def forward(self, target: Tensor, images: Tensor, labels: Tensor) -> Tensor:
         """Logits of a target given its context.
@@ -173,19 +210,18 @@ class CrossUNet(nn.Module):
         -------
         Tensor (B, 1, H, W)
         """
-        support = torch.cat([images, labels], dim=2).flatten(0, 1)
-        support = support.contiguous(memory_format=torch.channels_last)
+        target = target.contiguous(memory_format=torch.channels_last)
+        support: Iterable[Tensor] = _chunks(torch.cat([images, labels], dim=2))
         skips = []
         for block in self.enc_blocks[:-1]:
-            target, support = block(target, support)
-            skips.append((target, support))
-            target, support = self._down(target), self._down(support)
-        target, support = self.enc_blocks[-1](target, support)
+            target, features = block(target, support)
+            skips.append((target, features))
+            target, support = self._down(target), map(self._down, features)
+        target, features = self.enc_blocks[-1](target, support)
         for block in self.dec_blocks:
-            skip_target, skip_support = skips.pop()
-            target = torch.cat([self._up(target), skip_target], dim=1)
-            support = torch.cat([self._up(support), skip_support], dim=1)
-            target, support = block(target, support, last=block is self.dec_blocks[-1])
+            skip, skip_features = skips.pop()
+            support = map(self._joined, features, skip_features)
+            target, features = block(self._joined(target, skip), support, last=block is self.dec_blocks[-1])
         return self.out_conv(target)
 
 

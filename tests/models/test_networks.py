@@ -72,19 +72,54 @@ def written_out(network, target, images, labels):
     return network.out_conv.conv(target)
 
 
+def _inputs(batch, channels, context, side=32):
+    """A target and the images and labels of its context."""
+    generator = torch.Generator().manual_seed(1)
+    shapes = (batch, channels), (batch, context, 1), (batch, context, 1)
+    return [torch.rand(*shape, side, side, generator=generator) for shape in shapes]
+
+
+@pytest.mark.parametrize("grad", [False, True], ids=["prediction", "training"])
 @pytest.mark.parametrize(("network", "channels"), [(UniverSeg, 1), (MultiverSeg, 5)])
-def test_split_cross_convolution_computes_the_plain_one(network, channels):
+def test_split_cross_convolution_computes_the_plain_one(network, channels, grad):
     torch.manual_seed(0)
-    net = network(8)
-    target, images, labels = (
-        torch.rand(2, channels, 32, 32),
-        torch.rand(2, 3, 1, 32, 32),
-        torch.rand(2, 3, 1, 32, 32),
-    )
-    expected = written_out(net, target, images, labels)
-    assert torch.allclose(net(target, images, labels), expected, atol=1e-4)
-    last = net.to(memory_format=torch.channels_last)
-    assert torch.allclose(last(target, images, labels), expected, atol=1e-4)
+    net, inputs = network(8), _inputs(2, channels, 3)
+    with torch.set_grad_enabled(grad):
+        expected = written_out(net, *inputs)
+        assert torch.allclose(net(*inputs), expected, atol=1e-4)
+        last = net.to(memory_format=torch.channels_last)
+        assert torch.allclose(last(*inputs), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize(("network", "channels"), [(UniverSeg, 1), (MultiverSeg, 5)])
+def test_gradients_are_those_of_the_plain_convolutions(network, channels):
+    torch.manual_seed(0)
+    net, inputs = network(4), _inputs(2, channels, 3, 16)
+    parameters = {n: p for n, p in net.named_parameters() if not n.startswith("dec_blocks.2.support")}
+    expected = torch.autograd.grad(written_out(net, *inputs).square().sum(), list(parameters.values()))
+    found = torch.autograd.grad(net(*inputs).square().sum(), list(parameters.values()))
+    for name, one, other in zip(parameters, expected, found, strict=True):
+        assert torch.allclose(one, other, rtol=1e-3, atol=1e-4 * float(one.abs().max())), name
+
+
+def test_a_prediction_does_not_depend_on_how_the_context_is_cut_up():
+    """Entry by entry without gradients, all at once with them, in the paper's variant too."""
+    torch.manual_seed(0)
+    net, inputs = MultiverSeg(8, paper=True).eval(), _inputs(2, 5, 5)
+    with torch.inference_mode():
+        alone = net(*inputs)
+    assert torch.allclose(net(*inputs), alone, atol=1e-4)
+
+
+def test_the_mean_over_the_context_loses_nothing_in_bfloat16():
+    """Forty-eight times the same entry is one entry: a sum in bfloat16 would stop growing."""
+    torch.manual_seed(0)
+    net = MultiverSeg(8).bfloat16().eval().to(memory_format=torch.channels_last)
+    target, images, labels = (x.bfloat16() for x in _inputs(1, 5, 1))
+    with torch.inference_mode():
+        once = net(target, images, labels)
+        often = net(target, images.expand(-1, 48, -1, -1, -1), labels.expand(-1, 48, -1, -1, -1))
+    assert torch.equal(once, often)
 
 
 def test_context_order_does_not_matter():
