@@ -1,4 +1,4 @@
-"""A whole MultiverSeg run: how near to the machine's limit, who takes the time, and the paper's study from it.
+"""A whole MultiverSeg run: how near to the machine's limit, who takes the time, and the study from it.
 
 Usage: python benchmarks/run_speed.py [--width 256] [--protocol centerline-scribbles] [--tasks 11]
        [--simulations 20] [--images 18] [--device cuda] [--precision bfloat16]
@@ -67,9 +67,7 @@ class Counting(MultiverSeg):
         if query.context is not None:
             batch, context, _, side, _ = query.context.images.shape
             self.asked += batch
-            self.arithmetic += batch * operations(
-                self.network.width_of(self.network.state_dict()), context, side
-            )
+            self.arithmetic += batch * operations(self.network.out_conv.conv.in_channels, context, side)
         return super().predict(query)
 
 

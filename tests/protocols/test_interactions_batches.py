@@ -170,7 +170,7 @@ def test_clicks_do_not_depend_on_threads(threads):
 
 @pytest.mark.parametrize("batched", [centerline_scribbles, line_scribbles])
 def test_batches_of_different_lengths_are_refused(batched):
-    with pytest.raises(ValueError, match="different lengths|shorter|longer"):
+    with pytest.raises(ValueError, match=r"length|shorter"):
         batched(np.ones((3, 8, 8), bool), generators(2))
 
 
