@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from safetensors.torch import save_file
 
 import benchmark
+import benchmark.plan
 from benchmark.cli import cli
 from models.networks import ScribblePromptUNet
 from results import load
@@ -126,6 +127,34 @@ def test_records_do_not_depend_on_workers_or_units(weights, tmp_path, monkeypatc
     assert units == [16, 32]
     assert table(tmp_path / "one") == table(tmp_path / "two")
     assert load(tmp_path / "one").images.context_size.max() == 6
+
+
+def test_units_computed_together_have_the_records_of_each_alone(tmp_path, monkeypatch):
+    options = {"models": "toys:Brush,toys:Wide,toys:SetBrush", "simulations": 3, "images": 5}
+    monkeypatch.setattr("benchmark.plan.BLOCK", 1)
+    runs = []
+    for together in (1, 5):  # as many as on a CPU; on a GPU there are more
+        monkeypatch.setitem(benchmark.plan.TOGETHER, "cpu", together)
+        runs.append(tmp_path / f"by {together}")
+        result = tool(output=runs[-1], protocol="center-clicks,bootstrapped-in-context", **options)
+        assert result.exit_code == 0, result.output
+        assert "24 of 24 units" in result.stderr
+    assert table(runs[0]) == table(runs[1])
+
+
+def test_what_is_finished_of_units_computed_together_is_kept(tmp_path, monkeypatch):
+    options = {"models": "toys:Forgetful", "simulations": 6, "output": tmp_path / "run"}
+    monkeypatch.setattr("benchmark.plan.BLOCK", 1)
+    monkeypatch.setitem(benchmark.plan.TOGETHER, "cpu", 32)
+    message = failed(tool(protocol="center-clicks", **options))
+    assert "toys/drawn/synthetic/0/one or another of 12 units (center-clicks)" in message
+    assert "out of memory" in message
+    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "run" / "units").rglob("*.parquet")}
+    assert 0 < len(list((tmp_path / "run" / "units").iterdir())) < 12
+    monkeypatch.setattr("toys.Forgetful.left", 10**6)
+    assert tool(protocol="center-clicks", **options).exit_code == 0
+    assert len(list((tmp_path / "run" / "units").iterdir())) == 12
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
 
 
 def test_another_seed_gives_other_records(finished, tmp_path):

@@ -96,6 +96,29 @@ class Slow(Brush):
         return super().predict(query)
 
 
+class Wide(Brush):
+    """Takes several images at once, and a context that it looks at."""
+
+    capabilities = Capabilities(interactive=True, in_context=True)
+    micro_batch = 6
+
+    def predict(self, query):
+        seen = 0 if query.context is None else query.context.labels.mean(1) * (query.image > 0.45)
+        return seen - 0.2 if query.interactions is None else super().predict(query) + seen
+
+
+class Forgetful(Brush):
+    """Fails at some time."""
+
+    left = 10
+
+    def predict(self, query):
+        Forgetful.left -= 1
+        if Forgetful.left < 0:
+            raise RuntimeError("out of memory")
+        return super().predict(query)
+
+
 class Broken(Brush):
     """Returns NaN."""
 
