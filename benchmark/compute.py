@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -33,14 +34,23 @@ class Job:
         Failure
             The sentence names model, task and cause.
         """
-        try:
+        others = f" or another of {len(batch)} units" if len(batch) > 1 else ""
+        with _blaming(batch[0], others):
             for unit, records in _computed(batch, self, device):
-                _store(unit, records, self.output)
-        except Exception as error:
-            # One text argument, so that the failure travels between processes whatever it was.
-            unit, others = batch[0], f" or another of {len(batch)} units" if len(batch) > 1 else ""
-            what = f"{unit.model} failed on {unit.task}{others} ({unit.protocol})"
-            raise Failure(f"{what}: {describe(error)[0]}") from error
+                with _blaming(unit):
+                    _store(unit, records, self.output)
+
+
+@contextmanager
+def _blaming(unit: Unit, others: str = "") -> Iterator[None]:
+    """Whatever fails is the failure of a unit, in one sentence that travels between processes."""
+    try:
+        yield
+    except Failure:
+        raise
+    except Exception as error:
+        what = f"{unit.model} failed on {unit.task}{others} ({unit.protocol})"
+        raise Failure(f"{what}: {describe(error)[0]}") from error
 
 
 def forget() -> None:
@@ -63,16 +73,24 @@ def _computed(batch: Batch, job: Job, device: str) -> Iterator[tuple[Unit, Recor
     if first.needs_seed:
         seed = _adapter(SEED_MODEL, companion(settings.weights), device, settings.precision)
     protocol = PROTOCOLS.get(first.protocol)
-    given = (
-        (_data(unit.source, unit.task, job.root), model, unit.simulations, unit.config, seed, unit.model)
-        for unit in batch
-    )
-    if hasattr(protocol, "begin"):
-        for number, records in settle_all((protocol.begin(*each) for each in given), model):
+
+    def begun(method: Callable[..., Any]) -> Iterator[Any]:
+        for unit in batch:
+            with _blaming(unit):
+                data = _data(unit.source, unit.task, job.root)
+                yield method(data, model, unit.simulations, unit.config, seed, unit.model)
+
+    if _plays_games(protocol):
+        for number, records in settle_all(begun(protocol.begin), model):
             yield batch[number], records
     else:
-        for unit, each in zip(batch, given, strict=True):
-            yield unit, protocol.run(*each)
+        yield from zip(batch, begun(protocol.run), strict=True)
+
+
+def _plays_games(protocol: Any) -> bool:
+    """Whether a protocol has ``begin``, and no subclass of its class another ``run``."""
+    owner = next((kind for kind in type(protocol).__mro__ if {"begin", "run"} & vars(kind).keys()), None)
+    return owner is not None and "begin" in vars(owner)
 
 
 def _store(unit: Unit, records: Records, output: Path) -> None:

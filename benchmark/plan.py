@@ -21,8 +21,10 @@ from protocols.config import Config
 BLOCK = 10
 
 # Units that a GPU computes together, so that their steps fill its queries; a CPU predicts for one image at a
-# time. No record depends on it.
-TOGETHER = {"cpu": 1, "cuda": 32}
+# time. Simulations of more than `LONG` images fill them alone, and would take too much memory together. No
+# record depends on it.
+TOGETHER = {"cpu": 1, "cuda": 128}
+LONG = 64
 
 # Segments the seed image, the first context entry of every method (MultiverSeg, section 6.1).
 SEED_MODEL = "scribbleprompt"
@@ -162,14 +164,18 @@ class Batch(tuple[Unit, ...]):
         return sum(unit.cost for unit in self)
 
 
-def batches(units: Sequence[Unit], device: str) -> list[Batch]:
-    """Units in their order, as many together as the device (``cpu`` or ``cuda``) is fast with."""
+def batches(units: Sequence[Unit], device: str, workers: int) -> list[Batch]:
+    """Units, as many together as the device (``cpu`` or ``cuda``) is fast with, but some for every worker."""
     alike: dict[tuple, list[Unit]] = {}
     for unit in units:
         alike.setdefault((unit.protocol, unit.model, unit.weights, unit.config), []).append(unit)
-    size = TOGETHER[device]
-    found = [Batch(own[i : i + size]) for own in alike.values() for i in range(0, len(own), size)]
-    return sorted(found, key=lambda batch: -batch.cost)
+    found = []
+    for own in alike.values():
+        images = own[0].config.images
+        most = TOGETHER[device] if images is not None and images <= LONG else 1
+        size = min(most, -(-len(own) // workers))
+        found += [Batch(own[start : start + size]) for start in range(0, len(own), size)]
+    return sorted(found, key=lambda batch: (-batch.cost, batch[0].task))
 
 
 def _made_with(part: Part, chosen: ChosenTask, model: str, settings: Settings) -> Sequence[Trained | None]:

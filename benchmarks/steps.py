@@ -29,7 +29,7 @@ from protocols.config import Config
 from protocols.engine import Game, Rules, drawer_of, play, segment
 from protocols.registry import PROTOCOLS
 from protocols.sequential import Sequential
-from protocols.trajectory import Labelled, Trajectory
+from protocols.trajectory import Trajectory, labelled
 
 TARGET = 0.9
 SHOWN = (0, 1, 2, 3, 5, 8, 10, 15, 20)
@@ -41,12 +41,11 @@ def dice_by_step(
     """Dice of each image after 0, 1, ..., `steps` interactions; NaN after 0 without a context."""
     takes = adapter.capabilities
     with_context = takes.in_context and size >= max(takes.min_context, 1)
-    labelled = Labelled(data, adapter)
     rules = Rules(protocol.annotator, steps, TARGET, stops=False)
     scores = np.full((len(images), steps + 1), np.nan)
 
     def game(image: int) -> Game[list[dict]]:
-        context = labelled.context(context_images(data, image, size)) if with_context else None
+        context = labelled(data, context_images(data, image, size), adapter) if with_context else None
         trajectory = Trajectory.of(data, image, context=context)
         drawer = drawer_of(data, Config(), 0, image)
         yield from segment(trajectory, adapter, rules, drawer, first=int(not with_context))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Self
 
 import torch
@@ -44,6 +45,11 @@ class MultiverSeg(NetworkAdapter):
         adapter = super().create(name, weights, device, precision)
         adapter.fallback = ScribblePrompt.create("scribbleprompt", companion(weights), device, precision)
         return adapter
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """As `NetworkAdapter.fingerprint`, with that of the fallback."""
+        return f"{super().fingerprint} {self.fallback and self.fallback.fingerprint}"
 
     def forward(self, query: Query) -> Tensor:
         context = query.context

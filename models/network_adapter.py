@@ -15,7 +15,7 @@ from protocols.adapter import Capabilities, Query
 Network = TypeVar("Network", bound=nn.Module)
 
 MOST = 64  # images of a query, those of the context included
-MAPS = 10  # of full size that a network holds at once, more or less
+MAPS = 16  # of full size that a network holds at once, more or less
 SIDE = 128  # pixels of an image
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -38,16 +38,16 @@ def placed(network: Network, device: torch.device, dtype: torch.dtype) -> Networ
 def micro_batch(network: nn.Module) -> int:
     """Images of a query: one at a time is as fast as a batch on a CPU; a GPU wants to be filled.
 
-    A power of two, so that cards with room enough for `MOST` compute the same; fewer where a quarter of the
-    free memory would not hold `MAPS` feature maps of each image.
+    A power of two, `MOST` where a quarter of the GPU's memory has room for `MAPS` feature maps of each image.
+    What is free at the moment does not count, or a run would depend on what ran before.
     """
     weights = list(network.parameters())
     device, size = weights[0].device, weights[0].itemsize
-    if device.type == "cpu":
+    if device.type != "cuda":
         return 1
-    free, _ = torch.cuda.mem_get_info(device)
+    _, memory = torch.cuda.mem_get_info(device)
     width = max(len(tensor) for tensor in weights)
-    room = free // 4 // (MAPS * width * SIDE**2 * size)
+    room = memory // 4 // (MAPS * width * SIDE**2 * size)
     return min(MOST, 1 << max(0, room.bit_length() - 1))
 
 
@@ -96,8 +96,9 @@ class NetworkAdapter:
 
     @cached_property
     def fingerprint(self) -> str:
-        """The same for adapters that predict the same: of one class, with equal weights, alike computed."""
-        digest = hashlib.sha256(repr((type(self).__qualname__, str(self.device), str(self.dtype))).encode())
+        """The same for adapters of one class, network and weights; these must not change any more."""
+        kind = type(self).__module__, type(self).__qualname__, str(self.device), str(self.dtype)
+        digest = hashlib.sha256(repr((*kind, self.network)).encode())
         for name, tensor in self.network.state_dict().items():
             digest.update(name.encode() + tensor.cpu().flatten().view(torch.uint8).numpy().tobytes())
         return digest.hexdigest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import MutableMapping
+from contextlib import suppress
 from typing import Any
 
 from cachetools import LRUCache
@@ -41,7 +42,8 @@ class Alone:
         played: MutableMapping[tuple, Outcome] = self._own if fingerprint is None else _PLAYED
         random = self.rules.annotator is not None and self.rules.annotator.random
         chance = (simulation, self.config.seed) if random else None
-        key = (fingerprint or id(adapter), self.data.fingerprint, image, self.rules, chance)
+        own = id(adapter) if fingerprint is None else fingerprint
+        key = (own, self.data.fingerprint, image, self.rules, chance)
         trajectory = Trajectory.of(self.data, image, pictured=pictured)
         outcome = played.get(key)
         if outcome is None or (pictured and not outcome["pictured"]):
@@ -49,7 +51,9 @@ class Alone:
             yield from segment(trajectory, adapter, self.rules, drawer)
             outcome = dict(vars(trajectory))
             del outcome["image"], outcome["label"]  # arrays of the task would stay in memory
-            played[key] = outcome
+            if key not in played or pictured:
+                with suppress(ValueError):  # it is larger than all that is kept
+                    played[key] = outcome
         vars(trajectory).update(outcome)
         return trajectory
 

@@ -97,6 +97,7 @@ def _simulation(
         trajectory = Trajectory.of(data, image, context=memory.so_far())
         yield from segment(trajectory, adapter, rules, drawer_of(data, config, simulation, image), first=0)
         memory.add(trajectory.image, trajectory.kept(kind))
+        trajectory.release()
         played.append((Place(simulation, position, image), trajectory))
     return played
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -29,6 +30,10 @@ from protocols.records import Records
 from protocols.trajectory import Trajectory, device_of
 
 Result = TypeVar("Result")
+
+# Games in progress for each image of a query. They spread over contexts of all sizes: with fewer, many a
+# query would not be full.
+CROWD = 8
 
 
 @dataclass(frozen=True)
@@ -102,7 +107,6 @@ def segment(
         yield Step(trajectory, adapter, rules, number, drawer(number))
         if rules.stops and trajectory.reached:
             break
-    trajectory.context = None
 
 
 def drawer_of(data: TaskData, config: Config, simulation: int, image: int) -> Drawer:
@@ -168,12 +172,14 @@ def play(games: Iterable[Game[Result]], adapter: ModelAdapter) -> Iterator[tuple
     number, result
         Of each game when it ends; no result depends on which others are played.
     """
-    device, crowd = device_of(adapter), batch_size(adapter, 1)
-    crowd *= 4 if crowd > 1 else 1
+    size = batch_size(adapter, 1)
+    together = size > 1
+    crowd = CROWD * size if together else 1
+    device = device_of(adapter) if together else torch.device("cpu")
     waiting = enumerate(games)
     hall: _Hall[Result] = _Hall()
     drawing: Future[list[_Turn]] | None = None
-    with ThreadPoolExecutor(1) if crowd > 1 else _Here() as executor:
+    with ThreadPoolExecutor(1) if together else _Here() as executor:
         while True:
             while hall.active < crowd and (following := next(waiting, None)):
                 hall.enter(*following)
@@ -279,7 +285,14 @@ def _answer(turns: Sequence[_Turn]) -> None:
 
 
 def _drawn(turns: Sequence[_Turn], device: torch.device) -> list[_Turn]:
-    """Turns with the marks that the annotator makes for them, all of one kind together."""
+    """Turns with the marks that the annotator makes for them, on a GPU beside what the model computes."""
+    beside = torch.cuda.stream(torch.cuda.Stream(device)) if device.type == "cuda" else nullcontext()
+    with beside:
+        return _drawn_by_kind(turns, device)
+
+
+def _drawn_by_kind(turns: Sequence[_Turn], device: torch.device) -> list[_Turn]:
+    """The same, all images of one kind together."""
     groups: dict[tuple, list[_Turn]] = defaultdict(list)
     for turn in turns:
         trajectory = turn.step.trajectory

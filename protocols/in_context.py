@@ -19,7 +19,7 @@ from protocols.config import Config, admit, lacking
 from protocols.engine import Game, Rules, Sitting, drawer_of, segment, settle
 from protocols.interactions import keyed_generator
 from protocols.records import Place, Records, collect
-from protocols.trajectory import Labelled, Trajectory
+from protocols.trajectory import Trajectory, labelled
 
 DRAWS = 10  # contexts of each size per image; section 7 has ten draws, and ten seeds
 
@@ -109,13 +109,13 @@ class InContext:
         rules = Rules(self.annotator, self._steps(config), config.target_dice, stops=False)
         order = keyed_generator(config.seed, data.task.name, "images").permutation(data.indices(config.split))
         images = np.sort(order[: config.drawn_images]).tolist()
-        labelled = Labelled(data, adapter)
 
         def game(place: Place, size: int) -> Game[tuple[Place, Trajectory]]:
             drawn = draw_context(data, place.simulation, place.image, size, config.seed)
-            trajectory = Trajectory.of(data, place.image, context=labelled.context(drawn))
+            trajectory = Trajectory.of(data, place.image, context=labelled(data, drawn, adapter))
             drawer = drawer_of(data, config, place.simulation, place.image)
             yield from segment(trajectory, adapter, rules, drawer, first=0)
+            trajectory.release()
             return place, trajectory
 
         games = [

@@ -168,6 +168,8 @@ def _simulation(
             yield from segment(trajectory, adapter, alone.rules, drawer, first=int(setwise))
         if memory is not None:
             memory.add(trajectory.image, trajectory.kept(kind))
+        if not setwise:
+            trajectory.release()
         played.append((Place(simulation, position, image), trajectory))
     return played
 

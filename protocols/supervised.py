@@ -74,6 +74,7 @@ class Supervised:
             trajectory = Trajectory.of(data, place.image, pictured=shown)
             drawer = drawer_of(data, config, training, place.image)
             yield from segment(trajectory, adapter, rules, drawer, first=0)
+            trajectory.release()
             return place, trajectory
 
         images = enumerate(data.indices(config.split).tolist(), start=1)

@@ -17,7 +17,7 @@ from protocols.metrics import confusion, dice_of
 
 def device_of(adapter: ModelAdapter) -> torch.device:
     """Where a model wants its queries: its attribute ``device``, or the CPU."""
-    return torch.device(getattr(adapter, "device", "cpu"))
+    return torch.device(getattr(adapter, "device", None) or "cpu")
 
 
 class Memory:
@@ -47,18 +47,10 @@ class Memory:
         return Context(*self._maps[:, : self._filled])
 
 
-class Labelled:
-    """The images of a task with their true labels, on the device of a model."""
-
-    def __init__(self, data: TaskData, adapter: ModelAdapter) -> None:
-        self._images, self._labels = (
-            torch.from_numpy(array).to(device_of(adapter)) for array in (data.images, data.labels)
-        )
-
-    def context(self, images: Sequence[int] | np.ndarray) -> Context:
-        """Some of them by their index, tensors (n, 1, H, W)."""
-        chosen = torch.as_tensor(np.asarray(images, np.int64), device=self._images.device)
-        return Context(self._images[chosen], self._labels[chosen].float())
+def labelled(data: TaskData, images: Sequence[int] | np.ndarray, adapter: ModelAdapter) -> Context:
+    """Images of a task with their true labels, tensors (n, 1, H, W) on the device of a model."""
+    arrays = data.images[images], data.labels[images].astype(np.float32)
+    return Context(*(torch.from_numpy(array).to(device_of(adapter)) for array in arrays))
 
 
 @dataclass(eq=False)
@@ -106,10 +98,12 @@ class Trajectory:
     frames: list[dict] = field(default_factory=list)
     reached: bool = False
     seconds: float = 0.0
+    _last: np.ndarray | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self.context_size = len(self.earlier) if self.context is None else len(self.context.images)
-        self.positive, self.negative = np.zeros((2, *self.image.shape), np.float32)
+        self.positive = np.zeros(self.image.shape, np.float32)
+        self.negative = np.zeros(self.image.shape, np.float32)
 
     @classmethod
     def of(cls, data: TaskData, image: int, **given: Any) -> Trajectory:
@@ -119,7 +113,9 @@ class Trajectory:
     @property
     def mask(self) -> np.ndarray:
         """The last prediction as bool array (H, W); empty before the first."""
-        return np.zeros_like(self.label) if self.logits is None else self.logits > 0
+        if self.logits is None:
+            return np.zeros_like(self.label) if self._last is None else self._last
+        return self.logits > 0
 
     def add(self, mark: Mark) -> None:
         """Put a mark on top of the earlier ones."""
@@ -148,6 +144,11 @@ class Trajectory:
             masks |= {"positive": _drawn(mark.positive), "negative": _drawn(mark.negative)}
             self.frames.append(seen | {"height": height, "width": width} | masks)
         self.reached = score >= target_dice
+
+    def release(self) -> None:
+        """Let go of all that no record needs; nothing can be predicted from it any more."""
+        self._last, self.logits, self.context = self.mask, None, None
+        self.positive = self.negative = np.zeros((0, 0), np.float32)
 
     def kept(self, kind: str) -> np.ndarray:
         """What joins the context, float32 (H, W): ``binary``, ``soft`` or ``ground-truth``."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from benchmark.selection import Part, Selection
     from benchmark.settings import Settings
     from protocols.config import Config
+    from results.store import Run
 
 Names = str | Sequence[str]
 
@@ -152,8 +153,10 @@ def _execute(
         if len(left) < len(units):
             click.echo(f"{len(units) - len(left)} of {len(units)} units are finished already")
         store.write_manifest(merged(store.manifest(), manifest))
-        together, processes = batches(left, settings.device), resolve_workers(workers, settings.device)
-        execute(together, Job(settings, root, where), settings.device, processes, size=len)
+        processes = resolve_workers(workers, settings.device)
+        together = batches(left, settings.device, processes)
+        stored = None if len(together) == len(left) else _stored(store, left)
+        execute(together, Job(settings, root, where), settings.device, processes, size=len, passed=stored)
         forget()
     else:
         click.echo("Nothing left to do: all units are finished")
@@ -163,6 +166,19 @@ def _execute(
     for line in shortened(trainings(results)):
         click.echo(line)
     click.echo(f"Report: {shlex.join(['python', '-m', 'benchmark', 'report', str(where)])}")
+
+
+def _stored(store: Run, units: list[Unit]) -> Callable[[], int]:
+    """What tells the cost of the units that are finished by now, where many are computed together."""
+    waiting = {unit.key: unit.cost for unit in units}
+    total = sum(waiting.values())
+
+    def passed() -> int:
+        for key in [key for key in waiting if store.has(key)]:
+            del waiting[key]
+        return total - sum(waiting.values())
+
+    return passed
 
 
 def _command(given: dict[str, Any]) -> str:

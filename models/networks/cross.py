@@ -9,19 +9,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+FILLING = 64  # images that fill a GPU
+
 
 def _rows(x: Tensor, batch: int) -> Tensor:
     """(B m, C, H, W) as (B, m, H W C): without a copy in channels-last memory, where sums run fastest."""
     return x.permute(0, 2, 3, 1).reshape(batch, x.shape[0] // batch, -1)
 
 
-def _mean(support: Tensor, batch: int) -> Tensor:
-    """Mean over the entries of a chunk: (B m, C, H, W) to (B, C, H, W)."""
+def _sum(support: Tensor, batch: int) -> Tensor:
+    """Sum over the entries of a chunk, (B m, C, H, W) to (B, C, H, W), in float32 if there are several."""
     if len(support) == batch:
         return support
     _, channels, height, width = support.shape
-    mean = _rows(support, batch).mean(dim=1)
-    return mean.reshape(batch, height, width, channels).permute(0, 3, 1, 2)
+    total = _rows(support, batch).sum(dim=1, dtype=torch.float32)
+    return total.reshape(batch, height, width, channels).permute(0, 3, 1, 2)
 
 
 class CrossConv(nn.Module):
@@ -92,24 +94,24 @@ class CrossBlock(nn.Module):
         ----------
         target : (B, Ct, H, W)
         support : tensors (B m, Cs, H, W)
-            The context in chunks of m entries, all of the same size.
+            The context in chunks of m entries.
         last : bool
             Whether this is the last block, whose context features nobody reads; none are returned.
         """
         own = self.cross.own(target)
         total, addend = (torch.zeros_like(own, dtype=torch.float32) for _ in range(2))
-        chunks, updated = 0, []
-        for entries in support:
-            mixed = self.cross(own, entries)
+        entries, updated = 0, []
+        for chunk in support:
+            mixed = self.cross(own, chunk)
             if self.activation:
                 mixed = F.leaky_relu(mixed)
             if hasattr(self, "cross_norm"):
                 mixed = self.cross_norm(mixed)
-            total += addend.copy_(_mean(mixed, len(own)))  # as one operation it would allocate every time
-            chunks += 1
+            total += addend.copy_(_sum(mixed, len(own)))  # as one operation it would allocate every time
+            entries += len(mixed) // len(own)
             if not last:
                 updated.append(self.support(mixed))
-        return self.target(total.div_(chunks).to(own.dtype)), updated
+        return self.target(total.div_(entries).to(own.dtype)), updated
 
 
 class OutConv(nn.Module):
@@ -127,10 +129,11 @@ def _chunks(context: Tensor) -> list[Tensor]:
     """Context (B, n, 2, H, W) as tensors (B m, 2, H, W) in channels-last memory.
 
     A prediction on a CPU takes entry by entry: features stay in the cache and memory is used again. A GPU
-    wants to be filled, and a training needs all features for its gradients anyway.
+    wants to be filled, but with no more than it has memory for. A training needs all features anyway, for
+    its gradients.
     """
-    alone = context.device.type == "cpu" and not torch.is_grad_enabled()
-    parts = context.split(1 if alone else context.shape[1], dim=1)
+    size = 1 if context.device.type == "cpu" else max(1, FILLING // len(context))
+    parts = context.split(context.shape[1] if torch.is_grad_enabled() else size, dim=1)
     return [part.flatten(0, 1).contiguous(memory_format=torch.channels_last) for part in parts]
 
 

@@ -142,6 +142,11 @@ def test_units_computed_together_have_the_records_of_each_alone(tmp_path, monkey
     assert table(runs[0]) == table(runs[1])
 
 
+def test_a_protocol_that_changes_how_another_runs_is_run_its_own_way(tmp_path):
+    assert tool(output=tmp_path / "run", protocol="toys:OWN").exit_code == 0
+    assert set(load(tmp_path / "run").steps.kind) == {"own"}
+
+
 def test_what_is_finished_of_units_computed_together_is_kept(tmp_path, monkeypatch):
     options = {"models": "toys:Forgetful", "simulations": 6, "output": tmp_path / "run"}
     monkeypatch.setattr("benchmark.plan.BLOCK", 1)

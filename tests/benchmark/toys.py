@@ -15,6 +15,8 @@ from datasets.scans import ALL, ScanData
 from datasets.task import Task, TaskData
 from models.weights import trained_files, training_of
 from protocols.adapter import Capabilities
+from protocols.annotators import CenterClicks
+from protocols.sequential import Sequential
 
 SIDE = 32
 COUNTS = {"train": 6, "val": 2, "test": 6}
@@ -117,6 +119,19 @@ class Forgetful(Brush):
         if Forgetful.left < 0:
             raise RuntimeError("out of memory")
         return super().predict(query)
+
+
+class Own(Sequential):
+    """A protocol with a way of its own to run, which marks its records."""
+
+    def run(self, *given):
+        records = super().run(*given)
+        for row in records.steps:
+            row["kind"] = "own"
+        return records
+
+
+OWN = Own("own", version=1, max_steps=2, annotator=CenterClicks())
 
 
 class Broken(Brush):

@@ -15,7 +15,7 @@ from protocols.engine import Rules, drawer_of, play, segment
 from protocols.interactions import line_scribble
 from protocols.metrics import dice
 from protocols.registry import PROTOCOLS
-from protocols.trajectory import Labelled, Trajectory
+from protocols.trajectory import Trajectory, labelled
 
 IMAGES = 3
 
@@ -29,7 +29,7 @@ def lungs():
 def mean_dice(model, data, clicks, context=0):
     """Mean Dice of validation images by the number of clicks; with a context it begins at none."""
     adapter = create_model(model)
-    known = Labelled(data, adapter).context(data.indices("train")[:context]) if context else None
+    known = labelled(data, data.indices("train")[:context], adapter) if context else None
     rules = Rules(PROTOCOLS.get("center-clicks").annotator, clicks, target_dice=1, stops=False)
 
     def game(image):

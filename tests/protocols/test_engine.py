@@ -8,7 +8,7 @@ from torch.nn.functional import max_pool2d
 from protocols import alone
 from protocols.adapter import Capabilities
 from protocols.config import Config
-from protocols.engine import settle_all
+from protocols.engine import CROWD, settle_all
 from protocols.sequential import CENTER_CLICKS, CENTERLINE_SCRIBBLES
 
 BOTH = pytest.mark.parametrize("protocol", [CENTER_CLICKS, CENTERLINE_SCRIBBLES], ids=lambda p: p.name)
@@ -97,9 +97,9 @@ def test_no_more_games_are_begun_than_fill_the_queries(make_task, make_model):
         return type(made)([watched(*made.games, number)], made.records)
 
     most = 0
-    for done, _ in enumerate(settle_all(map(sitting, range(40)), model)):
+    for done, _ in enumerate(settle_all(map(sitting, range(80)), model)):
         most = max(most, len(begun) - done)
-    assert len(begun) == 40 and most <= 17  # sixteen in progress, and the one that has just ended
+    assert len(begun) == 80 and most <= 4 * CROWD + 1  # and the one that has just ended
 
 
 def test_models_that_do_the_same_without_a_context_share_what_was_played(toy_task, make_model, toy_model):

@@ -136,13 +136,12 @@ def _fields(warps: Sequence[Warp], like: torch.Tensor) -> torch.Tensor:
     """Displacements along both axes in pixels, float64 (B, 2, H, W)."""
     magnitudes, grids = zip(*warps, strict=True)
     points = np.array([grid[0].shape for grid in grids])
-    padded = np.zeros((len(grids), 2, *points.max(0)))
+    most = [max(side // 4, 2) for side in like.shape[1:]]  # of any warp: sums are the same in any company
+    padded = np.zeros((len(grids), 2, *most))
     for room, grid, (rows, columns) in zip(padded, grids, points.tolist(), strict=True):
         room[:, :rows, :columns] = grid
-    down, across = (
-        torch.from_numpy(_upsampling(points[:, axis], like.shape[1 + axis])).to(like.device)[:, None]
-        for axis in range(2)
-    )
+    matrices = [_upsampling(points[:, axis], most[axis], like.shape[1 + axis]) for axis in range(2)]
+    down, across = (torch.from_numpy(matrix).to(like.device)[:, None] for matrix in matrices)
     fields = down @ torch.from_numpy(padded).to(like.device) @ across.mT
     fields -= fields.mean((2, 3), keepdim=True)
     deviation = fields.square().mean((2, 3), keepdim=True).sqrt()
@@ -150,10 +149,10 @@ def _fields(warps: Sequence[Warp], like: torch.Tensor) -> torch.Tensor:
     return fields * torch.where(deviation > 0, scale / deviation, 0)
 
 
-def _upsampling(points: np.ndarray, side: int) -> np.ndarray:
-    """Matrices (B, side, largest number of points) that interpolate as `cv2.resize` does."""
+def _upsampling(points: np.ndarray, most: int, side: int) -> np.ndarray:
+    """Matrices (B, side, most) that interpolate from some points as `cv2.resize` does."""
     place = ((np.arange(side) + 0.5) * (points[:, None] / side) - 0.5).clip(0, points[:, None] - 1)
-    return (1 - np.abs(place[..., None] - np.arange(points.max()))).clip(min=0)
+    return (1 - np.abs(place[..., None] - np.arange(most))).clip(min=0)
 
 
 def _sample(drawings: torch.Tensor, fields: torch.Tensor) -> torch.Tensor:
