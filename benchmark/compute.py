@@ -88,9 +88,10 @@ def _computed(batch: Batch, job: Job, device: str) -> Iterator[tuple[Unit, Recor
 
 
 def _plays_games(protocol: Any) -> bool:
-    """Whether a protocol has ``begin``, and no subclass of its class another ``run``."""
-    owner = next((kind for kind in type(protocol).__mro__ if {"begin", "run"} & vars(kind).keys()), None)
-    return owner is not None and "begin" in vars(owner)
+    """Whether a protocol is written as games, and does not run them in a way of its own."""
+    from protocols.engine import InGames
+
+    return isinstance(protocol, InGames) and type(protocol).run is InGames.run
 
 
 def _store(unit: Unit, records: Records, output: Path) -> None:

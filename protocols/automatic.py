@@ -71,7 +71,7 @@ class SetAutomatic:
         seed_adapter: ModelAdapter | None,
         model: str,
     ) -> Records:
-        """As `Sequential.run`, with one row per scan and structure; ``seed_adapter`` is not used.
+        """As `InGames.run`, with one row per scan and structure; ``seed_adapter`` is not used.
 
         Positions number the scans of a subject. A structure that is neither in a scan nor in its prediction
         has no row; one that is only in the prediction has Dice 0.

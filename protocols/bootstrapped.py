@@ -14,14 +14,14 @@ import numpy as np
 from datasets.task import TaskData
 from protocols.adapter import Capabilities, ModelAdapter
 from protocols.config import Config, admit, lacking
-from protocols.engine import Game, Rules, Sitting, drawer_of, segment, settle
+from protocols.engine import Game, InGames, Rules, Sitting, drawer_of, segment
 from protocols.records import Place, Records, collect, context_kind
 from protocols.sequential import Played, draw_images
 from protocols.trajectory import Memory, Trajectory
 
 
 @dataclass(frozen=True)
-class Bootstrapped:
+class Bootstrapped(InGames):
     """Nobody draws anything: one prediction from the context per image.
 
     Attributes
@@ -51,18 +51,6 @@ class Bootstrapped:
         images = min(available, config.images or available)
         return images * (1 + images // 8)
 
-    def run(
-        self,
-        data: TaskData,
-        adapter: ModelAdapter,
-        simulations: Sequence[int],
-        config: Config,
-        seed_adapter: ModelAdapter | None,
-        model: str,
-    ) -> Records:
-        """As `Sequential.run`, with the true label of the seed image; ``seed_adapter`` is not used."""
-        return settle(self.begin(data, adapter, simulations, config, seed_adapter, model), adapter)
-
     def begin(
         self,
         data: TaskData,
@@ -72,7 +60,7 @@ class Bootstrapped:
         seed_adapter: ModelAdapter | None,
         model: str,
     ) -> Sitting:
-        """What `run` plays, to be played together with other tasks; parameters and errors as there."""
+        """The games, one a simulation, which begin with a true label; ``seed_adapter`` is not used."""
         admit(self, model, adapter.capabilities, data, config)
         kind = context_kind(adapter.capabilities, config)
 

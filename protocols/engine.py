@@ -122,10 +122,58 @@ class Sitting(Generic[Result]):
     records: Callable[[list[Result]], Records]
 
 
-def settle(sitting: Sitting, adapter: ModelAdapter) -> Records:
-    """Play a sitting to its end."""
-    ((_, records),) = settle_all([sitting], adapter)
-    return records
+class InGames:
+    """What protocols share that are written as games; they have ``begin``."""
+
+    def begin(
+        self,
+        data: TaskData,
+        adapter: ModelAdapter,
+        simulations: Sequence[int],
+        config: Config,
+        seed_adapter: ModelAdapter | None,
+        model: str,
+    ) -> Sitting:
+        """What `run` plays, which may be played together with other tasks; parameters and errors as there."""
+        raise NotImplementedError
+
+    def run(
+        self,
+        data: TaskData,
+        adapter: ModelAdapter,
+        simulations: Sequence[int],
+        config: Config,
+        seed_adapter: ModelAdapter | None,
+        model: str,
+    ) -> Records:
+        """Play simulations of a task; each comes out the same whichever others are played with it.
+
+        Parameters
+        ----------
+        data : TaskData
+        adapter : ModelAdapter
+            The model under test.
+        simulations : sequence of int
+        config : Config
+        seed_adapter : ModelAdapter or None
+            Segments the seed image, the same for all models: ScribblePrompt in the paper. A model that takes
+            neither context nor set needs none.
+        model : str
+            Name for the records.
+
+        Returns
+        -------
+        Records
+            In order of simulation (as given), position and step.
+
+        Raises
+        ------
+        ProtocolError
+            If the model or the task cannot take part, or the model returns no valid logits.
+        """
+        sitting = self.begin(data, adapter, simulations, config, seed_adapter, model)
+        ((_, records),) = settle_all([sitting], adapter)
+        return records
 
 
 def settle_all(sittings: Iterable[Sitting], adapter: ModelAdapter) -> Iterator[tuple[int, Records]]:

@@ -16,9 +16,9 @@ from protocols.adapter import Capabilities, ModelAdapter
 from protocols.annotators import Annotator, CenterClicks, CenterlineScribbles
 from protocols.bootstrapped import refused_in_context
 from protocols.config import Config, admit, lacking
-from protocols.engine import Game, Rules, Sitting, drawer_of, segment, settle
+from protocols.engine import Game, InGames, Rules, Sitting, drawer_of, segment
 from protocols.interactions import keyed_generator
-from protocols.records import Place, Records, collect
+from protocols.records import Place, collect
 from protocols.trajectory import Trajectory, labelled
 
 DRAWS = 10  # contexts of each size per image; section 7 has ten draws, and ten seeds
@@ -32,7 +32,7 @@ def draw_context(data: TaskData, simulation: int, image: int, size: int, seed: i
 
 
 @dataclass(frozen=True)
-class InContext:
+class InContext(InGames):
     """Every image of the split, in contexts of every size; a simulation is one draw of these contexts.
 
     Attributes
@@ -83,18 +83,6 @@ class InContext:
     def _steps(self, config: Config) -> int:
         return 0 if self.annotator is None else config.max_steps or self.max_steps
 
-    def run(
-        self,
-        data: TaskData,
-        adapter: ModelAdapter,
-        simulations: Sequence[int],
-        config: Config,
-        seed_adapter: ModelAdapter | None,
-        model: str,
-    ) -> Records:
-        """As `Sequential.run`; positions number the images, and ``seed_adapter`` is not used."""
-        return settle(self.begin(data, adapter, simulations, config, seed_adapter, model), adapter)
-
     def begin(
         self,
         data: TaskData,
@@ -104,7 +92,7 @@ class InContext:
         seed_adapter: ModelAdapter | None,
         model: str,
     ) -> Sitting:
-        """What `run` plays, to be played together with other tasks; parameters and errors as there."""
+        """The games, one an image and context size; positions number images, ``seed_adapter`` is not used."""
         admit(self, model, adapter.capabilities, data, config)
         rules = Rules(self.annotator, self._steps(config), config.target_dice, stops=False)
         order = keyed_generator(config.seed, data.task.name, "images").permutation(data.indices(config.split))

@@ -94,7 +94,7 @@ class ManualScribbles:
         seed_adapter: ModelAdapter | None,
         model: str,
     ) -> Records:
-        """As `Sequential.run`; neither ``simulations`` nor ``seed_adapter`` is used.
+        """As `InGames.run`; neither ``simulations`` nor ``seed_adapter`` is used.
 
         The column ``context`` says who drew, `DRAWERS`, and ``simulation`` which person or which draw.
         Positions number the images, of which every model sees one at a time and without a context.

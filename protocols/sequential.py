@@ -15,7 +15,7 @@ from protocols.adapter import Capabilities, ModelAdapter
 from protocols.alone import Alone
 from protocols.annotators import Annotator, CenterClicks, CenterlineScribbles
 from protocols.config import Config, admit, lacking
-from protocols.engine import Game, Rules, Sitting, drawer_of, segment, settle
+from protocols.engine import Game, InGames, Rules, Sitting, drawer_of, segment
 from protocols.interactions import keyed_generator
 from protocols.records import Place, Records, collect, context_kind
 from protocols.trajectory import Memory, Trajectory
@@ -50,7 +50,7 @@ def _first_in_context(capabilities: Capabilities, last: int) -> int:
 
 
 @dataclass(frozen=True)
-class Sequential:
+class Sequential(InGames):
     """A sequential protocol with one kind of annotator.
 
     Attributes
@@ -83,42 +83,6 @@ class Sequential:
         images = min(available, config.images or available)
         return images * (1 + images // 2 if capabilities.in_context or capabilities.setwise else 1)
 
-    def run(
-        self,
-        data: TaskData,
-        adapter: ModelAdapter,
-        simulations: Sequence[int],
-        config: Config,
-        seed_adapter: ModelAdapter | None,
-        model: str,
-    ) -> Records:
-        """Play simulations of a task; each comes out the same whichever others are played with it.
-
-        Parameters
-        ----------
-        data : TaskData
-        adapter : ModelAdapter
-            The model under test.
-        simulations : sequence of int
-        config : Config
-        seed_adapter : ModelAdapter or None
-            Segments the seed image, the same for all models: ScribblePrompt in the paper. A model that takes
-            neither context nor set needs none.
-        model : str
-            Name for the records.
-
-        Returns
-        -------
-        Records
-            In order of simulation (as given), position and step.
-
-        Raises
-        ------
-        ProtocolError
-            If the model or the task cannot take part, or the model returns no valid logits.
-        """
-        return settle(self.begin(data, adapter, simulations, config, seed_adapter, model), adapter)
-
     def begin(
         self,
         data: TaskData,
@@ -128,7 +92,7 @@ class Sequential:
         seed_adapter: ModelAdapter | None,
         model: str,
     ) -> Sitting:
-        """What `run` plays, to be played together with other tasks; parameters and errors as there."""
+        """The games, one a simulation; see `InGames`."""
         admit(self, model, adapter.capabilities, data, config)
         rules = Rules(self.annotator, config.max_steps or self.max_steps, config.target_dice)
         kind = context_kind(adapter.capabilities, config)

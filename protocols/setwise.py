@@ -96,7 +96,7 @@ class SetInteraction:
         seed_adapter: ModelAdapter | None,
         model: str,
     ) -> Records:
-        """As `Sequential.run`; positions number the images in their order, and ``seed_adapter`` is not used.
+        """As `InGames.run`; positions number the images in their order, and ``seed_adapter`` is not used.
 
         A model that is not setwise is run once, with every image on its own.
         """

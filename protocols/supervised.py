@@ -12,15 +12,15 @@ from typing import ClassVar
 from datasets.task import TaskData
 from protocols.adapter import Capabilities, ModelAdapter
 from protocols.config import Config, admit, too_few
-from protocols.engine import Game, Rules, Sitting, drawer_of, segment, settle
-from protocols.records import Place, Records, collect
+from protocols.engine import Game, InGames, Rules, Sitting, drawer_of, segment
+from protocols.records import Place, collect
 from protocols.trajectory import Trajectory
 
 PICTURED = 18  # images of the first run whose masks are kept, as many as a set of experiment 1 has
 
 
 @dataclass(frozen=True)
-class Supervised:
+class Supervised(InGames):
     """Every image of the test split once, without any interaction; a simulation is one training.
 
     Attributes
@@ -55,7 +55,7 @@ class Supervised:
         """Rough relative time: nnU-Net predicts four mirrored images of each with a large network."""
         return available * 5
 
-    def run(
+    def begin(
         self,
         data: TaskData,
         adapter: ModelAdapter,
@@ -63,8 +63,8 @@ class Supervised:
         config: Config,
         seed_adapter: ModelAdapter | None,
         model: str,
-    ) -> Records:
-        """As `Sequential.run`, of one simulation; positions number images, ``seed_adapter`` is not used."""
+    ) -> Sitting:
+        """The games, one an image of the one simulation; ``seed_adapter`` is not used."""
         admit(self, model, adapter.capabilities, data, config)
         (training,) = simulations
         rules = Rules(None, 0, config.target_dice)
@@ -79,10 +79,7 @@ class Supervised:
 
         images = enumerate(data.indices(config.split).tolist(), start=1)
         games = [game(Place(training, position, image)) for position, image in images]
-        sitting = Sitting(
-            games, lambda rows: collect(self.name, model, data, config.split, "none", rows, (0,))
-        )
-        return settle(sitting, adapter)
+        return Sitting(games, lambda rows: collect(self.name, model, data, config.split, "none", rows, (0,)))
 
 
 SUPERVISED = Supervised("supervised", version=1)
