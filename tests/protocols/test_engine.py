@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+import torch
 from torch.nn.functional import max_pool2d
 
 from protocols import alone
@@ -141,6 +143,18 @@ def test_what_was_played_without_pictures_is_played_again_for_them(toy_task, mak
     CENTER_CLICKS.run(toy_task, model, range(1, 2), config, None, "toy")
     records = CENTER_CLICKS.run(toy_task, model, range(1), config, None, "toy")
     assert len(records.pictures) == len(records.steps)
+
+
+@BOTH
+def test_an_annotator_that_is_given_tensors_draws_the_same(protocol, toy_task, make_model, monkeypatch):
+    """As on a GPU."""
+
+    def play():
+        return rows(protocol.run(toy_task, make_model(12), range(3), CONFIG, make_model(), "toy"))
+
+    arrays = play()
+    monkeypatch.setattr("protocols.engine._batch", lambda masks, _: torch.from_numpy(np.stack(masks)))
+    assert play() == arrays
 
 
 def test_an_error_of_the_annotator_or_the_model_ends_the_games(toy_task, make_model):
