@@ -1,7 +1,7 @@
 """A whole MultiverSeg run: how near to the machine's limit, who takes the time, and the study from it.
 
 Usage: python benchmarks/run_speed.py [--width 256] [--protocol centerline-scribbles] [--tasks 11]
-       [--simulations 20] [--images 18] [--device cuda] [--precision bfloat16]
+       [--simulations 20] [--images 18] [--device cuda] [--precision bfloat16] [--threads 1]
 
 All simulations of the phantom tasks are played together in one process, as a run does on a GPU; the weights
 are the bundled ones, widened. Printed are predictions and their arithmetic a second, dead work left out, its
@@ -82,7 +82,9 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=18)
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--precision", default="bfloat16")
+    parser.add_argument("--threads", type=int, default=1, help="of a CPU")
     options = parser.parse_args()
+    torch.set_num_threads(options.threads)
     model = Counting(network(options.width), options.device, options.precision)
     seed = create_model("scribbleprompt", device=options.device, precision=options.precision)
     protocol = PROTOCOLS.get(options.protocol)
