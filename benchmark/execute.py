@@ -8,7 +8,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -167,7 +167,18 @@ def _prepare_worker(parent: int, folder: Path) -> None:
     """
     os.chdir(folder)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _keep_memory()
     end_with(parent)
+
+
+def _keep_memory() -> None:
+    """Let this process keep the memory that it frees: asking for it anew takes up to a tenth of the time."""
+    import ctypes
+
+    with suppress(AttributeError, OSError, TypeError):  # another C library than glibc
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD, in bytes
+        mallopt(-3, 2**30)  # M_MMAP_THRESHOLD
 
 
 def _in_worker(item: Item, compute: Compute[Item, Result], devices: Any) -> tuple[Item, Result]:
