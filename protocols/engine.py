@@ -186,6 +186,7 @@ def settle_all(sittings: Iterable[Sitting], adapter: ModelAdapter) -> Iterator[t
     """
     begun: dict[int, tuple[Sitting, range]] = {}  # with the numbers of its games
     owner: dict[int, int] = {}  # the sitting of every game
+    left: dict[int, int] = {}  # games of a sitting that have not ended
     results: dict[int, Any] = {}
 
     def games() -> Iterator[Game]:
@@ -193,13 +194,14 @@ def settle_all(sittings: Iterable[Sitting], adapter: ModelAdapter) -> Iterator[t
             own = list(sitting.games)
             begun[number] = sitting, range(len(owner), len(owner) + len(own))
             owner.update(dict.fromkeys(begun[number][1], number))
+            left[number] = len(own)
             yield from own
 
     for game, result in play(games(), adapter):
         results[game], number = result, owner[game]
-        sitting, own = begun[number]
-        if all(each in results for each in own):
-            del begun[number]
+        left[number] -= 1
+        if not left[number]:
+            sitting, own = begun.pop(number)
             yield number, sitting.records([results.pop(each) for each in own])
 
 
@@ -355,10 +357,10 @@ def _drawn_by_kind(turns: Sequence[_Turn], device: torch.device) -> list[_Turn]:
 def _marks(annotator: Annotator, blank: bool, turns: Sequence[_Turn], device: torch.device) -> list[Mark]:
     """What an annotator draws on images that all have a prediction, or are all still blank."""
     draws = [turn.step.draw for turn in turns]
-    labels, predictions = (
-        _batch([getattr(turn.step.trajectory, name) for turn in turns], device) for name in ("label", "mask")
-    )
-    return annotator.start(labels, draws) if blank else annotator.correct(labels, predictions, draws)
+    labels = _batch([turn.step.trajectory.label for turn in turns], device)
+    if blank:
+        return annotator.start(labels, draws)
+    return annotator.correct(labels, _batch([turn.step.trajectory.mask for turn in turns], device), draws)
 
 
 def _batch(masks: Sequence[np.ndarray], device: torch.device) -> Any:
