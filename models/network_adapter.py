@@ -9,12 +9,12 @@ from typing import ClassVar, Self, TypeVar
 import torch
 from torch import Tensor, nn
 
+from models.networks.cross import FILLING
 from models.weights import load_state, weights_path
 from protocols.adapter import Capabilities, Query
 
 Network = TypeVar("Network", bound=nn.Module)
 
-MOST = 64  # images of a query, those of the context included
 MAPS = 16  # of full size that a network holds at once, more or less
 SIDE = 128  # pixels of an image
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -38,7 +38,7 @@ def placed(network: Network, device: torch.device, dtype: torch.dtype) -> Networ
 def micro_batch(network: nn.Module) -> int:
     """Images of a query: one at a time is as fast as a batch on a CPU; a GPU wants to be filled.
 
-    A power of two, `MOST` where a quarter of the GPU's memory has room for `MAPS` feature maps of each image.
+    A power of two, `FILLING` where a quarter of its memory has room for `MAPS` feature maps of each image.
     What is free at the moment does not count, or a run would depend on what ran before.
     """
     weights = list(network.parameters())
@@ -48,7 +48,7 @@ def micro_batch(network: nn.Module) -> int:
     _, memory = torch.cuda.mem_get_info(device)
     width = max(len(tensor) for tensor in weights)
     room = memory // 4 // (MAPS * width * SIDE**2 * size)
-    return min(MOST, 1 << max(0, room.bit_length() - 1))
+    return min(FILLING, 1 << max(0, room.bit_length() - 1))
 
 
 class NetworkAdapter:
