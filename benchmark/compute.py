@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from benchmark.errors import Failure, describe
 from benchmark.plan import SEED_MODEL, Batch, Unit
@@ -16,29 +17,76 @@ from models.weights import companion
 
 if TYPE_CHECKING:
     from protocols.records import Records
+    from results.store import Run
 
 
 @dataclass(frozen=True)
 class Job:
-    """What units are computed with: settings, the data folder, and the folder of the run."""
+    """What units are computed with, small enough to travel with each of them.
+
+    Attributes
+    ----------
+    settings : Settings
+    root : Path
+        Folder of the data sets.
+    output : Path, or str of an object store
+        The run.
+    token : str
+        Tells this job from others that the same process may have worked for.
+    """
 
     settings: Settings
     root: Path
-    output: Path
+    output: Path | str
+    token: str = field(default_factory=lambda: uuid4().hex)
 
     def __call__(self, batch: Batch, device: str) -> None:
         """Compute units together, and store each when it is finished.
+
+        Those that are stored by now are left out: another run writes to the same place, or a worker was
+        killed after it had finished some of a batch.
 
         Raises
         ------
         Failure
             The sentence names model, task and cause.
         """
+        from results.store import Run
+
+        _work_for(self.token)
+        store = Run(self.output)
+        batch = Batch(unit for unit in batch if not store.finished(unit.key))
+        if not batch:
+            return
         others = f" or another of {len(batch)} units" if len(batch) > 1 else ""
         with _blaming(batch[0], others):
             for unit, records in _computed(batch, self, device):
                 with _blaming(unit):
-                    _store(unit, records, self.output)
+                    _store(unit, records, store)
+
+
+def absolute(batches: Sequence[Batch], job: Job) -> tuple[list[Batch], Job]:
+    """The same work by absolute paths, for processes that stand in other folders; keys stay."""
+    settings = replace(job.settings, weights=_whole(job.settings.weights))
+    output = job.output.absolute() if isinstance(job.output, Path) else job.output
+    moved = [
+        Batch(
+            replace(unit, weights=_whole(unit.weights), source=_whole_source(unit.source)) for unit in batch
+        )
+        for batch in batches
+    ]
+    return moved, replace(job, settings=settings, root=job.root.absolute(), output=output)
+
+
+def _whole(weights: str) -> str:
+    """The absolute path of weights that are a file or folder; a word as it is."""
+    known = weights in ("bundled", "official") or not Path(weights).exists()
+    return weights if known else str(Path(weights).absolute())
+
+
+def _whole_source(name: str) -> str:
+    kind, colon, path = name.partition(":")
+    return f"folder:{Path(path).expanduser().absolute()}" if kind == "folder" and colon else name
 
 
 @contextmanager
@@ -51,6 +99,17 @@ def _blaming(unit: Unit, others: str = "") -> Iterator[None]:
     except Exception as error:
         what = f"{unit.model} failed on {unit.task}{others} ({unit.protocol})"
         raise Failure(f"{what}: {describe(error)[0]}") from error
+
+
+def _work_for(token: str) -> None:
+    """Forget what an earlier job left in a worker that lives longer than a run."""
+    global _token
+    if token != _token:
+        forget()
+    _token = token
+
+
+_token: str | None = None
 
 
 def forget() -> None:
@@ -94,11 +153,10 @@ def _plays_games(protocol: Any) -> bool:
     return isinstance(protocol, InGames) and type(protocol).run is InGames.run
 
 
-def _store(unit: Unit, records: Records, output: Path) -> None:
+def _store(unit: Unit, records: Records, store: Run) -> None:
     from results.schema import IMAGES, PICTURES, STEPS, typed
-    from results.store import Run
 
-    Run(output).write(
+    store.write(
         unit.key,
         unit.description(),
         typed(records.steps, STEPS),

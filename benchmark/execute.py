@@ -1,4 +1,4 @@
-"""Where work is done: in this process or in worker processes, on the CPU or one GPU each."""
+"""Where work is done: in this process, worker processes or a Dask cluster, on the CPU or one GPU each."""
 
 from __future__ import annotations
 
@@ -9,11 +9,19 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, nullcontext, suppress
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from benchmark import cluster
 from benchmark.errors import Failure
 from models.processes import end_with
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+_ALONE = threading.Lock()  # a Dask worker of several threads computes one piece of work at a time
+AHEAD = 1000  # pieces of work at a Dask scheduler: more than workers that may join, and little to remember
 
 
 class Work(Protocol):
@@ -36,6 +44,7 @@ def execute(
     what: str = "units",
     size: Callable[[Item], int] = lambda item: 1,
     passed: Callable[[], int] | None = None,
+    client: Client | None = None,
 ) -> list[Result]:
     """Do work, with a progress bar on standard error.
 
@@ -50,6 +59,7 @@ def execute(
     what : what they are called on the progress bar
     size : how many of these an item is
     passed : says how much of the cost is done, where that is known before an item is finished
+    client : of the Dask cluster that does the work in place of `workers`; see `benchmark.cluster.opened`
 
     Returns
     -------
@@ -59,14 +69,18 @@ def execute(
     Raises
     ------
     Failure
-        What `compute` raises, or a worker process was killed. The others stop.
+        What `compute` raises, or a worker process was killed (of a Dask cluster several, or the scheduler).
+        The others stop.
     """
     from tqdm import tqdm
 
     workers = min(workers, len(items))
-    finished = (
-        _in_pool(items, compute, device, workers) if workers > 1 else _in_process(items, compute, device)
-    )
+    if client is not None:
+        finished = _in_cluster(items, compute, device, client)
+    elif workers > 1:
+        finished = _in_pool(items, compute, device, workers)
+    else:
+        finished = _in_process(items, compute, device)
     results = []
     done, number = 0, sum(map(size, items))
     with (
@@ -109,6 +123,11 @@ def _followed(bar: Any, passed: Callable[[], int] | None) -> Iterator[None]:
         follower.join()
 
 
+def _quiet_at_the_end() -> None:
+    """What a stop leaves unfinished is said by the command itself."""
+    warnings.filterwarnings("ignore", message=".*tasks .*(executed|processed)", module="joblib")
+
+
 def _in_process(
     items: Sequence[Item], compute: Compute[Item, Result], device: str
 ) -> Iterator[tuple[Item, Result]]:
@@ -122,8 +141,7 @@ def _in_pool(
 ) -> Iterator[tuple[Item, Result]]:
     from joblib import Parallel, delayed
 
-    # What a stop leaves unfinished is said by the command itself.
-    warnings.filterwarnings("ignore", message=".*tasks .*(executed|processed)", module="joblib")
+    _quiet_at_the_end()
     with _free_devices(device, workers) as devices:
         pool = Parallel(
             n_jobs=workers,
@@ -142,6 +160,21 @@ def _in_pool(
                 "a worker process was killed, most likely for lack of memory; "
                 "run again with fewer --workers, finished units are kept"
             ) from error
+
+
+def _in_cluster(
+    items: Sequence[Item], compute: Compute[Item, Result], device: str, client: Client
+) -> Iterator[tuple[Item, Result]]:
+    from joblib import Parallel, delayed
+
+    _quiet_at_the_end()
+    backend, versions = cluster.backend_of(client), cluster.versions()
+    pool = Parallel(backend=backend, return_as="generator_unordered", batch_size=1, pre_dispatch=AHEAD)
+    with cluster.failures_said(client):
+        # Sealed in a function without arguments, which Dask would look into and take apart.
+        yield from pool(
+            delayed(partial(_in_dask_worker, item, compute, device, versions))() for item in items
+        )
 
 
 @contextmanager
@@ -190,6 +223,20 @@ def _in_worker(item: Item, compute: Compute[Item, Result], devices: Any) -> tupl
         return item, compute(item, device)
     finally:
         devices.put(device)
+
+
+def _in_dask_worker(
+    item: Item, compute: Compute[Item, Result], device: str, versions: dict[str, str]
+) -> tuple[Item, Result]:
+    from distributed import get_worker
+
+    worker = get_worker()
+    cluster.check_versions(versions, f"worker {worker.name} at {worker.address}")
+    with _ALONE:
+        _keep_memory()
+        own = cluster.device_of(device, worker.name)
+        with _threads(1) if own == "cpu" else nullcontext():
+            return item, compute(item, own)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -148,8 +148,8 @@ def plan(selection: Selection, settings: Settings, weights: Checksums) -> list[U
         blocks = [tuple(range(s, min(s + size, simulations))) for s in range(0, simulations, size)]
         for chosen, model in part.pairs():
             for what in _made_with(part, chosen, model, settings):
-                for block in blocks if what is None or what.simulations is None else [what.simulations]:
-                    unit = _unit(part, chosen, model, what, block, settings, weights)
+                own = blocks if what is None or what.simulations is None else [what.simulations]
+                for unit in _units(part, chosen, model, what, own, settings, weights):
                     units.setdefault(unit.key, unit)  # two figures may want the same
     # Among equals by task, so that a worker seldom has to load other data.
     return sorted(units.values(), key=lambda unit: (-unit.cost, unit.task))
@@ -185,16 +185,16 @@ def _made_with(part: Part, chosen: ChosenTask, model: str, settings: Settings) -
     return trained(part.protocol, model, chosen.task.name, settings.weights)
 
 
-def _unit(
+def _units(
     part: Part,
     chosen: ChosenTask,
     model: str,
     what: Trained | None,
-    simulations: tuple[int, ...],
+    blocks: Sequence[tuple[int, ...]],
     settings: Settings,
     weights: Checksums,
-) -> Unit:
-    """A unit with its key; weights and data count by their content."""
+) -> Iterator[Unit]:
+    """A unit with its key for each block of simulations; weights and data count by their content."""
     protocol, config = part.protocol, part.experiment.config
     name, adapter = part.experiment.protocol, MODELS.get(model)
     seeded = _needs_seed(part, model)
@@ -217,13 +217,14 @@ def _unit(
         "model": model,
         "adapter": f"{adapter.__module__}:{adapter.__qualname__}",
         "task": task,
-        "simulations": simulations,
     }
+    shared = digest(decisive)  # once, as a large study has a hundred thousand blocks
     available = chosen.counts[config.split]
     each = protocol.cost(available, config, adapter.capabilities) if hasattr(protocol, "cost") else available
-    cost = max(1, len(simulations) * each)
     where = name, model, chosen.source, chosen.task
-    return Unit(*where, simulations, config, own, seeded, identity, cost, digest(decisive))
+    for block in blocks:
+        cost = max(1, len(block) * each)
+        yield Unit(*where, block, config, own, seeded, identity, cost, digest([shared, block]))
 
 
 def digest(settings: Any) -> str:

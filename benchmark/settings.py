@@ -103,21 +103,30 @@ def resolve_root(option: str | Path | None) -> Path:
 
 
 def resolve_settings(
-    config: Config, simulations: int, weights: str | Path, device: str, precision: str
+    config: Config,
+    simulations: int,
+    weights: str | Path,
+    device: str,
+    precision: str,
+    elsewhere: bool = False,
 ) -> Settings:
-    """Settings with ``auto`` replaced by what this machine has."""
-    device = resolve_device(device)
+    """Settings with ``auto`` replaced by what this machine has; `elsewhere` says that others compute."""
+    device = resolve_device(device, elsewhere)
     return Settings(config, simulations, str(weights), device, resolve_precision(precision, device))
 
 
-def resolve_device(option: str) -> str:
+def resolve_device(option: str, elsewhere: bool = False) -> str:
     """``cpu`` or ``cuda``; ``auto`` takes a GPU where there is one.
+
+    Where other machines compute, this one's GPUs do not matter: ``auto`` is then ``cpu``.
 
     Raises
     ------
     Failure
         If a GPU is asked for and there is none.
     """
+    if elsewhere:
+        return "cpu" if option == "auto" else option
     import torch
 
     if option == "cuda" and not torch.cuda.is_available():

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from results.schema import IMAGE_KEY, IMAGES, typed
-from results.store import ARROW, COLUMNS, KEYS, TIMINGS, Run, StoreError, damaged_unit, differences, read_unit
+from results.store import ARROW, COLUMNS, KEYS, READERS, TIMINGS, Run, StoreError, differences
 
 
 class Results:
@@ -28,8 +28,8 @@ class Results:
         ``read(table, protocols)`` gives the table ``steps`` or ``pictures`` of some protocols (None: of all).
     data_root : Path or None
         Folder of the data sets, for pictures of what was segmented.
-    folders : sequence of Path
-        The folders of the runs.
+    folders : sequence of Path or str
+        Where the runs are.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class Results:
         manifests: list[dict[str, Any]],
         read: Callable[[str, Sequence[str] | None], pd.DataFrame],
         data_root: Path | None = None,
-        folders: Sequence[Path] = (),
+        folders: Sequence[Path | str] = (),
     ) -> None:
         self.images, self.manifests, self.read = images, manifests, read
         self.data_root, self.folders = data_root, folders
@@ -74,6 +74,7 @@ def load(run: str | Path | Sequence[str | Path], data_root: Path | None = None) 
     Parameters
     ----------
     run : path or sequence of paths
+        Folders, or addresses such as ``s3://bucket/run``.
     data_root : Path, optional
         Folder of the data sets, for `Results.data_root`.
 
@@ -92,22 +93,25 @@ def load(run: str | Path | Sequence[str | Path], data_root: Path | None = None) 
                 f"{runs[0].path} and {other.path} were run with other settings ({differing}); "
                 "read them one at a time"
             )
-    folders = sorted((r.path / "units" / key for r in runs for key in r.units()), key=lambda f: f.name)
-    if not folders:
+    units = sorted(((run, key) for run in runs for key in run.units()), key=lambda unit: unit[1])
+    if not units:
         raise StoreError(
             f"{', '.join(map(str, paths)) or 'the list of runs'} holds no finished unit; run it first"
         )
-    descriptions = {folder: _description(folder) for folder in folders}
-    _check_identity(descriptions)
+    descriptions = _each(units, lambda run, key: run.description(key))
+    _check_identity(units, descriptions)
 
     def read(table: str, protocols: Sequence[str] | None) -> pd.DataFrame:
-        wanted = [f for f, d in descriptions.items() if protocols is None or d.get("protocol") in protocols]
-        return _merged([read_unit(f, [table])[table] for f in wanted], COLUMNS[table], KEYS[table])
+        wanted = [
+            unit
+            for unit, said in zip(units, descriptions, strict=True)
+            if protocols is None or said.get("protocol") in protocols
+        ]
+        tables = _each(wanted, lambda run, key: run.read(key, [table])[table])
+        return _merged(tables, COLUMNS[table], KEYS[table])
 
-    units = [read_unit(folder, ("images", "timings")) for folder in folders]
-    timed = [unit["images"].append_column("seconds", unit["timings"]["seconds"]) for unit in units]
     return Results(
-        _merged(timed, IMAGES, IMAGE_KEY),
+        _merged(_each(units, _timed), IMAGES, IMAGE_KEY),
         [r.manifest() for r in runs],
         read,
         data_root,
@@ -115,14 +119,25 @@ def load(run: str | Path | Sequence[str | Path], data_root: Path | None = None) 
     )
 
 
-def _check_identity(descriptions: dict[Path, dict[str, Any]]) -> None:
+def _timed(run: Run, key: str) -> pa.Table:
+    unit = run.read(key, ("images", "timings"))
+    return unit["images"].append_column("seconds", unit["timings"]["seconds"])
+
+
+def _each(units: list[tuple[Run, str]], read: Callable[[Run, str], Any]) -> list[Any]:
+    """What is read of each unit, of several at a time, as shared disks and object stores answer slowly."""
+    with ThreadPoolExecutor(READERS) as pool:
+        return list(pool.map(lambda unit: read(*unit), units))
+
+
+def _check_identity(units: list[tuple[Run, str]], descriptions: list[dict[str, Any]]) -> None:
     """Nothing is averaged over units of other weights, data or versions."""
-    known: dict[str, tuple[Any, Path]] = {}
-    for folder, description in descriptions.items():
+    known: dict[str, tuple[Any, Run]] = {}
+    for (run, _), description in zip(units, descriptions, strict=True):
         for name, value in description.get("identity", {}).items():
-            other, where = known.setdefault(name, (value, folder))
+            other, where = known.setdefault(name, (value, run))
             if other != value:
-                runs = " and ".join(dict.fromkeys(str(f.parents[1]) for f in (where, folder)))
+                runs = " and ".join(dict.fromkeys(str(r.path) for r in (where, run)))
                 raise StoreError(
                     f"the {name} differs between units of {runs} ({_brief(other)}, {_brief(value)}); "
                     "such records are not averaged: read one run at a time, or run anew in another folder"
@@ -157,11 +172,3 @@ def _merged(tables: list[pa.Table], columns: dict[str, str], key: tuple[str, ...
 def _in_memory(kind: str) -> pa.DataType:
     """Arrow type of a column when read: text as codes into a dictionary, since it repeats."""
     return pa.dictionary(pa.int32(), pa.string()) if kind == "string" else ARROW[kind]
-
-
-def _description(folder: Path) -> dict[str, Any]:
-    try:
-        description: dict[str, Any] = json.loads((folder / "unit.json").read_bytes())["description"]
-        return description
-    except (OSError, ValueError, KeyError, TypeError):
-        raise damaged_unit(folder) from None

@@ -1,4 +1,7 @@
-"""Runs on disk: a folder of finished units and a manifest, safe against crashes and concurrent writers.
+"""Runs: a folder of finished units and a manifest, safe against crashes and concurrent writers.
+
+A run lies on a disk, as below, or in an object store, under an address such as ``s3://bucket/run``, where it
+looks a little different (`results.places`).
 
 ::
 
@@ -18,13 +21,8 @@ import hashlib
 import io
 import json
 import logging
-import os
-import re
-import shutil
-import socket
-import time
-import uuid
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,10 +31,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from results.places import MARK, Place, place
 from results.schema import IMAGE_KEY, IMAGES, PICTURES, STEP_KEY, STEPS, typed
 
 FORMAT = 2
-DAY = 86400.0  # seconds
 TIMINGS = {"seconds": IMAGES["seconds"]}
 UNTIMED = {name: kind for name, kind in IMAGES.items() if name not in TIMINGS}
 COLUMNS = {"steps": STEPS, "images": UNTIMED, "timings": TIMINGS, "pictures": PICTURES}
@@ -50,6 +48,8 @@ ARROW = {
     "object": pa.binary(),
 }
 
+READERS = 8  # threads that wait for files of a slow disk or store
+
 log = logging.getLogger(__name__)
 
 
@@ -57,30 +57,58 @@ class StoreError(ValueError):
     """A run cannot be written or read; the message is one sentence that says what to do."""
 
 
-class Run:
-    """An existing run folder.
+class DamagedUnit(StoreError):
+    """A unit is not what was written."""
 
-    Parameters
-    ----------
-    path : str or Path
+
+def exists(address: str | Path) -> bool:
+    """Whether there is a run, readable or not.
 
     Raises
     ------
     StoreError
-        If the folder holds no readable run.
+        If that cannot be asked.
+    """
+    try:
+        with _refusal("read", address):
+            place(address).read("manifest.json")
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
+class Run:
+    """An existing run.
+
+    Parameters
+    ----------
+    address : str or Path
+        A folder, or an address such as ``s3://bucket/run``.
+
+    Attributes
+    ----------
+    path : Path, or str of an object store
+    settings : dict
+
+    Raises
+    ------
+    StoreError
+        If there is no readable run.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+    def __init__(self, address: str | Path) -> None:
+        with _refusal("read", address):
+            self.place: Place = place(address)
+        self.path = self.place.address
         self.settings: dict[str, Any] = self.manifest()["settings"]
 
     @classmethod
-    def open_or_create(cls, path: str | Path, settings: dict[str, Any]) -> Run:
+    def open_or_create(cls, address: str | Path, settings: dict[str, Any]) -> Run:
         """Open the run of these settings, or begin it in a new or empty folder.
 
         Parameters
         ----------
-        path : str or Path
+        address : str or Path
         settings : dict
             All that every unit of the run shares, of JSON types.
 
@@ -89,33 +117,33 @@ class Run:
         StoreError
             If the folder cannot be written, holds a run with other settings, or holds other files.
         """
-        path, settings = Path(path), json.loads(json.dumps(settings))
-        with _refusal(path):
-            path.mkdir(parents=True, exist_ok=True)
-            if not (path / "manifest.json").exists():
-                if any(not entry.name.startswith(".tmp-") for entry in path.iterdir()):
-                    raise StoreError(f"{path} holds files that are no run; choose another or an empty folder")
-                _replace(path / "manifest.json", _json({"format": FORMAT, "settings": settings}))
-            run = cls(path)
+        settings = json.loads(json.dumps(settings))
+        with _refusal("write", address):
+            where = place(address)
+            try:
+                where.read("manifest.json")
+            except (FileNotFoundError, NotADirectoryError):
+                if where.strangers():
+                    raise StoreError(
+                        f"{where.address} holds files that are no run; choose another or an empty folder"
+                    ) from None
+                where.prepare()
+                where.create("manifest.json", _json({"format": FORMAT, "settings": settings}))
+            run = cls(address)
             differing = differences(run.settings, settings)
             if differing:
                 raise StoreError(
-                    f"{path} holds a run with other settings ({differing} now); "
+                    f"{run.path} holds a run with other settings ({differing} now); "
                     "choose another output folder or the same settings"
                 )
-            (path / "units").mkdir(exist_ok=True)
-            _clean(path)
-            _clean(path / "units")
-            probe = _temporary(path)
-            probe.mkdir()
-            probe.rmdir()
+            where.prepare()
         return run
 
     def manifest(self) -> dict[str, Any]:
-        """The manifest as it is on disk."""
-        file = self.path / "manifest.json"
+        """The manifest as it is now."""
         try:
-            manifest = json.loads(file.read_text(encoding="utf-8"))
+            with _refusal("read", self.path):
+                manifest = json.loads(self.place.read("manifest.json"))
             if manifest["format"] != FORMAT:
                 raise StoreError(
                     f"{self.path} holds a run of format {manifest['format']}, and this program reads format "
@@ -125,15 +153,11 @@ class Run:
                 return manifest
         except (FileNotFoundError, NotADirectoryError):
             raise StoreError(f"{self.path} holds no run; name a folder that a run has written") from None
-        except OSError as error:
-            raise StoreError(
-                f"cannot read {file} ({error.strerror or error}); check its permissions"
-            ) from error
         except StoreError:
             raise
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             pass
-        raise StoreError(f"{file} is damaged; start the run anew in another folder")
+        raise StoreError(f"{self.path}/manifest.json is damaged; start the run anew in another folder")
 
     def write_manifest(self, manifest: dict[str, Any]) -> None:
         """Replace the manifest atomically; the format number and the settings of the run stay.
@@ -143,28 +167,89 @@ class Run:
         StoreError
             If it cannot be written; the old one is then still in place.
         """
-        with _refusal(self.path):
+        with _refusal("write", self.path):
             own = {"format": FORMAT, "settings": self.settings}
-            _replace(self.path / "manifest.json", _json(manifest | own))
+            self.place.replace("manifest.json", _json(manifest | own))
 
     def units(self) -> list[str]:
-        """Keys of the units on disk, sorted."""
-        folder = self.path / "units"
-        if not folder.is_dir():
-            return []
-        return sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith("."))
+        """Keys of the finished units, sorted; whether they are whole says `verify`."""
+        with _refusal("read", self.path):
+            return self.place.units()
 
-    def has(self, key: str) -> bool:
-        """Whether the unit is complete; a damaged one is set aside under ``damaged/`` with a warning."""
-        folder = self.path / "units" / key
-        if not folder.exists():
-            return False
+    def finished(self, key: str) -> bool:
+        """Whether a unit has been stored; whether it is whole says `verify`."""
+        with _refusal("read", self.path):
+            return self.place.finished(key)
+
+    def read(self, key: str, names: Iterable[str]) -> dict[str, pa.Table]:
+        """Some tables of a unit by name (`COLUMNS`), after a look at the checksums of all.
+
+        Raises
+        ------
+        StoreError
+            If the unit is damaged.
+        """
+        mark = self._content(key, MARK)
+        contents = {name: self._content(key, f"{name}.parquet") for name in COLUMNS}
         try:
-            read_unit(folder, COLUMNS)
-        except StoreError:
-            self._set_aside(folder)
-            return False
-        return True
+            sums = json.loads(mark)["sha256"]
+            if all(hashlib.sha256(contents[name]).hexdigest() == sums[name] for name in CHECKED):
+                tables = {name: _table(contents[name], COLUMNS[name]) for name in names}
+                if len({len(tables[name]) for name in ("images", "timings") if name in tables}) <= 1:
+                    return tables
+        except (OSError, ValueError, KeyError, TypeError, RecursionError, pa.ArrowException):
+            pass
+        raise self._damaged(key)
+
+    def description(self, key: str) -> dict[str, Any]:
+        """What a unit is, as it was given to `write`.
+
+        Raises
+        ------
+        StoreError
+            If the unit is damaged.
+        """
+        mark = self._content(key, MARK)
+        try:
+            description = json.loads(mark)["description"]
+            if isinstance(description, dict):
+                return description
+        except (ValueError, KeyError, TypeError, RecursionError):
+            pass
+        raise self._damaged(key)
+
+    def _content(self, key: str, name: str) -> bytes:
+        """A file of a unit; one that is not there is damage, what else a disk or a network says may pass."""
+        try:
+            return self.place.read_unit(key, name)
+        except (FileNotFoundError, NotADirectoryError):
+            raise self._damaged(key) from None
+        except OSError as error:
+            raise StoreError(
+                f"cannot read unit {self.path}/units/{key} ({error.strerror or error}); "
+                "check the disk or the connection and try again"
+            ) from error
+
+    def _damaged(self, key: str) -> DamagedUnit:
+        return DamagedUnit(
+            f"unit {self.path}/units/{key} is damaged; start the run again, which computes it anew"
+        )
+
+    def verify(self, keys: Iterable[str]) -> list[str]:
+        """The damaged ones among some units, after they have been set aside under ``damaged/`` and named."""
+        with ThreadPoolExecutor(READERS) as pool:
+            return [key for key, whole in pool.map(self._verified, keys) if not whole]
+
+    def _verified(self, key: str) -> tuple[str, bool]:
+        try:
+            self.read(key, ("images", "timings"))
+            return key, True
+        except DamagedUnit:
+            with _refusal("write", self.path):
+                aside = self.place.set_aside(key)
+            if aside is not None:  # else another process was faster
+                log.warning("unit %s was damaged; it is kept as %s and will be computed again", key, aside)
+            return key, False
 
     def write(
         self,
@@ -202,55 +287,14 @@ class Run:
         frames["pictures"] = frames["pictures"].sort_values(list(STEP_KEY), kind="stable")
         files = {f"{name}.parquet": _parquet(frames[name], columns) for name, columns in COLUMNS.items()}
         sums = {name: hashlib.sha256(files[f"{name}.parquet"]).hexdigest() for name in CHECKED}
-        files["unit.json"] = _json({"key": key, "description": description, "sha256": sums})
-        units = self.path / "units"
-        temporary, final = _temporary(units), units / key
-        try:
-            with _refusal(self.path):
-                temporary.mkdir(parents=True)
-                for name, content in files.items():
-                    _write(temporary / name, content)
-                _sync(temporary)
-                if not final.exists():
-                    _publish(temporary, final)
-                _sync(units)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-
-    def _set_aside(self, folder: Path) -> None:
-        with _refusal(self.path):
-            damaged = self.path / "damaged"
-            damaged.mkdir(exist_ok=True)
-            number = sum(entry.name.startswith(f"{folder.name}-") for entry in damaged.iterdir()) + 1
-            aside = damaged / f"{folder.name}-{number}"
-            try:
-                folder.rename(aside)
-            except FileNotFoundError:  # another process was faster
-                return
-        log.warning("unit %s was damaged; it is kept as %s and will be computed again", folder.name, aside)
-
-
-def read_unit(folder: Path, names: Iterable[str]) -> dict[str, pa.Table]:
-    """Some tables of a unit by name, after a look at the checksums of all."""
-    try:
-        sums = json.loads((folder / "unit.json").read_bytes())["sha256"]
-        contents = {name: (folder / f"{name}.parquet").read_bytes() for name in COLUMNS}
-        if all(hashlib.sha256(contents[name]).hexdigest() == sums[name] for name in CHECKED):
-            tables = {name: _table(contents[name], COLUMNS[name]) for name in names}
-            if len({len(tables[name]) for name in ("images", "timings") if name in tables}) <= 1:
-                return tables
-    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException):
-        pass
-    raise damaged_unit(folder)
+        files[MARK] = _json({"key": key, "description": description, "sha256": sums})
+        with _refusal("write", self.path):
+            self.place.publish(key, files)
 
 
 def _table(content: bytes, columns: dict[str, str]) -> pa.Table:
     text = [name for name, kind in columns.items() if kind == "string"]
     return pq.read_table(pa.BufferReader(content), page_checksum_verification=True, read_dictionary=text)
-
-
-def damaged_unit(folder: Path) -> StoreError:
-    return StoreError(f"unit {folder} is damaged; start the run again, which computes it anew")
 
 
 def _parquet(frame: pd.DataFrame, columns: dict[str, str]) -> bytes:
@@ -279,81 +323,15 @@ def differences(one: dict[str, Any], other: dict[str, Any]) -> str:
 
 
 @contextmanager
-def _refusal(path: Path) -> Iterator[None]:
-    """Turn what the file system says into one sentence."""
+def _refusal(what: str, where: str | Path) -> Iterator[None]:
+    """Turn what a file system or an object store says into one sentence; what is absent is not refused."""
+    advice = {
+        "read": "check the address and its permissions",
+        "write": "free some space or choose another folder",
+    }
     try:
         yield
     except OSError as error:
-        reason = error.strerror or error
-        raise StoreError(
-            f"cannot write {path} ({reason}); free some space or choose another folder"
-        ) from error
-
-
-def _temporary(folder: Path) -> Path:
-    """A fresh name that says who writes, so that leftovers can be told from work in progress."""
-    return folder / f".tmp-{os.getpid()}-{uuid.uuid4().hex}@{socket.gethostname()}"
-
-
-def _clean(folder: Path) -> None:
-    """Remove what killed writers left: their process on this machine is gone, or a day has passed."""
-    for entry in folder.glob(".tmp-*"):
-        name = re.fullmatch(r"\.tmp-(\d+)-\w+@(.*)", entry.name)
-        gone = name is not None and name[2] == socket.gethostname() and not _alive(int(name[1]))
-        try:
-            if gone or time.time() - entry.stat().st_mtime > DAY:
-                if entry.is_dir():
-                    shutil.rmtree(entry, ignore_errors=True)
-                else:
-                    entry.unlink()
-        except FileNotFoundError:  # its writer has just finished
-            continue
-
-
-def _alive(pid: int) -> bool:
-    if os.name != "posix":  # signal 0 is a question on POSIX systems only
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _write(file: Path, content: bytes) -> None:
-    with file.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-
-
-def _replace(file: Path, content: bytes) -> None:
-    temporary = _temporary(file.parent)
-    try:
-        _write(temporary, content)
-        temporary.replace(file)
-        _sync(file.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _publish(temporary: Path, final: Path) -> None:
-    """Give a complete unit its name, unless another writer has done so meanwhile."""
-    try:
-        temporary.rename(final)
-    except OSError:
-        if not final.exists():
+        if what == "read" and isinstance(error, FileNotFoundError | NotADirectoryError):
             raise
-
-
-def _sync(folder: Path) -> None:
-    """Make a rename survive a power cut, where the system lets a folder be opened."""
-    if not hasattr(os, "O_DIRECTORY"):
-        return
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        raise StoreError(f"cannot {what} {where} ({error.strerror or error}); {advice[what]}") from error

@@ -27,7 +27,7 @@ def report(
     Parameters
     ----------
     runs : path or sequence of paths
-        Folders of runs with the same settings; without any, the newest one under ``results/runs``, or none
+        Folders of runs with the same settings, or addresses of an object store; without any, the newest one under ``results/runs``, or none
         where what is asked for needs no records.
     only : str or sequence of str, optional
         Names of figures and tables.
@@ -46,14 +46,17 @@ def report(
     from reports.build import build
     from reports.registry import get
     from results import load
+    from results.places import place
     from results.reading import nothing
 
     chosen = names(only) if only is not None else None
-    folders = [Path(run) for run in ([runs] if isinstance(runs, str | Path) else runs)]
+    folders = [place(run).address for run in ([runs] if isinstance(runs, str | Path) else runs)]
     if not folders and chosen is not None and not any(get(name).needs for name in chosen):
         return build(nothing(resolve_root(data_root)), Path(output or BUILD / "no-run"), chosen)
     folders = folders or [newest()]
-    where = Path(output or BUILD / "+".join(folder.resolve().name for folder in folders))
+    where = Path(output or BUILD / "+".join(Path(folder).resolve().name for folder in folders))
+    if where.exists() and not where.is_dir():
+        raise Failure(f"{where} is a file; name another folder for the report")
     return build(load(folders, resolve_root(data_root)), where, chosen)
 
 

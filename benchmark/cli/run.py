@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from benchmark.selection import Part, Selection
     from benchmark.settings import Settings
     from protocols.config import Config
-    from results.store import Run
 
 Names = str | Sequence[str]
 
@@ -40,10 +39,12 @@ def run(
     device: str = "auto",
     precision: str = "auto",
     workers: int | None = None,
+    backend: str = "local",
+    scheduler: str | None = None,
     seed: int = 0,
     output: str | Path | None = None,
     dry_run: bool = False,
-) -> Path:
+) -> Path | str:
     """Measure models on tasks; the same call continues an interrupted run.
 
     Parameters
@@ -54,29 +55,38 @@ def run(
         ``paper`` the whole study.
     preset : {"smoke", "quick", "paper"}
         Sets `simulations`, `images` and the like where these are not given.
-    output : path, optional
-        Without it, a folder under ``results/runs`` that belongs to exactly this plan.
+    backend : {"local", "dask"}
+        Processes of this machine, or a Dask cluster: that of `scheduler`, the address of one, or one of
+        `workers` processes that ends with the call.
+    output : path or address, optional
+        A folder, or an address of an object store such as ``s3://bucket/run``. Without it, a folder under
+        ``results/runs`` that belongs to exactly this plan.
     others : as the options of ``python -m benchmark run``
 
     Returns
     -------
-    Path
-        The folder of the run, for `results.load`.
+    Path, or str of an object store
+        Where the run is, for `results.load`.
     """
     command = _command(dict(locals()))
+    from benchmark.cluster import check_options, check_scheduler
     from benchmark.plan import checksums, plan
     from benchmark.provenance import manifest
+    from benchmark.resume import finished, resume
     from benchmark.selection import choose_datasets, kinds_of, names, select
     from benchmark.settings import resolve_preset, resolve_root, resolve_settings
     from benchmark.study import ALL, SEQUENTIAL, experiments
     from protocols.config import Config
+    from results.places import place
 
+    check_options(backend, scheduler, workers)
+    check_scheduler(None if dry_run else scheduler)
     root = resolve_root(data_root)
     much = resolve_preset(preset, images, simulations=simulations, max_steps=max_steps)
     config = Config(
         seed, target_dice, much.max_steps, much.images, context, split, much.drawn_images, much.context_sizes
     )
-    settings = resolve_settings(config, much.simulations, weights, device, precision)
+    settings = resolve_settings(config, much.simulations, weights, device, precision, scheduler is not None)
     protocols = names(protocol or (ALL if preset == "paper" else SEQUENTIAL))
     parts = experiments(protocols, config, much.longer)
     chosen, line = choose_datasets(datasets, root, kinds_of(parts))
@@ -84,11 +94,14 @@ def run(
     selection = select(parts, names(models), chosen, root, much.tasks, settings.weights)
     sums = checksums(selection, settings)
     units = plan(selection, settings, sums)
-    where = Path(output or _default_output(preset, units))
+    where = place(output or _default_output(preset, units)).address
     _describe(selection, settings, units, where)
-    if not dry_run:
+    if dry_run:
+        click.echo(f"{finished(units, where)} of {len(units)} units are finished")
+    else:
         record = manifest(selection, settings, sums, preset, command)
-        _execute(units, settings, root, where, workers, record)
+        resume(units, settings, root, where, record, workers, backend, scheduler)
+        _summarise(where)
     return where
 
 
@@ -99,7 +112,7 @@ def _default_output(preset: str, units: list[Unit]) -> Path:
     return RUNS / f"{preset}-{digest(sorted(unit.key for unit in units))[:8]}"
 
 
-def _describe(selection: Selection, settings: Settings, units: list[Unit], where: Path) -> None:
+def _describe(selection: Selection, settings: Settings, units: list[Unit], where: Path | str) -> None:
     for left in selection.left_out:
         click.echo(f"Left out: {left.kind} {left.name}: {left.reason}")
     people = all(part.kind == "scribbles" for part in selection.parts)  # who drew as often as they did
@@ -127,58 +140,18 @@ def _named(part: Part, usual: Config) -> str:
     return " ".join([part.experiment.protocol, *([f"({', '.join(differing)})"] if differing else [])])
 
 
-def _execute(
-    units: list[Unit],
-    settings: Settings,
-    root: Path,
-    where: Path,
-    workers: int | None,
-    manifest: dict[str, Any],
-) -> None:
-    """Run what is not finished yet, then print the summary."""
-    from benchmark.compute import Job, forget
-    from benchmark.execute import execute
-    from benchmark.plan import batches
-    from benchmark.provenance import merged
-    from benchmark.settings import resolve_workers
+def _summarise(where: Path | str) -> None:
     from benchmark.summary import shortened, summary
     from reports.catalogue import trainings
     from reports.numbers import in_standard_sets
     from results import load
-    from results.store import Run
 
-    store = Run.open_or_create(where, settings.flat())
-    left = [unit for unit in units if not store.has(unit.key)]
-    if left:
-        if len(left) < len(units):
-            click.echo(f"{len(units) - len(left)} of {len(units)} units are finished already")
-        store.write_manifest(merged(store.manifest(), manifest))
-        processes = resolve_workers(workers, settings.device)
-        together = batches(left, settings.device, processes)
-        stored = None if len(together) == len(left) else _stored(store, left)
-        execute(together, Job(settings, root, where), settings.device, processes, size=len, passed=stored)
-        forget()
-    else:
-        click.echo("Nothing left to do: all units are finished")
     results = load(where)
     images = results.images[in_standard_sets(results, results.images)]  # longer sets have their own figures
     click.echo(f"\n{summary(images)}\n")
     for line in shortened(trainings(results)):
         click.echo(line)
     click.echo(f"Report: {shlex.join(['python', '-m', 'benchmark', 'report', str(where)])}")
-
-
-def _stored(store: Run, units: list[Unit]) -> Callable[[], int]:
-    """What tells the cost of the units that are finished by now, where many are computed together."""
-    waiting = {unit.key: unit.cost for unit in units}
-    total = sum(waiting.values())
-
-    def passed() -> int:
-        for key in [key for key in waiting if store.has(key)]:
-            del waiting[key]
-        return total - sum(waiting.values())
-
-    return passed
 
 
 def _command(given: dict[str, Any]) -> str:
@@ -223,8 +196,14 @@ command = click.Command(
         option(run, "--device", "Where models compute.", type=click.Choice(["auto", "cpu", "cuda"])),
         option(run, "--precision", "How models compute.", type=click.Choice(["auto", "float32", "bfloat16"])),
         option(run, "--workers", "Processes.  [default: one per core, or per GPU]", type=POSITIVE),
+        option(
+            run, "--backend", "Who starts them; see docs/cluster.md.", type=click.Choice(["local", "dask"])
+        ),
+        option(
+            run, "--scheduler", "Of an existing Dask cluster, which has its own workers.", metavar="ADDRESS"
+        ),
         option(run, "--seed", "Root of all randomness.", type=int),
-        option(run, "--output", f"Folder of the run.  [default: one in {RUNS}]", metavar="DIR"),
+        option(run, "--output", f"Where the run is kept.  [default: one in {RUNS}]", metavar="DIR|URL"),
         option(run, "--dry-run", "Only say what would run.", is_flag=True),
     ],
 )

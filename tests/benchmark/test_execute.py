@@ -1,13 +1,23 @@
-"""Where work is done."""
+"""Where work is done, and what travels there."""
 
 from __future__ import annotations
 
+import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from toys import Toys
 
+from benchmark.cluster import versions
+from benchmark.compute import Job, absolute
 from benchmark.execute import execute
+from benchmark.plan import Batch, Unit
+from benchmark.settings import Settings
+from datasets.task import Task
+from protocols.config import Config
+from results.store import Run
 
 
 class Note(NamedTuple):
@@ -30,3 +40,76 @@ def test_workers_follow_into_another_folder(tmp_path: Path, monkeypatch: pytest.
         monkeypatch.chdir(folder)
         assert execute([Note("a"), Note("b")], write, "cpu", workers=2) == ["cpu", "cpu"]
         assert sorted(path.name for path in folder.iterdir()) == ["a", "b"]
+
+
+class Counted(Toys):
+    """The toys, and how often they were loaded."""
+
+    loads = 0
+
+    def load(self, task, root):
+        Counted.loads += 1
+        return super().load(task, root)
+
+
+@pytest.fixture
+def unit() -> Unit:
+    task = Task("toys", "drawn", "synthetic", "0", "one")
+    config = Config(images=2, max_steps=2)
+    model, source = "toys:Brush", "test_execute:Counted"
+    return Unit("center-clicks", model, source, task, (0,), config, "bundled", False, {}, 1, "first")
+
+
+@pytest.fixture
+def settings(unit: Unit) -> Settings:
+    return Settings(unit.config, 1, "bundled", "cpu", "float32")
+
+
+def test_a_unit_that_is_stored_by_now_is_left_out(tmp_path, unit, settings, monkeypatch):
+    monkeypatch.setattr(Counted, "loads", 0)
+    Run.open_or_create(tmp_path / "run", settings.flat())
+    job = Job(settings, tmp_path, tmp_path / "run")
+    job(Batch([unit]), "cpu")
+    written = (tmp_path / "run" / "units" / "first" / "unit.json").stat()
+    predicted = []
+    monkeypatch.setattr(
+        "toys.Brush.predict", lambda self, query: predicted.append(query) or query.image - 0.5
+    )
+    job(Batch([unit]), "cpu")
+    assert not predicted
+    job(Batch([unit, replace(unit, key="second")]), "cpu")
+    assert predicted and Run(tmp_path / "run").units() == ["first", "second"]
+    assert (tmp_path / "run" / "units" / "first" / "unit.json").stat() == written
+
+
+def test_a_worker_that_outlives_a_run_loads_everything_anew(tmp_path, unit, settings, monkeypatch):
+    """The next one may mean other weights or data by the same names."""
+    monkeypatch.setattr(Counted, "loads", 0)
+    Run.open_or_create(tmp_path / "run", settings.flat())
+    one, other = (Job(settings, tmp_path, tmp_path / "run") for _ in range(2))
+    for number, job in enumerate((one, one, pickle.loads(pickle.dumps(one)), other)):
+        job(Batch([replace(unit, key=str(number))]), "cpu")
+    assert Counted.loads == 2
+
+
+def test_paths_are_absolute_before_they_travel(tmp_path, unit, settings, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("mine.pt").touch()
+    own = replace(settings, weights="mine.pt")
+    units = [replace(unit, weights="mine.pt", source="folder:knees"), unit]
+    (batch,), job = absolute([Batch(units)], Job(own, Path("data"), Path("run")))
+    assert [each.weights for each in batch] == [str(tmp_path / "mine.pt"), "bundled"]
+    assert [each.source for each in batch] == [f"folder:{tmp_path / 'knees'}", unit.source]
+    assert [each.key for each in batch] == [each.key for each in units]
+    assert (job.settings.weights, job.root, job.output) == (
+        str(tmp_path / "mine.pt"),
+        tmp_path / "data",
+        tmp_path / "run",
+    )
+    _, job = absolute([], Job(settings, tmp_path, "s3://bucket/run"))
+    assert (job.settings, job.output) == (settings, "s3://bucket/run")
+
+
+def test_what_travels_is_small(tmp_path, unit, settings):
+    sent = pickle.dumps((Batch([unit]), Job(settings, tmp_path, tmp_path / "run"), versions()))
+    assert len(sent) < 20_000

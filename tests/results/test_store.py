@@ -60,9 +60,10 @@ def filled(path: Path, **blocks) -> Run:
 
 def test_what_is_written_is_read_back(tmp_path):
     run = filled(tmp_path / "run", a=(0, 1))
-    assert run.has("a")
-    assert not run.has("b")
+    assert run.finished("a")
+    assert not run.finished("b")
     assert run.units() == ["a"]
+    assert run.verify(["a"]) == []
     read = results.load(tmp_path / "run")
     steps, images = tables()
     pd.testing.assert_frame_equal(read.steps.astype(STEPS), steps)
@@ -120,7 +121,7 @@ def test_first_of_two_writers_wins(tmp_path):
     written = [tables(clock=float(clock)) for clock in range(8)]
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda pair: run.write("a", {}, *pair), written))
-    assert run.has("a")
+    assert run.verify(["a"]) == []
     assert sorted(p.name for p in (tmp_path / "units").iterdir()) == ["a"]
     first = results.load(tmp_path)
     run.write("a", {}, *tables(model="other"))
@@ -141,11 +142,12 @@ def test_damaged_unit_is_set_aside_and_written_again(tmp_path, caplog, file, dam
             path.unlink()
         with pytest.raises(StoreError, match="damaged"):
             results.load(tmp_path)
-        assert not run.has("a")
+        assert run.verify(["a"]) == ["a"]
+        assert not run.finished("a")
         assert (tmp_path / "damaged" / f"a-{attempt}").is_dir()
         assert "computed again" in caplog.text
         run.write("a", {}, *tables())
-        assert run.has("a")
+        assert run.verify(["a"]) == []
 
 
 def test_full_disk_leaves_nothing_half_written(tmp_path):
@@ -168,7 +170,7 @@ def test_full_disk_leaves_nothing_half_written(tmp_path):
 def test_leftovers_of_a_killed_writer_are_ignored_and_cleaned(tmp_path):
     filled(tmp_path, a=(0,))
     code = (
-        "import os, signal, sys; from pathlib import Path; import results.store as s;"
+        "import os, signal, sys; from pathlib import Path; import results.places as s;"
         "t = s._temporary(Path(sys.argv[1])); t.mkdir(); (t / 'steps.parquet').write_bytes(b'half');"
         "print(t, flush=True); os.kill(os.getpid(), signal.SIGKILL)"
     )
