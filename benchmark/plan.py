@@ -13,7 +13,7 @@ from benchmark.settings import Settings
 from benchmark.trained import Trained, trained
 from datasets.task import Task
 from models.registry import MODELS, WEIGHTS, create_model
-from models.weights import checksum, companion, file_checksum
+from models.weights import WeightsError, checksum, companion, file_checksum
 from protocols.config import Config
 
 # Simulations of a unit, if its protocol does not say. Fixed, since another block is another key: a run that
@@ -121,10 +121,22 @@ def _needs_seed(part: Part, model: str) -> bool:
 def _checksum(name: str, weights: str) -> str | None:
     """Of one file, or of the checksums of several; a file that is given is the named model's own."""
     create_model(name, weights=weights)
-    needed = WEIGHTS.get(name, ())
+    if name not in WEIGHTS:
+        return _own_checksum(name, weights)
+    needed = WEIGHTS[name]
     own = needed if len(needed) == 1 else (name,)
     parts = [checksum(part, weights if part in own else companion(weights)) for part in needed]
-    return parts[0] if len(parts) == 1 else digest(parts) if parts else None
+    return parts[0] if len(parts) == 1 else digest(parts)
+
+
+def _own_checksum(name: str, weights: str) -> str | None:
+    """Of the file that a plug-in is given, or of its own in a folder; None if it is given none."""
+    if not hasattr(MODELS.get(name), "create"):
+        return None
+    try:
+        return checksum(name, weights)
+    except WeightsError:
+        return None
 
 
 def _trained_checksum(name: str, what: Trained) -> str:

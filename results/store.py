@@ -182,7 +182,7 @@ class Run:
             return self.place.finished(key)
 
     def read(self, key: str, names: Iterable[str]) -> dict[str, pa.Table]:
-        """Some tables of a unit by name (`COLUMNS`), after a look at the checksums of all.
+        """Some tables of a unit by name (`COLUMNS`) and ``timings``, after a look at the checksums of all.
 
         Raises
         ------
@@ -194,8 +194,8 @@ class Run:
         try:
             sums = json.loads(mark)["sha256"]
             if all(hashlib.sha256(contents[name]).hexdigest() == sums[name] for name in CHECKED):
-                tables = {name: _table(contents[name], COLUMNS[name]) for name in names}
-                if len({len(tables[name]) for name in ("images", "timings") if name in tables}) <= 1:
+                tables = {name: _table(contents[name], COLUMNS[name]) for name in {*names, "timings"}}
+                if len(tables["timings"]) == _parquet_file(contents["images"]).metadata.num_rows:
                     return tables
         except (OSError, ValueError, KeyError, TypeError, RecursionError, pa.ArrowException):
             pass
@@ -242,7 +242,7 @@ class Run:
 
     def _verified(self, key: str) -> tuple[str, bool]:
         try:
-            self.read(key, ("images", "timings"))
+            self.read(key, ())
             return key, True
         except DamagedUnit:
             with _refusal("write", self.path):
@@ -294,7 +294,12 @@ class Run:
 
 def _table(content: bytes, columns: dict[str, str]) -> pa.Table:
     text = [name for name, kind in columns.items() if kind == "string"]
-    return pq.read_table(pa.BufferReader(content), page_checksum_verification=True, read_dictionary=text)
+    return _parquet_file(content, read_dictionary=text).read(use_threads=False)
+
+
+def _parquet_file(content: bytes, **options: Any) -> pq.ParquetFile:
+    """Opened for itself, which is several times faster for small files than `pq.read_table`."""
+    return pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True, **options)
 
 
 def _parquet(frame: pd.DataFrame, columns: dict[str, str]) -> bytes:

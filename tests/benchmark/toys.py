@@ -131,6 +131,15 @@ class Own(Sequential):
         return records
 
 
+class Journal(Sequential):
+    """Notes each piece of work that it begins, as an empty file."""
+
+    def run(self, data, adapter, simulations, *given):
+        Path(os.environ["TOYS_JOURNAL"], f"{data.task.label} {simulations[0]}").touch()
+        return super().run(data, adapter, simulations, *given)
+
+
+JOURNAL = Journal("journal", version=1, max_steps=3, annotator=CenterClicks())
 OWN = Own("own", version=1, max_steps=2, annotator=CenterClicks())
 
 

@@ -1,0 +1,87 @@
+"""Whether an adapter is what the protocols take it for: it is tried on mock tasks, in a minute or less."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+from benchmark.conformance.findings import BREAKS, Answer, Finding, passed, said, skipped, tried
+
+__all__ = ["Finding", "examine"]
+
+
+def examine(name: str, weights: str = "bundled", device: str = "cpu") -> list[Finding]:
+    """Try an adapter: what it says of itself, its answers to all kinds of query, and a run of each protocol.
+
+    Whatever the model does wrong, exceptions included, is a finding; nothing is raised for it. Global random
+    generators are afterwards as they were before. On a CPU it takes one thread.
+
+    Parameters
+    ----------
+    name : str
+        A model: a name of `MODELS`, an entry point's, or ``module:Class``.
+    weights : str
+        ``bundled``, ``official``, a file or a folder, as `create_model` takes them. A model that is trained
+        on each task needs those of one task: a folder, or for ``supervised`` a file.
+    device : str
+        Torch device.
+
+    Returns
+    -------
+    list of Finding
+        In the order of the checks. The model is in order if none has ``failed``.
+
+    Raises
+    ------
+    UnknownName
+        If there is no such model.
+    """
+    from benchmark.conformance.subject import one_thread, seeded
+
+    with seeded(1), one_thread():
+        return list(_findings(name, weights, device))
+
+
+def _findings(name: str, weights: str, device: str) -> Iterator[Finding]:
+    from benchmark.conformance.checks import CHECKS
+    from benchmark.conformance.declared import attributes, capabilities
+    from benchmark.conformance.plays import plays
+    from benchmark.conformance.subject import Subject
+    from datasets.lookup import UnknownName
+    from models import MODELS, create_model
+
+    try:
+        model = MODELS.get(name)
+    except UnknownName:
+        raise
+    except BREAKS as error:
+        yield Finding("import", "failed", f"the model {name} cannot be imported: {said(error)}")
+        return
+    declared = tried("capabilities", name, capabilities, model)
+    yield declared
+    if declared.verdict == "failed":
+        return
+    if model.capabilities.needs_training and weights in ("bundled", "official"):
+        yield Finding(
+            "creation", *skipped("it is trained on each task; name a file or folder of its weights")
+        )
+        return
+    make = partial(create_model, name, weights, device)
+    made: list[Any] = []
+    yield (created := tried("creation", name, _created, make, made))
+    if created.verdict == "failed":
+        return
+    yield (own := tried("attributes", name, attributes, model, made[0]))
+    if own.verdict == "failed":
+        return
+    subject = Subject(name, made[0], make)
+    for title, check in CHECKS.items():
+        yield tried(title, name, check, subject)
+    for title, play in plays(subject):
+        yield tried(title, name, play)
+
+
+def _created(make: Any, made: list[Any]) -> Answer:
+    made.append(make())
+    return passed(f"an instance of {type(made[0]).__qualname__}")
