@@ -18,7 +18,7 @@ from benchmark.errors import Failure, Usage
 from benchmark.provenance import PACKAGES
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, Worker
 
 WAIT = 30  # seconds in which a scheduler must answer, and then a first worker be there
 # What every process of a cluster on this machine runs first: Ctrl-C is for the main process.
@@ -43,7 +43,7 @@ def check_options(backend: str, scheduler: str | None, workers: int | None) -> N
             "--workers starts processes on this machine, and a --scheduler has its own; leave one out"
         )
     if backend == "dask" and find_spec("distributed") is None:
-        raise Usage("--backend dask needs a package that is not installed: pip install 'segbench[dask]'")
+        raise Usage("--backend dask needs a package that is not installed: pip install -e '.[dask]'")
 
 
 def check_scheduler(address: str | None) -> None:
@@ -99,7 +99,7 @@ def _local(workers: int) -> Iterator[str]:
             n_workers=workers,
             threads_per_worker=1,
             memory_limit=None,
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",  # any free port
             preload=[LEAVE_INTERRUPTS],
             silence_logs=logging.CRITICAL,
         ) as cluster,
@@ -164,6 +164,13 @@ def failures_said(client: Client) -> Iterator[None]:
             f"{error.allowed_failures + 1} worker processes were killed over the same work, most likely for "
             "lack of memory; give each worker more of it, finished units are kept"
         ) from error
+    except RuntimeError as error:
+        if not isinstance(error.__cause__, ImportError):
+            raise
+        raise Failure(
+            f"the Dask scheduler at {address} cannot read what it is sent ({error.__cause__}); start it from "
+            "the environment of the run"
+        ) from error
     except CancelledError as error:
         raise Failure(
             f"the Dask scheduler at {address} is gone; start it again, the same command goes on from what is "
@@ -192,13 +199,13 @@ def source_digest(root: Path) -> str:
     return digest.hexdigest()[:12]
 
 
-def check_versions(client: dict[str, str], worker: str) -> None:
-    """Refuse to work for a program that would compute other numbers.
+def check_versions(client: dict[str, str], dask_worker: Worker) -> None:
+    """Refuse, in a worker, to work for a program that would compute other numbers.
 
     Parameters
     ----------
     client : `versions` of the program that sends the work
-    worker : what this process is called in the sentence
+    dask_worker : the worker of this process; Dask looks for the parameter by this name
 
     Raises
     ------
@@ -209,9 +216,27 @@ def check_versions(client: dict[str, str], worker: str) -> None:
     for name, there in client.items():
         if here.get(name) != there:
             raise Failure(
-                f"{worker} has {name} {here.get(name)}, and the run {there}; "
-                "start all workers, and the run, from the same environment"
+                f"worker {dask_worker.name} at {dask_worker.address} has {name} {here.get(name)}, "
+                f"and the run {there}; start all workers, and the run, from the same environment"
             )
+
+
+def check_workers(client: Client) -> None:
+    """Have the workers that are there compare their `versions` with ours, before any of them gets work.
+
+    Raises
+    ------
+    Failure
+        If one has others, or cannot even read the question.
+    """
+    try:
+        client.run(check_versions, versions())
+    except Failure:
+        raise
+    except Exception as error:
+        raise Failure(
+            f"a worker cannot read what it is sent ({error}); start all from the environment of the run"
+        ) from error
 
 
 def device_of(device: str, name: object) -> str:

@@ -81,8 +81,7 @@ def execute(
         finished = _in_pool(items, compute, device, workers)
     else:
         finished = _in_process(items, compute, device)
-    results = []
-    done, number = 0, sum(map(size, items))
+    results, done, number = [], 0, sum(map(size, items))
     with (
         tqdm(
             total=sum(item.cost for item in items),
@@ -171,6 +170,7 @@ def _in_cluster(
     backend, versions = cluster.backend_of(client), cluster.versions()
     pool = Parallel(backend=backend, return_as="generator_unordered", batch_size=1, pre_dispatch=AHEAD)
     with cluster.failures_said(client):
+        cluster.check_workers(client)
         # Sealed in a function without arguments, which Dask would look into and take apart.
         yield from pool(
             delayed(partial(_in_dask_worker, item, compute, device, versions))() for item in items
@@ -231,7 +231,7 @@ def _in_dask_worker(
     from distributed import get_worker
 
     worker = get_worker()
-    cluster.check_versions(versions, f"worker {worker.name} at {worker.address}")
+    cluster.check_versions(versions, worker)  # it may have joined after the others were asked
     with _ALONE:
         _keep_memory()
         own = cluster.device_of(device, worker.name)

@@ -196,7 +196,11 @@ def test_a_single_worker_does_it_in_order_and_not_this_process(started, tmp_path
     assert [number for *_, number in notes] == list(range(8))
 
 
-def test_a_worker_of_another_environment_refuses(monkeypatch, tmp_path):
+@pytest.mark.parametrize("late", [False, True])
+def test_a_worker_of_another_environment_refuses(monkeypatch, tmp_path, late):
+    """Before anything is sent, and one that joins later when it gets its first work."""
+    if late:
+        monkeypatch.setattr(cluster, "check_workers", lambda client: None)
     other = {**cluster.versions(), "torch": "0.0.1"}
     with cluster.opened("dask", None, workers=1) as client:
         monkeypatch.setattr(cluster, "versions", lambda: other)
@@ -361,7 +365,7 @@ def test_stopped_with_a_cluster_of_its_own(started, tmp_path, undisturbed, stop)
     go_on(tmp_path / "run", kept, undisturbed, "--workers", "1")
 
 
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("stop", [signal.SIGINT, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)])
 def test_stopped_on_an_existing_cluster(started, tmp_path, stop):
     """The cluster drops what was left of the run, and lives on."""
     from distributed import Client

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import pickle
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from toys import Toys
 from benchmark.cluster import versions
 from benchmark.compute import Job, absolute
 from benchmark.execute import execute
-from benchmark.plan import Batch, Unit
+from benchmark.plan import Batch, Unit, batches
 from benchmark.settings import Settings
 from datasets.task import Task
 from protocols.config import Config
@@ -90,6 +91,17 @@ def test_a_worker_that_outlives_a_run_loads_everything_anew(tmp_path, unit, sett
     for number, job in enumerate((one, one, pickle.loads(pickle.dumps(one)), other)):
         job(Batch([replace(unit, key=str(number))]), "cpu")
     assert Counted.loads == 2
+
+
+@pytest.mark.parametrize("workers", [2, 4])
+def test_workers_are_busy_to_the_end(unit, workers):
+    """Whoever is free takes the next: if costs are true, all end within the time of the shortest unit."""
+    units = [replace(unit, key=str(cost), cost=cost) for cost in range(1, 41)]
+    free = [0] * workers
+    for batch in batches(units, "cpu", workers):
+        heapq.heapreplace(free, free[0] + batch.cost)
+    assert sum(free) == sum(range(1, 41))
+    assert max(free) - min(free) <= 1
 
 
 def test_paths_are_absolute_before_they_travel(tmp_path, unit, settings, monkeypatch):
