@@ -1,8 +1,9 @@
 """The tool: command line, plan and execution; and the few names that a notebook or a plug-in needs.
 
-``benchmark.run(...)`` and ``benchmark.report(...)`` are the commands as functions, with the options as
-keyword arguments. ``ModelAdapter``, ``Capabilities``, ``Query``, ``Interactions`` and ``Context`` are what
-the author of a model needs. All are imported when first asked for, so that importing stays light.
+``benchmark.run(...)``, ``benchmark.report(...)``, ``benchmark.check(...)`` and ``benchmark.compare(...)`` are
+the commands as functions, with the options as keyword arguments. ``ModelAdapter``, ``Capabilities``,
+``Query``, ``Interactions`` and ``Context`` are what the author of a model needs. All are imported when first
+asked for, so that importing stays light.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import Any
 _TARGETS = {
     "run": "benchmark.cli.run",
     "report": "benchmark.cli.report",
+    "check": "benchmark.checking",
+    "compare": "benchmark.comparison",
     "ModelAdapter": "protocols.adapter",
     "Capabilities": "protocols.adapter",
     "Query": "protocols.adapter",
@@ -24,7 +27,7 @@ _TARGETS = {
 def __getattr__(name: str) -> Any:
     if name not in _TARGETS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from benchmark.tree import check
+    from benchmark import tree
 
-    check()
+    tree.check()
     return getattr(importlib.import_module(_TARGETS[name]), name)

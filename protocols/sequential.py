@@ -79,9 +79,11 @@ class Sequential(InGames):
         return lacking(data, config, config.images or 1)
 
     def cost(self, available: int, config: Config, capabilities: Capabilities) -> int:
-        """Rough relative time of a simulation; earlier images make one dearer, the more there are."""
+        """Rough relative time of a simulation, as measured: an image is dearer the longer its context is."""
         images = min(available, config.images or available)
-        return images * (1 + images // 2 if capabilities.in_context or capabilities.setwise else 1)
+        grows = capabilities.in_context or capabilities.setwise
+        least = capabilities.min_context if grows else images + 1
+        return sum(2 if size < least else 6 + 3 * size for size in range(1, images + 1))
 
     def begin(
         self,

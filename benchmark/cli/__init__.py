@@ -12,11 +12,11 @@ from typing import Any
 
 import click
 
+from benchmark import tree
 from benchmark.errors import describe
-from benchmark.tree import check
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ("run", "report", "list", "data", "weights", "train")
+COMMANDS = ("run", "report", "check", "compare", "list", "data", "weights", "train")
 
 
 def _remember_debug(context: click.Context, _: click.Parameter, value: bool) -> None:
@@ -79,7 +79,7 @@ class Tool(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            check()
+            tree.check()  # `check` is also the name of a module here
             with _plain_warnings():
                 return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):

@@ -1,0 +1,183 @@
+"""Whether a run is worse than a baseline (docs/checking-regressions.md)."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmark.baseline import Baseline, of_run, read, write
+from benchmark.comparison import GOALS, differing, other_data, parts
+from benchmark.errors import Failure, Usage
+from benchmark.folders import RUNS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ROOT = Path(__file__).resolve().parents[1]
+SMOKE = ROOT / "results" / "baselines" / "smoke.csv"
+CODE = ("benchmark", "datasets", "models", "protocols", "results")  # packages that decide about the records
+START = ["python", "-m", "benchmark", "run"]
+
+
+@dataclass(frozen=True, eq=False)
+class Checked:
+    """What `check` finds.
+
+    Attributes
+    ----------
+    run, baseline : str
+        Where both are.
+    table : DataFrame
+        As of `results.regression.judged`, a row per comparison.
+    missing : what of the baseline the run lacks, in words
+    notes : what differs behind them, in words
+    updated : whether the run has become the baseline
+    """
+
+    run: str
+    baseline: str
+    table: pd.DataFrame
+    missing: list[str]
+    notes: list[str]
+    updated: bool = False
+
+    @property
+    def regressions(self) -> pd.DataFrame:
+        """The rows of the table that are regressions."""
+        return self.table[self.table.verdict == "regression"]
+
+    @property
+    def passed(self) -> bool:
+        return not self.missing and self.regressions.empty
+
+
+def check(run: str | Path | None = None, *, baseline: str | Path = SMOKE, update: bool = False) -> Checked:
+    """Compare a run with a baseline, and make it the new one if asked to.
+
+    Parameters
+    ----------
+    run : path or address, optional
+        Without it the commands that the baseline names are run first.
+    baseline : path
+        A file that ``update`` has written, or a run.
+    update : bool
+        Write the run's records to the baseline's file, whatever the comparison says.
+
+    Raises
+    ------
+    Usage
+        If there is no baseline, or it and the run have settings or data that do not compare.
+    Failure, StoreError
+        If the baseline or the run cannot be read.
+    """
+    from results.store import exists
+
+    file = Path(baseline)
+    if update and (file.is_dir() or "://" in str(baseline)):
+        raise Usage(f"{baseline} is no file; name a file for the baseline")
+    if update and run is not None and not file.exists():
+        new = of_run(run)
+        write(new, file)
+        return Checked(str(run), str(file), _nothing(), [], ["there was no baseline yet"], True)
+    old = of_run(baseline) if exists(baseline) else read(file)
+    new = of_run(run if run is not None else rerun(old))
+    try:
+        found = judge(old, new)
+    except Usage as error:
+        if not update:
+            raise
+        found = Checked(new.name, old.name, _nothing(), [], [str(error)])
+    if update:
+        write(new, file)
+    return Checked(found.run, found.baseline, found.table, found.missing, found.notes, update)
+
+
+def judge(old: Baseline, new: Baseline) -> Checked:
+    """The comparison itself.
+
+    Raises
+    ------
+    Usage
+        If the settings or data do not compare.
+    """
+    from results.regression import MEASURES, differences, judged, missing
+
+    reason = _incomparable(old.manifest, new.manifest)
+    if reason:
+        raise Usage(f"{new.name} cannot be compared with the baseline {old.name}: {reason}")
+    same_draws = old.manifest["settings"]["seed"] == new.manifest["settings"]["seed"]
+    absent = missing(old.images, new.images, same_draws)
+    table = judged(differences(old.images, new.images, [measure.name for measure in MEASURES]))
+    notes = [line for lines in differing(old.manifest, new.manifest).values() for line in lines]
+    return Checked(new.name, old.name, table, absent, notes)
+
+
+def _incomparable(old: dict[str, Any], new: dict[str, Any]) -> str | None:
+    """Why two runs do not measure the same, or None."""
+    for name in GOALS:
+        ours, theirs = (manifest["settings"][name] for manifest in (old, new))
+        if ours != theirs:
+            return f"{name} is {theirs} and was {ours}; run it with the baseline's settings"
+    before, now = parts(old), parts(new)
+    for name in before.keys() & now.keys():
+        if before[name]["images"] != now[name]["images"]:
+            return (
+                f"{name} has sets of {now[name]['images']} images and had {before[name]['images']}; "
+                "run it with the baseline's settings"
+            )
+    changed = other_data(old, new)
+    if changed:
+        return f"the data of {', '.join(changed)} are others; write a new baseline with --update"
+    return None
+
+
+def _nothing() -> pd.DataFrame:
+    """The table of no comparison."""
+    import pandas as pd
+
+    from results.regression import BY, NUMBERS, judged
+
+    return judged(pd.DataFrame(columns=[*BY, "measure", *NUMBERS]))
+
+
+def rerun(baseline: Baseline) -> str | Path:
+    """Run what a baseline's records come from, in a folder that belongs to it and to this program.
+
+    A unit's key does not know the code, and a stale unit would hide what the code now does. The folder
+    therefore belongs to the source files and to the versions of what they compute with.
+
+    Raises
+    ------
+    Failure
+        If the baseline names no command.
+    """
+    from benchmark.cli.run import command, run
+
+    commands = [shlex.split(line) for line in baseline.manifest["commands"]]
+    if not commands or any(words[:4] != START for words in commands):
+        raise Failure(f"{baseline.name} does not say how it was made; name the RUN to check")
+    where: str | Path = RUNS / "check" / _belonging(baseline.manifest["commands"])
+    with contextlib.redirect_stdout(sys.stderr):
+        for words in commands:
+            given = command.make_context("run", words[4:]).params
+            where = run(**given | {"output": where})
+    return where
+
+
+def _belonging(commands: Sequence[str]) -> str:
+    """A name that is another one for other commands, code or libraries."""
+    from benchmark.provenance import PACKAGES
+
+    total = hashlib.sha256(repr([*commands, sys.version]).encode())
+    versions = {each.name: each.version for each in distributions() if each.name in PACKAGES}
+    total.update(repr(sorted(versions.items())).encode())
+    for file in sorted(path for name in CODE for path in (ROOT / name).rglob("*.py")):
+        total.update(str(file.relative_to(ROOT)).encode() + file.read_bytes())
+    return total.hexdigest()[:12]
