@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
+import traceback
+from pathlib import Path
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 
 # Whose messages are meant for people, and are one sentence already.
 EXPECTED = {
+    "datasets.lookup": "PluginError",
     "datasets.task": "DataError",
     "models.training.checkpointed": "TrainingError",
     "models.weights": "WeightsError",
@@ -26,7 +29,16 @@ class Usage(Failure):
 
 
 def describe(error: BaseException) -> tuple[str, int]:
-    """One sentence about an error, and the exit status: 1 failed, 2 wrong usage, 130 interrupted."""
+    """One sentence about an error, and the exit status: 1 failed, 2 wrong usage, 130 interrupted.
+
+    Names of files and the like are in it as they are, but for what a terminal would obey.
+    """
+    text, status = _described(error)
+    letters = " ".join(text.split())
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in letters), status
+
+
+def _described(error: BaseException) -> tuple[str, int]:
     from datasets.lookup import UnknownName
 
     if isinstance(error, KeyboardInterrupt):
@@ -40,7 +52,19 @@ def describe(error: BaseException) -> tuple[str, int]:
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror or error}", FAILED
-    return f"unexpected {type(error).__name__}: {error}; run with --debug for the traceback", FAILED
+    said = f"{type(error).__name__}: {error}"
+    return f"{_of_plugin(error) or 'unexpected'} {said}; run with --debug for the traceback", FAILED
+
+
+def _of_plugin(error: BaseException) -> str | None:
+    """Whose fault an error is and where, if it came out of a plug-in's code."""
+    from datasets.lookup import PLUGINS
+
+    for frame, line in reversed([*traceback.walk_tb(error.__traceback__)]):
+        name = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+        if name in PLUGINS:
+            return f"the plug-in {name} failed in {Path(frame.f_code.co_filename).name}, line {line}, with"
+    return None
 
 
 def _expected() -> list[type[Exception]]:

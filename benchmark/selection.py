@@ -17,6 +17,7 @@ from datasets.splits import digest
 from datasets.task import Task, TaskData
 from models.registry import MODELS, ONLY_IN, WEIGHTS
 from models.weights import OFFICIAL
+from protocols.adapter import Capabilities
 from protocols.registry import PROTOCOLS
 
 KINDS = {
@@ -147,7 +148,15 @@ def kinds_of(experiments: Sequence[Experiment]) -> list[str]:
     UnknownName
         If there is no such protocol.
     """
-    return list(dict.fromkeys(Part(e, PROTOCOLS.get(e.protocol)).kind for e in experiments))
+    return list(dict.fromkeys(Part(e, _protocol(e.protocol)).kind for e in experiments))
+
+
+def _protocol(name: str) -> Any:
+    found = PROTOCOLS.get(name)
+    for needed in ("version", "max_steps", "refuses", "missing", "run"):
+        if not hasattr(found, needed):
+            raise Failure(f"{name} is no protocol: it has no attribute `{needed}`; see docs/plugins.md")
+    return found
 
 
 def select(
@@ -177,7 +186,7 @@ def select(
         If a named model fits none of the protocols or has been trained on none of the tasks, or no task or
         model is left.
     """
-    selection = Selection([Part(e, PROTOCOLS.get(e.protocol)) for e in experiments])
+    selection = Selection([Part(e, _protocol(e.protocol)) for e in experiments])
     named = None if list(models) == ["all"] else models
     _choose_models(selection, named, weights)
     kinds = {name: kind(name, root) for name in datasets}
@@ -223,13 +232,14 @@ def _unpublished(name: str, weights: str) -> str | None:
     return "there are no public weights of it; run it with --weights bundled into another folder"
 
 
-def _capabilities(name: str) -> Any:
-    adapter = MODELS.get(name)
-    if not hasattr(adapter, "capabilities"):
+def _capabilities(name: str) -> Capabilities:
+    found = getattr(MODELS.get(name), "capabilities", None)
+    if not isinstance(found, Capabilities):
         raise Failure(
-            f"the model {name} is no adapter: it has no attribute `capabilities`; see docs/plugins.md"
+            f"the model {name} is no adapter: it has no attribute `capabilities` of class Capabilities; see "
+            "docs/plugins.md"
         )
-    return adapter.capabilities
+    return found
 
 
 def _choose_tasks(selection: Selection, kinds: Mapping[str, str], root: Path, most: int | None) -> None:

@@ -7,7 +7,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
@@ -205,7 +205,8 @@ def _on_disk(url: str) -> Path | None:
 
 @contextmanager
 def _writing(folder: Path) -> Iterator[None]:
-    """What a disk refuses, in one sentence."""
+    """What a disk refuses, in one sentence; a folder made for nothing goes again."""
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
     try:
         yield
     except OSError as error:
@@ -215,6 +216,10 @@ def _writing(folder: Path) -> Iterator[None]:
                 "downloads are kept"
             ) from error
         raise DataError(f"cannot write to {folder} ({error.strerror}); choose another folder") from error
+    finally:
+        with suppress(OSError):  # the first one holds what was written
+            for created in missing:
+                created.rmdir()
 
 
 def _content(unpacked: Path) -> Path:

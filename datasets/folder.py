@@ -130,7 +130,7 @@ def _settings(path: Path) -> Mapping[str, Any]:
         return {}
     try:
         settings = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path} cannot be read ({error}); correct it") from error
     for key, value in settings.items():
         if key not in KEYS:
@@ -140,8 +140,13 @@ def _settings(path: Path) -> Mapping[str, Any]:
     return settings
 
 
+def is_number(text: str) -> bool:
+    """Whether a text is a whole number that a mask can hold."""
+    return text.isdecimal() and len(text) < 10
+
+
 def _given_labels(labels: Mapping[str, Any], path: Path) -> dict[str, int]:
-    named = {name_part(str(label)): int(value) for value, label in labels.items() if value.isdecimal()}
+    named = {name_part(str(label)): int(value) for value, label in labels.items() if is_number(value)}
     if len(named) != len(labels):
         raise DataError(f"{path}: labels must give each integer mask value a name of its own")
     return named

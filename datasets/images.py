@@ -152,7 +152,9 @@ def _decode(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
 def _read(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     """Pixels, or indices and the palette (n, 3) that they point into."""
     if path.suffix.lower() == ".npy":
-        return np.load(path, allow_pickle=False), None
+        mapped = np.lib.format.open_memmap(path, "r")  # of a file that lacks what its header claims, it fails
+        _assert_one_picture(path, 1, mapped.size, 1)
+        return np.array(mapped), None
     with path.open("rb") as file:
         start = file.read(4)
     return _read_tiff(path) if start in TIFF_STARTS else _read_picture(path, start)

@@ -97,7 +97,7 @@ def read_split(file: Path) -> dict[str, str]:
         found = _split_of_manifest(file) if file.suffix.lower() == ".json" else _split_of_table(file)
     except KeyError as error:
         raise DataError(f"{file} lacks {error}; give the manifest of an import or subject,split") from error
-    except (OSError, ValueError, TypeError, csv.Error) as error:
+    except (OSError, ValueError, TypeError, RecursionError, csv.Error) as error:
         if isinstance(error, DataError):
             raise
         raise DataError(f"{file} cannot be read as a split ({error}); fetch it again") from error

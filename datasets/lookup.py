@@ -18,6 +18,14 @@ class UnknownName(LookupError):
         super().__init__(f"unknown {kind} {name!r}; {hint}")
 
 
+class PluginError(RuntimeError):
+    """A plug-in cannot be used; the message is one sentence that names it."""
+
+
+PLUGINS: set[str] = set()
+"""Packages from which plug-ins have been taken in this process, so that faults are said to be theirs."""
+
+
 class Registry:
     """Names to objects, imported only when asked for.
 
@@ -47,17 +55,28 @@ class Registry:
         ------
         UnknownName
             If there is no such name, module or attribute.
+        PluginError
+            If the module of a plug-in cannot be imported.
         """
         targets = self.targets()
         target = targets.get(name, name)
         module, colon, attribute = target.partition(":")
-        if not colon:
+        if not colon or not all(part.isidentifier() for part in module.split(".")):
             raise UnknownName(self.kind, name, list(targets))
         try:
-            return getattr(importlib.import_module(module), attribute)
-        except ModuleNotFoundError as error:
-            if error.name and not module.startswith(error.name):
+            found = importlib.import_module(module)
+        except (Exception, SystemExit) as error:
+            if name in self.builtin:
                 raise
-            raise UnknownName(self.kind, name, list(targets)) from error
-        except AttributeError as error:
-            raise UnknownName(self.kind, name, list(targets)) from error
+            absent = isinstance(error, ModuleNotFoundError) and error.name
+            if absent and f"{module}.".startswith(f"{absent}."):
+                raise UnknownName(self.kind, name, list(targets)) from error
+            told = f"{type(error).__name__}: {error}"
+            raise PluginError(
+                f"the {self.kind} {name} cannot be imported ({told}); correct {module}"
+            ) from error
+        if not hasattr(found, attribute):
+            raise UnknownName(self.kind, name, list(targets))
+        if name not in self.builtin:
+            PLUGINS.add(module.partition(".")[0])
+        return getattr(found, attribute)

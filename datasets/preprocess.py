@@ -10,6 +10,9 @@ from datasets.task import DataError
 SIDE = 128
 """Height and width of every image of the benchmark, in pixels."""
 
+LONGEST = 2**15
+"""Most rows or columns of an image, as it is padded to a square."""
+
 LUMINANCE = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601, what most image libraries call gray
 
 
@@ -39,7 +42,8 @@ def preprocess(image: np.ndarray, mask: np.ndarray, name: str) -> tuple[np.ndarr
     Raises
     ------
     DataError
-        If the image is not 2D, has no pixel, holds NaN or infinite values, or differs in shape from its mask.
+        If the image is not 2D, has no pixel or a side above `LONGEST`, holds NaN or infinite values, or
+        differs in shape from its mask.
     """
     gray = prepare_image(image, name)
     return gray, prepare_mask(mask, np.asarray(image).shape[:2], name)
@@ -69,6 +73,8 @@ def _grayscale(image: np.ndarray, name: str) -> np.ndarray:
         raise DataError(f"{name} is not a 2D gray or RGB image (shape {image.shape}, type {image.dtype})")
     if image.size == 0:
         raise DataError(f"{name} is an image without pixels (shape {image.shape})")
+    if max(image.shape[:2]) > LONGEST:
+        raise DataError(f"{name} is {_size(image.shape)}, longer than {LONGEST}; save it smaller")
     if image.ndim == 2:
         return image.astype(np.float64)
     return image[..., :3] @ LUMINANCE if channels > 2 else image[..., 0].astype(np.float64)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from datasets.imported import Imported
-from datasets.lookup import Registry, UnknownName
+from datasets.lookup import PluginError, Registry, UnknownName
 from datasets.store import imported_names
 from datasets.task import DataError, Task
 
@@ -86,6 +86,8 @@ def source(name: str, root: Path | None = None) -> Source:
         If there is no such name; the message names the nearest one.
     DataError
         If a plug-in's class is no source.
+    PluginError
+        If a plug-in cannot be imported or made.
     """
     if name.startswith("folder:"):
         from datasets.folder import Folder
@@ -97,7 +99,14 @@ def source(name: str, root: Path | None = None) -> Source:
         if name in imported_names(root):
             return Imported(name)
         raise UnknownName("dataset", name, names(root)) from error
-    found = make()
+    try:
+        found = make()
+    except TypeError as error:  # most likely it wants arguments
+        if name in DATASETS.builtin:
+            raise
+        raise PluginError(
+            f"the dataset {name} cannot be made ({error}); its class takes no arguments"
+        ) from error
     if not isinstance(found, Source):
         raise DataError(f"{name} is no data source; its class needs name, installed, tasks and load")
     return found

@@ -71,16 +71,31 @@ def read_manifest(root: Path, name: str) -> dict[str, Any]:
     try:
         found: dict[str, Any] = json.loads(_text(file))
         version = found["format"]
+        if version == FORMAT:
+            _assert_whole(found, name)
     except FileNotFoundError:
         raise DataError(
             f"{name} has not been imported into {root}; run `python -m benchmark data import {name} PATH` "
             "with the folder of its files"
         ) from None
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise damaged(file, name, error) from error
     if version != FORMAT:
         raise DataError(f"{file} is of version {version}, not {FORMAT}; import {name} again with --replace")
     return found
+
+
+def _assert_whole(manifest: Mapping[str, Any], name: str) -> None:
+    """ValueError, TypeError, KeyError or AttributeError unless a manifest says what is read of it.
+
+    It may have been edited, or be a stranger's.
+    """
+    if not set(manifest["subjects"].values()) <= {*TaskData.SPLITS}:
+        raise ValueError("its subjects are not each in train, val or test")
+    if any(Task(*task.split("/")).dataset != name for task in manifest["tasks"]):
+        raise ValueError(f"it lists tasks of another data set than {name}")
+    if not isinstance(manifest["content"] + manifest["split"], str):
+        raise ValueError("its checksums are no text")
 
 
 def _text(file: Path) -> str:
@@ -150,12 +165,12 @@ def load(root: Path, task: Task) -> TaskData:
             rows = pq.read_table(tables[EXAMPLES], filters=parts)
             chosen = rows["image"].to_pylist()
             pictures = pq.read_table(tables[IMAGES], filters=[("image", "in", set(chosen))])
-        except (OSError, pa.ArrowException) as error:
+            place = {image: i for i, image in enumerate(pictures["image"].to_pylist())}
+            pixels = _array(pictures["pixels"], "<u2", SIDE**2)[[place[image] for image in chosen]]
+            masks = np.unpackbits(_array(rows["mask"], np.uint8, SIDE**2 // 8), axis=1)
+            subjects = rows["subject"].to_pylist()
+        except (OSError, ValueError, TypeError, KeyError, pa.ArrowException) as error:
             raise damaged(folder, task.dataset, error) from error
-    place = {image: i for i, image in enumerate(pictures["image"].to_pylist())}
-    pixels = _array(pictures["pixels"], "<u2")[[place[image] for image in chosen]]
-    masks = np.unpackbits(_array(rows["mask"], np.uint8), axis=1)
-    subjects = rows["subject"].to_pylist()
     unknown = sorted(set(subjects) - set(manifest["subjects"]))
     if unknown:
         raise DataError(f"{folder / MANIFEST} was edited: it lacks {unknown[0]}; import {task.dataset} again")
@@ -358,6 +373,6 @@ class _Table:
             self._rows = []
 
 
-def _array(column: pyarrow.ChunkedArray, dtype: Any) -> np.ndarray:
-    """A column of equally long bytes as an array with a row each."""
-    return np.stack([np.frombuffer(value.as_py(), dtype) for value in column])
+def _array(column: pyarrow.ChunkedArray, dtype: Any, length: int) -> np.ndarray:
+    """A column of bytes as an array with so many numbers in a row; ValueError where a row has fewer."""
+    return np.stack([np.frombuffer(value.as_py(), dtype, length) for value in column])

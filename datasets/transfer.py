@@ -191,7 +191,7 @@ def _state_file(part: Path) -> Path:
 def _read_state(url: str, part: Path) -> _State:
     try:
         state = _State(**json.loads(_state_file(part).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         return _State(url)
     return state if state.url == url else _State(url)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -25,6 +26,15 @@ right, as radiologists look at them; in sagittal ones the patient looks to the l
 
 STORED = {"stored": 2}
 """For volumes acquired slice by slice: the third axis as it is stored, nothing turned."""
+
+MOST_VOXELS = 2**30
+"""Most voxels of a volume, so that no broken or hostile header fills the memory."""
+
+DENSEST = 1100
+"""Voxels in a byte of a file at most: 1032 where zlib packs one value only."""
+
+IN_ONE = (".nii", ".nii.gz", ".mgz", ".mgh", ".mha", ".dcm")
+"""Files of header and voxels in one, packed by zlib if at all."""
 
 Rule = Literal["maxslice", "midslice"]
 
@@ -268,6 +278,11 @@ def _assert_3d(path: Path, shape: tuple[int, ...]) -> None:
     if len(shape) != 3 or 0 in shape:
         size = " x ".join(map(str, shape))
         raise DataError(f"{path} is {size}, not a 3D volume; save each volume in a file of its own")
+    in_one = path.is_file() and path.name.lower().endswith(IN_ONE)
+    most = min(MOST_VOXELS, DENSEST * path.stat().st_size if in_one else MOST_VOXELS)
+    if math.prod(shape) > most:
+        size = " x ".join(map(str, shape))
+        raise DataError(f"{path} claims {size} voxels, more than {most}; save or fetch it again")
 
 
 def _dicom_series(folder: Path) -> Any:
@@ -278,6 +293,11 @@ def _dicom_series(folder: Path) -> Any:
     if len(series) != 1:
         raise DataError(f"{folder} holds {len(series) or 'no'} DICOM series; keep the one that is labelled")
     names = sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), series[0])
+    header = sitk.ImageFileReader()
+    header.SetFileName(names[0])
+    header.ReadImageInformation()
+    _assert_3d(Path(names[0]), (*header.GetSize()[:2], 1))
+    _assert_3d(folder, (*header.GetSize()[:2], len(names)))
     strays = {str(f) for f in folder.iterdir() if f.suffix.lower() in (".dcm", ".ima")} - set(names)
     if strays:  # ITK passes over what it cannot read, and the volume lacks a slice
         raise DataError(f"{min(strays)} is no readable slice of its DICOM series; fetch or remove it")

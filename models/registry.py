@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datasets.lookup import Registry
+from datasets.lookup import PluginError, Registry
 from protocols.adapter import ModelAdapter
 
 MODELS = Registry(
@@ -76,7 +76,17 @@ def create_model(
         If there is no such model.
     WeightsError
         If the weights are missing, damaged or of another layout.
+    PluginError
+        If a plug-in cannot be imported or made.
     """
     model = MODELS.get(name)
     create = getattr(model, "create", None)
-    return create(name, weights, device, precision) if create else model()
+    try:
+        adapter: ModelAdapter = create(name, weights, device, precision) if create else model()
+    except TypeError as error:  # most likely it wants other arguments
+        if name in MODELS.builtin:
+            raise
+        raise PluginError(f"the model {name} cannot be made ({error}); see docs/plugins.md") from error
+    if not hasattr(adapter, "predict"):
+        raise PluginError(f"the model {name} is no adapter: it has no method `predict`; see docs/plugins.md")
+    return adapter

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -103,7 +104,8 @@ def trained_files(name: str, folder: Path) -> list[Path]:
     WeightsError
         If there are none.
     """
-    found = sorted(folder.glob(f"{name}-[0-9]*-[0-9]*.safetensors"))
+    pattern = re.compile(rf"{re.escape(name)}-[0-9]+-[0-9]+\.safetensors")
+    found = sorted(path for path in folder.glob("*.safetensors") if pattern.fullmatch(path.name))
     if not found:
         raise WeightsError(
             f"{name} has no weights in {folder}; train it: python -m benchmark train {name} --datasets NAME"
@@ -117,10 +119,13 @@ def training_of(file: Path) -> dict[str, Any]:
     Raises
     ------
     WeightsError
-        If it is no safetensors file.
+        If it is no safetensors file, or its header is damaged.
     """
-    found: dict[str, Any] = json.loads(read_header(file).get("training", "{}"))
-    return found
+    text = read_header(file).get("training", "{}")
+    try:
+        return dict(json.loads(text))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise WeightsError(f"{file} has a damaged header; train or fetch it again") from error
 
 
 def companion(weights: str) -> str:
@@ -181,7 +186,7 @@ def verify(name: str, folder: Path | None = None) -> str:
             f"the public checkpoint of {name} is not here: python -m benchmark weights fetch {name}"
         )
     found = file_checksum(path)
-    if found != record.read_text().strip():
+    if found.encode() != record.read_bytes().strip():
         raise WeightsError(
             f"{path} is not the file that was fetched (wrong checksum): delete it and fetch it again"
         )
@@ -205,7 +210,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
     Raises
     ------
     WeightsError
-        If the file is neither.
+        If the file is neither, or a tensor is no plain one of real numbers that the file holds in full.
     """
     import torch
     from safetensors.torch import load_file
@@ -221,7 +226,19 @@ def read_state(path: Path) -> dict[str, Tensor]:
     state = state.get("model", state) if isinstance(state, dict) else state
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise WeightsError(f"{path} holds no state dict of tensors")
+    for name, value in state.items():
+        if not isinstance(name, str) or not _plain(value):
+            raise WeightsError(f"{path} holds {name!r}, which is no plain tensor with a name")
     return state
+
+
+def _plain(tensor: Tensor) -> bool:
+    """Whether it holds as many real numbers as its shape says; one repeated may stand for any number."""
+    import torch
+
+    if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_complex() or tensor.is_nested:
+        return False
+    return tensor.numel() * tensor.element_size() <= tensor.untyped_storage().nbytes()
 
 
 def read_header(path: Path) -> dict[str, str]:
@@ -249,15 +266,17 @@ def load_state(network_class: type[Network], path: Path) -> Network:
     WeightsError
         If names or shapes are not those of the layout; the first difference is named.
     """
+    import torch
+
     state = read_state(path)
     wrong = WeightsError(f"{path} is not a checkpoint of {network_class.__name__}")
     try:
-        network: Network = network_class.like(state)  # type: ignore[attr-defined]
+        with torch.device("meta"):  # takes no memory, whatever sizes a damaged file names
+            expected = network_class.like(state).state_dict()  # type: ignore[attr-defined]
     except WeightsError:
         raise
-    except (KeyError, IndexError, ValueError, ZeroDivisionError) as error:
+    except Exception as error:  # sizes that make no network have errors of all kinds
         raise wrong from error
-    expected = network.state_dict()
     for name in sorted(expected.keys() | state.keys()):
         if name not in state or name not in expected:
             raise WeightsError(f"{wrong}: {name} is {'missing' if name not in state else 'unknown'}")
@@ -265,6 +284,7 @@ def load_state(network_class: type[Network], path: Path) -> Network:
             raise WeightsError(
                 f"{wrong}: {name} has shape {tuple(state[name].shape)}, not {tuple(expected[name].shape)}"
             )
+    network: Network = network_class.like(state)  # type: ignore[attr-defined]
     network.load_state_dict({name: value.float() for name, value in state.items()})
     return network
 

@@ -116,6 +116,8 @@ def _checked(logits: torch.Tensor, query: Query, adapter: ModelAdapter, classes:
     expected = (shape[0], classes, *shape[2:])
     if not isinstance(logits, torch.Tensor):
         raise ProtocolError(f"model {name} returned {type(logits).__name__} instead of a tensor of logits")
+    if logits.is_complex():
+        raise ProtocolError(f"model {name} returned complex logits; return real numbers")
     found = tuple(logits.shape)
     if found != expected and classes > 1 and found[:1] + found[2:] == expected[:1] + expected[2:]:
         raise ProtocolError(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from datasets.checks import Finding, View
+from datasets.task import name_part
 from reports import pictures, style
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def sheet(view: View, findings: Iterable[Finding] = ()) -> Figure:
 
 def save(figure: Figure, folder: Path, view: View) -> Path:
     """Write a sheet as PNG, named after its task, without a date."""
-    path = folder / f"preview-{view.task.name.replace('/', '-').replace(' ', '_')}.png"
+    path = folder / f"preview-{name_part(view.task.name.replace('/', '-'))}.png"
     figure.savefig(path, dpi=DPI, metadata={"Software": None})
     return path
 

@@ -157,6 +157,7 @@ def theme() -> dict:
             "lines.linewidth": 1.8,
             "lines.markersize": 4.5,
             "pdf.fonttype": 42,
+            "text.parse_math": False,  # a dollar sign in a name is no formula
             "svg.fonttype": "path",  # legible where the font is not installed
             "svg.hashsalt": "segbench",  # names inside the file would be random otherwise
         }

@@ -67,7 +67,7 @@ class Tool(click.Group):
     """A group that imports a subcommand when it is used and turns every error into one sentence."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
+        return [*COMMANDS]  # `list` is also the name of a module here
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:

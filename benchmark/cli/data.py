@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -80,6 +81,9 @@ def _import(name: str, place: Path, root: Path, records: list[Path]) -> None:
         shutil.rmtree(place)
         for record in records:
             record.unlink(missing_ok=True)
+        with suppress(OSError):  # another download is there
+            for folder in (place.parent, place.parent.parent):
+                folder.rmdir()
         raise Failure(f"what was fetched is not {name}, and was removed: {error}") from error
 
 

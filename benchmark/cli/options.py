@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-POSITIVE = click.IntRange(min=1)
+POSITIVE = click.IntRange(1, 100_000)  # more is a slip, and would only fill the memory
 
 
 class NumberOrAll(click.ParamType):
@@ -20,7 +20,19 @@ class NumberOrAll(click.ParamType):
         return "all" if value == "all" else POSITIVE.convert(value, param, ctx)
 
 
+class Share(click.FloatRange):
+    """A number above 0 and up to 1, which ``nan`` is not."""
+
+    def __init__(self) -> None:
+        super().__init__(0, 1, min_open=True)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number: float = super().convert(value, param, ctx)
+        return self.fail(f"{value} is no number.", param, ctx) if number != number else number
+
+
 IMAGES = NumberOrAll()
+SHARE = Share()
 DATA_ROOT = click.Option(["--data-root"], metavar="DIR", help="Folder of the data sets.")
 
 

@@ -27,8 +27,8 @@ def report(
     Parameters
     ----------
     runs : path or sequence of paths
-        Folders of runs with the same settings, or addresses of an object store; without any, the newest one under ``results/runs``, or none
-        where what is asked for needs no records.
+        Folders of runs with the same settings, or addresses of an object store; without any, the newest one
+        under ``results/runs``, or none where what is asked for needs no records.
     only : str or sequence of str, optional
         Names of figures and tables.
     data_root : path, optional

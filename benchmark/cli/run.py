@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from benchmark.cli.options import IMAGES, POSITIVE, option
+from benchmark.cli.options import IMAGES, POSITIVE, SHARE, option
 from benchmark.folders import RUNS
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ command = click.Command(
         option(run, "--preset", "How much.", type=click.Choice(["smoke", "quick", "paper"])),
         option(run, "--simulations", "Passes over a task.  [default: the preset's]", type=POSITIVE),
         option(run, "--images", "Images of a pass.  [default: the preset's]", type=IMAGES, metavar="N|all"),
-        option(run, "--target-dice", "Dice of a finished image.", type=click.FloatRange(0, 1, min_open=True)),
+        option(run, "--target-dice", "Dice of a finished image.", type=SHARE),
         option(run, "--max-steps", "Interactions at most.  [default: the protocol's]", type=POSITIVE),
         option(
             run,

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from datasets.folder import is_number
 from datasets.formats.own import Case, Labels, MaskFile, OwnData, only_one, visible
 from datasets.images import IMAGE_SUFFIXES
 from datasets.task import DataError
@@ -55,7 +56,7 @@ class NNUNet(OwnData):
 def _read(file: Path) -> dict[str, Any]:
     try:
         said = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{file} cannot be read ({error}); correct it") from error
     if not isinstance(said, dict):
         raise DataError(f"{file} is no JSON object; correct it")
@@ -67,7 +68,7 @@ def _labels(said: Mapping[str, Any], file: Path) -> Labels:
     entries = said.get("labels")
     if not isinstance(entries, dict):
         raise DataError(f"{file} names no labels; add them")
-    if all(key.isdecimal() for key in entries):
+    if all(is_number(key) for key in entries):
         entries = {
             name: [int(value) for value, other in entries.items() if str(other) == name]
             for name in map(str, entries.values())
@@ -87,7 +88,7 @@ def _labels(said: Mapping[str, Any], file: Path) -> Labels:
 def _channels(said: Mapping[str, Any], file: Path, images: Mapping[str, Path], ending: str) -> dict[str, str]:
     """The modality behind each number at the end of a file's name."""
     entries = said.get("channel_names", said.get("modality"))
-    if not isinstance(entries, dict) or not entries or not all(key.isdecimal() for key in entries):
+    if not isinstance(entries, dict) or not entries or not all(is_number(key) for key in entries):
         raise DataError(f"{file} names no channels; add channel_names")
     in_one = ending.lower() in IMAGE_SUFFIXES and not any(name.endswith("_0001") for name in images)
     if in_one:

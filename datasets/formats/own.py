@@ -14,7 +14,7 @@ from typing import Any, ClassVar, NamedTuple, TypeVar
 import numpy as np
 
 from datasets.examples import Example
-from datasets.folder import labels_by_value, read_columns
+from datasets.folder import is_number, labels_by_value, read_columns
 from datasets.images import IMAGE_SUFFIXES, MASK_SUFFIXES, read_image, read_mask
 from datasets.task import DataError, name_part
 from datasets.volumes import AXES, Rule, Volume, read_label_map, read_volume, shows, slices, turned
@@ -186,7 +186,7 @@ def named_values(pairs: Iterable[tuple[str, str]], where: str | Path) -> Labels:
     """
     found: dict[str, tuple[int, ...]] = {}
     for value, label in pairs:
-        if not value.strip().isdecimal() or not int(value) or not label.strip():
+        if not is_number(value.strip()) or not int(value) or not label.strip():
             raise DataError(f"{where}: {value}={label} names no label; give each value from 1 on a name")
         if any(int(value) in values for values in found.values()):
             raise DataError(f"{where} names value {value} twice; keep one name")

@@ -188,7 +188,7 @@ def _read(file: Path) -> list[dict[str, Any]]:
         else:
             with file.open(newline="", encoding="utf-8-sig") as text:
                 rows = list(csv.DictReader(text))
-    except (OSError, ValueError, csv.Error, pa.ArrowException) as error:
+    except (OSError, ValueError, RecursionError, csv.Error, pa.ArrowException) as error:
         raise DataError(f"{file} cannot be read ({error}); save it again") from error
     if not all(isinstance(row, dict) for row in rows):
         raise DataError(f"{file} has a line that is no JSON object; correct it")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 import subprocess
 import tempfile
 import weakref
@@ -17,6 +18,11 @@ from models.nnunet.pipeline import child, last_line, require_nnunet
 from models.nnunet.raw import as_png
 from models.weights import WeightsError, training_of
 from protocols.adapter import Capabilities, Query
+
+PARTS = re.compile(
+    r"dynamic_network_architectures\.architectures\.\w+\.[A-Z]\w*|torch\.nn(\.modules\.\w+)?\.[A-Z]\w*"
+)
+"""Classes of networks and layers that nnU-Net's plans name."""
 
 
 class NNUNet:
@@ -53,8 +59,10 @@ class NNUNet:
             raise WeightsError(
                 f"{name} has no weights {weights}; train it: python -m benchmark train {name} --datasets NAME"
             )
-        if "plans" not in training_of(path):
+        plans = training_of(path).get("plans")
+        if plans is None:
             raise WeightsError(f"{path} is no network of nnU-Net")
+        _assert_plain(plans, path)
         require_nnunet()
         return cls(path, device)
 
@@ -88,6 +96,19 @@ class NNUNet:
         )
         weakref.finalize(self, _end, process)
         return process
+
+
+def _assert_plain(plans: Any, path: Path) -> None:
+    """WeightsError if plans name what is no part of a network; nnU-Net imports and calls whatever it is."""
+    try:
+        found = [each["architecture"] for each in plans["configurations"].values() if "architecture" in each]
+        named = [each["network_class_name"] for each in found]
+        named += [each["arch_kwargs"][key] for each in found for key in each["_kw_requires_import"]]
+    except (TypeError, KeyError, AttributeError) as error:
+        raise WeightsError(f"{path} has plans that are not nnU-Net's; train it anew") from error
+    for name in named:
+        if name is not None and not PARTS.fullmatch(str(name)):
+            raise WeightsError(f"{path} asks for {name!r}, which is no part of a network; do not use it")
 
 
 def _end(process: subprocess.Popen[Any]) -> None:

@@ -178,9 +178,10 @@ class Checkpointed:
         device = next(self.network.parameters()).device
         try:
             state = torch.load(self.checkpoint, map_location=device, weights_only=True)
+            found = state["configuration"]
         except Exception as error:  # each kind of damage has an error of its own
             raise TrainingError(f"{self.checkpoint} is damaged; delete it to begin anew") from error
-        if state["configuration"] != self.configuration:
+        if found != self.configuration:
             raise TrainingError(
                 f"{self.output} holds a training of another configuration; choose another --output"
             )

@@ -42,7 +42,8 @@ class Grid:
 
     def markdown(self) -> str:
         """As a Markdown table."""
-        frame = pd.DataFrame([[_escaped(cell) for cell in row] for row in self.rows], columns=self.columns)
+        columns = [_escaped(name) for name in self.columns]
+        frame = pd.DataFrame([[_escaped(cell) for cell in row] for row in self.rows], columns=columns)
         return frame.to_markdown(index=False, disable_numparse=True) + "\n"
 
     def latex(self) -> str:

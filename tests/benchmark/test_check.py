@@ -246,7 +246,7 @@ def test_findings_about_a_model_are_told(monkeypatch):
     from benchmark.conformance import Finding
 
     found = [Finding("shape", "passed", "it is right"), Finding("range", "note", "it is wide")]
-    monkeypatch.setattr("benchmark.conformance.examine", lambda name: found)
+    monkeypatch.setattr("benchmark.conformance.examine", lambda name, weights, device: found)
     result = tool("check", "--model", "toys:Brush")
     assert result.exit_code == 0 and "shape  passed   it is right" in result.stdout
     assert result.stdout.splitlines()[-1] == "toys:Brush: no check failed"
