@@ -18,8 +18,9 @@ import shutil
 import socket
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -50,7 +51,7 @@ class Place(Protocol):
         """Make the folder, remove what killed writers left, and make sure that it can be written."""
 
     def strangers(self) -> bool:
-        """Whether it holds files; a manifest is not asked for."""
+        """Whether it holds more than a run that was begun and has no unit yet."""
 
     def units(self) -> list[str]:
         """Names of the finished units, sorted."""
@@ -58,23 +59,23 @@ class Place(Protocol):
     def finished(self, unit: str) -> bool:
         """Whether a unit has been published."""
 
-    def read_unit(self, unit: str, name: str) -> bytes:
-        """A file of a finished unit."""
+    def read_unit(self, unit: str, names: Iterable[str]) -> dict[str, bytes]:
+        """``unit.json`` of a finished unit, and some of its files."""
 
     def publish(self, unit: str, files: dict[str, bytes]) -> None:
         """Store a unit: all files or none. They must include ``unit.json``."""
 
     def set_aside(self, unit: str) -> Path | str | None:
-        """Move a damaged unit under ``damaged``; its new address, or None if another process was faster."""
+        """Move what makes it a unit under ``damaged``; its new address, or None if another was faster."""
 
 
 def place(address: str | Path) -> Place:
-    """The place of an address: a path, ``file://...``, or whatever fsspec knows, such as ``s3://bucket/run``."""
+    """The place of an address: a path, ``file:///...``, or what fsspec knows, such as ``s3://bucket/run``."""
     parts = urlsplit(str(address)) if isinstance(address, str) else None
     if parts is None or "://" not in str(address):
         return Folder(Path(address))
-    if parts.scheme in ("file", "local"):
-        return Folder(Path(parts.netloc + parts.path))
+    if parts.scheme in ("file", "local") and not parts.netloc:
+        return Folder(Path(parts.path))
     return Bucket(str(address))
 
 
@@ -113,18 +114,22 @@ class Folder:
         probe.rmdir()
 
     def strangers(self) -> bool:
-        return self.path.exists() and any(not e.name.startswith(".tmp-") for e in self.path.iterdir())
+        names = {entry.name for entry in self.path.iterdir()} if self.path.exists() else set()
+        return _strange(names) or bool(self.units())
 
     def units(self) -> list[str]:
-        with suppress(FileNotFoundError), os.scandir(self.path / "units") as entries:
-            return sorted(entry.name for entry in entries if not entry.name.startswith("."))
+        folder = self.path / "units"
+        if folder.is_file():
+            raise OSError(f"{folder} is no folder")
+        with suppress(FileNotFoundError), os.scandir(folder) as entries:
+            return sorted(entry.name for entry in entries if entry.is_dir() and entry.name[0] != ".")
         return []
 
     def finished(self, unit: str) -> bool:
         return (self.path / "units" / unit).exists()
 
-    def read_unit(self, unit: str, name: str) -> bytes:
-        return self.read(f"units/{unit}/{name}")
+    def read_unit(self, unit: str, names: Iterable[str]) -> dict[str, bytes]:
+        return {name: self.read(f"units/{unit}/{name}") for name in (MARK, *names)}
 
     def publish(self, unit: str, files: dict[str, bytes]) -> None:
         units = self.path / "units"
@@ -143,9 +148,9 @@ class Folder:
     def set_aside(self, unit: str) -> Path | None:
         damaged = self.path / "damaged"
         damaged.mkdir(exist_ok=True)
-        number = sum(entry.name.startswith(f"{unit}-") for entry in damaged.iterdir()) + 1
+        name = _next(unit, (entry.name for entry in damaged.iterdir()))
         try:
-            return (self.path / "units" / unit).rename(damaged / f"{unit}-{number}")
+            return (self.path / "units" / unit).rename(damaged / name)
         except FileNotFoundError:
             return None
 
@@ -163,6 +168,8 @@ class Bucket:
         import fsspec
 
         self.address = address.rstrip("/")
+        if not address.partition("://")[2].strip("/") or address.startswith("file:"):
+            raise OSError(f"{address} is no address of a store: it names no bucket or whole path")
         try:
             self.files, self.root = fsspec.url_to_fs(self.address, use_listings_cache=False)
         except Exception as error:
@@ -188,7 +195,7 @@ class Bucket:
             self.files.rm_file(self._path(probe))
 
     def strangers(self) -> bool:
-        return any(not name.startswith(".tmp-") for name in self._below(""))
+        return _strange({name.split("/")[0] for name in self._below("")}) or bool(self.units())
 
     def units(self) -> list[str]:
         paths = (name.split("/") for name in self._below("units"))
@@ -198,9 +205,12 @@ class Bucket:
         with _as_os_error():
             return bool(self.files.isfile(self._path(f"units/{unit}/{MARK}")))
 
-    def read_unit(self, unit: str, name: str) -> bytes:
+    def read_unit(self, unit: str, names: Iterable[str]) -> dict[str, bytes]:
         mark = self.read(f"units/{unit}/{MARK}")
-        return mark if name == MARK else self.read(f"units/{unit}/{_sum(mark)}/{name}")
+        paths = {self._path(f"units/{unit}/{_sum(mark)}/{name}"): name for name in names}
+        with _as_os_error():
+            found = self.files.cat(list(paths)) if paths else {}  # all at the same time
+        return {MARK: mark} | {paths[path]: content for path, content in found.items()}
 
     def publish(self, unit: str, files: dict[str, bytes]) -> None:
         if self.finished(unit):
@@ -213,14 +223,12 @@ class Bucket:
 
     def set_aside(self, unit: str) -> str | None:
         there = {name.split("/")[0] for name in self._below("damaged")}
-        aside = f"damaged/{unit}-{sum(name.startswith(f'{unit}-') for name in there) + 1}"
-        # First what makes it a unit, so that nobody reads one that is half gone.
-        for name in sorted(self._below(f"units/{unit}"), key=lambda name: name != MARK):
-            try:
-                with _as_os_error():
-                    self.files.mv(self._path(f"units/{unit}/{name}"), self._path(f"{aside}/{name}"))
-            except FileNotFoundError:
-                return None
+        aside = f"damaged/{_next(unit, there)}"
+        try:
+            with _as_os_error():
+                self.files.mv(self._path(f"units/{unit}/{MARK}"), self._path(f"{aside}/{MARK}"))
+        except FileNotFoundError:
+            return None
         return f"{self.address}/{aside}"
 
     def _path(self, name: str) -> str:
@@ -245,20 +253,40 @@ def _as_os_error() -> Iterator[None]:
         raise OSError(f"{error}") from error
 
 
+def _strange(names: set[str]) -> bool:
+    return any(name not in ("manifest.json", "units") and not name.startswith(".tmp-") for name in names)
+
+
+def _next(unit: str, names: Iterable[str]) -> str:
+    """A name for a damaged unit beside those of earlier ones."""
+    numbers = (name.removeprefix(f"{unit}-") for name in names if name.startswith(f"{unit}-"))
+    return f"{unit}-{max((int(number) for number in numbers if number.isdecimal()), default=0) + 1}"
+
+
 def _sum(mark: bytes) -> str:
     return hashlib.sha256(mark).hexdigest()[:16]
 
 
+@cache
+def _machine() -> str:
+    """Whose process numbers ours are: this host, since it was started, or a container of it."""
+    parts = [socket.gethostname()]
+    with suppress(OSError):  # Linux
+        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text())
+        parts.append(str(Path("/proc/self/ns/pid").readlink()))
+    return hashlib.sha256("".join(parts).encode()).hexdigest()[:12]
+
+
 def _temporary(folder: Path) -> Path:
     """A fresh name that says who writes, so that leftovers can be told from work in progress."""
-    return folder / f".tmp-{os.getpid()}-{uuid.uuid4().hex}@{socket.gethostname()}"
+    return folder / f".tmp-{os.getpid()}-{uuid.uuid4().hex}@{_machine()}"
 
 
 def _clean(folder: Path) -> None:
     """Remove what killed writers left: their process on this machine is gone, or a day has passed."""
     for entry in folder.glob(".tmp-*"):
         name = re.fullmatch(r"\.tmp-(\d+)-\w+@(.*)", entry.name)
-        gone = name is not None and name[2] == socket.gethostname() and not _alive(int(name[1]))
+        gone = name is not None and name[2] == _machine() and not _alive(int(name[1]))
         try:
             if gone or time.time() - entry.stat().st_mtime > DAY:
                 if entry.is_dir():

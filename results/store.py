@@ -23,7 +23,7 @@ import json
 import logging
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -120,13 +120,12 @@ class Run:
         settings = json.loads(json.dumps(settings))
         with _refusal("write", address):
             where = place(address)
-            try:
-                where.read("manifest.json")
-            except (FileNotFoundError, NotADirectoryError):
-                if where.strangers():
+            if not exists(address):
+                # Another run may just have begun here, and its manifest come after the first look.
+                if where.strangers() and not exists(address):
                     raise StoreError(
                         f"{where.address} holds files that are no run; choose another or an empty folder"
-                    ) from None
+                    )
                 where.prepare()
                 where.create("manifest.json", _json({"format": FORMAT, "settings": settings}))
             run = cls(address)
@@ -189,10 +188,11 @@ class Run:
         StoreError
             If the unit is damaged.
         """
-        mark = self._content(key, MARK)
-        contents = {name: self._content(key, f"{name}.parquet") for name in COLUMNS}
+        files = self._files(key, [f"{name}.parquet" for name in COLUMNS])
+        contents = {name: files[f"{name}.parquet"] for name in COLUMNS}
         try:
-            sums = json.loads(mark)["sha256"]
+            said = json.loads(files[MARK])
+            sums = said["sha256"] if said["key"] == key else {}
             if all(hashlib.sha256(contents[name]).hexdigest() == sums[name] for name in CHECKED):
                 tables = {name: _table(contents[name], COLUMNS[name]) for name in {*names, "timings"}}
                 if len(tables["timings"]) == _parquet_file(contents["images"]).metadata.num_rows:
@@ -209,19 +209,20 @@ class Run:
         StoreError
             If the unit is damaged.
         """
-        mark = self._content(key, MARK)
+        mark = self._files(key, [])[MARK]
         try:
-            description = json.loads(mark)["description"]
-            if isinstance(description, dict):
+            said = json.loads(mark)
+            if said["key"] == key and isinstance(said["description"], dict):
+                description: dict[str, Any] = said["description"]
                 return description
         except (ValueError, KeyError, TypeError, RecursionError):
             pass
         raise self._damaged(key)
 
-    def _content(self, key: str, name: str) -> bytes:
-        """A file of a unit; one that is not there is damage, what else a disk or a network says may pass."""
+    def _files(self, key: str, names: Iterable[str]) -> dict[str, bytes]:
+        """Files of a unit; one that is not there is damage, what else a disk or a network says may pass."""
         try:
-            return self.place.read_unit(key, name)
+            return self.place.read_unit(key, names)
         except (FileNotFoundError, NotADirectoryError):
             raise self._damaged(key) from None
         except OSError as error:
@@ -245,6 +246,9 @@ class Run:
             self.read(key, ())
             return key, True
         except DamagedUnit:
+            with suppress(DamagedUnit):  # another run may have mended it since
+                self.read(key, ())
+                return key, True
             with _refusal("write", self.path):
                 aside = self.place.set_aside(key)
             if aside is not None:  # else another process was faster

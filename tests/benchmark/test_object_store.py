@@ -34,7 +34,9 @@ def bucket() -> Iterator[str]:
         patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         import s3fs
+        from joblib.externals.loky import get_reusable_executor
 
+        get_reusable_executor().shutdown()  # workers of earlier tests, which know another environment
         s3fs.S3FileSystem.clear_instance_cache()
         s3fs.S3FileSystem(skip_instance_cache=True).mkdir("study")
         yield "s3://study/first"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -84,6 +86,9 @@ def test_addresses(tmp_path):
     assert place("some/folder").address == Path("some/folder")
     assert place(tmp_path).address == tmp_path
     assert place(f"file://{tmp_path}").address == tmp_path
+    for wrong in ("s3://", "memory://", "file://host/run", "s3:///"):
+        with pytest.raises(OSError, match="is no address of a store"):
+            place(wrong)
     assert place("memory://a/b/").address == "memory://a/b"
 
 
@@ -133,6 +138,91 @@ def test_of_two_that_begin_at_once_with_other_settings_one_wins(address):
     assert all("other settings" in str(e) or "no run" in str(e) for e in begun if isinstance(e, StoreError))
 
 
+def test_several_that_begin_at_once_with_the_same_settings_share_the_run(address):
+    with ThreadPoolExecutor(8) as pool:
+        begun = list(pool.map(lambda _: Run.open_or_create(address, SETTINGS), range(8)))
+    assert all(run.settings == SETTINGS for run in begun)
+
+
+@pytest.mark.parametrize("moment", ["create", "prepare"])
+def test_a_start_that_was_cut_short_can_be_repeated(address, moment, monkeypatch):
+    """As by a full disk, or a kill: the folders are there, the manifest is not."""
+    whole = getattr(type(place(address)), moment)
+
+    def cut(self, *given):
+        if moment == "prepare":
+            whole(self)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(type(place(address)), moment, cut)
+    with pytest.raises(StoreError, match="No space left on device"):
+        Run.open_or_create(address, SETTINGS)
+    monkeypatch.undo()
+    assert Run.open_or_create(address, SETTINGS).units() == []
+
+
+def test_units_without_a_manifest_are_of_nobody(address):
+    """Their settings are unknown, so that units of others are not added."""
+    run = filled(address, 0)
+    if isinstance(run.place, Bucket):
+        run.place.files.rm_file(f"{run.place.root}/manifest.json")
+    else:
+        (run.place.path / "manifest.json").unlink()
+    with pytest.raises(StoreError, match="holds files that are no run"):
+        Run.open_or_create(address, SETTINGS | {"seed": 1})
+
+
+def test_a_unit_under_the_name_of_another_is_damaged(tmp_path):
+    run = filled(tmp_path / "run", 0, 1)
+    shutil.rmtree(tmp_path / "run/units/unit-1")
+    shutil.copytree(tmp_path / "run/units/unit-0", tmp_path / "run/units/unit-1")
+    with pytest.raises(StoreError, match=r"unit-1 is damaged"):
+        results.load(run.path)
+    assert run.verify(run.units()) == ["unit-1"]
+
+
+def test_what_else_lies_among_the_units(tmp_path):
+    """Files of the system are not units; a folder without anything is a damaged one."""
+    run = filled(tmp_path / "run", 0)
+    (tmp_path / "run/units/Thumbs.db").touch()
+    assert results.load(run.path).images.simulation.tolist() == [0, 0]
+    (tmp_path / "run/units/empty").mkdir()
+    assert run.verify(run.units()) == ["empty"]
+    (tmp_path / "run/damaged/empty-7").mkdir()
+    (tmp_path / "run/units/empty").mkdir()
+    run.verify(run.units())
+    assert (tmp_path / "run/damaged/empty-8").is_dir()
+
+
+def test_a_unit_that_is_mended_meanwhile_is_not_set_aside(tmp_path, monkeypatch):
+    run = filled(tmp_path / "run", 0)
+    file = tmp_path / "run/units/unit-0/steps.parquet"
+    good = file.read_bytes()
+    file.write_bytes(b"")
+    read = Run.read
+
+    def mended(self, key, names):
+        try:
+            return read(self, key, names)
+        finally:
+            file.write_bytes(good)
+
+    monkeypatch.setattr(Run, "read", mended)
+    assert run.verify(["unit-0"]) == []
+    assert run.units() == ["unit-0"]
+
+
+def test_leftovers_of_another_machine_are_left_alone_for_a_day(tmp_path):
+    run = filled(tmp_path / "run", 0)
+    leftover = tmp_path / "run/units/.tmp-999999999-abc@elsewhere"
+    leftover.mkdir()
+    Run.open_or_create(run.path, SETTINGS)
+    assert leftover.is_dir()
+    os.utime(leftover, (1, 1))
+    Run.open_or_create(run.path, SETTINGS)
+    assert not leftover.exists()
+
+
 def test_the_first_of_several_writers_wins(address):
     run = Run.open_or_create(address, SETTINGS)
     with ThreadPoolExecutor(8) as pool:
@@ -149,7 +239,12 @@ def test_a_damaged_unit_is_set_aside_and_can_be_written_again(address, caplog, n
     run = filled(address, 0, 1)
     whole = files(run)
     for attempt in (1, 2):
-        spoil(run, "unit-1", name, None if damage == "gone" else run.place.read_unit("unit-1", name)[:40])
+        spoil(
+            run,
+            "unit-1",
+            name,
+            None if damage == "gone" else run.place.read_unit("unit-1", {name} - {"unit.json"})[name][:40],
+        )
         if run.finished("unit-1"):  # in an object store, the file that is gone may be what makes the unit
             with pytest.raises(StoreError, match="damaged"):
                 results.load(address)
