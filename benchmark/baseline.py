@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark.errors import Failure, Usage
+from benchmark.comparison import demand
+from benchmark.errors import Usage
 from results.schema import IMAGES, TASK
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ KEPT = (
     *("parts", "models", "seed_model", "tasks"),
 )
 OF_A_MACHINE = ("--output", "--data-root", "--workers", "--backend", "--scheduler")  # no setting of a run
+WRITE = "python -m benchmark check RUN --baseline {} --update"
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,35 +56,38 @@ def of_run(run: str | Path) -> Baseline:
     ------
     StoreError
         As `results.load`.
+    Usage
+        If its manifest lacks what a comparison needs.
     """
     from results import load
     from results.resampling import plain
 
     found = load(run)
-    manifest = {name: found.manifests[0].get(name) for name in KEPT}
-    manifest["commands"] = [_portable(line) for line in manifest["commands"] or ()]
+    manifest: dict[str, Any] = {name: found.manifests[0].get(name) for name in KEPT}
+    demand(manifest, str(run))
+    manifest["commands"] = [_portable(line) for line in manifest["commands"]]
     images = plain(found.images[list(COLUMNS)])
     images["dice"] = images.dice.round(DECIMALS)
     return Baseline(str(run), manifest, images.sort_values(list(KEY), ignore_index=True))
 
 
 def read(file: Path) -> Baseline:
-    """A baseline that `write` has written.
+    """A baseline that `write` has written; its commands without what is about a machine.
 
     Raises
     ------
     Usage
-        If there is none.
-    Failure
-        If the file is damaged.
+        If there is none, or the file is damaged.
     """
+    import numpy as np
     import pandas as pd
 
-    if not file.is_file():
+    if not file.exists():
         raise Usage(
-            f"there is no baseline {file}; write one from a run: "
-            f"python -m benchmark check RUN --baseline {shlex.quote(str(file))} --update"
+            f"there is no baseline {file}; write one from a run: {WRITE.format(shlex.quote(str(file)))}"
         )
+    if not file.is_file():
+        raise Usage(f"{file} is neither a run nor the file of a baseline; name one of them by --baseline")
     try:
         lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
         head = [line.removeprefix("# ") for line in lines if line.startswith("# ")]
@@ -90,11 +96,18 @@ def read(file: Path) -> Baseline:
         kinds: Any = {name: "str" if kind == "string" else kind for name, kind in COLUMNS.items()}
         images = pd.read_csv(rows, dtype=kinds, keep_default_na=False)[list(COLUMNS)]
         images["dice"] = images.dice.round(DECIMALS)  # the last bit may have been lost in the text
-        if (manifest.pop("format"), manifest.pop("records")) == (FORMAT, len(images)) and len(images):
-            return Baseline(str(file), {name: manifest[name] for name in KEPT}, images)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        kept = {name: manifest[name] for name in KEPT}
+        demand(kept, str(file))
+        kept["commands"] = [_portable(line) for line in kept["commands"]]
+        whole = (manifest["format"], manifest["records"]) == (FORMAT, len(images)) and len(images)
+        if whole and np.isfinite(images.dice).all():
+            return Baseline(str(file), kept, images)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, Usage):
         pass
-    raise Failure(f"{file} is no baseline or a damaged one; restore it, or write it anew with --update")
+    raise Usage(
+        f"{file} is no baseline or a damaged one; restore it, or delete it and write it anew: "
+        f"{WRITE.format(shlex.quote(str(file)))}"
+    )
 
 
 def write(baseline: Baseline, file: Path) -> None:
@@ -102,11 +115,23 @@ def write(baseline: Baseline, file: Path) -> None:
 
     Raises
     ------
+    Usage
+        If a Dice is no finite number, or a command names a path of this machine.
     OSError
         If it cannot be written.
     """
+    import numpy as np
+
     from results.places import place
 
+    if not np.isfinite(baseline.images.dice).all():
+        raise Usage(f"{baseline.name} holds Dice that are no finite numbers; take another run for a baseline")
+    own = [path for line in baseline.manifest["commands"] for path in _absolute(line)]
+    if own:
+        raise Usage(
+            f"a command of {baseline.name} names {own[0]}, which is of this machine only; take a run "
+            "with a relative path for a baseline"
+        )
     head = {"format": FORMAT, "records": len(baseline.images)} | baseline.manifest
     text = "".join(f"# {line}\n" for line in json.dumps(head, indent=1, sort_keys=True).splitlines())
     text += baseline.images.to_csv(index=False, lineterminator="\n")
@@ -116,6 +141,17 @@ def write(baseline: Baseline, file: Path) -> None:
 
 def _portable(command: str) -> str:
     """A command line without the options that are about a machine."""
-    words = shlex.split(command)
-    own = {at + shift for at, word in enumerate(words) if word in OF_A_MACHINE for shift in (0, 1)}
-    return shlex.join(word for at, word in enumerate(words) if at not in own)
+    kept, words = [], iter(shlex.split(command))
+    for word in words:
+        name, equals, _ = word.partition("=")
+        if name not in OF_A_MACHINE:
+            kept.append(word)
+        elif not equals:
+            next(words, None)
+    return shlex.join(kept)
+
+
+def _absolute(command: str) -> list[str]:
+    """The absolute paths that a command line names, as ``--weights /a`` or ``folder:/a`` do."""
+    parts = [part for word in shlex.split(command) for part in re.split("[,:=]", word)]
+    return [part for part in parts if part.startswith("/") and not part.startswith("//")]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.baseline import Baseline, of_run, read, write
 from benchmark.comparison import GOALS, differing, other_data, parts
-from benchmark.errors import Failure, Usage
+from benchmark.errors import Usage
 from benchmark.folders import RUNS
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SMOKE = ROOT / "results" / "baselines" / "smoke.csv"
 CODE = ("benchmark", "datasets", "models", "protocols", "results")  # packages that decide about the records
 START = ["python", "-m", "benchmark", "run"]
+NO_RUN = {"--help", "--dry-run", "--debug"}  # with these, a command measures nothing, or not only
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,35 +59,39 @@ class Checked:
         return not self.missing and self.regressions.empty
 
 
-def check(run: str | Path | None = None, *, baseline: str | Path = SMOKE, update: bool = False) -> Checked:
+def check(
+    run: str | Path | None = None, *, baseline: str | Path | None = None, update: bool = False
+) -> Checked:
     """Compare a run with a baseline, and make it the new one if asked to.
 
     Parameters
     ----------
     run : path or address, optional
         Without it the commands that the baseline names are run first.
-    baseline : path
-        A file that ``update`` has written, or a run.
+    baseline : path, optional
+        A file that ``update`` has written, or a run. Without it the bundled one.
     update : bool
-        Write the run's records to the baseline's file, whatever the comparison says.
+        Write the run's records to the baseline's file, whatever the comparison says. With a run of its own,
+        it needs the name of that file.
 
     Raises
     ------
     Usage
-        If there is no baseline, or it and the run have settings or data that do not compare.
-    Failure, StoreError
-        If the baseline or the run cannot be read.
+        If there is no baseline or it cannot be read, or it and the run do not compare.
+    StoreError
+        If the run cannot be read.
     """
-    from results.store import exists
-
+    if update and run is not None and baseline is None:
+        raise Usage("--update with a RUN needs --baseline FILE; the bundled one is renewed without a RUN")
+    baseline = SMOKE if baseline is None else baseline
     file = Path(baseline)
-    if update and (file.is_dir() or "://" in str(baseline)):
+    if update and ("://" in str(baseline) or (file.exists() and not file.is_file())):
         raise Usage(f"{baseline} is no file; name a file for the baseline")
     if update and run is not None and not file.exists():
         new = of_run(run)
         write(new, file)
         return Checked(str(run), str(file), _nothing(), [], ["there was no baseline yet"], True)
-    old = of_run(baseline) if exists(baseline) else read(file)
+    old = _known(baseline)
     new = of_run(run if run is not None else rerun(old))
     try:
         found = judge(old, new)
@@ -97,6 +102,20 @@ def check(run: str | Path | None = None, *, baseline: str | Path = SMOKE, update
     if update:
         write(new, file)
     return Checked(found.run, found.baseline, found.table, found.missing, found.notes, update)
+
+
+def _known(baseline: str | Path) -> Baseline:
+    """A baseline from its file, or from a run."""
+    from results.store import StoreError, exists
+
+    try:
+        if "://" in str(baseline) or exists(baseline):
+            return of_run(baseline)
+        return read(Path(baseline))
+    except StoreError as error:  # a fault of the baseline is no regression of the run
+        raise Usage(str(error)) from error
+    except OSError as error:
+        raise Usage(f"the baseline {baseline} cannot be read: {error.strerror or error}") from error
 
 
 def judge(old: Baseline, new: Baseline) -> Checked:
@@ -151,33 +170,36 @@ def rerun(baseline: Baseline) -> str | Path:
     """Run what a baseline's records come from, in a folder that belongs to it and to this program.
 
     A unit's key does not know the code, and a stale unit would hide what the code now does. The folder
-    therefore belongs to the source files and to the versions of what they compute with.
+    therefore belongs to the source files, the bundled weights and the versions of what they compute with.
 
     Raises
     ------
-    Failure
-        If the baseline names no command.
+    Usage
+        If the baseline names no command, or one that is none.
     """
+    from click import ClickException
+
     from benchmark.cli.run import command, run
 
     commands = [shlex.split(line) for line in baseline.manifest["commands"]]
-    if not commands or any(words[:4] != START for words in commands):
-        raise Failure(f"{baseline.name} does not say how it was made; name the RUN to check")
+    if not commands or any(words[:4] != START or NO_RUN & {*words} for words in commands):
+        raise Usage(f"{baseline.name} does not say how it was made; name the RUN to check")
+    try:
+        given = [command.make_context("run", words[4:]).params for words in commands]
+    except ClickException as error:
+        raise Usage(f"{baseline.name} has a wrong command: {error.format_message()}") from error
     where: str | Path = RUNS / "check" / _belonging(baseline.manifest["commands"])
     with contextlib.redirect_stdout(sys.stderr):
-        for words in commands:
-            given = command.make_context("run", words[4:]).params
-            where = run(**given | {"output": where})
+        for options in given:
+            where = run(**options | {"output": where})
     return where
 
 
 def _belonging(commands: Sequence[str]) -> str:
-    """A name that is another one for other commands, code or libraries."""
-    from benchmark.provenance import PACKAGES
+    """A name that is another one for other commands, code, bundled weights or libraries."""
+    from benchmark.provenance import PACKAGES, source_digest
 
     total = hashlib.sha256(repr([*commands, sys.version]).encode())
     versions = {each.name: each.version for each in distributions() if each.name in PACKAGES}
-    total.update(repr(sorted(versions.items())).encode())
-    for file in sorted(path for name in CODE for path in (ROOT / name).rglob("*.py")):
-        total.update(str(file.relative_to(ROOT)).encode() + file.read_bytes())
+    total.update(repr(sorted(versions.items())).encode() + source_digest(ROOT, CODE).encode())
     return total.hexdigest()[:12]

@@ -2,99 +2,138 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import platform
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from benchmark.errors import Failure, Usage
-from benchmark.provenance import PACKAGES
+from benchmark.provenance import PACKAGES, source_digest
 
 if TYPE_CHECKING:
-    from distributed import Client, Worker
+    from distributed import Client, LocalCluster, Worker
 
+SCHEMES = ("tcp", "tls", "ws", "wss")  # by which other machines can be reached
 WAIT = 30  # seconds in which a scheduler must answer, and then a first worker be there
 # What every process of a cluster on this machine runs first: Ctrl-C is for the main process.
 LEAVE_INTERRUPTS = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
 SOURCE = ("benchmark", "datasets", "models", "protocols", "reports", "results")
 
 
-def check_options(backend: str, scheduler: str | None, workers: int | None) -> None:
-    """Refuse what does not go together, before anything else is done.
+@dataclass(frozen=True)
+class Crew:
+    """Who computes.
 
-    Raises
-    ------
-    Usage
-        The sentence says what to leave out or to install.
-    """
-    if backend not in ("local", "dask"):
-        raise Usage(f"unknown backend {backend!r}; known: local, dask")
-    if scheduler and backend != "dask":
-        raise Usage("--scheduler is the address of a Dask cluster; add --backend dask")
-    if scheduler and workers:
-        raise Usage(
-            "--workers starts processes on this machine, and a --scheduler has its own; leave one out"
-        )
-    if backend == "dask" and find_spec("distributed") is None:
-        raise Usage("--backend dask needs a package that is not installed: pip install -e '.[dask]'")
-
-
-def check_scheduler(address: str | None) -> None:
-    """Refuse an address where no cluster is, before anything is planned or written; errors as in `opened`."""
-    if address:
-        with opened("dask", address, workers=0):
-            pass
-
-
-@contextmanager
-def opened(backend: str, scheduler: str | None, workers: int) -> Iterator[Client | None]:
-    """A client of the cluster that does the work; None for the local backend.
-
-    Parameters
+    Attributes
     ----------
+    workers : int or None
+        Processes of this machine; None takes what it has.
     backend : {"local", "dask"}
     scheduler : str or None
-        Address of an existing cluster, as ``tcp://host:8786``; None starts one on this machine.
-    workers : int
-        Processes of a cluster on this machine.
+        Address of an existing Dask cluster, as ``tcp://host:8786``; None starts one on this machine.
+    """
+
+    workers: int | None = None
+    backend: str = "local"
+    scheduler: str | None = None
+
+    def checked(self, reach: bool = False) -> Crew:
+        """The same, if it goes together and, where `reach` asks for that, a cluster is at the address.
+
+        Raises
+        ------
+        Usage
+            The sentence says what to leave out or to install.
+        Failure
+            As in `opened`.
+        """
+        if self.backend not in ("local", "dask"):
+            raise Usage(f"unknown backend {self.backend!r}; known: local, dask")
+        if self.scheduler is not None and not self.scheduler.strip():
+            raise Usage("--scheduler is empty; give the address of a Dask cluster, or leave it out")
+        if self.scheduler and self.backend != "dask":
+            raise Usage("--scheduler is the address of a Dask cluster; add --backend dask")
+        if self.scheduler and self.workers:
+            raise Usage(
+                "--workers starts processes on this machine, and a --scheduler has its own; leave one out"
+            )
+        if self.backend == "dask" and find_spec("distributed") is None:
+            raise Usage("--backend dask needs a package that is not installed: pip install -e '.[dask]'")
+        if self.scheduler and reach:
+            with self.opened(0):
+                pass
+        return self
+
+    @contextmanager
+    def opened(self, workers: int) -> Iterator[Client | None]:
+        """A client of the cluster that does the work; None for the local backend.
+
+        Parameters
+        ----------
+        workers : int
+            Processes of a cluster on this machine.
+
+        Raises
+        ------
+        Usage
+            If the address cannot be one, or Dask's certificates are missing.
+        Failure
+            If no scheduler answers, or no worker is there within `WAIT` seconds.
+        """
+        if self.backend == "local":
+            yield None
+            return
+        from distributed.utils import silence_logging_cmgr
+
+        # What happens to workers and scheduler is said in sentences of our own.
+        with (
+            silence_logging_cmgr(logging.CRITICAL),
+            nullcontext(_address(self.scheduler)) if self.scheduler else _local(workers) as leader,
+            _connected(leader) as client,
+        ):
+            yield client
+
+
+def _address(given: str) -> str:
+    """An address as a client takes it: with its protocol, host and port.
 
     Raises
     ------
     Usage
-        If the address cannot be one.
-    Failure
-        If no scheduler answers, or no worker is there within `WAIT` seconds.
+        If it cannot be one.
     """
-    if backend == "local":
-        yield None
-        return
-    from distributed.utils import silence_logging_cmgr
+    from distributed.comm.addressing import parse_address, parse_host_port
 
-    # What happens to workers and scheduler is said in sentences of our own.
-    with (
-        silence_logging_cmgr(logging.CRITICAL),
-        nullcontext(scheduler) if scheduler else _local(workers) as address,
-        _connected(address) as client,
-    ):
-        yield client
+    address = given if "://" in given else f"tcp://{given}"
+    try:
+        protocol, place = parse_address(address, strict=True)
+        host, port = parse_host_port(place)
+    except ValueError:
+        protocol, host, port = "", "", 0
+    if protocol not in SCHEMES or not host or not 0 < port < 2**16:
+        raise Usage(f"{given} is no address of a Dask scheduler; give one such as tcp://host:8786")
+    return address
 
 
 @contextmanager
-def _local(workers: int) -> Iterator[str]:
-    """Address of so many processes of one thread; they end with the block, or when this process is killed."""
+def _local(workers: int) -> Iterator[LocalCluster]:
+    """So many processes of one thread; they end with the block, or when this process is killed."""
     import dask
     from distributed import LocalCluster
 
     # A worker gets the next piece of work when it is free: none waits behind a long one.
+    saturation = {"distributed.scheduler.worker-saturation": 1.0}
     with (
-        dask.config.set({"distributed.scheduler.worker-saturation": 1.0}),
+        TemporaryDirectory(prefix="segbench-", ignore_cleanup_errors=True) as scratch,
+        dask.config.set(saturation | {"temporary-directory": scratch}),
         LocalCluster(
             n_workers=workers,
             threads_per_worker=1,
@@ -104,22 +143,38 @@ def _local(workers: int) -> Iterator[str]:
             silence_logs=logging.CRITICAL,
         ) as cluster,
     ):
-        yield cluster.scheduler_address
+        yield cluster
 
 
 @contextmanager
-def _connected(address: str) -> Iterator[Client]:
+def _connected(leader: str | LocalCluster) -> Iterator[Client]:
+    """A client of an address, or of a cluster that this process has started."""
     from distributed import Client
 
+    class Whole(Client):
+        """Closed if it cannot begin; half of one would wait for a minute when the process ends."""
+
+        def start(self, **settings: Any) -> None:
+            try:
+                super().start(**settings)
+            except BaseException:
+                self.close()
+                raise
+
+    address = leader if isinstance(leader, str) else leader.scheduler_address
+    _check_certificates()
     try:
-        client = Client(address, timeout=WAIT, set_as_default=False)
+        client = Whole(leader, timeout=WAIT, set_as_default=False)
     except OSError as error:
         raise Failure(
             f"no Dask scheduler answers at {address}; start one there, or correct --scheduler"
         ) from error
-    except ValueError as error:
+    except MemoryError as error:  # the first letters of another protocol, taken for a length
+        raise Usage(f"what answers at {address} is no Dask scheduler; correct --scheduler") from error
+    except (ImportError, RuntimeError, TypeError, ValueError) as error:
         raise Usage(
-            f"{address} is no address of a Dask scheduler; give one such as tcp://host:8786"
+            f"no connection to {address} is possible ({error}); correct --scheduler, or the certificates in "
+            "Dask's configuration (distributed.comm.tls)"
         ) from error
     with client:
         try:
@@ -129,6 +184,17 @@ def _connected(address: str) -> Iterator[Client]:
                 f"the Dask scheduler at {address} has no workers; start some, then run the same command again"
             ) from error
         yield client
+
+
+def _check_certificates() -> None:
+    from distributed.security import Security
+
+    try:
+        Security().get_connection_args("client")
+    except (ImportError, OSError, TypeError, ValueError) as error:
+        raise Usage(
+            f"Dask's certificates cannot be read ({error}); correct its configuration (distributed.comm.tls)"
+        ) from error
 
 
 def backend_of(client: Client) -> Any:
@@ -180,23 +246,15 @@ def failures_said(client: Client) -> Iterator[None]:
 
 @cache
 def versions() -> dict[str, str]:
-    """What decides the numbers here, by name: Python, packages, and this program's own source (a digest)."""
+    """What decides the numbers here, by name: Python, packages, and this program itself (a digest)."""
     found = {"Python": platform.python_version()}
     for name in PACKAGES:
         try:
             found[name] = version(name)
         except PackageNotFoundError:
             found[name] = "none"
-    return found | {"the source of this program": source_digest(Path(__file__).resolve().parents[1])}
-
-
-def source_digest(root: Path) -> str:
-    """Of all Python files of the program: the first 12 digits of a SHA-256."""
-    digest = hashlib.sha256()
-    for file in sorted(file for package in SOURCE for file in (root / package).rglob("*.py")):
-        digest.update(f"{file.relative_to(root).as_posix()}\0".encode())
-        digest.update(hashlib.sha256(file.read_bytes()).digest())
-    return digest.hexdigest()[:12]
+    root = Path(__file__).resolve().parents[1]
+    return found | {"the source of this program": source_digest(root, SOURCE)}
 
 
 def check_versions(client: dict[str, str], dask_worker: Worker) -> None:
@@ -239,14 +297,16 @@ def check_workers(client: Client) -> None:
         ) from error
 
 
-def device_of(device: str, name: object) -> str:
+def device_of(device: str, name: object, own: bool) -> str:
     """The GPU of a Dask worker, ``cuda:N``, or ``cpu``.
 
     Parameters
     ----------
     device : {"cpu", "cuda"}
-    name : of the worker. Those of a cluster on this machine are numbers and share its GPUs; any other takes
-        the first that it is shown (``CUDA_VISIBLE_DEVICES``).
+    name : of the worker
+    own : bool
+        Whether it is one of those that a run starts here, which are numbered and share the GPUs. Any other
+        takes the first that it is shown (``CUDA_VISIBLE_DEVICES``), whatever its name is.
 
     Raises
     ------
@@ -263,4 +323,4 @@ def device_of(device: str, name: object) -> str:
             f"worker {name} on {platform.node()} has no CUDA device; "
             "start workers where there is one, or run with --device cpu"
         )
-    return f"cuda:{int(str(name)) % count if str(name).isdecimal() else 0}"
+    return f"cuda:{int(str(name)) % count if own else 0}"

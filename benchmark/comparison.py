@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from benchmark.errors import Usage
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,6 +56,8 @@ def compare(first: str | Path, second: str | Path) -> Compared:
     ------
     StoreError
         If a run cannot be read.
+    Usage
+        If a manifest lacks what a comparison needs.
     StatisticsError
         If they share no image of a model and protocol.
     """
@@ -62,6 +67,8 @@ def compare(first: str | Path, second: str | Path) -> Compared:
 
     runs = [load(run) for run in (first, second)]
     old, new = (run.manifests[0] for run in runs)
+    demand(old, str(first))
+    demand(new, str(second))
     equal = all(
         plain(ours).equals(plain(theirs))
         for ours, theirs in (
@@ -81,6 +88,29 @@ def compare(first: str | Path, second: str | Path) -> Compared:
         notes.append(f"left out, as their data differ: {', '.join(changed)}")
         before, after = (table[~table.task.isin(changed)] for table in (before, after))
     return Compared(differing(old, new), equal, notes, differences(before, after, measures))
+
+
+def demand(manifest: dict[str, Any], name: str) -> None:
+    """Refuse a manifest without what a comparison reads: commands, settings, parts, and the tasks' data.
+
+    Raises
+    ------
+    Usage
+        The sentence names whose manifest it is and, where one entry is absent, which.
+    """
+    try:
+        for setting in (*GOALS, "seed"):
+            manifest["settings"][setting]
+        for task in (manifest["tasks"] or {}).values():
+            task["fingerprint"]
+        for line in manifest["commands"]:
+            shlex.split(line)
+        parts(manifest)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        what = f"lacks {error}" if isinstance(error, KeyError) else "has entries of another kind"
+        raise Usage(
+            f"the manifest of {name} {what}, so it cannot be compared; restore it, or run it again"
+        ) from error
 
 
 def other_data(old: dict[str, Any], new: dict[str, Any]) -> list[str]:

@@ -33,9 +33,10 @@ def describe(error: BaseException) -> tuple[str, int]:
 
     Names of files and the like are in it as they are, but for what a terminal would obey.
     """
+    from benchmark.cli.telling import plain
+
     text, status = _described(error)
-    letters = " ".join(text.split())
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in letters), status
+    return plain(" ".join(text.split())), status
 
 
 def _described(error: BaseException) -> tuple[str, int]:

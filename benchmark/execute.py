@@ -56,10 +56,9 @@ def execute(
     workers : int
         Processes; 1 works in this one. On the CPU every process computes with one thread, so that results
         do not depend on the number of workers.
-    what : what they are called on the progress bar
-    size : how many of these an item is
+    what, size : what they are called on the progress bar, and how many of these an item is
     passed : says how much of the cost is done, where that is known before an item is finished
-    client : of the Dask cluster that does the work in place of `workers`; see `benchmark.cluster.opened`
+    client : of the Dask cluster that does the work in place of `workers`; see `benchmark.cluster.Crew`
 
     Returns
     -------
@@ -104,13 +103,16 @@ def _followed(bar: Any, passed: Callable[[], int] | None) -> Iterator[None]:
     if passed is None:
         yield
         return
+    from results.store import StoreError
+
     ended = threading.Event()
 
     def follow(passed: Callable[[], int]) -> None:
         going_on = True
         while going_on:
             going_on = not ended.wait(1.0)
-            bar.n = passed()
+            with suppress(OSError, StoreError):  # a store that does not answer now does not end the work
+                bar.n = passed()
             bar.refresh()  # the time, too, where nothing was finished
 
     follower = threading.Thread(target=follow, args=(passed,), daemon=True)
@@ -169,11 +171,12 @@ def _in_cluster(
     _quiet_at_the_end()
     backend, versions = cluster.backend_of(client), cluster.versions()
     pool = Parallel(backend=backend, return_as="generator_unordered", batch_size=1, pre_dispatch=AHEAD)
+    own = client.cluster is not None  # one that this run has started
     with cluster.failures_said(client):
         cluster.check_workers(client)
         # Sealed in a function without arguments, which Dask would look into and take apart.
         yield from pool(
-            delayed(partial(_in_dask_worker, item, compute, device, versions))() for item in items
+            delayed(partial(_in_dask_worker, item, compute, device, versions, own))() for item in items
         )
 
 
@@ -226,7 +229,7 @@ def _in_worker(item: Item, compute: Compute[Item, Result], devices: Any) -> tupl
 
 
 def _in_dask_worker(
-    item: Item, compute: Compute[Item, Result], device: str, versions: dict[str, str]
+    item: Item, compute: Compute[Item, Result], device: str, versions: dict[str, str], own: bool
 ) -> tuple[Item, Result]:
     from distributed import get_worker
 
@@ -234,9 +237,9 @@ def _in_dask_worker(
     cluster.check_versions(versions, worker)  # it may have joined after the others were asked
     with _ALONE:
         _keep_memory()
-        own = cluster.device_of(device, worker.name)
-        with _threads(1) if own == "cpu" else nullcontext():
-            return item, compute(item, own)
+        device = cluster.device_of(device, worker.name, own)
+        with _threads(1) if device == "cpu" else nullcontext():
+            return item, compute(item, device)
 
 
 @contextmanager

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 import subprocess
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -148,6 +150,38 @@ def _version(name: str) -> str | None:
         return version(name)
     except PackageNotFoundError:
         return None
+
+
+def source_digest(root: Path, packages: Sequence[str]) -> str:
+    """Of the program as it lies there: its source, and the tables and weights that come with it.
+
+    Parameters
+    ----------
+    root : folder of the packages
+    packages : their names
+
+    Returns
+    -------
+    str
+        The first 12 digits of a SHA-256.
+
+    Raises
+    ------
+    Failure
+        If there is neither source nor compiled code, so that two programs could not be told apart.
+    """
+
+    def files(pattern: str) -> list[Path]:
+        return [path for name in packages for path in (root / name).glob(pattern) if path.is_file()]
+
+    code = files("**/*.py") or files("**/*.pyc")
+    if not code:
+        raise Failure(f"{root} holds no source files of this program; install it in a folder of its own")
+    total = hashlib.sha256()
+    for file in sorted({*code, *files("*.csv"), *files("bundled/**/*.safetensors")}):
+        total.update(f"{file.relative_to(root).as_posix()}\0".encode())
+        total.update(hashlib.sha256(file.read_bytes()).digest())
+    return total.hexdigest()[:12]
 
 
 def git(root: Path) -> dict[str, Any]:

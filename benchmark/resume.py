@@ -12,8 +12,10 @@ import click
 from benchmark.errors import Failure
 
 if TYPE_CHECKING:
+    from benchmark.cluster import Crew
     from benchmark.plan import Unit
     from benchmark.settings import Settings
+    from results import Results
     from results.store import Run
 
 ROUNDS = 3  # a unit that is damaged each time that it is written is the disk's fault
@@ -35,11 +37,9 @@ def resume(
     root: Path,
     output: Path | str,
     manifest: dict[str, Any],
-    workers: int | None,
-    backend: str,
-    scheduler: str | None,
-) -> None:
-    """Compute the units that a run lacks, and those that are found to be damaged when they are read.
+    crew: Crew,
+) -> Results:
+    """Compute the units that a run lacks, and those that are found to be damaged when all are read.
 
     Parameters
     ----------
@@ -47,7 +47,12 @@ def resume(
     settings, root : what they are computed with, and the folder of the data
     output : where the run is, or begins
     manifest : of this command; what the run's other commands said is kept
-    workers, backend, scheduler : who computes (`benchmark.cluster.opened`)
+    crew : who computes
+
+    Returns
+    -------
+    Results
+        Of the whole run.
 
     Raises
     ------
@@ -55,53 +60,59 @@ def resume(
         If a unit cannot be computed, or is damaged again and again.
     """
     from benchmark.compute import forget
-    from benchmark.provenance import merged
-    from results.store import Run
+    from results import load
+    from results.store import DamagedUnit, Run
 
     store = Run.open_or_create(output, settings.flat())
-    there = set(store.units())
-    left = [unit for unit in units if unit.key not in there]
+    left = _missing(store, units)
     if 0 < len(left) < len(units):
         click.echo(f"{len(units) - len(left)} of {len(units)} units are finished already")
-    left = left or _damaged(store, units)
-    if not left:
-        click.echo("Nothing left to do: all units are finished")
-        return
-    store.write_manifest(merged(store.manifest(), manifest))
+    computed = False
     for _ in range(ROUNDS):
-        _compute(left, store, settings, root, workers, backend, scheduler)
-        left = _damaged(store, units)
-        if not left:
-            break
-    else:
-        raise Failure(f"units of {store.path} are damaged as soon as they are written; check the disk")
-    # Once more, as another run into the same store may have replaced what this one said.
-    store.write_manifest(merged(store.manifest(), manifest))
-    forget()
+        _tell(store, manifest)
+        if left:
+            _compute(left, store, settings, root, crew)
+            computed = True
+        try:
+            results = load(store.path)
+        except DamagedUnit:
+            store.verify(store.units())
+            left = _missing(store, units)
+            continue
+        _tell(store, manifest)
+        forget()
+        if not computed:
+            click.echo("Nothing left to do: all units are finished")
+        return results
+    raise Failure(f"units of {store.path} are damaged as soon as they are written; check the disk")
 
 
-def _damaged(store: Run, units: Sequence[Unit]) -> list[Unit]:
-    found = set(store.verify([unit.key for unit in units]))
-    return [unit for unit in units if unit.key in found]
+def _missing(store: Run, units: Sequence[Unit]) -> list[Unit]:
+    there = set(store.units())
+    return [unit for unit in units if unit.key not in there]
 
 
-def _compute(
-    units: list[Unit],
-    store: Run,
-    settings: Settings,
-    root: Path,
-    workers: int | None,
-    backend: str,
-    scheduler: str | None,
-) -> None:
-    from benchmark.cluster import opened
+def _tell(store: Run, manifest: dict[str, Any]) -> None:
+    """Add what this command is to the run's manifest, again if another run has replaced it meanwhile."""
+    from benchmark.provenance import merged
+
+    for _ in range(ROUNDS):
+        known = store.manifest()
+        together = merged(known, manifest)
+        named = all(manifest[what].keys() <= known.get(what, {}).keys() for what in ("models", "tasks"))
+        if named and manifest["command"] in known.get("commands", []):
+            return
+        store.write_manifest(together)
+
+
+def _compute(units: list[Unit], store: Run, settings: Settings, root: Path, crew: Crew) -> None:
     from benchmark.compute import Job, absolute
     from benchmark.execute import execute
     from benchmark.plan import batches
     from benchmark.settings import resolve_workers
 
-    processes = resolve_workers(workers, settings.device)
-    with opened(backend, scheduler, processes) as client:
+    processes = resolve_workers(crew.workers, settings.device)
+    with crew.opened(processes) as client:
         if client is not None:
             processes = len(client.nthreads())
         together = batches(units, settings.device, processes)

@@ -42,6 +42,11 @@ class Preset:
     max_steps: int | None = None
     tasks: int | None = None
 
+    def config(self, seed: int, target_dice: float, context: Any, split: Any) -> Config:
+        """What its experiments begin with, together with what no preset decides."""
+        much = self.max_steps, self.images, context, split, self.drawn_images, self.context_sizes
+        return Config(seed, target_dice, *much)
+
 
 PRESETS = {
     "smoke": Preset(1, 3, longer=4, drawn_images=2, context_sizes=(1, 2, 4), max_steps=4, tasks=3),

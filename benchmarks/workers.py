@@ -1,11 +1,11 @@
 """What a second worker gains: one run with one worker and with two, by local processes and by Dask.
 
-Usage: python benchmarks/workers.py [--models multiverseg,sp-uvs,scribbleprompt] [--images 6] [--repeats 3]
+Usage: python benchmarks/workers.py [--models scribbleprompt] [--images 2] [--repeats 3]
 
-Commands take turns, each from its start to its end, on the embedded phantoms, one thread to a worker. Then
-each is given again when all is finished, which tells what does not depend on workers: imports, plan, summary.
-Printed are the medians and, of the whole command and of the rest alone, how many times faster than with
-one worker.
+Commands take turns, each from its start to its end, on the embedded phantoms, one thread to a worker. The
+first is then given again when all is finished, which tells what does not depend on workers: imports, plan,
+summary. Seconds are printed as each ends, then the medians and, of the whole command and of the rest
+alone, how many times faster than with one worker. A round takes about two minutes on two cores.
 """
 
 from __future__ import annotations
@@ -21,19 +21,21 @@ from statistics import median
 CASES = [("local", 1), ("local", 2), ("dask", 1), ("dask", 2)]
 
 
-def seconds(*words: str) -> float:
-    """Of a run from its start to its end."""
+def seconds(what: str, *words: str) -> float:
+    """Of a run from its start to its end; printed, too."""
     began = time.perf_counter()
     subprocess.run([sys.executable, "-m", "benchmark", "run", *words], check=True, capture_output=True)
-    return time.perf_counter() - began
+    took = time.perf_counter() - began
+    print(f"{what}: {took:.1f} s", flush=True)
+    return took
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--models", default="multiverseg,sp-uvs,scribbleprompt")
-    parser.add_argument("--images", default="6")
+    parser.add_argument("--models", default="scribbleprompt")
+    parser.add_argument("--images", default="2")
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
     shared = ["--datasets", "phantoms", "--models", options.models, "--images", options.images]
@@ -43,9 +45,9 @@ def main() -> None:
         for backend, workers in CASES:
             with tempfile.TemporaryDirectory() as folder:
                 words = [*shared, "--backend", backend, "--workers", str(workers), "--output", folder]
-                times[backend, workers].append(seconds(*words))
+                times[backend, workers].append(seconds(f"{backend}, {workers}", *words))
                 if (backend, workers) == CASES[0]:
-                    fixed.append(seconds(*words))
+                    fixed.append(seconds("the same again", *words))
     alone, rest = median(times[CASES[0]]), median(fixed)
     print(f"{rest:.1f} s do not depend on workers")
     print(f"{'backend':8}{'workers':>8}{'seconds':>9}{'times faster':>14}{'without the fixed part':>24}")

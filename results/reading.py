@@ -14,6 +14,8 @@ import pyarrow as pa
 from results.schema import IMAGE_KEY, IMAGES, typed
 from results.store import ARROW, COLUMNS, KEYS, READERS, TIMINGS, Run, StoreError, differences
 
+TOGETHER = 500  # units whose tables are joined at once
+
 
 class Results:
     """Everything that one or several runs recorded.
@@ -107,11 +109,11 @@ def load(run: str | Path | Sequence[str | Path], data_root: Path | None = None) 
             for unit, said in zip(units, descriptions, strict=True)
             if protocols is None or said.get("protocol") in protocols
         ]
-        tables = _each(wanted, lambda run, key: run.read(key, [table])[table])
+        tables = _joined(wanted, lambda run, key: run.read(key, [table])[table])
         return _merged(tables, COLUMNS[table], KEYS[table])
 
     return Results(
-        _merged(_each(units, _timed), IMAGES, IMAGE_KEY),
+        _merged(_joined(units, _timed), IMAGES, IMAGE_KEY),
         [r.manifest() for r in runs],
         read,
         data_root,
@@ -122,6 +124,13 @@ def load(run: str | Path | Sequence[str | Path], data_root: Path | None = None) 
 def _timed(run: Run, key: str) -> pa.Table:
     unit = run.read(key, ("images", "timings"))
     return unit["images"].append_column("seconds", unit["timings"]["seconds"])
+
+
+def _joined(units: list[tuple[Run, str]], read: Callable[[Run, str], pa.Table]) -> list[pa.Table]:
+    """Tables of many units each, as a small table takes many times the memory of its rows."""
+    parts = [units[start : start + TOGETHER] for start in range(0, len(units), TOGETHER)]
+    tables = (pa.concat_tables(_each(part, read)) for part in parts)
+    return [table.unify_dictionaries().combine_chunks() for table in tables]
 
 
 def _each(units: list[tuple[Run, str]], read: Callable[[Run, str], Any]) -> list[Any]:

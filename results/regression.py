@@ -89,8 +89,9 @@ def differences(
     DataFrame
         A row per group of `BY` and measure: baseline and now (means), difference, low and high (t interval
         over subjects), error (standard error), freedom (its degrees of freedom), images, subjects. Error, low
-        and high are NaN where a task has a single subject, which says nothing about the spread; low and high
-        also where all differences are one number and there are too few subjects to rule out chance.
+        and high are NaN where every task of the group has a single subject, which says nothing about the
+        spread; low and high also where all differences are one number and there are too few subjects to rule
+        out chance.
 
     Raises
     ------
@@ -135,7 +136,9 @@ def judged(table: pd.DataFrame, confidence: float = CONFIDENCE) -> pd.DataFrame:
 
 
 def missing(old: pd.DataFrame, new: pd.DataFrame, same_draws: bool) -> list[str]:
-    """What of the old table the new one lacks, in words: groups, tasks, images to compare, or records.
+    """What of the old table the new one lacks, in words: groups, tasks, images to compare, records, or Dice.
+
+    An image lacks its Dice if that was a finite number and is none now.
 
     Parameters
     ----------
@@ -158,7 +161,17 @@ def missing(old: pd.DataFrame, new: pd.DataFrame, same_draws: bool) -> list[str]
         compared = {tuple(row) for row in shared[list(BY)].drop_duplicates().itertuples(index=False)}
         alone = {tuple(row[name] for name in BY): _named(row) for row in images}
         words += [f"{said}, any image in common" for group, said in alone.items() if group not in compared]
-    return words
+    return words + _without_dice(old, new)
+
+
+def _without_dice(old: pd.DataFrame, new: pd.DataFrame) -> list[str]:
+    """Where images have lost their Dice, in words."""
+    before, now = (table[~np.isfinite(table.dice)] for table in (old, new))
+    _, known = _lacking(now, old, IMAGE)
+    lost, _ = _lacking(known, before, IMAGE)
+    return [
+        f"{name}, a finite Dice of {some} of its images" for name, some in Counter(map(_named, lost)).items()
+    ]
 
 
 def _lacking(
@@ -229,20 +242,22 @@ def _spread(design: Design, group: Integers, estimate: Floats) -> dict[str, Floa
 
     Cohorts are strata and their subjects the independent units; tasks of a cohort may share subjects, whose
     parts in them are added before they are squared. Each task is corrected for its own number of subjects,
-    and a cohort has the degrees of freedom of its smallest task.
+    and a cohort has the degrees of freedom of its smallest task. A task of one subject borrows its spread
+    (`_borrowed`), which is added to that of its cohort, as the subject may be the same.
     """
     stratum, unit = design.clusters("subject")
     count = distinct(design.leaf, unit).astype(np.float64)
-    correction = np.sqrt(count / np.where(count > 1, count - 1, np.nan))
+    correction = np.sqrt(count / np.maximum(count - 1, 1))
     part_of_leaf = rank([group, stratum])
     residual = design.values[0] - design.point()[0, 0][design.leaf]
     share = (design.share * correction / np.bincount(design.leaf, design.weight))[design.leaf]
     cell = rank([part_of_leaf[design.leaf], unit])
     sums = np.bincount(cell, share * design.weight * residual)
     part = part_of_leaf[design.leaf][np.unique(cell, return_index=True)[1]]
-    variance = np.bincount(part, sums**2)
+    borrowed, freedom = _borrowed(design, group, unit, residual, count)
+    variance = (np.sqrt(np.bincount(part, sums**2)) + np.bincount(part_of_leaf, design.share * borrowed)) ** 2
     least = np.full(len(variance), np.inf)
-    np.minimum.at(least, part_of_leaf, count - 1)
+    np.minimum.at(least, part_of_leaf, freedom)
     whole = group[np.unique(part_of_leaf, return_index=True)[1]]
     total = np.bincount(whole, variance)
     error = np.sqrt(total)
@@ -250,6 +265,28 @@ def _spread(design: Design, group: Integers, estimate: Floats) -> dict[str, Floa
     with np.errstate(invalid="ignore", divide="ignore"):
         freedom = total**2 / np.bincount(whole, variance**2 / least)
     return {"error": error, "freedom": np.where(error > 0, freedom, np.nan)}
+
+
+def _borrowed(
+    design: Design, group: Integers, unit: Integers, residual: Floats, count: Floats
+) -> tuple[Floats, Floats]:
+    """Standard deviation that each task takes from others of its group, and each task's degrees of freedom.
+
+    One of a single subject takes the pooled standard deviation between the subjects of a task, with the
+    degrees of freedom of the largest task, as tasks may share subjects; it is NaN if all have one subject.
+    Others take none.
+    """
+    cell = rank([design.leaf, unit])
+    leaf = design.leaf[np.unique(cell, return_index=True)[1]]
+    scale = count / np.bincount(design.leaf, design.weight)
+    deviation = scale[leaf] * np.bincount(cell, design.weight * residual)
+    squares = np.bincount(group, np.bincount(leaf, deviation**2))
+    with np.errstate(invalid="ignore"):
+        pooled = np.sqrt(squares / np.bincount(group, count - 1))
+    largest = np.zeros(len(pooled))
+    np.maximum.at(largest, group, count - 1)
+    alone = count == 1
+    return np.where(alone, pooled[group], 0.0), np.where(alone, largest[group], count - 1)
 
 
 def _half_width(table: pd.DataFrame, tail: float) -> Floats:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from benchmark.cli.compare import FORMAT, FORMS, rows, told
-from benchmark.cli.telling import some
+from benchmark.cli.telling import plain, some
 from benchmark.errors import Usage
 
 if TYPE_CHECKING:
@@ -34,14 +34,14 @@ def _check(
         return
     if weights is not None or device is not None:
         raise Usage("--weights and --device are for an adapter; name it by --model")
-    from benchmark.checking import SMOKE, check
+    from benchmark.checking import check
 
-    found = check(run, baseline=baseline or SMOKE, update=update)
+    found = check(run, baseline=baseline, update=update)
     if format == "json":
-        click.echo(json.dumps(_as_json(found), indent=1, ensure_ascii=False))
+        click.echo(json.dumps(_as_json(found), indent=1))
     else:
         for line in _lines(found):
-            click.echo(line)
+            click.echo(plain(line))
     sys.exit(0 if found.passed or found.updated else 1)
 
 
@@ -61,7 +61,7 @@ def _lines(found: Checked) -> Iterator[str]:
     yield f"{found.run} against {found.baseline}"
     yield from (f"Note: {note}" for note in found.notes)
     if len(found.table):
-        yield f"\n{told(found.table, 'baseline', 'now')}\n"
+        yield from ("", *told(found.table, "baseline", "now"), "")
     yield from (f"Missing: {what}" for what in found.missing)
     margins = ", ".join(
         f"{m.name} {m.margin:.0%} of the baseline" if m.relative else f"{m.name} {m.margin:g}"
@@ -78,20 +78,27 @@ def _answer(found: Checked) -> str:
     if found.updated:
         return f"The baseline {found.baseline} now holds the records of {found.run}."
     if found.passed:
-        unsure = int((found.table.verdict == "cannot tell").sum())
-        told = f"; {unsure} seem worse, but may be so by chance" if unsure else ""
-        return f"Passed: no regression in {some(len(found.table), 'comparison')}{told}."
+        unsure = [_change(row) for row in rows(found.table[found.table.verdict == "cannot tell"])]
+        if not unsure:
+            return f"Passed: no regression in {some(len(found.table), 'comparison')}."
+        verdict = "Passed, but" if (found.table.verdict == "passed").any() else "Cannot tell:"
+        return f"{verdict} worse than tolerated, maybe by chance: {'; '.join(unsure)}."
     said = [f"{what} is missing" for what in found.missing]
-    for row in rows(found.regressions):
-        form = FORMS[row["measure"]]
-        now, before, bound, margin = (
-            form.format(row[name]) for name in ("now", "baseline", "bound", "margin")
-        )
-        said.append(
-            f"{row['model']} in {row['protocol']} on {row['dataset']}: {row['measure']} {now} instead of "
-            f"{before}, worse by at least {bound} where {margin} is tolerated"
-        )
-    return f"Regression: {'; '.join(said)}."
+    return f"Regression: {'; '.join([*said, *map(_change, rows(found.regressions))])}."
+
+
+def _change(row: dict[str, Any]) -> str:
+    """What has become worse, by how much as far as is known, and how much is tolerated."""
+    form = FORMS[row["measure"]]
+    now, before, change, margin = (
+        form.format(row[name]) for name in ("now", "baseline", "difference", "margin")
+    )
+    known = row["verdict"] == "regression"
+    by = f"at least {form.format(row['bound'])}" if known else change.removeprefix("-")
+    return (
+        f"{row['model']} in {row['protocol']} on {row['dataset']}: {row['measure']} {now} instead of "
+        f"{before}, worse by {by} where {margin} is tolerated"
+    )
 
 
 def _examine(model: str, weights: str, device: str, format: str) -> None:
@@ -102,12 +109,12 @@ def _examine(model: str, weights: str, device: str, format: str) -> None:
     failed = sum(finding.verdict == "failed" for finding in found)
     if format == "json":
         said = {"model": model, "passed": not failed, "findings": [asdict(finding) for finding in found]}
-        click.echo(json.dumps(said, indent=1, ensure_ascii=False))
+        click.echo(json.dumps(said, indent=1))
     else:
         width = max((len(finding.check) for finding in found), default=0)
         for finding in found:
-            click.echo(f"{finding.check:{width}}  {finding.verdict:7}  {finding.detail}")
-        click.echo(f"{model}: {some(failed, 'check')} failed" if failed else f"{model}: no check failed")
+            click.echo(plain(f"{finding.check:{width}}  {finding.verdict:7}  {finding.detail}"))
+        click.echo(f"{plain(model)}: {some(failed, 'check') if failed else 'no check'} failed")
     sys.exit(1 if failed else 0)
 
 
@@ -122,7 +129,7 @@ command = click.Command(
         click.Option(
             ["--baseline"], metavar="FILE|RUN", help="What to compare with.  [default: the bundled]"
         ),
-        click.Option(["--update"], is_flag=True, help="Make the run's records the baseline."),
+        click.Option(["--update"], is_flag=True, help="Make the run's records that of --baseline."),
         click.Option(["--model"], metavar="NAME", help="Try this adapter on mock tasks instead."),
         click.Option(
             ["--weights"], metavar="bundled|official|PATH", help="Weights of the adapter.  [default: bundled]"

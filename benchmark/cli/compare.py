@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from benchmark.cli.telling import plain
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -23,10 +25,10 @@ def _compare(first: str, second: str, format: str) -> None:
 
     found = compare(first, second)
     if format == "json":
-        click.echo(json.dumps(asdict(found) | {"table": rows(found.table)}, indent=1, ensure_ascii=False))
+        click.echo(json.dumps(asdict(found) | {"table": rows(found.table)}, indent=1))
     else:
         for line in _lines(found):
-            click.echo(line)
+            click.echo(plain(line))
 
 
 def rows(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -35,10 +37,10 @@ def rows(table: pd.DataFrame) -> list[dict[str, Any]]:
     return found
 
 
-def told(table: pd.DataFrame, first: str, second: str) -> str:
-    """Paired differences as text, with contexts and splits where these are several."""
+def told(table: pd.DataFrame, first: str, second: str) -> list[str]:
+    """Paired differences as lines of text, with contexts and splits where these are several."""
     by = [name for name in ("context", "split") if table[name].nunique() > 1]
-    shown = table[["protocol", "model", "dataset", *by, "measure"]].copy()
+    shown = table[["protocol", "model", "dataset", *by, "measure"]].map(plain)
     lines = []
     for row in rows(table):
         form = FORMS[row["measure"]]
@@ -49,7 +51,7 @@ def told(table: pd.DataFrame, first: str, second: str) -> str:
         lines.append([*values, interval])
     shown[[first, second, "difference", "95% interval"]] = lines
     rest = [name for name in ("images", "subjects", "verdict") if name in table]
-    return shown.join(table[rest]).to_string(index=False)
+    return shown.join(table[rest]).to_string(index=False).splitlines()
 
 
 def _lines(found: Compared) -> Iterator[str]:
@@ -61,7 +63,7 @@ def _lines(found: Compared) -> Iterator[str]:
     if found.equal:
         yield "All records are equal."
         return
-    yield told(found.table, "A", "B")
+    yield from told(found.table, "A", "B")
     yield ""
     yield (
         "Differences are B - A over the images of both; the intervals are over subjects, "

@@ -6,18 +6,21 @@ import inspect
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from benchmark.cli.options import IMAGES, POSITIVE, SHARE, option
+from benchmark.errors import Usage
 from benchmark.folders import RUNS
 
 if TYPE_CHECKING:
-    from benchmark.plan import Unit
+    from benchmark.cluster import Crew
+    from benchmark.plan import Checksums, Unit
     from benchmark.selection import Part, Selection
-    from benchmark.settings import Settings
+    from benchmark.settings import Preset, Settings
     from protocols.config import Config
+    from results import Results
 
 Names = str | Sequence[str]
 
@@ -56,8 +59,7 @@ def run(
     preset : {"smoke", "quick", "paper"}
         Sets `simulations`, `images` and the like where these are not given.
     backend : {"local", "dask"}
-        Processes of this machine, or a Dask cluster: that of `scheduler`, the address of one, or one of
-        `workers` processes that ends with the call.
+        Processes here, or a Dask cluster: that at the address `scheduler`, else one of `workers` processes.
     output : path or address, optional
         A folder, or an address of an object store such as ``s3://bucket/run``. Without it, a folder under
         ``results/runs`` that belongs to exactly this plan.
@@ -69,40 +71,68 @@ def run(
         Where the run is, for `results.load`.
     """
     command = _command(dict(locals()))
-    from benchmark.cluster import check_options, check_scheduler
+    from benchmark.cluster import Crew
+    from benchmark.settings import resolve_preset, resolve_settings
+
+    crew = Crew(workers, backend, scheduler).checked(reach=not dry_run)
+    much = resolve_preset(preset, images, simulations=simulations, max_steps=max_steps)
+    config = much.config(seed, target_dice, context, split)
+    settings = resolve_settings(config, much.simulations, weights, device, precision, bool(scheduler))
+    planned = _plan(protocol, models, datasets, data_root, output, preset, much, settings)
+    _describe(planned, dry_run)
+    if not dry_run:
+        _measure(planned, crew, preset, command)
+    return planned.where
+
+
+class _Planned(NamedTuple):
+    """All that a call means, and where it is kept."""
+
+    selection: Selection
+    settings: Settings
+    root: Path
+    sums: Checksums
+    units: list[Unit]
+    where: Path | str
+
+
+def _plan(
+    protocol: Names | None,
+    models: Names,
+    datasets: Names | None,
+    data_root: str | Path | None,
+    output: str | Path | None,
+    preset: str,
+    much: Preset,
+    settings: Settings,
+) -> _Planned:
     from benchmark.plan import checksums, plan
-    from benchmark.provenance import manifest
-    from benchmark.resume import finished, resume
     from benchmark.selection import choose_datasets, kinds_of, names, select
-    from benchmark.settings import resolve_preset, resolve_root, resolve_settings
+    from benchmark.settings import resolve_root
     from benchmark.study import ALL, SEQUENTIAL, experiments
-    from protocols.config import Config
     from results.places import place
 
-    check_options(backend, scheduler, workers)
-    check_scheduler(None if dry_run else scheduler)
+    if output == "":
+        raise Usage("--output is empty; name a folder or an address, or leave it out")
     root = resolve_root(data_root)
-    much = resolve_preset(preset, images, simulations=simulations, max_steps=max_steps)
-    config = Config(
-        seed, target_dice, much.max_steps, much.images, context, split, much.drawn_images, much.context_sizes
-    )
-    settings = resolve_settings(config, much.simulations, weights, device, precision, scheduler is not None)
     protocols = names(protocol or (ALL if preset == "paper" else SEQUENTIAL))
-    parts = experiments(protocols, config, much.longer)
+    parts = experiments(protocols, settings.config, much.longer)
     chosen, line = choose_datasets(datasets, root, kinds_of(parts))
     click.echo(line)
     selection = select(parts, names(models), chosen, root, much.tasks, settings.weights)
     sums = checksums(selection, settings)
     units = plan(selection, settings, sums)
     where = place(output or _default_output(preset, units)).address
-    _describe(selection, settings, units, where)
-    if dry_run:
-        click.echo(f"{finished(units, where)} of {len(units)} units are finished")
-    else:
-        record = manifest(selection, settings, sums, preset, command)
-        resume(units, settings, root, where, record, workers, backend, scheduler)
-        _summarise(where)
-    return where
+    return _Planned(selection, settings, root, sums, units, where)
+
+
+def _measure(planned: _Planned, crew: Crew, preset: str, command: str) -> None:
+    from benchmark.provenance import manifest
+    from benchmark.resume import resume
+
+    selection, settings, root, sums, units, where = planned
+    record = manifest(selection, settings, sums, preset, command)
+    _summarise(resume(units, settings, root, where, record, crew))
 
 
 def _default_output(preset: str, units: list[Unit]) -> Path:
@@ -112,7 +142,11 @@ def _default_output(preset: str, units: list[Unit]) -> Path:
     return RUNS / f"{preset}-{digest(sorted(unit.key for unit in units))[:8]}"
 
 
-def _describe(selection: Selection, settings: Settings, units: list[Unit], where: Path | str) -> None:
+def _describe(planned: _Planned, dry_run: bool) -> None:
+    """What would run; what of it is finished is said by a dry run only, as another goes on from there."""
+    from benchmark.resume import finished
+
+    selection, settings, _, _, units, where = planned
     for left in selection.left_out:
         click.echo(f"Left out: {left.kind} {left.name}: {left.reason}")
     people = all(part.kind == "scribbles" for part in selection.parts)  # who drew as often as they did
@@ -127,6 +161,8 @@ def _describe(selection: Selection, settings: Settings, units: list[Unit], where
     for part in selection.parts:
         click.echo(f"  {_named(part, settings.config)}: {', '.join(part.models)}")
     click.echo(f"Output: {where}")
+    if dry_run:
+        click.echo(f"{finished(units, where)} of {len(units)} units are finished")
 
 
 def _named(part: Part, usual: Config) -> str:
@@ -140,18 +176,16 @@ def _named(part: Part, usual: Config) -> str:
     return " ".join([part.experiment.protocol, *([f"({', '.join(differing)})"] if differing else [])])
 
 
-def _summarise(where: Path | str) -> None:
+def _summarise(results: Results) -> None:
     from benchmark.summary import shortened, summary
     from reports.catalogue import trainings
     from reports.numbers import in_standard_sets
-    from results import load
 
-    results = load(where)
     images = results.images[in_standard_sets(results, results.images)]  # longer sets have their own figures
     click.echo(f"\n{summary(images)}\n")
     for line in shortened(trainings(results)):
         click.echo(line)
-    click.echo(f"Report: {shlex.join(['python', '-m', 'benchmark', 'report', str(where)])}")
+    click.echo(f"Report: {shlex.join(['python', '-m', 'benchmark', 'report', str(results.folders[0])])}")
 
 
 def _command(given: dict[str, Any]) -> str:

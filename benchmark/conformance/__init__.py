@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from benchmark.conformance.findings import BREAKS, Answer, Finding, passed, said, skipped, tried
+from benchmark.conformance.findings import BREAKS, MODES, Answer, Finding, failed, passed, said, tried
+from benchmark.errors import Usage
 
 __all__ = ["Finding", "examine"]
 
@@ -15,7 +16,7 @@ def examine(name: str, weights: str = "bundled", device: str = "cpu") -> list[Fi
     """Try an adapter: what it says of itself, its answers to all kinds of query, and a run of each protocol.
 
     Whatever the model does wrong, exceptions included, is a finding; nothing is raised for it. Global random
-    generators are afterwards as they were before. On a CPU it takes one thread.
+    generators and torch's modes are afterwards as they were before. On a CPU it takes one thread.
 
     Parameters
     ----------
@@ -36,10 +37,15 @@ def examine(name: str, weights: str = "bundled", device: str = "cpu") -> list[Fi
     ------
     UnknownName
         If there is no such model.
+    Usage
+        If it is trained on each task, and no weights are named.
     """
-    from benchmark.conformance.subject import one_thread, seeded
+    import torch
 
-    with seeded(1), one_thread():
+    from benchmark.conformance.state import same_modes, seeded
+
+    with seeded(1), same_modes():
+        torch.set_num_threads(1)  # as the workers of a run have it on a CPU
         return list(_findings(name, weights, device))
 
 
@@ -63,14 +69,14 @@ def _findings(name: str, weights: str, device: str) -> Iterator[Finding]:
     if declared.verdict == "failed":
         return
     if model.capabilities.needs_training and weights in ("bundled", "official"):
-        yield Finding(
-            "creation", *skipped("it is trained on each task; name a file or folder of its weights")
+        raise Usage(
+            f"nothing was tried, as {name} is trained on each task; name a file or folder of its weights by "
+            "--weights"
         )
-        return
     make = partial(create_model, name, weights, device)
     made: list[Any] = []
-    yield (created := tried("creation", name, _created, make, made))
-    if created.verdict == "failed":
+    yield tried("creation", name, _created, make, made)
+    if not made:
         return
     yield (own := tried("attributes", name, attributes, model, made[0]))
     if own.verdict == "failed":
@@ -83,5 +89,18 @@ def _findings(name: str, weights: str, device: str) -> Iterator[Finding]:
 
 
 def _created(make: Any, made: list[Any]) -> Answer:
-    made.append(make())
+    from benchmark.conformance.state import generators, modes, same_modes, seeded
+
+    before = modes()
+    with same_modes():
+        made.append(make())
+        drawn, changed = generators(), modes() != before
+    with seeded(4), same_modes():
+        make()
+        again = generators()
+    # To draw weights is no fault; but a generator that was seeded goes on as if nothing had been before.
+    if any(one == other for one, other in zip(drawn, again, strict=True)):
+        return failed("the constructor seeds a global random generator; seed one of its own")
+    if changed:
+        return failed(f"the constructor changes {MODES}, which is the whole process's")
     return passed(f"an instance of {type(made[0]).__qualname__}")

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from benchmark.conformance.findings import BREAKS, Answer, failed, noted, passed, said, skipped
+from benchmark.conformance.findings import BREAKS, MODES, Answer, failed, noted, passed, said, skipped
 from benchmark.conformance.mock import IMAGES, OTHER_SIZE, PROMPTERS, Question, task
-from benchmark.conformance.subject import TOLERANCE, Asked, Subject, distance, seeded
+from benchmark.conformance.state import seeded
+from benchmark.conformance.subject import TOLERANCE, Asked, Subject, distance
 
 Pair = tuple[Question, Tensor, Tensor]  # a question and two answers that should be alike
 
@@ -40,6 +41,8 @@ def logit_range(subject: Subject) -> Answer:
         alone = all((a.argmax(dim=1) == a[:, :, 0, 0].argmax(dim=1)[:, None, None]).all() for a in answers)
         return noted(f"every image has one label everywhere; {span}") if alone else passed(span)
     if low >= 0 and 0 < high <= 1:
+        if all(((a == 0) | (a == 1)).all() for a in answers):
+            return noted("all values are 0 or 1: right as masks, but previous logits then tell nothing more")
         return failed(
             f"{span} look like probabilities; return logits (torch.logit, or leave out the sigmoid), as the "
             "mask is where they are above 0"
@@ -61,9 +64,7 @@ def inputs(subject: Subject) -> Answer:
 def process(subject: Subject) -> Answer:
     """No global random generator, type or mode is touched: everything else in the process depends on it."""
     wrong = [each for each in subject.asked if each.globals_changed]
-    return _none(
-        subject, wrong, "changed a global random generator, torch's default type or its gradient mode"
-    )
+    return _none(subject, wrong, f"changed a global random generator, or {MODES},")
 
 
 def gradients(subject: Subject) -> Answer:

@@ -40,6 +40,7 @@ failed = partial(Answer, "failed")
 noted = partial(Answer, "note")
 skipped = partial(Answer, "skipped")
 
+MODES = "torch's default type, gradient mode, number of threads or choice of algorithms"
 BREAKS = (Exception, SystemExit)  # what a plug-in may do instead of answering; Ctrl-C is the user's
 
 

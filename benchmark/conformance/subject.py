@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import copy
-import random
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from benchmark.conformance.findings import BREAKS, said
 from benchmark.conformance.mock import Question, questions, task
+from benchmark.conformance.state import generators, modes, same_modes
 from datasets.task import TaskData
 from protocols.adapter import Capabilities, ModelAdapter, Query
 from protocols.asking import batch_size, query_of
@@ -118,19 +116,21 @@ class Subject:
 
     def _observe(self, question: Question) -> Asked:
         query = self.query(self.usual(question), question)
-        before, outside = copy.deepcopy(query), global_state()
+        before, outside = copy.deepcopy(query), (generators(), modes())
         raw, logits, problem = None, None, None
-        try:
-            with torch.inference_mode():
-                raw = self.adapter.predict(query)
-            logits = self._valid(raw, query)
-        except Wrong as error:
-            problem = str(error)
-        except BREAKS as error:
-            problem = said(error)
+        with same_modes():
+            try:
+                with torch.inference_mode():
+                    raw = self.adapter.predict(query)
+                logits = self._valid(raw, query)
+            except Wrong as error:
+                problem = str(error)
+            except BREAKS as error:
+                problem = said(error)
+            touched = (generators(), modes()) != outside
         changed = not _same(query, before)
         graph = isinstance(raw, Tensor) and raw.requires_grad
-        return Asked(question, logits, problem, changed, global_state() != outside, graph)
+        return Asked(question, logits, problem, changed, touched, graph)
 
     def _valid(self, raw: Any, query: Query) -> Tensor:
         """The logits, if they are as `ModelAdapter.predict` has to return them."""
@@ -147,47 +147,6 @@ class Subject:
         if not torch.isfinite(raw).all():
             raise Wrong("it returned NaN or infinite logits")
         return raw.detach().float().cpu().clone()
-
-
-def global_state() -> tuple:
-    """What belongs to the whole process: random generators, and how torch computes."""
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
-    drawn = [state.numpy().tobytes() for state in (torch.get_rng_state(), *cuda)]
-    _, keys, *rest = np.random.get_state()  # noqa: NPY002  the global one is what must stay as it is
-    return (
-        drawn,
-        np.asarray(keys).tobytes(),
-        rest,
-        random.getstate(),
-        torch.get_default_dtype(),
-        torch.is_grad_enabled(),
-    )
-
-
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Global random generators with a seed of their own, and afterwards as they were."""
-    numpy_state, python_state = np.random.get_state(), random.getstate()  # noqa: NPY002
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        np.random.seed(seed)  # noqa: NPY002
-        random.seed(seed)
-        try:
-            yield
-        finally:
-            np.random.set_state(numpy_state)  # noqa: NPY002
-            random.setstate(python_state)
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Torch with one thread, as the workers of a run have it on a CPU."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def distance(one: Tensor, other: Tensor) -> float:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,10 @@ import benchmark
 import benchmark.checking
 from benchmark import baseline
 from benchmark.cli import cli
+from benchmark.cli.check import _lines as check_lines
+from benchmark.cli.compare import told
+from benchmark.errors import Failure, Usage
+from benchmark.provenance import source_digest
 from models.weights import BUNDLED
 from protocols.adapter import Click
 
@@ -208,38 +214,183 @@ def test_bad_baselines_are_refused_in_a_sentence(base, first, tmp_path):
             text[:300],
             text[: text.rindex("plenty")],
             text.replace(",True,", ",yes,"),
+            re.sub(r",[01][.0-9]*\n", ",nan\n", text),
+            text.replace('"seed": 0', '"sowed": 0'),
         ]
     ):
         file = tmp_path / f"{number}.csv"
         file.write_text(content)
-        assert f"{file} is no baseline or a damaged one" in refused(
-            tool("check", first, "--baseline", file), status=1
-        )
+        assert f"{file} is no baseline or a damaged one" in refused(tool("check", first, "--baseline", file))
     (tmp_path / "folder").mkdir()
     assert "is no file" in refused(tool("check", first, "--baseline", tmp_path / "folder", "--update"))
+    for strange in (tmp_path / "folder", "/dev/null"):
+        said = refused(tool("check", first, "--baseline", strange))
+        assert f"{strange} is neither a run nor the file of a baseline" in said and "--update" not in said
+        assert "is no file" in refused(tool("check", first, "--baseline", strange, "--update"))
     assert "holds no run" in refused(tool("check", tmp_path / "folder", "--baseline", base), status=1)
 
 
 def test_without_a_run_the_baseline_s_commands_are_run(base, tmp_path, monkeypatch):
     source = tmp_path / "source" / "protocols" / "some.py"
     source.parent.mkdir(parents=True)
-    source.write_text("1")
+    weights = tmp_path / "source" / "models" / "bundled" / "some" / "net.safetensors"
+    weights.parent.mkdir(parents=True)
     monkeypatch.setattr(benchmark.checking, "ROOT", tmp_path / "source")
     monkeypatch.chdir(tmp_path)
-    for expected, code in ((1, "1"), (1, "1"), (2, "2")):  # other code never meets the units of this one
+    # Other code, or other bundled weights, never meet the units of these.
+    for expected, code, state in ((1, "1", "1"), (1, "1", "1"), (2, "2", "1"), (3, "2", "2")):
         source.write_text(code)
+        weights.write_text(state)
         result = tool("check", "--baseline", base, "--format", "json")
         assert result.exit_code == 0, result.output
         assert json.loads(result.stdout)["passed"]
         assert len([*(tmp_path / "results/runs/check").iterdir()]) == expected
 
 
+def test_the_digest_of_a_program_is_of_its_code_weights_and_tables(tmp_path):
+    files = ("models/a.py", "models/bundled/of/net.safetensors", "datasets/catalogue.csv")
+    found = []
+    for changed in (None, *files):
+        for file in files:
+            (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / file).write_text("new" if file == changed else "old")
+        found.append(source_digest(tmp_path, ["models", "datasets"]))
+    assert len({*found}) == 4
+    (tmp_path / "models" / "notes.txt").write_text("no part of it")
+    assert source_digest(tmp_path, ["models", "datasets"]) == found[-1]
+
+
+def test_a_program_without_source_is_known_by_its_compiled_code_or_not_at_all(tmp_path):
+    with pytest.raises(Failure, match="holds no source files"):
+        source_digest(tmp_path, ["models"])
+    (tmp_path / "models").mkdir()
+    found = []
+    for content in ("1", "2"):
+        (tmp_path / "models" / "a.pyc").write_text(content)
+        found.append(source_digest(tmp_path, ["models"]))
+    assert found[0] != found[1]
+
+
 def test_a_command_that_is_none_of_ours_is_not_run(base, tmp_path):
     strange = baseline.read(base)
-    strange.manifest["commands"] = ["rm -rf somewhere"]
-    baseline.write(strange, tmp_path / "base.csv")
-    said = refused(tool("check", "--baseline", tmp_path / "base.csv"), status=1)
-    assert "does not say how it was made; name the RUN to check" in said
+    start = "python -m benchmark run"
+    for command, why in [
+        ("rm -rf somewhere", "does not say how it was made; name the RUN to check"),
+        *((f"{start} {word}", "does not say how it was made") for word in ("--help", "--dry-run", "--debug")),
+        (f"{start} --seed often", "has a wrong command: "),
+    ]:
+        strange.manifest["commands"] = [command]
+        baseline.write(strange, tmp_path / "base.csv")
+        said = refused(tool("check", "--baseline", tmp_path / "base.csv"))
+        assert f"{tmp_path / 'base.csv'} {why}" in said
+
+
+def test_a_baseline_decides_nothing_about_the_machine(base, tmp_path):
+    changed = baseline.read(base)
+    (command,) = changed.manifest["commands"]
+    own = "--output elsewhere --workers=7 --backend dask --scheduler tcp://other:1 --data-root=data"
+    changed.manifest["commands"] = [f"{command} {own}"]
+    baseline.write(changed, tmp_path / "base.csv")
+    assert own in (tmp_path / "base.csv").read_text()
+    assert baseline.read(tmp_path / "base.csv").manifest["commands"] == [command]
+
+
+@pytest.mark.parametrize(
+    "words", ["--weights /home/me/w", "--weights=/w", "--datasets phantoms,folder:/data"]
+)
+def test_a_baseline_names_no_path_of_this_machine(base, tmp_path, words):
+    changed = baseline.read(base)
+    changed.manifest["commands"][0] += f" {words}"
+    with pytest.raises(Usage, match=r"names /.*, which is of this machine only"):
+        baseline.write(changed, tmp_path / "base.csv")
+    assert not (tmp_path / "base.csv").exists()
+
+
+def test_a_baseline_has_finite_dice(base, tmp_path):
+    changed = baseline.read(base)
+    changed.images.loc[3, "dice"] = np.inf
+    with pytest.raises(Usage, match="no finite numbers"):
+        baseline.write(changed, tmp_path / "base.csv")
+
+
+def test_the_bundled_baseline_is_not_overwritten_with_a_run(first, tmp_path, monkeypatch):
+    monkeypatch.setattr(benchmark.checking, "SMOKE", tmp_path / "smoke.csv")
+    assert "needs --baseline FILE" in refused(tool("check", first, "--update"))
+    assert [*tmp_path.iterdir()] == []
+
+
+def spoiled(run: Path, to: Path, change) -> Path:
+    """A copy of a run with another manifest."""
+    shutil.copytree(run, to)
+    manifest = json.loads((to / "manifest.json").read_text())
+    change(manifest)
+    (to / "manifest.json").write_text(json.dumps(manifest))
+    return to
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        (lambda manifest: manifest["settings"].pop("seed"), "lacks 'seed'"),
+        (lambda manifest: manifest["parts"][0].pop("protocol"), "lacks 'protocol'"),
+        (lambda manifest: manifest.update(tasks=[1]), "has entries of another kind"),
+        (lambda manifest: manifest.update(commands=["'"]), "has entries of another kind"),
+    ],
+)
+def test_a_manifest_that_lacks_an_entry_is_refused(base, first, tmp_path, change, what):
+    run = spoiled(first, tmp_path / "run", change)
+    for words in (
+        ("check", run, "--baseline", base),
+        ("check", first, "--baseline", run),
+        ("compare", first, run),
+    ):
+        assert f"the manifest of {run} {what}, so it cannot be compared" in refused(tool(*words))
+
+
+def test_a_terminal_obeys_nothing_in_a_manifest(first, base, tmp_path):
+    def change(manifest):
+        manifest["python"] = "3\x1b[2J\nPassed\x9b"
+
+    run = spoiled(first, tmp_path / "run", change)
+    for words in (("check", run, "--baseline", base), ("compare", first, run)):
+        for form in ("text", "json"):
+            result = tool(*words, "--format", form)
+            assert result.exit_code == 0, result.output
+            assert "[2J" in result.stdout and not {"\x1b", "\x9b"} & {*result.stdout}
+        assert "3\\x1b[2J\\nPassed\\x9b" in tool(*words).stdout
+
+
+def test_a_terminal_obeys_no_name_in_a_table(first):
+    table = benchmark.check(first, baseline=first).table.assign(dataset="d\x1b[2J\nPassed", model="\x9b")
+    lines = told(table, "baseline", "now")
+    assert len(lines) == 1 + len(table)
+    assert all(line.isprintable() and r"d\x1b[2J\nPassed" in line for line in lines[1:])
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "played", "start"),
+    [
+        (0.9, 0.1, False, "Cannot tell: worse than tolerated, maybe by chance: "),
+        (0.9, 0.1, True, "Passed, but worse than tolerated, maybe by chance: "),
+        (0.9, 0.895, True, "Passed: no regression in 3 comparisons."),
+        (0.1, 0.9, False, "Passed: no regression in 1 comparison."),
+    ],
+)
+def test_what_may_be_chance_is_named(base, before, now, played, start):
+    """Three subjects say too little about a change that is the same for all."""
+    whole = baseline.read(base)
+    few = whole.images[whole.images.subject.isin([*whole.images.subject.unique()[:3]])]
+    few = few.assign(interactions=1 + played * few.image % 2, reached=True)
+    sides = [
+        baseline.Baseline(name, whole.manifest, few.assign(dice=dice))
+        for name, dice in (("old", before), ("new", now))
+    ]
+    found = benchmark.checking.judge(*sides)
+    *_, last = check_lines(found)
+    assert last.startswith(start)
+    named = "toys:Brush in center-clicks on plenty: dice 0.100 instead of 0.900, worse by 0.800 where 0.010"
+    assert (named in last) == (now < 0.5)
+    assert found.passed
 
 
 def test_findings_about_a_model_are_told(monkeypatch):
@@ -255,6 +406,11 @@ def test_findings_about_a_model_are_told(monkeypatch):
     said = json.loads(result.stdout)
     assert result.exit_code == 1 and not said["passed"]
     assert said["findings"][2] == {"check": "order", "verdict": "failed", "detail": "it depends on it"}
+
+
+def test_a_model_without_its_weights_is_not_said_to_be_in_order():
+    said = refused(tool("check", "--model", "simpleunet-interconv"))
+    assert "nothing was tried" in said and "by --weights" in said
 
 
 def test_model_goes_alone(base):

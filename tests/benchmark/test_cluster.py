@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,8 +19,9 @@ from click.testing import CliRunner
 
 from benchmark import cluster
 from benchmark.cli import cli
-from benchmark.errors import Failure, Usage
+from benchmark.errors import Failure
 from benchmark.execute import execute
+from benchmark.provenance import source_digest
 from results import load
 
 pytest.importorskip("distributed")
@@ -177,7 +177,7 @@ def test_workers_that_join_later_get_work(started, tmp_path):
     _, address = scheduler(started, tmp_path)
     worker(started, address, tmp_path, "--nthreads", "3", "--name", "many-threads")
     work = [Visit(str(tmp_path / "notes"), number) for number in range(60)]
-    with cluster.opened("dask", address, workers=0) as client:
+    with cluster.Crew(None, "dask", address).opened(0) as client:
         worker(started, address, tmp_path, "--nthreads", "1", "--name", "late")
         done = execute(work, visit, "cpu", workers=0, client=client)
     assert len(done) == 60 and len(set(done)) == 2
@@ -189,7 +189,7 @@ def test_workers_that_join_later_get_work(started, tmp_path):
 
 def test_a_single_worker_does_it_in_order_and_not_this_process(started, tmp_path):
     work = [Visit(str(tmp_path / "notes"), number) for number in range(8)]
-    with cluster.opened("dask", None, workers=1) as client:
+    with cluster.Crew(1, "dask").opened(1) as client:
         done = execute(work, visit, "cpu", workers=1, client=client)
     assert len(set(done)) == 1 and os.getpid() not in done
     notes = [json.loads(line) for line in (tmp_path / "notes").read_text().splitlines()]
@@ -202,7 +202,7 @@ def test_a_worker_of_another_environment_refuses(monkeypatch, tmp_path, late):
     if late:
         monkeypatch.setattr(cluster, "check_workers", lambda client: None)
     other = {**cluster.versions(), "torch": "0.0.1"}
-    with cluster.opened("dask", None, workers=1) as client:
+    with cluster.Crew(1, "dask").opened(1) as client:
         monkeypatch.setattr(cluster, "versions", lambda: other)
         with pytest.raises(
             Failure, match=r"^worker 0 at tcp://\S+ has torch \S+, and the run 0\.0\.1; start"
@@ -216,62 +216,17 @@ def test_the_source_of_the_program_counts(tmp_path, monkeypatch):
         (tmp_path / place / "models").mkdir(parents=True)
         (tmp_path / place / "models" / "a.py").write_text("A = 1\n")
         (tmp_path / place / "notes.py").write_text(place)
-    digests = [cluster.source_digest(tmp_path / place) for place in ("one", "two")]
+    digests = [source_digest(tmp_path / place, cluster.SOURCE) for place in ("one", "two")]
     assert digests[0] == digests[1]
     (tmp_path / "two" / "models" / "a.py").write_text("A = 2\n")
-    assert cluster.source_digest(tmp_path / "two") != digests[0]
+    assert source_digest(tmp_path / "two", cluster.SOURCE) != digests[0]
 
 
-@pytest.mark.parametrize(
-    ("name", "device"), [(0, "cuda:0"), (5, "cuda:1"), ("3", "cuda:1"), ("tcp://a:1", "cuda:0")]
-)
-def test_a_gpu_for_every_worker(monkeypatch, name, device):
-    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
-    assert cluster.device_of("cuda", name) == device
-    assert cluster.device_of("cpu", name) == "cpu"
-
-
-def test_a_worker_without_gpu_says_so(monkeypatch):
-    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
-    with pytest.raises(Failure, match=r"^worker a on .* has no CUDA device; start"):
-        cluster.device_of("cuda", "a")
-
-
-# What does not go together
-
-
-@pytest.mark.parametrize(
-    ("words", "sentence"),
-    [
-        (["--scheduler", "tcp://127.0.0.1:1"], "add --backend dask"),
-        (["--backend", "dask", "--scheduler", "tcp://127.0.0.1:1", "--workers", "2"], "leave one out"),
-        (["--backend", "dask", "--scheduler", "nowhere://a"], "no address of a Dask scheduler"),
-    ],
-)
-def test_what_does_not_go_together_is_refused(tmp_path, words, sentence):
-    result = CliRunner().invoke(cli, [*WORDS, *words, "--output", str(tmp_path / "run")])
-    assert result.exit_code == 2
-    assert sentence in result.output and "Traceback" not in result.output
-    assert not (tmp_path / "run").exists()
-
-
-def test_distributed_is_named_where_it_is_not_installed(monkeypatch):
-    monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(Usage, match="pip install"):
-        cluster.check_options("dask", None, None)
-    cluster.check_options("local", None, 2)
-
-
-def test_nobody_answers(tmp_path, monkeypatch):
-    monkeypatch.setattr(cluster, "WAIT", 1)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
-    words = ["--backend", "dask", "--scheduler", address, "--output", str(tmp_path / "run")]
-    result = CliRunner().invoke(cli, [*WORDS, *words])
-    assert result.exit_code == 1
-    assert f"Error: no Dask scheduler answers at {address}; start one" in result.output
-    assert not (tmp_path / "run").exists()
+def test_an_address_without_protocol_is_tcp(started, tmp_path):
+    _, address = scheduler(started, tmp_path)
+    worker(started, address, tmp_path, "--nthreads", "1")
+    with cluster.Crew(None, "dask", address.removeprefix("tcp://")).opened(0) as client:
+        assert client.scheduler_info()["address"] == address
 
 
 def test_no_workers(started, tmp_path, monkeypatch):

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from benchmark.conformance import Finding, examine, mock
+from benchmark.errors import Usage
 from datasets.lookup import UnknownName
 from models.automatic import EMBEDDED_TASK
 from models.registry import MODELS
@@ -95,7 +96,8 @@ def test_built_in_models_pass_with_bundled_weights(name):
 
 
 def test_a_model_that_is_trained_on_each_task_needs_its_weights():
-    assert said(examine("simpleunet-interconv"), "failed", "note", "skipped") == {"creation": "skipped"}
+    with pytest.raises(Usage, match="nothing was tried, as simpleunet-interconv is trained on each task"):
+        examine("simpleunet-interconv")
     found = said(examine("simpleunet-interconv", weights=str(BUNDLED / EMBEDDED_TASK)), "passed", "failed")
     assert found["run set-automatic"] == found["set order"] == "passed"
     assert "failed" not in found.values()
@@ -217,6 +219,13 @@ class Probable(Brush):
         return super().predict(query).sigmoid()
 
 
+class Masks(Brush):
+    """Right, but its logits are no more than a mask."""
+
+    def predict(self, query):
+        return (super().predict(query) > 0).float()
+
+
 class Empty(Brush):
     def predict(self, query):
         return super().predict(query) - 9
@@ -248,6 +257,50 @@ class SetsSeed(Brush):
     def predict(self, query):
         np.random.seed(0)  # noqa: NPY002
         return super().predict(query)
+
+
+class Threads(Brush):
+    def predict(self, query):
+        torch.set_num_threads(2)
+        return super().predict(query)
+
+
+class Determined(Brush):
+    def predict(self, query):
+        torch.use_deterministic_algorithms(True)
+        return super().predict(query)
+
+
+class DrawsWeights(Brush):
+    """Right: every network draws its weights before it loads others."""
+
+    def __init__(self):
+        torch.rand(3), random.random(), np.random.rand()  # noqa: NPY002
+
+
+class SeedsItself(Brush):
+    def __init__(self):
+        torch.manual_seed(0)
+
+
+class SeedsNumpy(Brush):
+    def __init__(self):
+        np.random.seed(0)  # noqa: NPY002
+
+
+class SeedsPython(Brush):
+    def __init__(self):
+        random.seed(0)
+
+
+class Doubles(Brush):
+    def __init__(self):
+        torch.set_default_dtype(torch.float64)
+
+
+class NoGradients(Brush):
+    def __init__(self):
+        torch.set_grad_enabled(False)
 
 
 class Learns(Brush):
@@ -373,10 +426,14 @@ class FewClicks(Brush):
         *((name, {"creation": "failed"}) for name in ("Unmade", "Mute")),
         *((name, {"attributes": "failed"}) for name in ("Undecided", "NoBatch", "Nowhere", "Numbered")),
         *((name, {"attributes": "failed"}) for name in ("Unwritable", "Abandoned")),
+        *((name, {"creation": "failed"}) for name in ("SeedsItself", "SeedsNumpy", "SeedsPython")),
+        *((name, {"creation": "failed"}) for name in ("Doubles", "NoGradients")),
+        ("DrawsWeights", {}),
         ("Probable", {"range": "failed"}),
+        ("Masks", {"range": "note"}),
         *((name, {"range": "note"}) for name in ("Empty", "Full", "SameLabel")),
         ("Writes", {"inputs": "failed"}),
-        *((name, {"global state": "failed"}) for name in ("Draws", "SetsSeed")),
+        *((name, {"global state": "failed"}) for name in ("Draws", "SetsSeed", "Threads", "Determined")),
         ("Learns", {"gradients": "failed"}),
         *((name, {"gradients": "note"}) for name in ("KeepsGraph", "KeepsFeatures")),
         ("Unloaded", {"instances": "failed"}),
@@ -473,10 +530,15 @@ def test_an_unknown_name_is_no_finding():
         examine("random-walkr")
 
 
-def test_global_generators_are_afterwards_as_before():
+def test_global_generators_and_modes_are_afterwards_as_before():
     before = torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()  # noqa: NPY002
+    modes = torch.get_default_dtype(), torch.is_grad_enabled(), torch.get_num_threads()
+    for name in ("Doubles", "NoGradients", "Threads", "Determined"):
+        examine(f"{__name__}:{name}")
     examine(f"{__name__}:Chance")
     examine(f"{__name__}:SetsSeed")
     assert torch.equal(torch.get_rng_state(), before[0])
     assert np.array_equal(np.random.get_state()[1], before[1])  # noqa: NPY002
     assert random.getstate() == before[2]
+    assert modes == (torch.get_default_dtype(), torch.is_grad_enabled(), torch.get_num_threads())
+    assert not torch.are_deterministic_algorithms_enabled()

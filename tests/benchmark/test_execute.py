@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import pickle
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +19,7 @@ from benchmark.plan import Batch, Unit, batches
 from benchmark.settings import Settings
 from datasets.task import Task
 from protocols.config import Config
-from results.store import Run
+from results.store import Run, StoreError
 
 
 class Note(NamedTuple):
@@ -41,6 +42,26 @@ def test_workers_follow_into_another_folder(tmp_path: Path, monkeypatch: pytest.
         monkeypatch.chdir(folder)
         assert execute([Note("a"), Note("b")], write, "cpu", workers=2) == ["cpu", "cpu"]
         assert sorted(path.name for path in folder.iterdir()) == ["a", "b"]
+
+
+def test_progress_that_cannot_be_asked_keeps_its_last_value(capfd):
+    """A store that does not answer for a while is no reason to end the work, or to show a traceback."""
+    asked = []
+
+    def passed() -> int:
+        asked.append(len(asked))
+        if len(asked) == 2:
+            raise StoreError("the store does not answer")
+        return 3 if len(asked) == 1 else 4
+
+    def slow(note: Note, device: str) -> str:
+        while len(asked) < 2:
+            time.sleep(0.01)
+        return device
+
+    assert execute([Note("a", cost=4)], slow, "cpu", workers=1, passed=passed) == ["cpu"]
+    shown = capfd.readouterr().err
+    assert len(asked) == 3 and "75%" in shown and "100%" in shown and "Traceback" not in shown
 
 
 class Counted(Toys):

@@ -151,6 +151,45 @@ def test_one_subject_says_nothing_about_others():
     assert set(judged(differences(old, old, NAMES)).verdict) == {"passed"}
 
 
+def test_a_task_of_one_subject_has_the_spread_of_the_others():
+    new = pd.concat(
+        [
+            dices([0.0, 2.0], cohort="two"),
+            dices([4.0], cohort="one"),
+            dices([5.0], cohort="one", label="other"),
+        ]
+    )
+    old = new.assign(dice=0.0)
+    row = only(differences(old, new, ["dice"]))
+    variances = np.array([2 / 2, 2]) / 4  # of the cohorts, which have half the weight each
+    assert row.difference == pytest.approx((1 + 4.5) / 2)
+    assert row.error == pytest.approx(np.sqrt(variances.sum()))
+    assert row.freedom == pytest.approx(variances.sum() ** 2 / (variances**2).sum())
+    alone = only(differences(old[1:].iloc[1:], new[1:].iloc[1:], ["dice"]))
+    assert np.isnan([alone.error, alone.low, alone.high]).all()
+
+
+def test_a_task_of_one_subject_hides_no_regression():
+    rng = np.random.default_rng(8)
+    tasks = [dices(rng.normal(0.8, 0.05, 20), label=f"l{number}") for number in range(9)]
+    old = pd.concat([*tasks, dices([0.8], label="rare")])
+    new = old.assign(dice=old.dice - rng.normal(0.5, 0.05, len(old)))
+    assert only(judged(differences(old, new, ["dice"]))).verdict == "regression"
+    assert only(judged(differences(new, old, ["dice"]))).verdict == "passed"
+
+
+def test_alarms_are_as_rare_as_stated_with_tasks_of_one_subject():
+    """Three tasks of five subjects of a cohort and two of one of them, whose truth is on the margin."""
+    rng, studies = np.random.default_rng(9), 400
+    values = rng.normal(-0.01, 0.03, (5, 5, studies)) + rng.normal(0, 0.03, (1, 5, studies))
+    label, image, number = (index.ravel() for index in np.indices(values.shape))
+    new = dices(values.ravel()).assign(label=label.astype(str), image=image, dataset=number.astype(str))
+    new = new.assign(subject=image.astype(str))[(label < 3) | (image == 0)]
+    table = differences(new.assign(dice=0.0), new, ["dice"])
+    found = [judged(table.iloc[[row]]).verdict.item() == "regression" for row in range(studies)]
+    assert np.isfinite(table.error).all() and np.mean(found) <= 0.05
+
+
 @pytest.mark.parametrize(
     ("measure", "tolerated", "beyond"),
     [("interactions", 0.04, 0.06), ("dice", -0.009, -0.011), ("failures", 0.0, 0.1)],
@@ -198,6 +237,15 @@ def test_what_is_missing_is_named():
     assert missing(old, others, False) == ["b in p on d (context none, split test), any image in common"]
     two = pd.concat([old, old.assign(simulation=1)])
     assert missing(two, old, True) == []  # a run with fewer simulations
+
+
+def test_a_dice_that_is_no_number_any_more_is_missing():
+    old = pd.concat([dices([0.5, 0.6, np.nan]), dices([0.5, 0.6], model="other")])
+    assert missing(old, old, True) == []
+    for lost in (np.nan, np.inf):
+        new = old.assign(dice=old.dice.where(old.model == "other", lost))
+        said = ["m in p on d (context none, split test), a finite Dice of 2 of its images"]
+        assert missing(old, new, True) == missing(old, new, False) == said
 
 
 def test_tables_that_cannot_be_compared_are_refused():
