@@ -99,8 +99,10 @@ def _tell(store: Run, manifest: dict[str, Any]) -> None:
     for _ in range(ROUNDS):
         known = store.manifest()
         together = merged(known, manifest)
-        named = all(manifest[what].keys() <= known.get(what, {}).keys() for what in ("models", "tasks"))
-        if named and manifest["command"] in known.get("commands", []):
+        told = all(together[what] == known.get(what) for what in ("models", "tasks", "tasks_found"))
+        if told and all(
+            part in known.get(what, []) for what in ("commands", "parts") for part in manifest[what]
+        ):
             return
         store.write_manifest(together)
 

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from benchmark.cli import cli
-from results import load
+from results import Run, load
 
 HERE = Path(__file__).resolve().parent
 WORDS = [
@@ -103,3 +103,15 @@ def test_interrupted_and_continued(tmp_path, uninterrupted):
     kept = units(output)
     assert 0 < len(kept) < 8
     go_on(output, kept, uninterrupted)
+
+
+def test_what_another_run_has_overwritten_in_the_manifest_is_said_again(tmp_path):
+    words = ["run", "--protocol", "center-clicks", "--models", "toys:Brush", "--datasets", "toys:Toys"]
+    words += ["--images", "1", "--simulations", "1", "--workers", "1", "--output", str(tmp_path / "run")]
+    assert CliRunner().invoke(cli, words).exit_code == 0
+    run = Run(tmp_path / "run")
+    whole = run.manifest()
+    run.write_manifest(whole | {"models": {}, "commands": ["another"], "parts": []})
+    assert "Nothing left to do" in CliRunner().invoke(cli, words).output
+    assert run.manifest()["models"] == whole["models"]
+    assert run.manifest()["commands"] == ["another", *whole["commands"]]
