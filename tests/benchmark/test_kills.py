@@ -22,7 +22,7 @@ ONE_SENTENCE = {"worker": "a worker process was killed", "disk": "cannot write"}
 
 def words(simulations: int, output: Path) -> list[str]:
     return [
-        *(sys.executable, "-m", "benchmark", "run", "--protocol", "toys:JOURNAL", "--models", "toys:Brush"),
+        *(sys.executable, "-m", "benchmark", "run", "--protocol", "toys:JOURNAL", "--models", "toys:Slow"),
         *("--datasets", "toys:Toys", "--images", "2", "--simulations", str(simulations), "--workers", "2"),
         *("--device", "cpu", "--precision", "float32", "--output", str(output)),
     ]
