@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from s3 import served
 
 import results
 from benchmark.cli import cli
@@ -22,26 +22,11 @@ WORDS = [
 
 @pytest.fixture(scope="module")
 def bucket() -> Iterator[str]:
-    """A bucket of an S3 server on this machine, whose address worker processes find in the environment."""
-    pytest.importorskip("s3fs")
-    moto = pytest.importorskip("moto.server")
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ENDPOINT_URL", "http://{}:{}".format(*server.get_host_and_port()))
-        patch.setenv("AWS_ACCESS_KEY_ID", "test")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        import s3fs
-        from joblib.externals.loky import get_reusable_executor
+    from joblib.externals.loky import get_reusable_executor
 
+    with served("study") as address:
         get_reusable_executor().shutdown()  # workers of earlier tests, which know another environment
-        s3fs.S3FileSystem.clear_instance_cache()
-        s3fs.S3FileSystem(skip_instance_cache=True).mkdir("study")
-        yield "s3://study/first"
-    s3fs.S3FileSystem.clear_instance_cache()
-    server.stop()
+        yield f"{address}/first"
 
 
 def invoke(*words: str) -> str:
