@@ -8,7 +8,6 @@ import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import distributions
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -197,9 +196,8 @@ def rerun(baseline: Baseline) -> str | Path:
 
 def _belonging(commands: Sequence[str]) -> str:
     """A name that is another one for other commands, code, bundled weights or libraries."""
-    from benchmark.provenance import PACKAGES, source_digest
+    from benchmark.provenance import packages, source_digest
 
     total = hashlib.sha256(repr([*commands, sys.version]).encode())
-    versions = {each.name: each.version for each in distributions() if each.name in PACKAGES}
-    total.update(repr(sorted(versions.items())).encode() + source_digest(ROOT, CODE).encode())
+    total.update(repr(packages()).encode() + source_digest(ROOT, CODE).encode())
     return total.hexdigest()[:12]

@@ -9,14 +9,13 @@ from concurrent.futures import CancelledError
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from benchmark.errors import Failure, Usage
-from benchmark.provenance import PACKAGES, source_digest
+from benchmark.provenance import packages, source_digest
 
 if TYPE_CHECKING:
     from distributed import Client, LocalCluster, Worker
@@ -247,14 +246,10 @@ def failures_said(client: Client) -> Iterator[None]:
 @cache
 def versions() -> dict[str, str]:
     """What decides the numbers here, by name: Python, packages, and this program itself (a digest)."""
-    found = {"Python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "none"
+    found = {name: version or "none" for name, version in packages().items()}
     root = Path(__file__).resolve().parents[1]
-    return found | {"the source of this program": source_digest(root, SOURCE)}
+    own = {"the source of this program": source_digest(root, SOURCE)}
+    return {"Python": platform.python_version()} | found | own
 
 
 def check_versions(client: dict[str, str], dask_worker: Worker) -> None:

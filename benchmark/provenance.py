@@ -50,7 +50,7 @@ def manifest(
         "git": git(Path(__file__).resolve().parents[1]),
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "packages": {name: _version(name) for name in PACKAGES},
+        "packages": packages(),
         "command": command,
         "commands": [command],
         "settings": settings.flat(),
@@ -143,6 +143,11 @@ def _seed_model(settings: Settings, weights: Checksums) -> dict[str, Any] | None
     if weights.seed is None:
         return None
     return {"name": SEED_MODEL, "weights": companion(settings.weights), "checksum": weights.seed}
+
+
+def packages() -> dict[str, str | None]:
+    """The versions of what computes the numbers; None where it is not installed."""
+    return {name: _version(name) for name in PACKAGES}
 
 
 def _version(name: str) -> str | None:

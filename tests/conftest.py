@@ -83,3 +83,15 @@ def toy_model() -> Callable[..., ToyModel]:
 def obedient() -> ToyModel:
     """A toy model that segments the object with the first positive mark."""
     return ToyModel(_marked)
+
+
+@pytest.fixture(scope="session")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which everything is as it should be, for tests that break one thing of a copy."""
+    import good_inputs
+
+    folder = tmp_path_factory.mktemp("good")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        good_inputs.make(folder)
+    return folder
