@@ -1,33 +1,25 @@
-"""The tool: command line, plan and execution; and the few names that a notebook or a plug-in needs.
+"""The command ``python -m benchmark`` and what it is made of: plan, execution, regression checks.
 
-``benchmark.run(...)``, ``benchmark.report(...)``, ``benchmark.check(...)`` and ``benchmark.compare(...)`` are
-the commands as functions, with the options as keyword arguments. ``ModelAdapter``, ``Capabilities``,
-``Query``, ``Interactions`` and ``Context`` are what the author of a model needs. All are imported when first
-asked for, so that importing stays light.
+For a notebook or a plug-in, ``import segbench``; ``benchmark`` has the same names.
 """
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
-_TARGETS = {
-    "run": "benchmark.cli.run",
-    "report": "benchmark.cli.report",
-    "check": "benchmark.checking",
-    "compare": "benchmark.comparison",
-    "ModelAdapter": "protocols.adapter",
-    "Capabilities": "protocols.adapter",
-    "Query": "protocols.adapter",
-    "Interactions": "protocols.adapter",
-    "Context": "protocols.adapter",
-}
+try:
+    import segbench
+    from segbench.short_names import alias
+except ImportError:
+    message = (
+        "another module called `segbench` hides this program; start in another folder, or rename that module"
+    )
+    raise SystemExit(message) from None
+
+alias(__name__)
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _TARGETS:
+    if name not in segbench.__all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from benchmark import tree
-
-    tree.check()
-    return getattr(importlib.import_module(_TARGETS[name]), name)
+    return getattr(segbench, name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmark.cli import cli
+from segbench.benchmark.cli import cli
 
 
 def main() -> None:

@@ -8,13 +8,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from benchmark.selection import ChosenTask, Part, Selection
-from benchmark.settings import Settings
-from benchmark.trained import Trained, trained
-from datasets.task import Task
-from models.registry import MODELS, WEIGHTS, create_model
-from models.weights import WeightsError, checksum, companion, file_checksum
-from protocols.config import Config
+from segbench.benchmark.selection import ExperimentPlan, SelectedTask, Selection
+from segbench.benchmark.settings import Settings
+from segbench.benchmark.trained import Trained, trained
+from segbench.datasets.task import Task
+from segbench.models.registry import MODELS, WEIGHTS, create_model
+from segbench.models.weights import WeightsError, checksum, companion, file_checksum
+from segbench.protocols.config import Config
 
 # Simulations of a unit, if its protocol does not say. Fixed, since another block is another key: a run that
 # is continued with another number of workers must find its finished units again. No record depends on it.
@@ -113,9 +113,9 @@ def checksums(selection: Selection, settings: Settings) -> Checksums:
     return Checksums(models, sums, seed)
 
 
-def _needs_seed(part: Part, model: str) -> bool:
+def _needs_seed(part: ExperimentPlan, model: str) -> bool:
     able = MODELS.get(model).capabilities
-    return getattr(part.protocol, "seeded", True) and (able.in_context or able.setwise)
+    return getattr(part.protocol, "needs_seed_image", True) and (able.in_context or able.setwise)
 
 
 def _checksum(name: str, weights: str) -> str | None:
@@ -190,7 +190,9 @@ def batches(units: Sequence[Unit], device: str, workers: int) -> list[Batch]:
     return sorted(found, key=lambda batch: (-batch.cost, batch[0].task))
 
 
-def _made_with(part: Part, chosen: ChosenTask, model: str, settings: Settings) -> Sequence[Trained | None]:
+def _made_with(
+    part: ExperimentPlan, chosen: SelectedTask, model: str, settings: Settings
+) -> Sequence[Trained | None]:
     """All that a model has learnt on a task; None for one that is made with the weights of the run."""
     if not MODELS.get(model).capabilities.needs_training:
         return [None]
@@ -198,8 +200,8 @@ def _made_with(part: Part, chosen: ChosenTask, model: str, settings: Settings) -
 
 
 def _units(
-    part: Part,
-    chosen: ChosenTask,
+    part: ExperimentPlan,
+    chosen: SelectedTask,
     model: str,
     what: Trained | None,
     blocks: Sequence[tuple[int, ...]],

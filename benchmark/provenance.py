@@ -12,12 +12,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from benchmark.errors import Failure
-from benchmark.plan import SEED_MODEL, Checksums
-from benchmark.selection import ChosenTask, Part, Selection
-from benchmark.settings import Settings
-from benchmark.trained import files_of, training_in_words
-from models.weights import companion
+from segbench.benchmark.plan import SEED_MODEL, Checksums
+from segbench.benchmark.selection import ExperimentPlan, SelectedTask, Selection
+from segbench.benchmark.settings import Settings
+from segbench.benchmark.trained import files_of, training_in_words
+from segbench.errors import Failure
+from segbench.models.weights import companion
+from segbench.paths import PACKAGE
 
 # What computes the numbers; torch's version tells its build (CPU or CUDA) too.
 PACKAGES = (
@@ -47,7 +48,7 @@ def manifest(
     return {
         "version": _version("segbench"),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "git": git(Path(__file__).resolve().parents[1]),
+        "git": git(PACKAGE.resolve().parent),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "packages": packages(),
@@ -116,11 +117,11 @@ def _identities(entry: dict[str, Any], identity: str) -> dict[str | None, Any]:
 
 def _set_size(selection: Selection) -> int | None:
     """Images of a standard set, the shortest; None if sets are as long as a task, or there are none."""
-    sizes = [part.experiment.config.images for part in selection.parts if part.in_sequence]
+    sizes = [part.experiment.config.images for part in selection.parts if part.ordered]
     return min(filter(None, sizes), default=None)
 
 
-def _part(part: Part, settings: Settings) -> dict[str, Any]:
+def _part(part: ExperimentPlan, settings: Settings) -> dict[str, Any]:
     """What one experiment of a run is, for people."""
     config = part.experiment.config
     return {
@@ -129,13 +130,13 @@ def _part(part: Part, settings: Settings) -> dict[str, Any]:
         "models": part.models,
         "split": config.split,
         "context": config.context,
-        "images": config.images if part.in_sequence else config.drawn_images,
+        "images": config.images if part.ordered else config.eval_images,
         "tasks": len(part.tasks),
         "simulations": part.simulations(settings.simulations),
     }
 
 
-def _task(chosen: ChosenTask) -> dict[str, Any]:
+def _task(chosen: SelectedTask) -> dict[str, Any]:
     return {"source": chosen.source, "fingerprint": chosen.fingerprint, **chosen.counts}
 
 

@@ -8,17 +8,17 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from benchmark.errors import Failure, Usage
-from benchmark.study import Experiment
-from benchmark.trained import files_of, said_of_training
-from datasets.registry import EMBEDDED, installed, kind, source
-from datasets.scans import ScanData
-from datasets.splits import digest
-from datasets.task import Task, TaskData
-from models.registry import MODELS, ONLY_IN, WEIGHTS
-from models.weights import OFFICIAL
-from protocols.adapter import Capabilities
-from protocols.registry import PROTOCOLS
+from segbench.benchmark.study import Experiment
+from segbench.benchmark.trained import files_of, said_of_training
+from segbench.datasets.registry import EMBEDDED, installed, kind, source
+from segbench.datasets.scans import ScanData
+from segbench.datasets.splits import digest
+from segbench.datasets.task import Task, TaskData
+from segbench.errors import Failure, UsageError
+from segbench.models.registry import MODELS, ONLY_IN, WEIGHTS
+from segbench.models.weights import OFFICIAL
+from segbench.protocols.adapter import Capabilities
+from segbench.protocols.registry import PROTOCOLS
 
 KINDS = {
     "tasks": "evaluation data set",
@@ -29,7 +29,7 @@ TO_FETCH = {"scribbles": "medscribble"}  # what `data fetch` can get of a kind t
 
 
 @dataclass(frozen=True)
-class LeftOut:
+class Excluded:
     """Something that cannot take part; ``kind`` is ``model``, ``task`` or ``protocol``."""
 
     kind: str
@@ -38,7 +38,7 @@ class LeftOut:
 
 
 @dataclass(frozen=True)
-class ChosenTask:
+class SelectedTask:
     """A task, where it comes from, what identifies its data and who is in which split, and its images."""
 
     source: str
@@ -49,7 +49,7 @@ class ChosenTask:
 
 
 @dataclass
-class Part:
+class ExperimentPlan:
     """An experiment with the models and tasks that take part in it.
 
     ``untrained`` are the pairs of a model and the name of a task on which it has not been trained.
@@ -58,41 +58,41 @@ class Part:
     experiment: Experiment
     protocol: Any
     models: list[str] = field(default_factory=list)
-    tasks: list[ChosenTask] = field(default_factory=list)
+    tasks: list[SelectedTask] = field(default_factory=list)
     untrained: set[tuple[str, str]] = field(default_factory=set)
 
     @property
     def kind(self) -> str:
         """Of the data sets that the protocol is for."""
-        return getattr(self.protocol, "kind", "tasks")
+        return getattr(self.protocol, "data_kind", "tasks")
 
-    def pairs(self) -> Iterator[tuple[ChosenTask, str]]:
+    def pairs(self) -> Iterator[tuple[SelectedTask, str]]:
         """Every task with every model that can be run on it."""
         pairs = product(self.tasks, self.models)
         return ((chosen, model) for chosen, model in pairs if (model, chosen.task.name) not in self.untrained)
 
     @property
-    def in_sequence(self) -> bool:
+    def ordered(self) -> bool:
         """Whether images follow one another, as in experiment 1."""
-        return getattr(self.protocol, "in_sequence", True)
+        return getattr(self.protocol, "ordered", True)
 
     def simulations(self, asked: int) -> int:
         """How many the protocol plays where so many are asked for."""
-        return min(asked, getattr(self.protocol, "most_simulations", asked))
+        return min(asked, getattr(self.protocol, "max_simulations", asked))
 
 
 @dataclass
 class Selection:
     """The parts of a run, every task that was looked at, and what was left out."""
 
-    parts: list[Part]
-    found: list[ChosenTask] = field(default_factory=list)
-    left_out: list[LeftOut] = field(default_factory=list)
+    parts: list[ExperimentPlan]
+    found: list[SelectedTask] = field(default_factory=list)
+    left_out: list[Excluded] = field(default_factory=list)
 
     def all_models(self) -> list[str]:
         return list(dict.fromkeys(name for part in self.parts for name in part.models))
 
-    def all_tasks(self) -> list[ChosenTask]:
+    def all_tasks(self) -> list[SelectedTask]:
         return list({c.task: c for part in self.parts for c in part.tasks}.values())
 
     def all_protocols(self) -> list[str]:
@@ -104,7 +104,7 @@ def names(value: str | Iterable[str]) -> list[str]:
     parts = value.split(",") if isinstance(value, str) else value
     found = list(dict.fromkeys(part.strip() for part in parts if part.strip()))
     if not found:
-        raise Usage("a list of names is empty; name at least one")
+        raise UsageError("a list of names is empty; name at least one")
     return found
 
 
@@ -148,12 +148,12 @@ def kinds_of(experiments: Sequence[Experiment]) -> list[str]:
     UnknownName
         If there is no such protocol.
     """
-    return list(dict.fromkeys(Part(e, _protocol(e.protocol)).kind for e in experiments))
+    return list(dict.fromkeys(ExperimentPlan(e, _protocol(e.protocol)).kind for e in experiments))
 
 
 def _protocol(name: str) -> Any:
     found = PROTOCOLS.get(name)
-    for needed in ("version", "max_steps", "refuses", "missing", "run"):
+    for needed in ("version", "max_steps", "unsupported_model", "unsupported_task", "run"):
         if not hasattr(found, needed):
             raise Failure(f"{name} is no protocol: it has no attribute `{needed}`; see docs/plugins.md")
     return found
@@ -186,7 +186,7 @@ def select(
         If a named model fits none of the protocols or has been trained on none of the tasks, or no task or
         model is left.
     """
-    selection = Selection([Part(e, _protocol(e.protocol)) for e in experiments])
+    selection = Selection([ExperimentPlan(e, _protocol(e.protocol)) for e in experiments])
     named = None if list(models) == ["all"] else models
     _choose_models(selection, named, weights)
     kinds = {name: kind(name, root) for name in datasets}
@@ -207,7 +207,7 @@ def _choose_models(selection: Selection, named: Sequence[str] | None, weights: s
         # A variant of the study names its models; of these, those that were chosen.
         candidates = usual if wanted is None else [m for m in wanted if not named or m in named]
         for name in candidates:
-            reason = part.protocol.refuses(_capabilities(name))
+            reason = part.protocol.unsupported_model(_capabilities(name))
             if not named and not reason:
                 reason = _unpublished(name, weights)
             if reason:
@@ -220,7 +220,7 @@ def _choose_models(selection: Selection, named: Sequence[str] | None, weights: s
         if named:
             protocols = ", ".join(selection.all_protocols())
             raise Failure(f"{name} cannot take part in {protocols}: {reason}")
-        selection.left_out.append(LeftOut("model", name, reason))
+        selection.left_out.append(Excluded("model", name, reason))
     if not taking_part:
         raise Failure(f"no model can take part in {', '.join(selection.all_protocols())}")
 
@@ -251,17 +251,17 @@ def _choose_tasks(selection: Selection, kinds: Mapping[str, str], root: Path, mo
     _refuse_namesakes(found)
     for name, task in found:
         data = source(name, root).load(task, root)
-        chosen = ChosenTask(name, task, data.fingerprint, digest(data.subjects, data.split), _counts(data))
+        chosen = SelectedTask(name, task, data.fingerprint, digest(data.subjects, data.split), _counts(data))
         selection.found.append(chosen)
         # Protocols for another kind of data are asked only where none is for this kind.
         parts = [part for part in selection.parts if part.kind == kinds[name]] or selection.parts
-        reasons = [part.protocol.missing(data, part.experiment.config) for part in parts]
+        reasons = [part.protocol.unsupported_task(data, part.experiment.config) for part in parts]
         for part, reason in zip(parts, reasons, strict=True):
             if not reason:
                 part.tasks.append(chosen)
         for reason in dict.fromkeys(filter(None, reasons)):
             told = reason.replace(f"{task.name} ", "it ", 1)
-            selection.left_out.append(LeftOut("task", task.name, told))
+            selection.left_out.append(Excluded("task", task.name, told))
     if not selection.all_tasks():
         first = {left.reason: left.name for left in reversed(selection.left_out) if left.kind == "task"}
         why = "; ".join(f"{task}: {reason}" for reason, task in reversed(first.items()))
@@ -281,7 +281,7 @@ def _refuse_namesakes(found: Sequence[tuple[str, Task]]) -> None:
 
 def _leave_out_untrained(selection: Selection, named: Sequence[str] | None, weights: str) -> None:
     """Models that have to be trained take part on those tasks on which they have been."""
-    told: list[LeftOut] = []
+    told: list[Excluded] = []
     for name in selection.all_models():
         if not _capabilities(name).needs_training:
             continue
@@ -293,9 +293,9 @@ def _leave_out_untrained(selection: Selection, named: Sequence[str] | None, weig
             reason = f"on none of the {len(tasks)} tasks: {reasons[next(iter(tasks))]}"
             if named:
                 raise Failure(f"{name} cannot take part {reason}")
-            told.append(LeftOut("model", name, reason))
+            told.append(Excluded("model", name, reason))
         else:
-            told += [LeftOut("model", f"{name} on {task}", reason) for task, reason in reasons.items()]
+            told += [Excluded("model", f"{name} on {task}", reason) for task, reason in reasons.items()]
         for part in parts:
             part.untrained |= {(name, task) for task in reasons}
             if not any(model == name for _, model in part.pairs()):
@@ -311,10 +311,10 @@ def _leave_out_protocols(selection: Selection, kinds: set[str]) -> None:
     for part in selection.parts:
         if not part.tasks and part.kind not in kinds:
             reason = f"it needs a {KINDS[part.kind]}, and none takes part"
-            selection.left_out.append(LeftOut("protocol", part.experiment.protocol, reason))
+            selection.left_out.append(Excluded("protocol", part.experiment.protocol, reason))
 
 
-def _unusable(name: str, chosen: ChosenTask, weights: str) -> str | None:
+def _unusable(name: str, chosen: SelectedTask, weights: str) -> str | None:
     """Why a model that is trained on each task cannot be run on one, or None."""
     files = files_of(name, chosen.task.name, weights)
     if not files:

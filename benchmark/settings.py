@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from benchmark.errors import Failure, Usage
-from protocols.config import CONTEXT_SIZES, Config
+from segbench.errors import Failure, UsageError
+from segbench.protocols.config import CONTEXT_SIZES, Config
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Preset:
         Images of a pass in experiment 1; None takes all of a task.
     longer : int or None
         Images of the longer passes of the whole study (Fig. 12, 13); None takes all of a task.
-    drawn_images : int or None
+    eval_images : int or None
         Images of a task in experiment 2, and in sets, there rounded up to whole sets of 8; None takes all.
     context_sizes : tuple of int
         Of experiment 2.
@@ -37,20 +37,20 @@ class Preset:
     simulations: int
     images: int | None
     longer: int | None = None
-    drawn_images: int | None = None
+    eval_images: int | None = None
     context_sizes: tuple[int, ...] = CONTEXT_SIZES
     max_steps: int | None = None
     tasks: int | None = None
 
     def config(self, seed: int, target_dice: float, context: Any, split: Any) -> Config:
         """What its experiments begin with, together with what no preset decides."""
-        much = self.max_steps, self.images, context, split, self.drawn_images, self.context_sizes
+        much = self.max_steps, self.images, context, split, self.eval_images, self.context_sizes
         return Config(seed, target_dice, *much)
 
 
 PRESETS = {
-    "smoke": Preset(1, 3, longer=4, drawn_images=2, context_sizes=(1, 2, 4), max_steps=4, tasks=3),
-    "quick": Preset(1, 18, longer=24, drawn_images=4, context_sizes=(1, 2, 4, 8, 16)),
+    "smoke": Preset(1, 3, longer=4, eval_images=2, context_sizes=(1, 2, 4), max_steps=4, tasks=3),
+    "quick": Preset(1, 18, longer=24, eval_images=4, context_sizes=(1, 2, 4, 8, 16)),
     "paper": Preset(200, 18),
 }
 
@@ -91,10 +91,10 @@ class Settings:
 def resolve_preset(name: str, images: int | str | None, **given: int | None) -> Preset:
     """A preset, or what is given instead; ``images``, a number or ``all``, are those of both experiments."""
     if name not in PRESETS:
-        raise Usage(f"unknown preset {name!r}; known: {', '.join(PRESETS)}")
+        raise UsageError(f"unknown preset {name!r}; known: {', '.join(PRESETS)}")
     changes: dict[str, int | None] = {key: value for key, value in given.items() if value is not None}
     if images is not None:
-        changes["images"] = changes["drawn_images"] = None if images == "all" else int(images)
+        changes["images"] = changes["eval_images"] = None if images == "all" else int(images)
     return replace(PRESETS[name], **changes)  # type: ignore[arg-type]
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from protocols.config import Config
-from reports.artefact import METHODS, SEQUENTIAL
+from segbench.protocols.config import Config
+from segbench.reports.artefact import METHODS, SEQUENTIAL
 
 ALL = "all"
 STUDY = (

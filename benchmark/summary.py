@@ -18,7 +18,7 @@ def summary(images: pd.DataFrame) -> str:
         kinds of context are told apart where a model has several, and so are context sizes where it has
         several results of the same image.
     """
-    from results.statistics import hierarchical_mean
+    from segbench.results.statistics import hierarchical_mean
 
     kinds = images.groupby(["protocol", "model"], observed=True)[["split", "context"]].nunique()
     by = ["protocol", "model", *kinds.columns[kinds.max() > 1]]
@@ -41,7 +41,7 @@ def shortened(trainings: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[
 
     Parameters
     ----------
-    trainings : as of `reports.catalogue.trainings`
+    trainings : as of `segbench.reports.catalogue.trainings`
     """
     schedules = {
         model: dict.fromkeys(said["schedule"] for said in tasks.values() if said["shortened"])

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark.errors import describe
-from benchmark.execute import execute
-from benchmark.settings import resolve_workers
-from models.nnunet.pipeline import Training
+from segbench.benchmark.execution.run_units import execute
+from segbench.benchmark.settings import resolve_workers
+from segbench.errors import describe
+from segbench.models.nnunet.pipeline import Training
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Trainer:
 
     def __call__(self, item: TaskTraining, device: str) -> str | None:
         """What went wrong, as a sentence, or None."""
-        from datasets.registry import source
+        from segbench.datasets.registry import source
 
         try:
             data = source(item.source, self.root).load(item.training.task, self.root)

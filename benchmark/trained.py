@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmark.folders import TRAINING
-from models.weights import WeightsError, trained_files, trained_folder, training_of
+from segbench.models.weights import WeightsError, trained_files, trained_folder, training_of
+from segbench.paths import TRAINING
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Trained:
 def trained(protocol: Any, model: str, task: str, weights: str) -> list[Trained]:
     """All that a model has learnt on a task: its trainings one by one, if the protocol tells them apart."""
     files = files_of(model, task, weights)
-    if not getattr(protocol, "each_training", False):
+    if not getattr(protocol, "per_training", False):
         return [Trained(task, file.parent, tuple(files)) for file in files[:1]]
     numbers = {int(file.stem.rpartition("-")[2]): file for file in files}
     return [

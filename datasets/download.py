@@ -13,9 +13,9 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
-from datasets.task import DataError
-from datasets.transfer import forget, transfer
-from datasets.unpack import unpack
+from segbench.datasets.task import DataError
+from segbench.datasets.transfer import forget, transfer
+from segbench.datasets.unpack import unpack
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from datasets.task import DataError
+from segbench.datasets.task import DataError
 
 SPLITS_AS_NAMED = {
     "train": "train",

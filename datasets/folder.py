@@ -11,8 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from datasets.images import IMAGE_SUFFIXES, MASK_SUFFIXES, LabelledImage, pair, read_mask, task_from_files
-from datasets.task import DataError, Task, TaskData, name_part
+from segbench.datasets.images import (
+    IMAGE_SUFFIXES,
+    MASK_SUFFIXES,
+    LabelledImage,
+    pair,
+    read_mask,
+    task_from_files,
+)
+from segbench.datasets.task import DataError, Task, TaskData, name_part
 
 KEYS = {"name": str, "cohort": str, "modality": str, "subject_pattern": str, "labels": dict}
 MOST_LABELS = 64  # more values than this without a list of labels is a picture, not a mask

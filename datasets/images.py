@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from datasets.preprocess import preprocess
-from datasets.splits import split_by_subject
-from datasets.task import DataError, Task, TaskData
+from segbench.datasets.preprocess import preprocess
+from segbench.datasets.splits import split_by_subject
+from segbench.datasets.task import DataError, Task, TaskData
 
 if TYPE_CHECKING:
     from tifffile import TiffPage

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from datasets import store
-from datasets.examples import Example
-from datasets.task import Task, TaskData
+from segbench.datasets import store
+from segbench.datasets.examples import Example
+from segbench.datasets.task import Task, TaskData
 
 
 class Imported:
@@ -30,7 +30,7 @@ class Imported:
 
 
 class Released(Imported):
-    """A public data set in the layout in which its authors released it: a `datasets.examples.Reader`.
+    """A public data set in the layout in which its authors released it: a `segbench.datasets.examples.Reader`.
 
     A subclass has ``name`` and the two methods of a reader; with ``archives`` it can be fetched.
     """

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from datasets import store
-from datasets.examples import Example, Reader, named_split
-from datasets.preprocess import prepare_image, prepare_mask
-from datasets.splits import digest_of, split_by_subject
-from datasets.task import DataError, TaskData, name_part
+from segbench.datasets import store
+from segbench.datasets.examples import Example, Reader, named_split
+from segbench.datasets.preprocess import prepare_image, prepare_mask
+from segbench.datasets.splits import digest_of, split_by_subject
+from segbench.datasets.task import DataError, TaskData, name_part
 
 Track = Callable[[Iterable[Any], int], Iterable[Any]]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from datasets.task import DataError
+from segbench.datasets.task import DataError
 
 SIDE = 128
 """Height and width of every image of the benchmark, in pixels."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from datasets.imported import Imported
-from datasets.lookup import PluginError, Registry, UnknownName
-from datasets.store import imported_names
-from datasets.task import DataError, Task
+from segbench.datasets.imported import Imported
+from segbench.datasets.store import imported_names
+from segbench.datasets.task import DataError, Task
+from segbench.registry import PluginError, Registry, UnknownName
 
 EMBEDDED = {"tasks": "phantoms", "scans": "brain-phantom"}
 """The data set of each kind that is drawn, not read: always there, so never counted as installed."""
@@ -16,24 +16,24 @@ EMBEDDED = {"tasks": "phantoms", "scans": "brain-phantom"}
 DATASETS = Registry(
     kind="dataset",
     builtin={
-        "acdc": "datasets.sources.acdc:ACDC",
-        "btcv-cervix": "datasets.sources.btcv_cervix:BTCVCervix",
-        "buid": "datasets.sources.buid:BUID",
-        "cobre": "datasets.sources.cobre:COBRE",
-        "drive": "datasets.sources.drive:DRIVE",
-        "hipxray": "datasets.sources.hipxray:HipXRay",
-        "pandental": "datasets.sources.pandental:PanDental",
-        "scd": "datasets.sources.scd:SCD",
-        "scr": "datasets.sources.scr:SCR",
-        "spineweb": "datasets.sources.spineweb:SpineWeb",
-        "stare": "datasets.sources.stare:STARE",
-        "wbc": "datasets.sources.wbc:WBC",
-        "medscribble": "datasets.sources.medscribble:MedScribble",
-        "oasis3-t2star": "datasets.sources.oasis3:OASIS3T2Star",
-        "oasis3-t2tse": "datasets.sources.oasis3:OASIS3T2TSE",
-        "adni-flair": "datasets.sources.adni:ADNIFLAIR",
-        "phantoms": "datasets.phantoms:Phantoms",
-        "brain-phantom": "datasets.sources.brain_phantom:BrainPhantom",
+        "acdc": "segbench.datasets.sources.acdc:ACDC",
+        "btcv-cervix": "segbench.datasets.sources.btcv_cervix:BTCVCervix",
+        "buid": "segbench.datasets.sources.buid:BUID",
+        "cobre": "segbench.datasets.sources.cobre:COBRE",
+        "drive": "segbench.datasets.sources.drive:DRIVE",
+        "hipxray": "segbench.datasets.sources.hipxray:HipXRay",
+        "pandental": "segbench.datasets.sources.pandental:PanDental",
+        "scd": "segbench.datasets.sources.scd:SCD",
+        "scr": "segbench.datasets.sources.scr:SCR",
+        "spineweb": "segbench.datasets.sources.spineweb:SpineWeb",
+        "stare": "segbench.datasets.sources.stare:STARE",
+        "wbc": "segbench.datasets.sources.wbc:WBC",
+        "medscribble": "segbench.datasets.sources.medscribble:MedScribble",
+        "oasis3-t2star": "segbench.datasets.sources.oasis3:OASIS3T2Star",
+        "oasis3-t2tse": "segbench.datasets.sources.oasis3:OASIS3T2TSE",
+        "adni-flair": "segbench.datasets.sources.adni:ADNIFLAIR",
+        "phantoms": "segbench.datasets.phantoms:Phantoms",
+        "brain-phantom": "segbench.datasets.sources.brain_phantom:BrainPhantom",
     },
     group="segbench.datasets",
 )
@@ -90,7 +90,7 @@ def source(name: str, root: Path | None = None) -> Source:
         If a plug-in cannot be imported or made.
     """
     if name.startswith("folder:"):
-        from datasets.folder import Folder
+        from segbench.datasets.folder import Folder
 
         return Folder(Path(name.removeprefix("folder:")))
     try:

@@ -12,7 +12,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from datasets.task import DataError, Task
+from segbench.datasets.task import DataError, Task
 
 ScanSplit = Literal["train", "stopping-val", "val", "test"]
 ALL = "all-structures"  # the label of a task that is about every structure at once

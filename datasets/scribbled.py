@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from datasets.task import DataError, TaskData
+from segbench.datasets.task import DataError, TaskData
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,9 +20,9 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from datasets.preprocess import SIDE
-from datasets.splits import digest_of
-from datasets.task import DataError, Task, TaskData
+from segbench.datasets.preprocess import SIDE
+from segbench.datasets.splits import digest_of
+from segbench.datasets.task import DataError, Task, TaskData
 
 if TYPE_CHECKING:
     import pyarrow

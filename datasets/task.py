@@ -10,6 +10,8 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
+from segbench.errors import SegbenchError
+
 Split = Literal["train", "val", "test"]
 
 
@@ -18,7 +20,7 @@ def name_part(text: str) -> str:
     return re.sub(r"[^\w.+-]+", "_", text)
 
 
-class DataError(ValueError):
+class DataError(SegbenchError, ValueError):
     """The data on disk cannot be used; the message is one sentence that says what to do."""
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
-from datasets.task import DataError
+from segbench.datasets.task import DataError
 
 if TYPE_CHECKING:
     import requests

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, TypeVar
 
-from datasets.task import DataError
+from segbench.datasets.task import DataError
 
 CHUNK = 1 << 20  # bytes that memory holds at once
 ENTRIES = 500_000  # files and folders of an archive at most

@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from datasets.examples import Example
-from datasets.task import DataError
+from segbench.datasets.examples import Example
+from segbench.datasets.task import DataError
 
 ORIENTATION = ("L", "P", "I")
 """Where the axes of a turned volume point: to the patient's left, to the back, to the feet."""

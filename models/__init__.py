@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from models.registry import MODELS, create_model
-from models.weights import WeightsError
+from segbench.models.registry import MODELS, create_model
+from segbench.models.weights import WeightsError
+from segbench.short_names import alias
 
 __all__ = ["MODELS", "WeightsError", "create_model"]
+
+alias(__name__)

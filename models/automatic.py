@@ -11,10 +11,10 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor
 
-from models.network_adapter import DTYPES, micro_batch, placed
-from models.networks.interconv import SetNetwork
-from models.weights import BUNDLED, load_state, trained_files, training_of
-from protocols.adapter import Capabilities, Query
+from segbench.models.network_adapter import DTYPES, micro_batch, placed
+from segbench.models.networks.interconv import SetNetwork
+from segbench.models.weights import BUNDLED, load_state, trained_files, training_of
+from segbench.protocols.adapter import Capabilities, Query
 
 EMBEDDED_TASK = "brain-phantom_longitudinal_MR_coronal_all-structures"  # what the bundled weights are of
 

@@ -8,11 +8,11 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from models.network_adapter import NetworkAdapter, stack_inputs
-from models.networks import MultiverSeg as Network
-from models.scribbleprompt import ScribblePrompt
-from models.weights import companion
-from protocols.adapter import Capabilities, Context, Query
+from segbench.models.network_adapter import NetworkAdapter, stack_inputs
+from segbench.models.networks import MultiverSeg as Network
+from segbench.models.scribbleprompt import ScribblePrompt
+from segbench.models.weights import companion
+from segbench.protocols.adapter import Capabilities, Context, Query
 
 
 class MultiverSeg(NetworkAdapter):

@@ -9,9 +9,9 @@ from typing import ClassVar, Self, TypeVar
 import torch
 from torch import Tensor, nn
 
-from models.networks.cross import FILLING
-from models.weights import load_state, weights_path
-from protocols.adapter import Capabilities, Query
+from segbench.models.networks.cross import FILLING
+from segbench.models.weights import load_state, weights_path
+from segbench.protocols.adapter import Capabilities, Query
 
 Network = TypeVar("Network", bound=nn.Module)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from models.automatic import Automatic
-from models.networks.plain_unet import PlainUNet as Network
+from segbench.models.automatic import Automatic
+from segbench.models.networks.plain_unet import PlainUNet as Network
 
 
 class NNUNet2d(Automatic):

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from protocols.adapter import Capabilities, Query
+from segbench.protocols.adapter import Capabilities, Query
 
 FOREGROUND, BACKGROUND = 1, 2
 BETA = 130.0  # scikit-image's default: how strongly grey-value steps stop the walker

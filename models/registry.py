@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from datasets.lookup import PluginError, Registry
-from protocols.adapter import ModelAdapter
+from segbench.protocols.adapter import ModelAdapter
+from segbench.registry import PluginError, Registry
 
 MODELS = Registry(
     "model",
     {
-        "scribbleprompt": "models.scribbleprompt:ScribblePrompt",
-        "universeg": "models.universeg:UniverSeg",
-        "universeg-oracle": "models.universeg:UniverSegOracle",
-        "multiverseg": "models.multiverseg:MultiverSeg",
-        "sp-uvs": "models.sp_uvs:ScribblePromptUniverSeg",
-        "sp-uvs-1": "models.sp_uvs:ScribblePromptUniverSeg1",
-        "sp-uvs-2": "models.sp_uvs:ScribblePromptUniverSeg2",
-        "sp-uvs-10": "models.sp_uvs:ScribblePromptUniverSeg10",
-        "random-walker": "models.random_walker:RandomWalker",
-        "nnunet": "models.nnunet.adapter:NNUNet",
-        "scribbleprompt-matched": "models.scribbleprompt_matched:ScribblePromptMatched",
-        "scribbleprompt-interconv": "models.scribbleprompt_matched:ScribblePromptInterConv",
-        "simpleunet": "models.simpleunet:SimpleUNet",
-        "simpleunet-interconv": "models.simpleunet:SimpleUNetInterConv",
-        "nnunet2d": "models.nnunet2d:NNUNet2d",
-        "nnunet2d-interconv": "models.nnunet2d:NNUNet2dInterConv",
-        "swinunet": "models.swinunet:SwinUNet",
-        "swinunet-interconv": "models.swinunet:SwinUNetInterConv",
+        "scribbleprompt": "segbench.models.scribbleprompt:ScribblePrompt",
+        "universeg": "segbench.models.universeg:UniverSeg",
+        "universeg-oracle": "segbench.models.universeg:UniverSegOracle",
+        "multiverseg": "segbench.models.multiverseg:MultiverSeg",
+        "sp-uvs": "segbench.models.sp_uvs:ScribblePromptUniverSeg",
+        "sp-uvs-1": "segbench.models.sp_uvs:ScribblePromptUniverSeg1",
+        "sp-uvs-2": "segbench.models.sp_uvs:ScribblePromptUniverSeg2",
+        "sp-uvs-10": "segbench.models.sp_uvs:ScribblePromptUniverSeg10",
+        "random-walker": "segbench.models.random_walker:RandomWalker",
+        "nnunet": "segbench.models.nnunet.adapter:NNUNet",
+        "scribbleprompt-matched": "segbench.models.scribbleprompt_matched:ScribblePromptMatched",
+        "scribbleprompt-interconv": "segbench.models.scribbleprompt_matched:ScribblePromptInterConv",
+        "simpleunet": "segbench.models.simpleunet:SimpleUNet",
+        "simpleunet-interconv": "segbench.models.simpleunet:SimpleUNetInterConv",
+        "nnunet2d": "segbench.models.nnunet2d:NNUNet2d",
+        "nnunet2d-interconv": "segbench.models.nnunet2d:NNUNet2dInterConv",
+        "swinunet": "segbench.models.swinunet:SwinUNet",
+        "swinunet-interconv": "segbench.models.swinunet:SwinUNetInterConv",
     },
     "segbench.models",
 )

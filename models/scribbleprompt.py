@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from models.network_adapter import NetworkAdapter, stack_inputs
-from models.networks import ScribblePromptUNet
-from protocols.adapter import Capabilities, Query
+from segbench.models.network_adapter import NetworkAdapter, stack_inputs
+from segbench.models.networks import ScribblePromptUNet
+from segbench.protocols.adapter import Capabilities, Query
 
 
 class ScribblePrompt(NetworkAdapter):

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from models.network_adapter import NetworkAdapter, stack_inputs
-from models.networks.simple_unet import SimpleUNet
-from protocols.adapter import Capabilities, Query
+from segbench.models.network_adapter import NetworkAdapter, stack_inputs
+from segbench.models.networks.simple_unet import SimpleUNet
+from segbench.protocols.adapter import Capabilities, Query
 
 
 class ScribblePromptMatched(NetworkAdapter):

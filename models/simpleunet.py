@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from models.automatic import Automatic
-from models.networks.simple_unet import SimpleUNet as Network
+from segbench.models.automatic import Automatic
+from segbench.models.networks.simple_unet import SimpleUNet as Network
 
 
 class SimpleUNet(Automatic):

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from models.scribbleprompt import ScribblePrompt
-from models.universeg import UniverSeg
-from protocols.adapter import Capabilities, Query
+from segbench.models.scribbleprompt import ScribblePrompt
+from segbench.models.universeg import UniverSeg
+from segbench.protocols.adapter import Capabilities, Query
 
 MIN_CONTEXT = 5
 
@@ -25,7 +25,7 @@ class ScribblePromptUniverSeg:
     def __init__(self, interactive: ScribblePrompt, in_context: UniverSeg) -> None:
         self.interactive, self.in_context = interactive, in_context
         self.micro_batch, self.device = in_context.micro_batch, in_context.device
-        self.without_context = interactive
+        self.fallback = interactive
 
     @classmethod
     def create(cls, name: str, weights: str, device: str, precision: str) -> ScribblePromptUniverSeg:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from models.automatic import Automatic
-from models.networks.swin_unet import SwinUNet as Network
+from segbench.models.automatic import Automatic
+from segbench.models.networks.swin_unet import SwinUNet as Network
 
 
 class SwinUNet(Automatic):

@@ -6,9 +6,9 @@ from typing import Self
 
 from torch import Tensor
 
-from models.network_adapter import NetworkAdapter
-from models.networks import UniverSeg as Network
-from protocols.adapter import Capabilities, Query
+from segbench.models.network_adapter import NetworkAdapter
+from segbench.models.networks import UniverSeg as Network
+from segbench.protocols.adapter import Capabilities, Query
 
 
 class UniverSeg(NetworkAdapter):

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import platformdirs
 
+from segbench.errors import SegbenchError
+
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
@@ -20,7 +22,7 @@ BUNDLED = Path(__file__).parent / "bundled"
 LIMIT = 1_000_000_000  # bytes of a public checkpoint at most; the largest takes 76 MB
 
 
-class WeightsError(ValueError):
+class WeightsError(SegbenchError, ValueError):
     """Weights cannot be used; the message is one sentence that says what to do."""
 
 
@@ -144,8 +146,8 @@ def fetch(name: str, folder: Path | None = None, url: str | None = None) -> Path
     WeightsError
         If the link cannot be reached, the file is not such a checkpoint, or it changed since it was fetched.
     """
-    from datasets.task import DataError
-    from datasets.transfer import forget, transfer
+    from segbench.datasets.task import DataError
+    from segbench.datasets.transfer import forget, transfer
 
     checkpoint = OFFICIAL[name]
     folder = folder or official_folder()

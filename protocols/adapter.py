@@ -136,7 +136,7 @@ class ModelAdapter(Protocol):
         Where the tensors of its queries lie; otherwise on the CPU.
     ``fingerprint`` : str
         The same for adapters that predict the same: what one has segmented without a context is taken over.
-    ``without_context`` : ModelAdapter
+    ``fallback`` : ModelAdapter
         To whom it leaves images without a context.
     """
 

@@ -8,8 +8,8 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from protocols.adapter import Click
-from protocols.interactions import center_clicks, centerline_scribbles, line_scribble, random_click
+from segbench.protocols.adapter import Click
+from segbench.protocols.interactions import center_clicks, centerline_scribbles, line_scribble, random_click
 
 Draw = Callable[[str], np.random.Generator]
 Masks = Any  # bool arrays or tensors (B, H, W): both have the operators that are used here

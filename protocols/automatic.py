@@ -13,14 +13,14 @@ from typing import ClassVar
 import numpy as np
 import torch
 
-from datasets.scans import ScanData
-from datasets.task import TaskData
-from protocols.adapter import Capabilities, ModelAdapter, Query
-from protocols.annotators import Mark
-from protocols.asking import ask
-from protocols.config import Config, admit
-from protocols.records import Place, Records, collect, context_kind
-from protocols.trajectory import Trajectory
+from segbench.datasets.scans import ScanData
+from segbench.datasets.task import TaskData
+from segbench.protocols.adapter import Capabilities, ModelAdapter, Query
+from segbench.protocols.annotators import Mark
+from segbench.protocols.config import Config, admit
+from segbench.protocols.inference import ask
+from segbench.protocols.records import Records, SampleKey, collect, context_kind
+from segbench.protocols.trajectory import Trajectory
 
 Answer = tuple[np.ndarray, float]  # label map uint8 (H, W), and seconds in the model
 
@@ -36,23 +36,23 @@ class SetAutomatic:
         Grows when the same configuration would give other records.
     max_steps : int
         0, as there are no interactions.
-    most_simulations : int
+    max_simulations : int
         1, as nothing is drawn.
     """
 
     name: str
     version: int
     max_steps: int = 0
-    most_simulations: int = 1
-    kind: ClassVar[str] = "scans"  # of the data sets that it is for
-    seeded: ClassVar[bool] = False
-    in_sequence: ClassVar[bool] = False
+    max_simulations: int = 1
+    data_kind: ClassVar[str] = "scans"  # of the data sets that it is for
+    needs_seed_image: ClassVar[bool] = False
+    ordered: ClassVar[bool] = False
 
-    def refuses(self, capabilities: Capabilities) -> str | None:
+    def unsupported_model(self, capabilities: Capabilities) -> str | None:
         """Why a model cannot take part, or None."""
         return None if capabilities.automatic else "it segments one structure, not all of them at once"
 
-    def missing(self, data: ScanData | TaskData, config: Config) -> str | None:
+    def unsupported_task(self, data: ScanData | TaskData, config: Config) -> str | None:
         """What a task lacks for this protocol, or None."""
         if not isinstance(data, ScanData):
             return f"{data.task} has one structure, not label maps of several"
@@ -90,7 +90,7 @@ class SetAutomatic:
                 ]
                 companions = len(scans) - 1 if setwise else 0
                 rows = [
-                    (Place(0, position, int(scan), companions), trajectory)
+                    (SampleKey(0, position, int(scan), companions), trajectory)
                     for position, (scan, trajectory) in enumerate(zip(scans, found, strict=True), start=1)
                     if trajectory.label.any() or trajectory.mask.any()
                 ]

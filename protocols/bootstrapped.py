@@ -11,13 +11,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from datasets.task import TaskData
-from protocols.adapter import Capabilities, ModelAdapter
-from protocols.config import Config, admit, lacking
-from protocols.engine import Game, InGames, Rules, Sitting, drawer_of, segment
-from protocols.records import Place, Records, collect, context_kind
-from protocols.sequential import Played, draw_images
-from protocols.trajectory import Memory, Trajectory
+from segbench.datasets.task import TaskData
+from segbench.protocols.adapter import Capabilities, ModelAdapter
+from segbench.protocols.config import Config, admit, lacking
+from segbench.protocols.records import Records, SampleKey, collect, context_kind
+from segbench.protocols.scheduler import InGames, Rules, Simulation, SimulationGroup, drawer_of, segment
+from segbench.protocols.sequential import Played, draw_images
+from segbench.protocols.trajectory import ContextBuffer, Trajectory
 
 
 @dataclass(frozen=True)
@@ -36,13 +36,13 @@ class Bootstrapped(InGames):
     name: str
     version: int
     max_steps: int = 0
-    seeded: ClassVar[bool] = False  # no seed model: the first label is given
+    needs_seed_image: ClassVar[bool] = False  # no seed model: the first label is given
 
-    def refuses(self, capabilities: Capabilities) -> str | None:
+    def unsupported_model(self, capabilities: Capabilities) -> str | None:
         """Why a model cannot take part, or None."""
         return refused_in_context(capabilities)
 
-    def missing(self, data: TaskData, config: Config) -> str | None:
+    def unsupported_task(self, data: TaskData, config: Config) -> str | None:
         """What a task lacks for this protocol, or None."""
         return lacking(data, config, config.images or 1)
 
@@ -51,7 +51,7 @@ class Bootstrapped(InGames):
         images = min(available, config.images or available)
         return images * (1 + images // 8)
 
-    def begin(
+    def prepare(
         self,
         data: TaskData,
         adapter: ModelAdapter,
@@ -59,7 +59,7 @@ class Bootstrapped(InGames):
         config: Config,
         seed_adapter: ModelAdapter | None,
         model: str,
-    ) -> Sitting:
+    ) -> SimulationGroup:
         """The games, one a simulation, which begin with a true label; ``seed_adapter`` is not used."""
         admit(self, model, adapter.capabilities, data, config)
         kind = context_kind(adapter.capabilities, config)
@@ -69,24 +69,24 @@ class Bootstrapped(InGames):
             return collect(self.name, model, data, config.split, kind, rows)
 
         games = [_simulation(data, adapter, int(number), config, kind) for number in simulations]
-        return Sitting(games, records)
+        return SimulationGroup(games, records)
 
 
 def _simulation(
     data: TaskData, adapter: ModelAdapter, simulation: int, config: Config, kind: str
-) -> Game[Played]:
+) -> Simulation[Played]:
     """Segment the images of a simulation, each from the label of the first and all predictions since."""
     rules = Rules(None, 0, config.target_dice)
     seed, *order = draw_images(data, simulation, config).tolist()
-    memory = Memory(adapter, 1 + len(order), data.images.shape[-2:])
+    memory = ContextBuffer(adapter, 1 + len(order), data.images.shape[-2:])
     memory.add(data.images[seed, 0], data.labels[seed, 0].astype(np.float32))
     played: Played = []
     for position, image in enumerate(order, start=1):
-        trajectory = Trajectory.of(data, image, context=memory.so_far())
+        trajectory = Trajectory.of(data, image, context=memory.snapshot())
         yield from segment(trajectory, adapter, rules, drawer_of(data, config, simulation, image), first=0)
         memory.add(trajectory.image, trajectory.kept(kind))
         trajectory.release()
-        played.append((Place(simulation, position, image), trajectory))
+        played.append((SampleKey(simulation, position, image), trajectory))
     return played
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from datasets.scans import ScanData
-from datasets.task import TaskData
-from protocols.adapter import Capabilities
+from segbench.datasets.scans import ScanData
+from segbench.datasets.task import TaskData
+from segbench.errors import SegbenchError
+from segbench.protocols.adapter import Capabilities
 
 CONTEXT_SIZES = (1, 2, 4, 8, 16, 32, 64)  # MultiverSeg, Fig. 6
 
 
-class ProtocolError(ValueError):
+class ProtocolError(SegbenchError, ValueError):
     """A protocol cannot be run as asked; the message is one sentence that says what to do."""
 
 
@@ -34,7 +35,7 @@ class Config:
         What joins the context after an image: the thresholded prediction, its probabilities, the label.
     split : {"test", "val"}
         Which images are segmented; validation images are for choosing between variants (Fig. 14, 15).
-    drawn_images : int or None
+    eval_images : int or None
         Images of a task in experiment 2, and of the sets of `set-clicks` and `set-scribbles`, there rounded
         up to whole sets of 8; None takes all of the split.
     context_sizes : tuple of int
@@ -47,7 +48,7 @@ class Config:
     images: int | None = 18
     context: Literal["binary", "soft", "ground-truth"] = "binary"
     split: Literal["test", "val"] = "test"
-    drawn_images: int | None = None
+    eval_images: int | None = None
     context_sizes: tuple[int, ...] = CONTEXT_SIZES
 
     def __post_init__(self) -> None:
@@ -55,7 +56,7 @@ class Config:
             raise ProtocolError(f"the target Dice must lie in (0, 1], not {self.target_dice}")
         if self.max_steps is not None and self.max_steps < 1:
             raise ProtocolError(f"the maximum of steps must be at least 1, not {self.max_steps}")
-        for number in (self.images, self.drawn_images):
+        for number in (self.images, self.eval_images):
             if number is not None and number < 1:
                 raise ProtocolError(f"the number of images must be at least 1, not {number}")
         if self.context not in ("binary", "soft", "ground-truth"):
@@ -70,7 +71,7 @@ def admit(
     protocol: Any, model: str, capabilities: Capabilities, data: TaskData | ScanData, config: Config
 ) -> None:
     """Raise ProtocolError if a protocol cannot use a model or a task, with its reason."""
-    reason = protocol.refuses(capabilities) or protocol.missing(data, config)
+    reason = protocol.unsupported_model(capabilities) or protocol.unsupported_task(data, config)
     if reason:
         raise ProtocolError(f"{model} cannot run {protocol.name}: {reason}")
 

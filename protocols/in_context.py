@@ -11,15 +11,15 @@ from typing import ClassVar
 
 import numpy as np
 
-from datasets.task import TaskData
-from protocols.adapter import Capabilities, ModelAdapter
-from protocols.annotators import Annotator, CenterClicks, CenterlineScribbles
-from protocols.bootstrapped import refused_in_context
-from protocols.config import Config, admit, lacking
-from protocols.engine import Game, InGames, Rules, Sitting, drawer_of, segment
-from protocols.interactions import keyed_generator
-from protocols.records import Place, collect
-from protocols.trajectory import Trajectory, labelled
+from segbench.datasets.task import TaskData
+from segbench.protocols.adapter import Capabilities, ModelAdapter
+from segbench.protocols.annotators import Annotator, CenterClicks, CenterlineScribbles
+from segbench.protocols.bootstrapped import refused_in_context
+from segbench.protocols.config import Config, admit, lacking
+from segbench.protocols.interactions import keyed_generator
+from segbench.protocols.records import SampleKey, collect
+from segbench.protocols.scheduler import InGames, Rules, Simulation, SimulationGroup, drawer_of, segment
+from segbench.protocols.trajectory import Trajectory, labelled
 
 DRAWS = 10  # contexts of each size per image; section 7 has ten draws, and ten seeds
 
@@ -45,7 +45,7 @@ class InContext(InGames):
         that has the target Dice.
     annotator : Annotator or None
         None makes no corrections.
-    most_simulations : int
+    max_simulations : int
         Draws at most, whatever the number of simulations of experiment 1.
     block : int
         Simulations of a unit; they are long.
@@ -55,12 +55,12 @@ class InContext(InGames):
     version: int
     max_steps: int = 0
     annotator: Annotator | None = None
-    most_simulations: int = DRAWS
+    max_simulations: int = DRAWS
     block: int = 1
-    seeded: ClassVar[bool] = False  # no seed model: all labels are given
-    in_sequence: ClassVar[bool] = False  # images do not depend on those before them
+    needs_seed_image: ClassVar[bool] = False  # no seed model: all labels are given
+    ordered: ClassVar[bool] = False  # images do not depend on those before them
 
-    def refuses(self, capabilities: Capabilities) -> str | None:
+    def unsupported_model(self, capabilities: Capabilities) -> str | None:
         """Why a model cannot take part, or None."""
         if self.annotator is not None and not capabilities.interactive:
             return "it takes no interactions"
@@ -68,14 +68,14 @@ class InContext(InGames):
             return "all contexts hold true labels here, so it is no other model"
         return refused_in_context(capabilities)
 
-    def missing(self, data: TaskData, config: Config) -> str | None:
+    def unsupported_task(self, data: TaskData, config: Config) -> str | None:
         """What a task lacks for this protocol, or None."""
         return lacking(data, config, 1)
 
     def cost(self, available: int, config: Config, capabilities: Capabilities) -> int:
         """Rough relative time of a simulation."""
         return (
-            min(available, config.drawn_images or available)
+            min(available, config.eval_images or available)
             * (1 + self._steps(config))
             * max(1, sum(config.context_sizes) // 8)
         )
@@ -83,7 +83,7 @@ class InContext(InGames):
     def _steps(self, config: Config) -> int:
         return 0 if self.annotator is None else config.max_steps or self.max_steps
 
-    def begin(
+    def prepare(
         self,
         data: TaskData,
         adapter: ModelAdapter,
@@ -91,14 +91,14 @@ class InContext(InGames):
         config: Config,
         seed_adapter: ModelAdapter | None,
         model: str,
-    ) -> Sitting:
+    ) -> SimulationGroup:
         """The games, one an image and context size; positions number images, ``seed_adapter`` is not used."""
         admit(self, model, adapter.capabilities, data, config)
         rules = Rules(self.annotator, self._steps(config), config.target_dice, stops=False)
         order = keyed_generator(config.seed, data.task.name, "images").permutation(data.indices(config.split))
-        images = np.sort(order[: config.drawn_images]).tolist()
+        images = np.sort(order[: config.eval_images]).tolist()
 
-        def game(place: Place, size: int) -> Game[tuple[Place, Trajectory]]:
+        def game(place: SampleKey, size: int) -> Simulation[tuple[SampleKey, Trajectory]]:
             drawn = draw_context(data, place.simulation, place.image, size, config.seed)
             trajectory = Trajectory.of(data, place.image, context=labelled(data, drawn, adapter))
             drawer = drawer_of(data, config, place.simulation, place.image)
@@ -107,12 +107,12 @@ class InContext(InGames):
             return place, trajectory
 
         games = [
-            game(Place(int(simulation), position, image), size)
+            game(SampleKey(int(simulation), position, image), size)
             for size in config.context_sizes
             for simulation in simulations
             for position, image in enumerate(images, start=1)
         ]
-        return Sitting(
+        return SimulationGroup(
             games, lambda rows: collect(self.name, model, data, config.split, "ground-truth", rows)
         )
 

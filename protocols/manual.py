@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
-from datasets.scans import ScanData
-from datasets.scribbled import ScribbledData
-from datasets.task import TaskData
-from protocols.adapter import Capabilities, ModelAdapter
-from protocols.annotators import CenterlineScribbles, Draw, LineScribbles, Mark
-from protocols.asking import predict_sets
-from protocols.config import Config, admit, too_few
-from protocols.interactions import keyed_generator
-from protocols.records import Place, Records, collect
-from protocols.trajectory import Trajectory
+from segbench.datasets.scans import ScanData
+from segbench.datasets.scribbled import ScribbledData
+from segbench.datasets.task import TaskData
+from segbench.protocols.adapter import Capabilities, ModelAdapter
+from segbench.protocols.annotators import CenterlineScribbles, Draw, LineScribbles, Mark
+from segbench.protocols.config import Config, admit, too_few
+from segbench.protocols.inference import predict_sets
+from segbench.protocols.interactions import keyed_generator
+from segbench.protocols.records import Records, SampleKey, collect
+from segbench.protocols.trajectory import Trajectory
 
 
 def _person(data: ScribbledData, image: int, number: int, draw: Draw) -> Mark:
@@ -56,25 +56,25 @@ class ManualScribbles:
         Grows when the same configuration would give other records.
     max_steps : int
         1: a positive and a negative scribble together are a step; nothing is corrected.
-    most_simulations : int
+    max_simulations : int
         1: there are as many draws as people.
     """
 
     name: str
     version: int
     max_steps: int = 1
-    most_simulations: int = 1
-    kind: ClassVar[str] = "scribbles"  # of the data sets that it is for
-    seeded: ClassVar[bool] = False
-    in_sequence: ClassVar[bool] = False
+    max_simulations: int = 1
+    data_kind: ClassVar[str] = "scribbles"  # of the data sets that it is for
+    needs_seed_image: ClassVar[bool] = False
+    ordered: ClassVar[bool] = False
 
-    def refuses(self, capabilities: Capabilities) -> str | None:
+    def unsupported_model(self, capabilities: Capabilities) -> str | None:
         """Why a model cannot take part, or None."""
         if not capabilities.interactive:
             return "it takes no interactions"
         return "it has to be trained on each task first" if capabilities.needs_training else None
 
-    def missing(self, data: TaskData | ScanData, config: Config) -> str | None:
+    def unsupported_task(self, data: TaskData | ScanData, config: Config) -> str | None:
         """What a task lacks for this protocol, or None."""
         reason = too_few(data, config, 1, "an assessment")
         if reason or isinstance(data, ScribbledData):
@@ -102,7 +102,7 @@ class ManualScribbles:
         admit(self, model, adapter.capabilities, data, config)
         numbers = range(data.annotators)
         places = [
-            Place(number, position, int(image))
+            SampleKey(number, position, int(image))
             for number in numbers
             for position, image in enumerate(data.indices(config.split), start=1)
         ]
@@ -115,7 +115,7 @@ class ManualScribbles:
 
 
 def _segmented(
-    data: ScribbledData, adapter: ModelAdapter, places: Sequence[Place], who: str, config: Config
+    data: ScribbledData, adapter: ModelAdapter, places: Sequence[SampleKey], who: str, config: Config
 ) -> list[Trajectory]:
     """Images with the prediction of each from what one draws on it."""
     found, marks = [], []

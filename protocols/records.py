@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 
-from datasets.scans import ScanData
-from datasets.task import TaskData
-from protocols.adapter import Capabilities
-from protocols.config import Config
-from protocols.metrics import hd95
-from protocols.trajectory import Trajectory
+from segbench.datasets.scans import ScanData
+from segbench.datasets.task import TaskData
+from segbench.protocols.adapter import Capabilities
+from segbench.protocols.config import Config
+from segbench.protocols.metrics import hd95
+from segbench.protocols.trajectory import Trajectory
 
 
 @dataclass
@@ -47,7 +47,7 @@ def context_kind(capabilities: Capabilities, config: Config) -> str:
 
 
 @dataclass(frozen=True)
-class Place:
+class SampleKey:
     """Where a trajectory was played: simulation, position in it, and index of the image in the task.
 
     ``companions`` are the images that were predicted together with it, besides its context.
@@ -65,7 +65,7 @@ def collect(
     data: TaskData | ScanData,
     split: str,
     context: str,
-    played: Sequence[tuple[Place, Trajectory]],
+    played: Sequence[tuple[SampleKey, Trajectory]],
     pictured: Sequence[int] = (),
     label: str | None = None,
 ) -> Records:
@@ -101,7 +101,7 @@ def collect(
     return records
 
 
-def _distances(played: Sequence[tuple[Place, Trajectory]]) -> list[float]:
+def _distances(played: Sequence[tuple[SampleKey, Trajectory]]) -> list[float]:
     """HD95 of the last predictions."""
     if not played:
         return []

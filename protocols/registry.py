@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from datasets.lookup import Registry
+from segbench.registry import Registry
 
 PROTOCOLS = Registry(
     "protocol",
     {
-        "center-clicks": "protocols.sequential:CENTER_CLICKS",
-        "centerline-scribbles": "protocols.sequential:CENTERLINE_SCRIBBLES",
-        "bootstrapped-in-context": "protocols.bootstrapped:BOOTSTRAPPED",
-        "in-context": "protocols.in_context:IN_CONTEXT",
-        "interactive-in-context-clicks": "protocols.in_context:INTERACTIVE_CLICKS",
-        "interactive-in-context-scribbles": "protocols.in_context:INTERACTIVE_SCRIBBLES",
-        "set-clicks": "protocols.setwise:SET_CLICKS",
-        "set-scribbles": "protocols.setwise:SET_SCRIBBLES",
-        "set-automatic": "protocols.automatic:SET_AUTOMATIC",
-        "supervised": "protocols.supervised:SUPERVISED",
-        "manual-scribbles": "protocols.manual:MANUAL_SCRIBBLES",
+        "center-clicks": "segbench.protocols.sequential:CENTER_CLICKS",
+        "centerline-scribbles": "segbench.protocols.sequential:CENTERLINE_SCRIBBLES",
+        "bootstrapped-in-context": "segbench.protocols.bootstrapped:BOOTSTRAPPED",
+        "in-context": "segbench.protocols.in_context:IN_CONTEXT",
+        "interactive-in-context-clicks": "segbench.protocols.in_context:INTERACTIVE_CLICKS",
+        "interactive-in-context-scribbles": "segbench.protocols.in_context:INTERACTIVE_SCRIBBLES",
+        "set-clicks": "segbench.protocols.setwise:SET_CLICKS",
+        "set-scribbles": "segbench.protocols.setwise:SET_SCRIBBLES",
+        "set-automatic": "segbench.protocols.automatic:SET_AUTOMATIC",
+        "supervised": "segbench.protocols.supervised:SUPERVISED",
+        "manual-scribbles": "segbench.protocols.manual:MANUAL_SCRIBBLES",
     },
     "segbench.protocols",
 )

@@ -10,17 +10,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from datasets.task import TaskData
-from protocols.adapter import Capabilities, ModelAdapter
-from protocols.alone import Alone
-from protocols.annotators import Annotator, CenterClicks, CenterlineScribbles
-from protocols.config import Config, admit, lacking
-from protocols.engine import Game, InGames, Rules, Sitting, drawer_of, segment
-from protocols.interactions import keyed_generator
-from protocols.records import Place, Records, collect, context_kind
-from protocols.trajectory import Memory, Trajectory
+from segbench.datasets.task import TaskData
+from segbench.protocols.adapter import Capabilities, ModelAdapter
+from segbench.protocols.annotators import Annotator, CenterClicks, CenterlineScribbles
+from segbench.protocols.cache import ContextFreeCache
+from segbench.protocols.config import Config, admit, lacking
+from segbench.protocols.interactions import keyed_generator
+from segbench.protocols.records import Records, SampleKey, collect, context_kind
+from segbench.protocols.scheduler import InGames, Rules, Simulation, SimulationGroup, drawer_of, segment
+from segbench.protocols.trajectory import ContextBuffer, Trajectory
 
-Played = list[tuple[Place, Trajectory]]
+Played = list[tuple[SampleKey, Trajectory]]
 
 PICTURED = (0,)  # simulations whose masks are kept
 
@@ -68,13 +68,13 @@ class Sequential(InGames):
     max_steps: int
     annotator: Annotator
 
-    def refuses(self, capabilities: Capabilities) -> str | None:
+    def unsupported_model(self, capabilities: Capabilities) -> str | None:
         """Why a model cannot take part, or None."""
         if not capabilities.interactive:
             return "it takes no interactions"
         return "it has to be trained on each task first" if capabilities.needs_training else None
 
-    def missing(self, data: TaskData, config: Config) -> str | None:
+    def unsupported_task(self, data: TaskData, config: Config) -> str | None:
         """What a task lacks for this protocol, or None."""
         return lacking(data, config, config.images or 1)
 
@@ -85,7 +85,7 @@ class Sequential(InGames):
         least = capabilities.min_context if grows else images + 1
         return sum(2 if size < least else 6 + 3 * size for size in range(1, images + 1))
 
-    def begin(
+    def prepare(
         self,
         data: TaskData,
         adapter: ModelAdapter,
@@ -93,31 +93,35 @@ class Sequential(InGames):
         config: Config,
         seed_adapter: ModelAdapter | None,
         model: str,
-    ) -> Sitting:
+    ) -> SimulationGroup:
         """The games, one a simulation; see `InGames`."""
         admit(self, model, adapter.capabilities, data, config)
         rules = Rules(self.annotator, config.max_steps or self.max_steps, config.target_dice)
         kind = context_kind(adapter.capabilities, config)
-        alone = Alone(data, rules, config)
+        alone = ContextFreeCache(data, rules, config)
 
         def records(results: list[Played]) -> Records:
             rows = [row for played in results for row in played]
             return collect(self.name, model, data, config.split, kind, rows, PICTURED)
 
         games = [_simulation(int(number), alone, adapter, seed_adapter, kind) for number in simulations]
-        return Sitting(games, records)
+        return SimulationGroup(games, records)
 
 
 def _simulation(
-    simulation: int, alone: Alone, adapter: ModelAdapter, seed_adapter: ModelAdapter | None, kind: str
-) -> Game[Played]:
+    simulation: int,
+    alone: ContextFreeCache,
+    adapter: ModelAdapter,
+    seed_adapter: ModelAdapter | None,
+    kind: str,
+) -> Simulation[Played]:
     """Play the images of a simulation, those without a context by ``alone``."""
     data, config = alone.data, alone.config
     order = draw_images(data, simulation, config).tolist()
     first = _first_in_context(adapter.capabilities, len(order) - 1)
     setwise, helped = adapter.capabilities.setwise, first < len(order)
     pictured = simulation in PICTURED
-    memory = Memory(adapter, len(order), data.images.shape[-2:]) if helped and not setwise else None
+    memory = ContextBuffer(adapter, len(order), data.images.shape[-2:]) if helped and not setwise else None
     played: Played = []
     for position, image in enumerate(order):
         if position == 0 and not helped:
@@ -127,7 +131,7 @@ def _simulation(
             assert player is not None
             trajectory = yield from alone.segment(player, simulation, image, pictured)
         else:
-            context = memory and memory.so_far()
+            context = memory and memory.snapshot()
             earlier = [each for _, each in played] if setwise else ()
             trajectory = Trajectory.of(data, image, context=context, earlier=earlier, pictured=pictured)
             drawer = drawer_of(data, config, simulation, image)
@@ -136,7 +140,7 @@ def _simulation(
             memory.add(trajectory.image, trajectory.kept(kind))
         if not setwise:
             trajectory.release()
-        played.append((Place(simulation, position, image), trajectory))
+        played.append((SampleKey(simulation, position, image), trajectory))
     return played
 
 

@@ -13,14 +13,14 @@ from typing import ClassVar
 
 import numpy as np
 
-from datasets.task import TaskData
-from protocols.adapter import Capabilities, ModelAdapter
-from protocols.annotators import LineScribbles, Mark, Prompter, RandomClicks
-from protocols.asking import predict_sets
-from protocols.config import Config, admit, too_few
-from protocols.interactions import keyed_generator
-from protocols.records import Place, Records, collect, context_kind
-from protocols.trajectory import Trajectory
+from segbench.datasets.task import TaskData
+from segbench.protocols.adapter import Capabilities, ModelAdapter
+from segbench.protocols.annotators import LineScribbles, Mark, Prompter, RandomClicks
+from segbench.protocols.config import Config, admit, too_few
+from segbench.protocols.inference import predict_sets
+from segbench.protocols.interactions import keyed_generator
+from segbench.protocols.records import Records, SampleKey, collect, context_kind
+from segbench.protocols.trajectory import Trajectory
 
 SET_SIZES = (1, 2, 4, 8)
 PROMPTS = (1, 2, 4, 8)  # positive ones on an image, and as many negative ones
@@ -36,7 +36,7 @@ def draw_order(data: TaskData, simulation: int, config: Config) -> np.ndarray:
     """
     key = config.seed, data.task.name
     images = keyed_generator(*key, "images").permutation(data.indices(config.split))
-    limit = config.drawn_images and -(-config.drawn_images // LARGEST) * LARGEST
+    limit = config.eval_images and -(-config.eval_images // LARGEST) * LARGEST
     return keyed_generator(*key, simulation, "order").permutation(np.sort(images[:limit]))
 
 
@@ -54,7 +54,7 @@ class SetInteraction:
     prompter : Prompter
     max_steps : int
         Positive prompts on an image; all are made.
-    most_simulations : int
+    max_simulations : int
         The paper's five draws, whatever the number of simulations of experiment 1.
     block : int
         Simulations of a unit; they are long.
@@ -64,12 +64,12 @@ class SetInteraction:
     version: int
     prompter: Prompter
     max_steps: int = max(PROMPTS)
-    most_simulations: int = 5
+    max_simulations: int = 5
     block: int = 1
-    seeded: ClassVar[bool] = False  # no seed model: there is no first image
-    in_sequence: ClassVar[bool] = False  # images do not depend on those before them
+    needs_seed_image: ClassVar[bool] = False  # no seed model: there is no first image
+    ordered: ClassVar[bool] = False  # images do not depend on those before them
 
-    def refuses(self, capabilities: Capabilities) -> str | None:
+    def unsupported_model(self, capabilities: Capabilities) -> str | None:
         """Why a model cannot take part, or None."""
         if capabilities.needs_training:
             return "it has to be trained on each task first"
@@ -79,7 +79,7 @@ class SetInteraction:
             return "it takes a context, and there is none here"
         return None
 
-    def missing(self, data: TaskData, config: Config) -> str | None:
+    def unsupported_task(self, data: TaskData, config: Config) -> str | None:
         """What a task lacks for this protocol, or None."""
         return too_few(data, config, LARGEST, "the largest set")
 
@@ -102,7 +102,7 @@ class SetInteraction:
         """
         admit(self, model, adapter.capabilities, data, config)
         sizes = SET_SIZES if adapter.capabilities.setwise else (1,)
-        rows: list[tuple[Place, Trajectory]] = []
+        rows: list[tuple[SampleKey, Trajectory]] = []
         for simulation in simulations:
             order = draw_order(data, simulation, config)
             prompts = {int(image): self._prompts(data, int(image), simulation, config) for image in order}
@@ -110,7 +110,7 @@ class SetInteraction:
                 pictured = simulation == 0 and size in PICTURED_SIZES
                 found = self._segment(data, adapter, prompts, size, config, pictured)
                 places = [
-                    Place(int(simulation), position, image, companions=size - 1)
+                    SampleKey(int(simulation), position, image, companions=size - 1)
                     for position, image in enumerate(prompts, start=1)
                 ]
                 rows += zip(places, found, strict=False)  # what fills up the last set has no place

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from datasets.task import TaskData
-from protocols.adapter import Capabilities, ModelAdapter
-from protocols.config import Config, admit, too_few
-from protocols.engine import Game, InGames, Rules, Sitting, drawer_of, segment
-from protocols.records import Place, collect
-from protocols.trajectory import Trajectory
+from segbench.datasets.task import TaskData
+from segbench.protocols.adapter import Capabilities, ModelAdapter
+from segbench.protocols.config import Config, admit, too_few
+from segbench.protocols.records import SampleKey, collect
+from segbench.protocols.scheduler import InGames, Rules, Simulation, SimulationGroup, drawer_of, segment
+from segbench.protocols.trajectory import Trajectory
 
 PICTURED = 18  # images of the first run whose masks are kept, as many as a set of experiment 1 has
 
@@ -35,17 +35,17 @@ class Supervised(InGames):
     name: str
     version: int
     max_steps: int = 0
-    each_training: ClassVar[bool] = True  # a simulation is one training, with weights of its own
-    seeded: ClassVar[bool] = False
-    in_sequence: ClassVar[bool] = False
+    per_training: ClassVar[bool] = True  # a simulation is one training, with weights of its own
+    needs_seed_image: ClassVar[bool] = False
+    ordered: ClassVar[bool] = False
 
-    def refuses(self, capabilities: Capabilities) -> str | None:
+    def unsupported_model(self, capabilities: Capabilities) -> str | None:
         """Why a model cannot take part, or None."""
         if not capabilities.needs_training:
             return "it is not trained on the task"
         return "it segments all structures at once, not one" if capabilities.automatic else None
 
-    def missing(self, data: TaskData, config: Config) -> str | None:
+    def unsupported_task(self, data: TaskData, config: Config) -> str | None:
         """What a task lacks for this protocol, or None."""
         if config.split != "test":
             return f"{data.task} has validation images that took part in training"
@@ -55,7 +55,7 @@ class Supervised(InGames):
         """Rough relative time: nnU-Net predicts four mirrored images of each with a large network."""
         return available * 5
 
-    def begin(
+    def prepare(
         self,
         data: TaskData,
         adapter: ModelAdapter,
@@ -63,13 +63,13 @@ class Supervised(InGames):
         config: Config,
         seed_adapter: ModelAdapter | None,
         model: str,
-    ) -> Sitting:
+    ) -> SimulationGroup:
         """The games, one an image of the one simulation; ``seed_adapter`` is not used."""
         admit(self, model, adapter.capabilities, data, config)
         (training,) = simulations
         rules = Rules(None, 0, config.target_dice)
 
-        def game(place: Place) -> Game[tuple[Place, Trajectory]]:
+        def game(place: SampleKey) -> Simulation[tuple[SampleKey, Trajectory]]:
             shown = training == 0 and place.position <= PICTURED
             trajectory = Trajectory.of(data, place.image, pictured=shown)
             drawer = drawer_of(data, config, training, place.image)
@@ -78,8 +78,10 @@ class Supervised(InGames):
             return place, trajectory
 
         images = enumerate(data.indices(config.split).tolist(), start=1)
-        games = [game(Place(training, position, image)) for position, image in images]
-        return Sitting(games, lambda rows: collect(self.name, model, data, config.split, "none", rows, (0,)))
+        games = [game(SampleKey(training, position, image)) for position, image in images]
+        return SimulationGroup(
+            games, lambda rows: collect(self.name, model, data, config.split, "none", rows, (0,))
+        )
 
 
 SUPERVISED = Supervised("supervised", version=1)

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from datasets.task import TaskData
-from protocols.adapter import Click, Context, ModelAdapter
-from protocols.annotators import Mark
-from protocols.metrics import confusion, dice_of
+from segbench.datasets.task import TaskData
+from segbench.protocols.adapter import Click, Context, ModelAdapter
+from segbench.protocols.annotators import Mark
+from segbench.protocols.metrics import confusion, dice_of
 
 
 def device_of(adapter: ModelAdapter) -> torch.device:
@@ -20,7 +20,7 @@ def device_of(adapter: ModelAdapter) -> torch.device:
     return torch.device(getattr(adapter, "device", None) or "cpu")
 
 
-class Memory:
+class ContextBuffer:
     """What a simulation has segmented so far, on the device of the model that is given it as context.
 
     Parameters
@@ -42,7 +42,7 @@ class Memory:
         self._maps[:, self._filled, 0] = entry.to(self._maps.device)
         self._filled += 1
 
-    def so_far(self) -> Context:
+    def snapshot(self) -> Context:
         """The entries by now, tensors (n, 1, H, W) that share the memory; later ones do not show in them."""
         return Context(*self._maps[:, : self._filled])
 

@@ -1,5 +1,8 @@
 """What people read: figures, tables and the page, computed from results alone."""
 
-from reports.build import build
+from segbench.reports.build import build
+from segbench.short_names import alias
 
 __all__ = ["build"]
+
+alias(__name__)

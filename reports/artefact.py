@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from segbench.errors import SegbenchError
+
 SEQUENTIAL = ("center-clicks", "centerline-scribbles")
 METHODS = ("scribbleprompt", "sp-uvs", "multiverseg")
 INTERACTIVE_SETS = ("set-scribbles", "set-clicks")
@@ -16,12 +18,12 @@ SUPERVISED = "supervised"
 NO_CONTEXT = ("none", "set")  # what the column ``context`` says of models that take no segmented images
 
 
-class NotDrawable(ValueError):
+class InsufficientRecords(SegbenchError, ValueError):
     """An artefact cannot be drawn from these results; the message is one sentence that says why."""
 
 
 @dataclass(frozen=True)
-class Need:
+class Requirement:
     """Records that an artefact is drawn from.
 
     Attributes
@@ -60,7 +62,7 @@ class Artefact:
     Its module is named as the artefact (``reports/figures/fig3.py``) and holds ``ARTEFACT`` and functions of
     the results: for a figure ``fig3(results, data=None) -> Figure`` and, where it shows numbers,
     ``fig3_data(results) -> DataFrame``; for a table ``table7(results) -> DataFrame`` and
-    ``table7_grid(table) -> Grid``. They raise `NotDrawable` or ``StatisticsError`` where the results do not
+    ``table7_grid(table) -> Grid``. They raise `InsufficientRecords` or ``StatisticsError`` where the results do not
     suffice.
 
     Attributes
@@ -71,7 +73,7 @@ class Artefact:
     interval : str
         What its intervals are; ``{simulation}`` and ``{subject}`` stand for the number of units resampled.
         Empty where it has none.
-    needs : tuple of Need
+    needs : tuple of Requirement
         Empty where it is not about records.
     rows, column : tuple of str, str
         Which columns of a figure's numbers name rows and columns where they are laid out for reading; empty
@@ -82,6 +84,6 @@ class Artefact:
     title: str
     caption: str
     interval: str = ""
-    needs: tuple[Need, ...] = (Need(),)
+    needs: tuple[Requirement, ...] = (Requirement(),)
     rows: tuple[str, ...] = ()
     column: str = ""

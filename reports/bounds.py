@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reports import catalogue, numbers, style
-from reports.artefact import SUPERVISED
-from results import statistics
+from segbench.reports import catalogue, estimates, style
+from segbench.reports.artefact import SUPERVISED
+from segbench.results import statistics
 
 if TYPE_CHECKING:
-    from results import Results
+    from segbench.results import Results
 
 NNUNET = "nnunet"
 UNKNOWN = "schedule unknown"
@@ -47,7 +47,7 @@ def bounds(results: Results, tasks: Iterable[str] | None = None, level: str = ""
         return pd.DataFrame(columns=COLUMNS)
     images = images.assign(percent=100 * images.dice, at_target=100.0 * images.reached)
     by = [*([level] if level else []), "model"]
-    table = numbers.with_subjects(images, "percent", by).rename(columns={"n_units": "runs"})
+    table = estimates.with_subjects(images, "percent", by).rename(columns={"n_units": "runs"})
     for name in ("hd95", "at_target"):
         table = table.merge(statistics.hierarchical_mean(images, name, by), on=by)
     counts = images.astype(dict.fromkeys(by, str)).groupby(by).task.nunique().rename("tasks")
@@ -61,8 +61,8 @@ def bounds(results: Results, tasks: Iterable[str] | None = None, level: str = ""
 
 
 def beside(results: Results, images: pd.DataFrame, grouped: bool = False) -> pd.DataFrame:
-    """The `bounds` on the tasks of some image records, in their groups (see `numbers.grouping`) if asked."""
-    return bounds(results, images.task.unique(), numbers.grouping(images) if grouped else "")
+    """The `bounds` on the tasks of some image records, in their groups (see `estimates.grouping`) if asked."""
+    return bounds(results, images.task.unique(), estimates.grouping(images) if grouped else "")
 
 
 def label(results: Results, model: str, tasks: Iterable[str], of: int = 0) -> str:
@@ -121,7 +121,10 @@ def describe(table: pd.DataFrame) -> str:
     """What the horizontal lines of a figure and their bands are, to follow what its intervals are."""
     if table.empty:
         return ""
-    runs, subjects = numbers.counted(table.runs, "training run"), numbers.counted(table.subjects, "subject")
+    runs, subjects = (
+        estimates.counted(table.runs, "training run"),
+        estimates.counted(table.subjects, "subject"),
+    )
     several = table.low.notna()
     over = f"over {subjects}" if not several.any() else f"over {runs}"
     over += f", or over {subjects} where there is one" if several.any() and not several.all() else ""
@@ -132,12 +135,12 @@ def describe_spread(table: pd.DataFrame) -> str:
     """What the ± of `quality` is, to follow what the intervals of a figure are."""
     if table.empty or table["std"].isna().all():
         return ""
-    return f" ±: standard deviation of the bootstrap over {numbers.counted(table.runs, 'training run')}."
+    return f" ±: standard deviation of the bootstrap over {estimates.counted(table.runs, 'training run')}."
 
 
 def sentences(results: Results) -> list[str]:
     """What networks trained on each task reach, in words; none without records."""
-    return [_sentence(row, numbers.target(results)) for _, row in bounds(results).iterrows()]
+    return [_sentence(row, estimates.target(results)) for _, row in bounds(results).iterrows()]
 
 
 def _sentence(row: pd.Series, target: str) -> str:

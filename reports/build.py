@@ -6,16 +6,16 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reports.artefact import Artefact, NotDrawable
-from reports.gaps import Coverage, Gap
-from reports.registry import PAPERS, get, module, names, stem
+from segbench.reports.artefact import Artefact, InsufficientRecords
+from segbench.reports.missing import Coverage, Gap
+from segbench.reports.registry import PAPERS, get, module, names, stem
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from reports.page.render import Section
-    from reports.tables.layout import Grid
-    from results import Results
+    from segbench.reports.page.render import Section
+    from segbench.reports.tables.layout import Grid
+    from segbench.results import Results
 
 PIXELS_PER_INCH = 100  # on the page, so that letters are of one size in all figures
 
@@ -45,8 +45,8 @@ def build(results: Results, output: Path, only: Iterable[str] | None = None) -> 
     UnknownName
         If there is no such artefact; nothing is written then.
     """
-    from reports.page.render import Missing, page
-    from results.resampling import StatisticsError
+    from segbench.reports.page.render import Missing, page
+    from segbench.results.resampling import StatisticsError
 
     coverage = Coverage(results)
     absent = _absent(coverage) if only is None else {}
@@ -63,7 +63,7 @@ def build(results: Results, output: Path, only: Iterable[str] | None = None) -> 
                 section, data = _write(name, artefact, results, output)
                 sections.append(section)
                 comparisons = data if name == "comparisons" else comparisons
-            except (StatisticsError, NotDrawable) as error:
+            except (StatisticsError, InsufficientRecords) as error:
                 ready, reason = False, str(error)
         if lacking or reason:
             missing.setdefault((not ready, lacking, reason), []).append(name)
@@ -98,9 +98,9 @@ def _write(
     name: str, artefact: Artefact, results: Results, output: Path
 ) -> tuple[Section, pd.DataFrame | None]:
     """Write one artefact's files; its part of the page, and its numbers."""
-    from reports import numbers, style
-    from reports.page.render import Section
-    from reports.tables.layout import wide
+    from segbench.reports import estimates, style
+    from segbench.reports.page.render import Section
+    from segbench.reports.tables.layout import wide
 
     functions = module(name)
     data = grid = picture = None
@@ -108,7 +108,7 @@ def _write(
     if artefact.kind == "figure":
         if artefact.column:
             data = getattr(functions, f"{stem(name)}_data")(results)
-            shown = data if artefact.column == "unit" or "unit" not in data else numbers.first_unit(data)
+            shown = data if artefact.column == "unit" or "unit" not in data else estimates.first_unit(data)
             grid = wide(shown, artefact.rows, artefact.column)
         figure = getattr(functions, stem(name))(results, data)
         (output / "figures").mkdir(parents=True, exist_ok=True)
@@ -124,7 +124,7 @@ def _write(
         kind=artefact.kind,
         title=artefact.title,
         caption=artefact.caption,
-        interval=numbers.describe_interval(artefact.interval, data),
+        interval=estimates.describe_interval(artefact.interval, data),
         numbers=grid,
         files=[path.relative_to(output).as_posix() for path in files],
         picture=picture,

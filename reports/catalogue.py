@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
-from datasets.scans import ALL
-from reports.artefact import AUTOMATIC_SETS, SUPERVISED
-from results.resampling import plain
-from results.schema import TASK
+from segbench.datasets.scans import ALL
+from segbench.reports.artefact import AUTOMATIC_SETS, SUPERVISED
+from segbench.results.resampling import plain
+from segbench.results.schema import TASK
 
 if TYPE_CHECKING:
-    from results import Results
+    from segbench.results import Results
 
 SPLITS = ("train", "val", "test")
 TRAINED = "trained on each task"  # in place of weights that are the same for all

@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from models.registry import PAIR
-from reports import pictures, style
-from reports.artefact import HUMAN, MANUAL, Need, NotDrawable
-from results import statistics
-from results.resampling import plain
-from results.schema import TASK
+from segbench.models.registry import PAIR
+from segbench.reports import pictures, style
+from segbench.reports.artefact import HUMAN, MANUAL, InsufficientRecords, Requirement
+from segbench.results import statistics
+from segbench.results.resampling import plain
+from segbench.results.schema import TASK
 
 if TYPE_CHECKING:
-    from results import Results
+    from segbench.results import Results
 
 MODELS = (
     *("scribbleprompt", "sp-uvs", "multiverseg", "random-walker"),
     *PAIR,
 )
-NEED = Need((MANUAL,), MODELS, context=HUMAN)
+NEED = Requirement((MANUAL,), MODELS, context=HUMAN)
 # Who drew, as in the column ``context`` of the records, and as people read it.
 WHO = {HUMAN: "People", "centerline": "Centerline", "line": "Line"}
 SIDES = ("positive", "negative")
@@ -35,12 +35,12 @@ def images(results: Results) -> pd.DataFrame:
 
     Raises
     ------
-    NotDrawable
+    InsufficientRecords
         If there are none.
     """
     rows = results.images[results.images.protocol == MANUAL]
     if rows.empty:
-        raise NotDrawable("There are no predictions from scribbles that people drew.")
+        raise InsufficientRecords("There are no predictions from scribbles that people drew.")
     return _told(rows)
 
 
@@ -135,7 +135,7 @@ def over_images(rows: pd.DataFrame, value: str, by: list[str]) -> pd.DataFrame:
     """Means over all tasks, then by task, with intervals over subjects, each of which is one image.
 
     Columns ``group`` (`ALL`, or the task's cohort and label), ``by``, and those of
-    `results.statistics.bootstrap`; all tasks first, people before simulated annotators.
+    `segbench.results.statistics.bootstrap`; all tasks first, people before simulated annotators.
     """
     if rows.empty:
         return pd.DataFrame(columns=["group", *by, "mean", "low", "high", "std", "unit", "n_units"])

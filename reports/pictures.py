@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from datasets.lookup import UnknownName
-from datasets.registry import source
-from datasets.scans import ScanData
-from datasets.task import DataError, Task, TaskData
-from reports import style
-from reports.artefact import NO_CONTEXT, NotDrawable
-from results.schema import TASK
+from segbench.datasets.registry import source
+from segbench.datasets.scans import ScanData
+from segbench.datasets.task import DataError, Task, TaskData
+from segbench.registry import UnknownName
+from segbench.reports import style
+from segbench.reports.artefact import NO_CONTEXT, InsufficientRecords
+from segbench.results.schema import TASK
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from results import Results
+    from segbench.results import Results
 
 # Marks, masks and outlines, in figures and in the replay; told apart without red and green too.
 PREDICTION, LABEL, POSITIVE, NEGATIVE = "#56B4E9", "#F0E442", "#00E58B", "#FF5A1F"
@@ -34,11 +34,11 @@ def stored(results: Results) -> pd.DataFrame:
 
     Raises
     ------
-    NotDrawable
+    InsufficientRecords
         If they kept none.
     """
     if results.pictures.empty:
-        raise NotDrawable(
+        raise InsufficientRecords(
             "The runs keep no pictures of single images; simulation 0 of a sequential protocol has them."
         )
     return results.pictures
@@ -69,7 +69,7 @@ def scene(results: Results, task: str, image: int) -> tuple[np.ndarray, np.ndarr
 
     Raises
     ------
-    NotDrawable
+    InsufficientRecords
         If the data are absent, or are not those that the run saw.
     """
     pictures = results.pictures[results.pictures.task == task]
@@ -97,7 +97,7 @@ def scan_data(results: Results, task: str) -> ScanData:
     """
     data = _scan_data(Task(*task.split("/", len(TASK) - 1)), *_origin(results, task), results.data_root)
     if not isinstance(data, ScanData):
-        raise NotDrawable(f"{task} is no data set of scans.")
+        raise InsufficientRecords(f"{task} is no data set of scans.")
     return data
 
 
@@ -107,7 +107,7 @@ def _origin(results: Results, task: str) -> tuple[str, str]:
     for manifest in results.manifests:
         entry |= (manifest.get("tasks") or {}).get(task, {})
     if not {"source", "fingerprint"} <= set(entry):
-        raise NotDrawable(f"No manifest says which data set {task} comes from.")
+        raise InsufficientRecords(f"No manifest says which data set {task} comes from.")
     return entry["source"], entry["fingerprint"]
 
 
@@ -115,12 +115,14 @@ def _loaded(task: Task, name: str, fingerprint: str, root: Path | None) -> TaskD
     try:
         found = source(name, root)
         if task not in found.tasks(root):
-            raise NotDrawable(f"The data set {name} no longer has the task {task}.")
+            raise InsufficientRecords(f"The data set {name} no longer has the task {task}.")
         data = found.load(task, root)
     except (DataError, UnknownName) as error:
-        raise NotDrawable(f"The images of {task} are not at hand: {error}.") from error
+        raise InsufficientRecords(f"The images of {task} are not at hand: {error}.") from error
     if data.fingerprint != fingerprint:
-        raise NotDrawable(f"The images of {task} are not those that the run saw: their fingerprint differs.")
+        raise InsufficientRecords(
+            f"The images of {task} are not those that the run saw: their fingerprint differs."
+        )
     return data
 
 

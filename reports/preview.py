@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from datasets.checks import Finding, View
-from datasets.task import name_part
-from reports import pictures, style
+from segbench.datasets.checks import Finding, View
+from segbench.datasets.task import name_part
+from segbench.reports import pictures, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,8 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from types import ModuleType
 
-from datasets.lookup import UnknownName
-from reports.artefact import Artefact
+from segbench.registry import UnknownName
+from segbench.reports.artefact import Artefact
 
 FIGURES = (
     *("fig3", "fig4", "fig5", "fig6", "fig7", "fig8", "fig9", "fig10", "fig11", "fig12", "fig13", "fig14"),

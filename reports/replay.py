@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from reports import bounds, catalogue, numbers, pictures, style
-from reports.artefact import SETS, NotDrawable
+from segbench.reports import bounds, catalogue, estimates, pictures, style
+from segbench.reports.artefact import SETS, InsufficientRecords
 
 if TYPE_CHECKING:
-    from results import Results
+    from segbench.results import Results
 
 BUDGET = 12_000_000  # characters of packed images on the page
 
@@ -56,13 +56,15 @@ def replay(results: Results, budget: int = BUDGET) -> Replay:
 
     Raises
     ------
-    NotDrawable
+    InsufficientRecords
         If no pictures are stored, the images of no task are at hand, or there is no room for any.
     """
     frames = pictures.stored(results)
     frames = frames[~frames.protocol.isin(SETS)]  # of sets, prompts do not come one after another
     if frames.empty:
-        raise NotDrawable("The runs keep pictures of sets only; the replay shows sequential protocols.")
+        raise InsufficientRecords(
+            "The runs keep pictures of sets only; the replay shows sequential protocols."
+        )
     methods = _methods(frames)
     groups = _groups(frames)
     tasks: dict[str, tuple[Scenes, list[dict[str, Any]]]] = {}
@@ -72,17 +74,17 @@ def replay(results: Results, budget: int = BUDGET) -> Replay:
             scenes = {
                 int(image): pictures.scene(results, str(task), int(image)) for image in part.image.unique()
             }
-        except NotDrawable as error:
+        except InsufficientRecords as error:
             refusals.append(str(error))
             continue
         tasks[str(task)] = scenes, _images(part, scenes, groups, methods)
     if not tasks:
-        raise NotDrawable(refusals[0])
+        raise InsufficientRecords(refusals[0])
     images, pngs = _fitting(tasks, budget)
     stored = sum(len(found) for _, found in tasks.values())
     data = {
         "colors": pictures.COLORS,
-        "target": numbers.target_dice(results),
+        "target": estimates.target_dice(results),
         "methods": [_method_title(results, frames, *method) for method in methods],
         "seed": _seed_title(results),
         "groups": [
@@ -172,7 +174,7 @@ def _fitting(
 
     Raises
     ------
-    NotDrawable
+    InsufficientRecords
         If not one fits.
     """
     pngs = [{image: _png(picture) for image, (picture, _) in scenes.items()} for scenes, _ in tasks.values()]
@@ -184,7 +186,7 @@ def _fitting(
             for image in _evenly(found, share)
         ]
         if not chosen:
-            raise NotDrawable("The stored pictures are too large for the page.")
+            raise InsufficientRecords("The stored pictures are too large for the page.")
         places = sorted({(number, image["image"]) for number, image in chosen})
         texts = [pngs[number][image] for number, image in places]
         size = sum(map(len, texts)) + sum(len(image["masks"]) for _, image in chosen)

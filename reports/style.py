@@ -17,7 +17,7 @@ SKY, VERMILION, GREY, BLACK = "#56B4E9", "#D55E00", "#7F7F7F", "#000000"
 
 
 @dataclass(frozen=True)
-class Look:
+class LineStyle:
     """How a model is named and drawn; marker and line tell models apart without colour too."""
 
     title: str
@@ -26,26 +26,26 @@ class Look:
     line: str | tuple[int, tuple[float, ...]]
 
 
-MODELS: dict[str, Look] = {
-    "scribbleprompt": Look("ScribblePrompt", BLUE, "o", "--"),
-    "sp-uvs-1": Look("SP+UVS, min. 1", "#882255", "v", (0, (1, 1))),
-    "sp-uvs-2": Look("SP+UVS, min. 2", VERMILION, "^", (0, (3, 1))),
-    "sp-uvs": Look("SP+UVS", ORANGE, "s", "-."),
-    "sp-uvs-10": Look("SP+UVS, min. 10", "#6B4A00", "D", "-"),
-    "multiverseg": Look("MultiverSeg", GREEN, "D", "-"),
-    "random-walker": Look("Random walker", GREY, "^", ":"),
-    "universeg": Look("UniverSeg", SKY, "v", (0, (5, 1))),
-    "universeg-oracle": Look("UniverSeg (oracle)", PURPLE, "P", (0, (3, 1, 1, 1))),
-    "nnunet": Look("nnU-Net", BLACK, "X", (0, (1, 1))),
+MODELS: dict[str, LineStyle] = {
+    "scribbleprompt": LineStyle("ScribblePrompt", BLUE, "o", "--"),
+    "sp-uvs-1": LineStyle("SP+UVS, min. 1", "#882255", "v", (0, (1, 1))),
+    "sp-uvs-2": LineStyle("SP+UVS, min. 2", VERMILION, "^", (0, (3, 1))),
+    "sp-uvs": LineStyle("SP+UVS", ORANGE, "s", "-."),
+    "sp-uvs-10": LineStyle("SP+UVS, min. 10", "#6B4A00", "D", "-"),
+    "multiverseg": LineStyle("MultiverSeg", GREEN, "D", "-"),
+    "random-walker": LineStyle("Random walker", GREY, "^", ":"),
+    "universeg": LineStyle("UniverSeg", SKY, "v", (0, (5, 1))),
+    "universeg-oracle": LineStyle("UniverSeg (oracle)", PURPLE, "P", (0, (3, 1, 1, 1))),
+    "nnunet": LineStyle("nnU-Net", BLACK, "X", (0, (1, 1))),
     # InterConv's pairs: the baseline in a grey of the family of its variant's colour.
-    "scribbleprompt-matched": Look("ScribblePrompt (matched)", "#A3838C", "o", "--"),
-    "scribbleprompt-interconv": Look("ScribblePrompt-InterConv", "#C2185B", "p", "-"),
-    "simpleunet": Look("SimpleUNet", "#83A39C", "s", "--"),
-    "simpleunet-interconv": Look("SimpleUNet-InterConv", "#00796B", "s", "-"),
-    "nnunet2d": Look("nnU-Net 2D", "#8490A8", "X", "--"),
-    "nnunet2d-interconv": Look("nnU-Net 2D-InterConv", "#1F4FC4", "X", "-"),
-    "swinunet": Look("SwinUNet", "#9888A6", "d", "--"),
-    "swinunet-interconv": Look("SwinUNet-InterConv", "#7B2CBF", "d", "-"),
+    "scribbleprompt-matched": LineStyle("ScribblePrompt (matched)", "#A3838C", "o", "--"),
+    "scribbleprompt-interconv": LineStyle("ScribblePrompt-InterConv", "#C2185B", "p", "-"),
+    "simpleunet": LineStyle("SimpleUNet", "#83A39C", "s", "--"),
+    "simpleunet-interconv": LineStyle("SimpleUNet-InterConv", "#00796B", "s", "-"),
+    "nnunet2d": LineStyle("nnU-Net 2D", "#8490A8", "X", "--"),
+    "nnunet2d-interconv": LineStyle("nnU-Net 2D-InterConv", "#1F4FC4", "X", "-"),
+    "swinunet": LineStyle("SwinUNet", "#9888A6", "d", "--"),
+    "swinunet-interconv": LineStyle("SwinUNet-InterConv", "#7B2CBF", "d", "-"),
 }
 # For models that this list does not know, in this order.
 _SPARE: tuple[tuple[str, str, tuple[int, tuple[float, ...]]], ...] = (
@@ -68,25 +68,25 @@ CONTEXTS: dict[str, tuple[str, float, str, str]] = {
 
 
 @dataclass(frozen=True)
-class Wording:
+class ProtocolLabels:
     """How a protocol and one of its steps are called."""
 
     title: str
     unit: str
 
 
-PROTOCOLS: dict[str, Wording] = {
-    "center-clicks": Wording("Center clicks", "clicks"),
-    "centerline-scribbles": Wording("Centerline scribbles", "scribble steps"),
-    "bootstrapped-in-context": Wording("Bootstrapped in context", "predictions"),
-    "in-context": Wording("In context", "predictions"),
-    "interactive-in-context-clicks": Wording("Center clicks in context", "clicks"),
-    "interactive-in-context-scribbles": Wording("Centerline scribbles in context", "scribble steps"),
-    "supervised": Wording("Supervised (no interactions)", "predictions"),
-    "set-scribbles": Wording("Line scribbles on sets", "scribbles"),
-    "set-clicks": Wording("Random clicks on sets", "clicks"),
-    "set-automatic": Wording("Automatic segmentation of sets", "predictions"),
-    "manual-scribbles": Wording("People's scribbles", "scribble steps"),
+PROTOCOLS: dict[str, ProtocolLabels] = {
+    "center-clicks": ProtocolLabels("Center clicks", "clicks"),
+    "centerline-scribbles": ProtocolLabels("Centerline scribbles", "scribble steps"),
+    "bootstrapped-in-context": ProtocolLabels("Bootstrapped in context", "predictions"),
+    "in-context": ProtocolLabels("In context", "predictions"),
+    "interactive-in-context-clicks": ProtocolLabels("Center clicks in context", "clicks"),
+    "interactive-in-context-scribbles": ProtocolLabels("Centerline scribbles in context", "scribble steps"),
+    "supervised": ProtocolLabels("Supervised (no interactions)", "predictions"),
+    "set-scribbles": ProtocolLabels("Line scribbles on sets", "scribbles"),
+    "set-clicks": ProtocolLabels("Random clicks on sets", "clicks"),
+    "set-automatic": ProtocolLabels("Automatic segmentation of sets", "predictions"),
+    "manual-scribbles": ProtocolLabels("People's scribbles", "scribble steps"),
 }
 
 MARKERS = "ov^sD<>"
@@ -98,25 +98,25 @@ _METADATA = {
 }
 
 
-def looks(models: Iterable[str]) -> dict[str, Look]:
+def looks(models: Iterable[str]) -> dict[str, LineStyle]:
     """The look of each model, known ones first; unknown names take the spare looks in alphabetical order."""
     names = set(models)
     known = {name: look for name, look in MODELS.items() if name in names}
     others = enumerate(sorted(names - set(MODELS)))
-    unknown = {name: Look(name, *_SPARE[index % len(_SPARE)]) for index, name in others}
+    unknown = {name: LineStyle(name, *_SPARE[index % len(_SPARE)]) for index, name in others}
     return known | unknown
 
 
-def context_look(look: Look, context: str) -> Look:
+def context_look(look: LineStyle, context: str) -> LineStyle:
     """The look of a model whose context holds ``context``; a model has one colour, in several shades."""
     from matplotlib.colors import to_hex, to_rgb
 
     title, share, marker, line = CONTEXTS[context]
     red, green, blue = ((1 - abs(share)) * part + max(share, 0) for part in to_rgb(look.color))
-    return Look(f"{look.title}, {title}", to_hex((red, green, blue)), marker, line)
+    return LineStyle(f"{look.title}, {title}", to_hex((red, green, blue)), marker, line)
 
 
-def size_looks(sizes: Iterable[int]) -> dict[int, Look]:
+def size_looks(sizes: Iterable[int]) -> dict[int, LineStyle]:
     """The look of each context size, from light to dark with growing context."""
     from matplotlib import colormaps
     from matplotlib.colors import to_hex
@@ -125,14 +125,14 @@ def size_looks(sizes: Iterable[int]) -> dict[int, Look]:
     # The palest end is left out, as lines of it are hard to see on white.
     places = [0.82 - 0.82 * index / max(len(ordered) - 1, 1) for index in range(len(ordered))]
     return {
-        size: Look(str(size), to_hex(colormaps["viridis"](place)), MARKERS[index % len(MARKERS)], "-")
+        size: LineStyle(str(size), to_hex(colormaps["viridis"](place)), MARKERS[index % len(MARKERS)], "-")
         for index, (size, place) in enumerate(zip(ordered, places, strict=True))
     }
 
 
-def wording(protocol: str) -> Wording:
+def wording(protocol: str) -> ProtocolLabels:
     """Title and unit of a protocol; an unknown one is called by its name and counts interactions."""
-    return PROTOCOLS.get(protocol, Wording(protocol, "interactions"))
+    return PROTOCOLS.get(protocol, ProtocolLabels(protocol, "interactions"))
 
 
 def protocols_in_order(protocols: Iterable[str]) -> list[str]:

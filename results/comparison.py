@@ -8,9 +8,9 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from results.distribution import distribution, middle
-from results.intervals import check, intervals
-from results.resampling import (
+from segbench.results.distribution import distribution, middle
+from segbench.results.intervals import check, intervals
+from segbench.results.resampling import (
     Design,
     Floats,
     Integers,
@@ -21,7 +21,7 @@ from results.resampling import (
     require,
     take_apart,
 )
-from results.schema import TASK
+from segbench.results.schema import TASK
 
 SAME_IMAGE = ("protocol", *TASK, "simulation", "position", "image")
 
@@ -45,7 +45,7 @@ def paired_change(
     Parameters
     ----------
     images, value, unit, reps, seed, level
-        As in `results.statistics.bootstrap`.
+        As in `segbench.results.statistics.bootstrap`.
     model, baselines : str, sequence of str
         Names in the column ``model``.
     by : sequence of str
@@ -92,7 +92,7 @@ def interquartile_difference(
     """Difference of the interquartile means of a model and of each baseline, on the images of both.
 
     Parameters, errors and result are those of `paired_change`, except that the difference is in the unit of
-    ``value``; negative: the model needs fewer. See `results.statistics.interquartile_mean`.
+    ``value``; negative: the model needs fewer. See `segbench.results.statistics.interquartile_mean`.
     """
     check(unit, reps, level)
     tables = []

@@ -11,8 +11,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from results.intervals import check, intervals
-from results.resampling import Design, Floats, StatisticsError, Unit, require, take_apart
+from segbench.results.intervals import check, intervals
+from segbench.results.resampling import Design, Floats, StatisticsError, Unit, require, take_apart
 
 MOST_VALUES = 256  # distinct values of which an interquartile mean is taken
 
@@ -35,7 +35,7 @@ def performance_profile(
     most : int
         Last number of interactions.
     by, unit, reps, seed, level
-        As in `results.statistics.bootstrap`.
+        As in `segbench.results.statistics.bootstrap`.
 
     Returns
     -------
@@ -79,7 +79,7 @@ def interquartile_mean(
     Parameters
     ----------
     images, by, unit, reps, seed, level
-        As in `results.statistics.bootstrap`.
+        As in `segbench.results.statistics.bootstrap`.
     value : str
         Column of counts.
 

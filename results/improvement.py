@@ -8,9 +8,18 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from results.intervals import check
-from results.resampling import Floats, Integers, StatisticsError, counts, plain, rank, require, take_apart
-from results.schema import TASK
+from segbench.results.intervals import check
+from segbench.results.resampling import (
+    Floats,
+    Integers,
+    StatisticsError,
+    counts,
+    plain,
+    rank,
+    require,
+    take_apart,
+)
+from segbench.results.schema import TASK
 
 Samples = Literal["image", "subject"]
 
@@ -61,7 +70,7 @@ def improvement(
     DataFrame
         A row per group, sorted: model, baseline, ``by``, mean, std (of the replicates), low, high (in the
         unit of ``value``; NaN over a single unit), unit, n_units; hierarchical (mean as of
-        `results.statistics.hierarchical_mean`, in which data sets weigh the same); n (samples), t and p (of
+        `segbench.results.statistics.hierarchical_mean`, in which data sets weigh the same); n (samples), t and p (of
         the two-sided paired t-test over samples; NaN for one sample or for differences that are all zero).
 
     Raises

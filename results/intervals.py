@@ -8,7 +8,16 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from results.resampling import Design, Floats, Integers, StatisticsError, Unit, distinct, rank, resampled
+from segbench.results.resampling import (
+    Design,
+    Floats,
+    Integers,
+    StatisticsError,
+    Unit,
+    distinct,
+    rank,
+    resampled,
+)
 
 
 def intervals(
@@ -28,7 +37,7 @@ def intervals(
     read : callable
         Makes the estimates of the leaves, (n, k, leaves), those that are wanted, (n, m, groups).
     unit, reps, seed, level
-        As in `results.statistics.bootstrap`.
+        As in `segbench.results.statistics.bootstrap`.
     groups : int array, optional
         Which of the design's groups ``read`` returns; all of them by default.
 

@@ -11,8 +11,8 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from results.schema import IMAGE_KEY, IMAGES, typed
-from results.store import ARROW, COLUMNS, KEYS, READERS, TIMINGS, Run, StoreError, differences
+from segbench.results.schema import IMAGE_KEY, IMAGES, typed
+from segbench.results.store import ARROW, COLUMNS, KEYS, READERS, TIMINGS, Run, StoreError, differences
 
 TOGETHER = 500  # units whose tables are joined at once
 
@@ -23,7 +23,7 @@ class Results:
     Parameters
     ----------
     images : DataFrame
-        Columns of `results.schema.IMAGES`, sorted by `results.schema.IMAGE_KEY`; text as categories.
+        Columns of `segbench.results.schema.IMAGES`, sorted by `segbench.results.schema.IMAGE_KEY`; text as categories.
     manifests : list of dict
         The manifest of each run, in the order of the runs.
     read : callable
@@ -36,7 +36,7 @@ class Results:
     Attributes
     ----------
     steps, pictures : DataFrame
-        Columns of `results.schema.STEPS` and `results.schema.PICTURES`, read when first asked for.
+        Columns of `segbench.results.schema.STEPS` and `segbench.results.schema.PICTURES`, read when first asked for.
     """
 
     def __init__(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from results.resampling import (
+from segbench.results.resampling import (
     Design,
     Floats,
     Integers,
@@ -21,7 +21,7 @@ from results.resampling import (
     require,
     take_apart,
 )
-from results.schema import TASK
+from segbench.results.schema import TASK
 
 BY = ("protocol", "model", "dataset", "context", "split")
 WHOLE = (*BY, *TASK[1:])  # a task of a group
@@ -71,12 +71,12 @@ def differences(
 
     Each image counts with its mean over simulations, so that two tables with the same draws are paired
     exactly and others by image. Context sizes are kept apart where a protocol has several of the same image.
-    Means are those of `results.statistics.hierarchical_mean` over images, subjects and tasks.
+    Means are those of `segbench.results.statistics.hierarchical_mean` over images, subjects and tasks.
 
     Parameters
     ----------
     old, new : DataFrame
-        Columns of `results.schema.IMAGES`, at least those of `BY`, the task's, simulation, image, subject and
+        Columns of `segbench.results.schema.IMAGES`, at least those of `BY`, the task's, simulation, image, subject and
         context_size, and what the measures come from.
     measures : sequence of str
         Names as of `Measure`. Interactions and failures are left out of a protocol in which every image of

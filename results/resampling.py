@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from results.schema import TASK
+from segbench.errors import SegbenchError
+from segbench.results.schema import TASK
 
 Unit = Literal["simulation", "subject"]
 Statistic = Literal["mean", "total"]
@@ -23,7 +24,7 @@ CHUNK = 8_000_000  # numbers per temporary array of the bootstrap, 64 MB
 LOOKUP = 8  # largest lookup table of `rank`, as a multiple of the rows
 
 
-class StatisticsError(ValueError):
+class StatisticsError(SegbenchError, ValueError):
     """A statistic cannot be computed from this table; the message is one sentence."""
 
 

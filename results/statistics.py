@@ -13,11 +13,11 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from results.comparison import interquartile_difference, paired_change, probability_of_superiority
-from results.distribution import interquartile_mean, performance_profile
-from results.improvement import improvement
-from results.intervals import check, intervals
-from results.resampling import (
+from segbench.results.comparison import interquartile_difference, paired_change, probability_of_superiority
+from segbench.results.distribution import interquartile_mean, performance_profile
+from segbench.results.improvement import improvement
+from segbench.results.intervals import check, intervals
+from segbench.results.resampling import (
     Floats,
     Statistic,
     StatisticsError,
@@ -28,7 +28,7 @@ from results.resampling import (
     resampled,
     take_apart,
 )
-from results.schema import TASK
+from segbench.results.schema import TASK
 
 __all__ = [
     "StatisticsError",

@@ -1,7 +1,7 @@
 """Runs: a folder of finished units and a manifest, safe against crashes and concurrent writers.
 
 A run lies on a disk, as below, or in an object store, under an address such as ``s3://bucket/run``, where it
-looks a little different (`results.places`).
+looks a little different (`segbench.results.storage`).
 
 ::
 
@@ -31,8 +31,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from results.places import MARK, Place, place
-from results.schema import IMAGE_KEY, IMAGES, PICTURES, STEP_KEY, STEPS, typed
+from segbench.errors import SegbenchError
+from segbench.results.schema import IMAGE_KEY, IMAGES, PICTURES, STEP_KEY, STEPS, typed
+from segbench.results.storage import MARK, Storage, place
 
 FORMAT = 2
 TIMINGS = {"seconds": IMAGES["seconds"]}
@@ -53,7 +54,7 @@ READERS = 8  # threads that wait for files of a slow disk or store
 log = logging.getLogger(__name__)
 
 
-class StoreError(ValueError):
+class StoreError(SegbenchError, ValueError):
     """A run cannot be written or read; the message is one sentence that says what to do."""
 
 
@@ -98,7 +99,7 @@ class Run:
 
     def __init__(self, address: str | Path) -> None:
         with _refusal("read", address):
-            self.place: Place = place(address)
+            self.place: Storage = place(address)
         self.path = self.place.address
         self.settings: dict[str, Any] = self.manifest()["settings"]
 
@@ -273,7 +274,7 @@ class Run:
             What the unit is, of JSON types. Units can be read together if their ``identity``, a dict, agrees
             wherever they name the same.
         steps, images, pictures : DataFrame
-            Columns of `results.schema.STEPS`, `results.schema.IMAGES` and `results.schema.PICTURES`, rows in
+            Columns of `segbench.results.schema.STEPS`, `segbench.results.schema.IMAGES` and `segbench.results.schema.PICTURES`, rows in
             any order.
 
         Raises

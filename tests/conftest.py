@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from datasets.task import Task, TaskData
-from protocols.adapter import Capabilities, Query
+from segbench.datasets.task import Task, TaskData
+from segbench.protocols.adapter import Capabilities, Query
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -13,8 +13,8 @@ from click.testing import CliRunner
 from PIL import Image
 from safetensors.torch import save_file
 
-from benchmark.cli import cli
-from models.networks import UniverSeg
+from segbench.benchmark.cli import cli
+from segbench.models.networks import UniverSeg
 
 sys.path.append(str(Path(__file__).parent / "benchmark"))  # for the toys, from whichever folder tests are run
 COUNT, SIDE = 10, 24

@@ -14,10 +14,10 @@ import pytest
 from click.testing import CliRunner
 from toys import Toys
 
-from benchmark.cli import cli
-from benchmark.errors import describe
-from datasets.task import Task, TaskData
-from models.weights import WeightsError
+from segbench.benchmark.cli import cli
+from segbench.datasets.task import Task, TaskData
+from segbench.errors import describe
+from segbench.models.weights import WeightsError
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("benchmark", "datasets", "models", "protocols", "reports", "results")
@@ -110,7 +110,7 @@ def test_no_data_is_run_as_code() -> None:
 
 
 def test_every_archive_of_the_catalogue_has_a_limit_and_a_safe_link() -> None:
-    from datasets.registry import DATASETS, source
+    from segbench.datasets.registry import DATASETS, source
 
     archives = [a for name in DATASETS.names() for a in getattr(source(name), "archives", ())]
     assert archives
@@ -156,8 +156,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_names_reach_no_page_table_or_path_as_they_are(run: Path) -> None:
-    from reports.page.render import page
-    from results import load
+    from segbench.reports.page.render import page
+    from segbench.results import load
 
     words = ["report", str(run), "--output", "out", "--data-root", "root", "--only", "table7,fig3,fig4,fig5"]
     result = CliRunner().invoke(cli, words)
@@ -180,7 +180,7 @@ def test_names_reach_no_page_table_or_path_as_they_are(run: Path) -> None:
 
 
 def test_a_table_escapes_its_heads_as_well_as_its_cells() -> None:
-    from reports.tables.layout import Grid
+    from segbench.reports.tables.layout import Grid
 
     grid = Grid(["Name", EVIL], [[EVIL, "1"]])
     head, _, row = grid.markdown().splitlines()
@@ -239,7 +239,7 @@ def test_plans_of_a_stranger_name_layers_only(tmp_path: Path) -> None:
     import torch
     from safetensors.torch import save_file
 
-    from models import create_model
+    from segbench.models import create_model
 
     file = tmp_path / "nnunet-32-0.safetensors"
     for name in ("os.system", "torch.nn.functional.os.system", "torch.nn.modules.module.torch.hub.load"):

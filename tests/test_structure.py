@@ -77,4 +77,4 @@ def test_only_the_tool_reads_environment_and_command_line():
         and (node.value.id, node.attr) in {("os", "environ"), ("os", "getenv"), ("sys", "argv")}
     }
     # A program of its own, as nnU-Net takes its settings from the environment.
-    assert {name for name in readers if not name.startswith("benchmark")} == {"models.nnunet.child"}
+    assert {name for name in readers if not name.startswith("benchmark")} == {"segbench.models.nnunet.child"}

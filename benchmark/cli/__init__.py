@@ -12,10 +12,9 @@ from typing import Any
 
 import click
 
-from benchmark import tree
-from benchmark.errors import describe
+from segbench.errors import describe
+from segbench.paths import PACKAGE
 
-ROOT = Path(__file__).parents[2]
 COMMANDS = ("run", "report", "check", "compare", "list", "data", "weights", "train")
 
 
@@ -41,7 +40,7 @@ def _plain_warnings() -> Iterator[None]:
     def show(
         message: Warning | str, category: type[Warning], filename: str, lineno: int, *rest: Any, **more: Any
     ) -> None:
-        if category is UserWarning and Path(filename).is_relative_to(ROOT):
+        if category is UserWarning and Path(filename).is_relative_to(PACKAGE):
             if str(message) not in said:
                 click.echo(f"Note: {message}", err=True)
             said.add(str(message))
@@ -72,14 +71,13 @@ class Tool(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"benchmark.cli.{cmd_name}").command
+        command: click.Command = importlib.import_module(f"segbench.benchmark.cli.{cmd_name}").command
         if not any(p.name == "debug" for p in command.params):
             command.params.append(_debug_option())
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            tree.check()  # `check` is also the name of a module here
             with _plain_warnings():
                 return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from benchmark.cli.compare import FORMAT, FORMS, rows, told
-from benchmark.cli.telling import plain, some
-from benchmark.errors import Usage
+from segbench.benchmark.cli.compare import FORMAT, FORMS, rows, told
+from segbench.errors import UsageError
+from segbench.text import count_of, printable
 
 if TYPE_CHECKING:
-    from benchmark.checking import Checked
+    from segbench.benchmark.regression.checking import Checked
 
 
 def _check(
@@ -29,24 +29,24 @@ def _check(
 ) -> None:
     if model is not None:
         if run is not None or baseline is not None or update:
-            raise Usage("--model tries an adapter; it goes without RUN, --baseline and --update")
+            raise UsageError("--model tries an adapter; it goes without RUN, --baseline and --update")
         _examine(model, weights or "bundled", device or "cpu", format)
         return
     if weights is not None or device is not None:
-        raise Usage("--weights and --device are for an adapter; name it by --model")
-    from benchmark.checking import check
+        raise UsageError("--weights and --device are for an adapter; name it by --model")
+    from segbench.benchmark.regression.checking import check
 
     found = check(run, baseline=baseline, update=update)
     if format == "json":
         click.echo(json.dumps(_as_json(found), indent=1))
     else:
         for line in _lines(found):
-            click.echo(plain(line))
+            click.echo(printable(line))
     sys.exit(0 if found.passed or found.updated else 1)
 
 
 def _as_json(found: Checked) -> dict[str, Any]:
-    from results.regression import CONFIDENCE, MEASURES
+    from segbench.results.regression import CONFIDENCE, MEASURES
 
     said = {name: getattr(found, name) for name in ("passed", "updated", "run", "baseline")}
     said["confidence"] = CONFIDENCE
@@ -56,7 +56,7 @@ def _as_json(found: Checked) -> dict[str, Any]:
 
 def _lines(found: Checked) -> Iterator[str]:
     """What is told to people; the last line is the answer."""
-    from results.regression import CONFIDENCE, MEASURES
+    from segbench.results.regression import CONFIDENCE, MEASURES
 
     yield f"{found.run} against {found.baseline}"
     yield from (f"Note: {note}" for note in found.notes)
@@ -80,7 +80,7 @@ def _answer(found: Checked) -> str:
     if found.passed:
         unsure = [_change(row) for row in rows(found.table[found.table.verdict == "cannot tell"])]
         if not unsure:
-            return f"Passed: no regression in {some(len(found.table), 'comparison')}."
+            return f"Passed: no regression in {count_of(len(found.table), 'comparison')}."
         verdict = "Passed, but" if (found.table.verdict == "passed").any() else "Cannot tell:"
         return f"{verdict} worse than tolerated, maybe by chance: {'; '.join(unsure)}."
     said = [f"{what} is missing" for what in found.missing]
@@ -103,7 +103,7 @@ def _change(row: dict[str, Any]) -> str:
 
 def _examine(model: str, weights: str, device: str, format: str) -> None:
     """Try an adapter on mock tasks and tell what was found; exit status 1 if anything failed."""
-    from benchmark.conformance import examine
+    from segbench.benchmark.conformance import examine
 
     found = examine(model, weights, device)
     failed = sum(finding.verdict == "failed" for finding in found)
@@ -113,8 +113,8 @@ def _examine(model: str, weights: str, device: str, format: str) -> None:
     else:
         width = max((len(finding.check) for finding in found), default=0)
         for finding in found:
-            click.echo(plain(f"{finding.check:{width}}  {finding.verdict:7}  {finding.detail}"))
-        click.echo(f"{plain(model)}: {some(failed, 'check') if failed else 'no check'} failed")
+            click.echo(printable(f"{finding.check:{width}}  {finding.verdict:7}  {finding.detail}"))
+        click.echo(f"{printable(model)}: {count_of(failed, 'check') if failed else 'no check'} failed")
     sys.exit(1 if failed else 0)
 
 

@@ -9,26 +9,26 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from benchmark.cli.telling import plain
+from segbench.text import printable
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from benchmark.comparison import Compared
+    from segbench.benchmark.regression.comparison import Compared
 
 FORMAT = click.Option(["--format"], type=click.Choice(["text", "json"]), default="text", help="For whom.")
 FORMS = {"interactions": "{:.2f}", "dice": "{:.3f}", "failures": "{:.3f}", "hd95": "{:.2f}"}
 
 
 def _compare(first: str, second: str, format: str) -> None:
-    from benchmark.comparison import compare
+    from segbench.benchmark.regression.comparison import compare
 
     found = compare(first, second)
     if format == "json":
         click.echo(json.dumps(asdict(found) | {"table": rows(found.table)}, indent=1))
     else:
         for line in _lines(found):
-            click.echo(plain(line))
+            click.echo(printable(line))
 
 
 def rows(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -40,7 +40,7 @@ def rows(table: pd.DataFrame) -> list[dict[str, Any]]:
 def told(table: pd.DataFrame, first: str, second: str) -> list[str]:
     """Paired differences as lines of text, with contexts and splits where these are several."""
     by = [name for name in ("context", "split") if table[name].nunique() > 1]
-    shown = table[["protocol", "model", "dataset", *by, "measure"]].map(plain)
+    shown = table[["protocol", "model", "dataset", *by, "measure"]].map(printable)
     lines = []
     for row in rows(table):
         form = FORMS[row["measure"]]

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import click
 
-from benchmark.cli import data_import, data_preview, data_verify
-from benchmark.errors import Failure, Usage
+from segbench.benchmark.cli import data_import, data_preview, data_verify
+from segbench.errors import Failure, UsageError
 
 
 @click.group(help="Get data sets, bring in your own, and check them.")
@@ -39,16 +39,16 @@ command.add_command(data_preview.command)
     help="Link to take instead of the official one, http:, https: or file:; again for each further archive.",
 )
 def fetch(name: str, data_root: str | None, urls: tuple[str, ...]) -> None:
-    from benchmark.settings import resolve_root
-    from datasets.download import downloads, first_records
-    from datasets.download import fetch as fetch_archives
-    from datasets.registry import source
+    from segbench.benchmark.settings import resolve_root
+    from segbench.datasets.download import downloads, first_records
+    from segbench.datasets.download import fetch as fetch_archives
+    from segbench.datasets.registry import source
 
     root = resolve_root(data_root)
     found = source(name, root)
     archives = getattr(found, "archives", ())
     if urls and not archives:
-        raise Usage(f"{name} cannot be taken from another link; leave out --url")
+        raise UsageError(f"{name} cannot be taken from another link; leave out --url")
     folder, there = downloads(root, found.name), found.installed(root)
     records = first_records(archives, folder)
     if hasattr(found, "fetch"):
@@ -71,7 +71,7 @@ def fetch(name: str, data_root: str | None, urls: tuple[str, ...]) -> None:
 
 def _import(name: str, place: Path, root: Path, records: list[Path]) -> None:
     """Import what was unpacked; of wrong files that only a first checksum vouches for, nothing is kept."""
-    from datasets.task import DataError
+    from segbench.datasets.task import DataError
 
     try:
         data_import.import_data(name, place, data_root=root)
@@ -89,7 +89,7 @@ def _import(name: str, place: Path, root: Path, records: list[Path]) -> None:
 
 def _by_hand(name: str, imported: bool) -> str:
     """How to get a data set that this command does not download."""
-    from datasets.catalogue import entry
+    from segbench.datasets.catalogue import entry
 
     known = entry(name)
     if known is None:

@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 
-from benchmark.cli.options import DATA_ROOT, POSITIVE
-from benchmark.cli.telling import some
-from benchmark.errors import Failure, Usage
+from segbench.benchmark.cli.options import DATA_ROOT, POSITIVE
+from segbench.errors import Failure, UsageError
+from segbench.text import count_of
 
 OWN_NAME = re.compile(r"[\w+][\w.+-]*")
 MOST_TOLD = 5  # labels of which pictures were left out, each in a line
@@ -27,8 +27,8 @@ def import_data(
     **own: Any,
 ) -> None:
     """The command as a function; `own` are the options for data of one's own."""
-    from benchmark.settings import resolve_root, resolve_workers
-    from datasets.importing import import_dataset, read_split
+    from segbench.benchmark.settings import resolve_root, resolve_workers
+    from segbench.datasets.importing import import_dataset, read_split
 
     name, reader = _reader(name, path, own)
     shared = None if split is None else read_split(split)
@@ -48,14 +48,14 @@ def import_data(
     absent = sorted(set(shared or ()) - set(manifest["subjects"]))
     if absent:
         click.echo(
-            f"{split} has {some(len(absent), 'subject')} more that the data lack, {absent[0]} among them"
+            f"{split} has {count_of(len(absent), 'subject')} more that the data lack, {absent[0]} among them"
         )
 
 
 def _reader(name: str, path: Path, own: dict[str, Any]) -> tuple[str, Any]:
     """The name of the data set, and what reads it."""
-    from datasets.formats import reader_of
-    from datasets.registry import DATASETS, source
+    from segbench.datasets.formats import reader_of
+    from segbench.datasets.registry import DATASETS, source
 
     if name in DATASETS.names() or ":" in name:
         found = source(name)
@@ -65,7 +65,9 @@ def _reader(name: str, path: Path, own: dict[str, Any]) -> tuple[str, Any]:
             )
         given = [option for option, value in own.items() if value is not None]
         if given:
-            raise Usage(f"--{given[0].replace('_', '-')} is for data of your own, {name} has its own reader")
+            raise UsageError(
+                f"--{given[0].replace('_', '-')} is for data of your own, {name} has its own reader"
+            )
         return found.name, found
     _assert_free(name, DATASETS.names())
     return name, reader_of(path, own.pop("format", None), _given(**own))
@@ -74,37 +76,41 @@ def _reader(name: str, path: Path, own: dict[str, Any]) -> tuple[str, Any]:
 def _assert_free(name: str, registered: list[str]) -> None:
     """Usage if a name is none that data of one's own can have."""
     if not OWN_NAME.fullmatch(name):
-        raise Usage(f"{name!r} is no name for a data set; take letters, digits and _ . + -, no . or - first")
+        raise UsageError(
+            f"{name!r} is no name for a data set; take letters, digits and _ . + -, no . or - first"
+        )
     if name == "all":
-        raise Usage("all means every data set; choose another name")
+        raise UsageError("all means every data set; choose another name")
     for other in registered:
         if other.casefold() == name.casefold():
-            raise Usage(f"{name} and the public {other} differ in capitals only; choose another name")
+            raise UsageError(f"{name} and the public {other} differ in capitals only; choose another name")
 
 
 def _given(labels: str | None, axes: str | None, **said: Any) -> Any:
-    from datasets.formats import Given, named_values, read_labels
-    from datasets.task import DataError
+    from segbench.datasets.formats import Given, named_values, read_labels
+    from segbench.datasets.task import DataError
 
     if said["modality"] is not None and not said["modality"].strip():
-        raise Usage("--modality is empty; name one, for instance CT, or leave it out")
+        raise UsageError("--modality is empty; name one, for instance CT, or leave it out")
     if labels is None:
         return Given(axes=_axes(axes), **said)
     if Path(labels).is_file():
         return Given(labels=read_labels(Path(labels)), axes=_axes(axes), **said)
     if "=" not in labels:
-        raise Usage(f"--labels: there is no file {labels}; name one that is there, or say 1=liver,2=spleen")
+        raise UsageError(
+            f"--labels: there is no file {labels}; name one that is there, or say 1=liver,2=spleen"
+        )
     pairs = [(value, label) for value, _, label in (part.partition("=") for part in labels.split(","))]
     try:
         return Given(labels=named_values(pairs, "--labels"), axes=_axes(axes), **said)
     except DataError as error:
-        raise Usage(str(error)) from error
+        raise UsageError(str(error)) from error
 
 
 def _axes(names: str | None) -> dict[str, int] | None:
     """The axes of some names; ``stored`` stands alone, as volumes are not turned then."""
-    from datasets.lookup import UnknownName
-    from datasets.volumes import AXES, STORED
+    from segbench.datasets.volumes import AXES, STORED
+    from segbench.registry import UnknownName
 
     if names is None or names == "all":
         return None if names is None else AXES
@@ -123,20 +129,20 @@ def _with_bar(cases: Iterable[Any], count: int) -> Iterable[Any]:
 
 
 def _told(manifest: dict[str, Any], root: Path) -> Iterable[str]:
-    from datasets.store import folder_of
+    from segbench.datasets.store import folder_of
 
     name, tasks = manifest["name"], manifest["tasks"]
     yield (
-        f"{name}: {some(len(tasks), 'task')}, {some(manifest['pictures'], 'picture')} of "
-        f"{some(len(manifest['subjects']), 'subject')}, in {folder_of(root, name)}"
+        f"{name}: {count_of(len(tasks), 'task')}, {count_of(manifest['pictures'], 'picture')} of "
+        f"{count_of(len(manifest['subjects']), 'subject')}, in {folder_of(root, name)}"
     )
     for task, counts in tasks.items():
         yield f"  {task}  " + ", ".join(f"{count} {split}" for split, count in counts.items())
     empty = list(manifest["empty"].items())
     for label, count in empty[:MOST_TOLD]:
-        yield f"  left out: {label} is empty in {some(count, 'picture')}"
+        yield f"  left out: {label} is empty in {count_of(count, 'picture')}"
     if empty[MOST_TOLD:]:
-        yield f"  left out: {some(len(empty) - MOST_TOLD, 'more label')} in some pictures"
+        yield f"  left out: {count_of(len(empty) - MOST_TOLD, 'more label')} in some pictures"
     yield f"content {manifest['content']}"
     yield f"split   {manifest['split']}"
     yield f"next: python -m benchmark data preview {name}"

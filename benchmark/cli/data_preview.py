@@ -9,23 +9,23 @@ from typing import TYPE_CHECKING
 
 import click
 
-from benchmark.cli.options import DATA_ROOT
-from benchmark.errors import Usage
+from segbench.benchmark.cli.options import DATA_ROOT
+from segbench.errors import UsageError
 
 if TYPE_CHECKING:
-    from datasets.checks import View
-    from datasets.registry import Source
-    from datasets.task import Task
+    from segbench.datasets.checks import View
+    from segbench.datasets.registry import Source
+    from segbench.datasets.task import Task
 
 FOLDER = Path("reports/build/preview")
 MOST = 8  # sheets that nobody asked for by name
 
 
 def _preview(name: str, task: str, output: Path, data_root: str | None) -> None:
-    from benchmark.settings import resolve_root
-    from datasets.checks import check
-    from datasets.registry import kind_of, source
-    from reports import preview
+    from segbench.benchmark.settings import resolve_root
+    from segbench.datasets.checks import check
+    from segbench.datasets.registry import kind_of, source
+    from segbench.reports import preview
 
     root = resolve_root(data_root)
     found = source(name, root)
@@ -37,7 +37,7 @@ def _preview(name: str, task: str, output: Path, data_root: str | None) -> None:
         click.echo(preview.save(preview.sheet(view, list(check(view))), output, view))
         drawn += 1
     if not drawn:
-        raise Usage(f"no task of {name} has {task!r} in its name; `data verify {name}` lists them")
+        raise UsageError(f"no task of {name} has {task!r} in its name; `data verify {name}` lists them")
     if drawn == MOST and not task:
         of_all = f" of {len(tasks)}" if len(tasks) > MOST else ""
         click.echo(
@@ -47,7 +47,7 @@ def _preview(name: str, task: str, output: Path, data_root: str | None) -> None:
 
 def _views(found: Source, root: Path, tasks: list[Task], part: str) -> Iterator[View]:
     """The labels that have `part` in their names, one after another; scans say theirs once loaded."""
-    from datasets.checks import views
+    from segbench.datasets.checks import views
 
     for task in tasks:
         yield from (view for view in views(found.load(task, root)) if part in view.task.name)

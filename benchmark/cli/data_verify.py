@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from benchmark.cli.options import DATA_ROOT
-from benchmark.cli.telling import some
+from segbench.benchmark.cli.options import DATA_ROOT
+from segbench.text import count_of
 
 if TYPE_CHECKING:
-    from datasets.checks import Finding, Verified
-    from datasets.task import Task
+    from segbench.datasets.checks import Finding, Verified
+    from segbench.datasets.task import Task
 
 SHOWN = 5  # findings of a kind
 SEVERITIES = ("error", "warning", "note")
 
 
 def _verify(name: str, data_root: str | None, format: str) -> None:
-    from benchmark.settings import resolve_root
-    from datasets.checks import verify
+    from segbench.benchmark.settings import resolve_root
+    from segbench.datasets.checks import verify
 
     found = verify(name, resolve_root(data_root), _with_bar)
     if format == "json":
@@ -36,8 +36,8 @@ def _verify(name: str, data_root: str | None, format: str) -> None:
 
 def lines(found: Verified) -> Iterator[str]:
     """What is told to people: the summary, the tasks, then what was found, long lists cut."""
-    counts = [some(found.count(severity), severity) for severity in SEVERITIES]
-    size = [some(len(found.tasks), "task"), some(found.pictures, "distinct picture")]
+    counts = [count_of(found.count(severity), severity) for severity in SEVERITIES]
+    size = [count_of(len(found.tasks), "task"), count_of(found.pictures, "distinct picture")]
     yield f"{found.name}: {', '.join(size + counts)}"
     for row in found.tasks:
         split = ", ".join(f"{name} {count}" for name, count in row["split"].items())

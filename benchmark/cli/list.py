@@ -9,23 +9,23 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from benchmark.cli.options import DATA_ROOT
+from segbench.benchmark.cli.options import DATA_ROOT
 
 if TYPE_CHECKING:
-    from datasets.catalogue import Entry
-    from datasets.registry import Source
+    from segbench.datasets.catalogue import Entry
+    from segbench.datasets.registry import Source
 
 Row = dict[str, Any]
 
 
 def _models(_: Path) -> list[Row]:
-    from models.registry import MODELS
+    from segbench.models.registry import MODELS
 
     return [{"name": name, **asdict(MODELS.get(name).capabilities)} for name in MODELS.names()]
 
 
 def _protocols(_: Path) -> list[Row]:
-    from protocols.registry import PROTOCOLS
+    from segbench.protocols.registry import PROTOCOLS
 
     found = [(name, PROTOCOLS.get(name)) for name in PROTOCOLS.names()]
     return [
@@ -35,8 +35,8 @@ def _protocols(_: Path) -> list[Row]:
 
 
 def _datasets(root: Path) -> list[Row]:
-    from datasets.catalogue import entry
-    from datasets.registry import kind_of, names, source
+    from segbench.datasets.catalogue import entry
+    from segbench.datasets.registry import kind_of, names, source
 
     rows = []
     for name in names(root):
@@ -56,7 +56,7 @@ def _datasets(root: Path) -> list[Row]:
 
 def _how(name: str, found: Source, entry: Entry | None) -> str:
     """How to get a data set, as short as can be."""
-    from datasets.registry import EMBEDDED
+    from segbench.datasets.registry import EMBEDDED
 
     if name in EMBEDDED.values():
         return "embedded"
@@ -69,14 +69,14 @@ def _how(name: str, found: Source, entry: Entry | None) -> str:
 
 
 def _tasks(root: Path) -> list[Row]:
-    from datasets.registry import names, source
+    from segbench.datasets.registry import names, source
 
     present = [s for s in (source(name, root) for name in names(root)) if s.installed(root)]
     return [{"name": task.name, **asdict(task)} for s in present for task in s.tasks(root)]
 
 
 def _figures(_: Path) -> list[Row]:
-    from reports.registry import get, names
+    from segbench.reports.registry import get, names
 
     return [{"name": name, "title": get(name).title} for name in names()]
 
@@ -91,7 +91,7 @@ KINDS = {
 
 
 def _list(kind: str, format: str, data_root: str | None) -> None:
-    from benchmark.settings import resolve_root
+    from segbench.benchmark.settings import resolve_root
 
     rows = KINDS[kind](resolve_root(data_root))
     if format == "json":

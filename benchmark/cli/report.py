@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
-from benchmark.cli.options import option
-from benchmark.cli.run import Names
-from benchmark.errors import Failure
-from benchmark.folders import RUNS
+from segbench.benchmark.cli.options import option
+from segbench.benchmark.cli.run import Names
+from segbench.errors import Failure
+from segbench.paths import RUNS
 
 BUILD = Path("reports/build")
 
@@ -41,13 +41,13 @@ def report(
     Path
         The page, ``index.html``.
     """
-    from benchmark.selection import names
-    from benchmark.settings import resolve_root
-    from reports.build import build
-    from reports.registry import get
-    from results import load
-    from results.places import place
-    from results.reading import nothing
+    from segbench.benchmark.selection import names
+    from segbench.benchmark.settings import resolve_root
+    from segbench.reports.build import build
+    from segbench.reports.registry import get
+    from segbench.results import load
+    from segbench.results.reading import nothing
+    from segbench.results.storage import place
 
     chosen = names(only) if only is not None else None
     folders = [place(run).address for run in ([runs] if isinstance(runs, str | Path) else runs)]

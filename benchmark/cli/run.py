@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from benchmark.cli.options import IMAGES, POSITIVE, SHARE, option
-from benchmark.errors import Usage
-from benchmark.folders import RUNS
+from segbench.benchmark.cli.options import IMAGES, POSITIVE, SHARE, option
+from segbench.errors import UsageError
+from segbench.paths import RUNS
 
 if TYPE_CHECKING:
-    from benchmark.cluster import Crew
-    from benchmark.plan import Checksums, Unit
-    from benchmark.selection import Part, Selection
-    from benchmark.settings import Preset, Settings
-    from protocols.config import Config
-    from results import Results
+    from segbench.benchmark.execution.cluster import Backend
+    from segbench.benchmark.plan import Checksums, Unit
+    from segbench.benchmark.selection import ExperimentPlan, Selection
+    from segbench.benchmark.settings import Preset, Settings
+    from segbench.protocols.config import Config
+    from segbench.results import Results
 
 Names = str | Sequence[str]
 
@@ -71,10 +71,10 @@ def run(
         Where the run is, for `results.load`.
     """
     command = _command(dict(locals()))
-    from benchmark.cluster import Crew
-    from benchmark.settings import resolve_preset, resolve_settings
+    from segbench.benchmark.execution.cluster import Backend
+    from segbench.benchmark.settings import resolve_preset, resolve_settings
 
-    crew = Crew(workers, backend, scheduler).checked(reach=not dry_run)
+    crew = Backend(workers, backend, scheduler).checked(reach=not dry_run)
     much = resolve_preset(preset, images, simulations=simulations, max_steps=max_steps)
     config = much.config(seed, target_dice, context, split)
     settings = resolve_settings(config, much.simulations, weights, device, precision, bool(scheduler))
@@ -106,14 +106,14 @@ def _plan(
     much: Preset,
     settings: Settings,
 ) -> _Planned:
-    from benchmark.plan import checksums, plan
-    from benchmark.selection import choose_datasets, kinds_of, names, select
-    from benchmark.settings import resolve_root
-    from benchmark.study import ALL, SEQUENTIAL, experiments
-    from results.places import place
+    from segbench.benchmark.plan import checksums, plan
+    from segbench.benchmark.selection import choose_datasets, kinds_of, names, select
+    from segbench.benchmark.settings import resolve_root
+    from segbench.benchmark.study import ALL, SEQUENTIAL, experiments
+    from segbench.results.storage import place
 
     if output == "":
-        raise Usage("--output is empty; name a folder or an address, or leave it out")
+        raise UsageError("--output is empty; name a folder or an address, or leave it out")
     root = resolve_root(data_root)
     protocols = names(protocol or (ALL if preset == "paper" else SEQUENTIAL))
     parts = experiments(protocols, settings.config, much.longer)
@@ -126,9 +126,9 @@ def _plan(
     return _Planned(selection, settings, root, sums, units, where)
 
 
-def _measure(planned: _Planned, crew: Crew, preset: str, command: str) -> None:
-    from benchmark.provenance import manifest
-    from benchmark.resume import resume
+def _measure(planned: _Planned, crew: Backend, preset: str, command: str) -> None:
+    from segbench.benchmark.execution.resume import resume
+    from segbench.benchmark.provenance import manifest
 
     selection, settings, root, sums, units, where = planned
     record = manifest(selection, settings, sums, preset, command)
@@ -137,14 +137,14 @@ def _measure(planned: _Planned, crew: Crew, preset: str, command: str) -> None:
 
 def _default_output(preset: str, units: list[Unit]) -> Path:
     """A folder that belongs to exactly these units, so that the same command finds it again."""
-    from benchmark.plan import digest
+    from segbench.benchmark.plan import digest
 
     return RUNS / f"{preset}-{digest(sorted(unit.key for unit in units))[:8]}"
 
 
 def _describe(planned: _Planned, dry_run: bool) -> None:
     """What would run; what of it is finished is said by a dry run only, as another goes on from there."""
-    from benchmark.resume import finished
+    from segbench.benchmark.execution.resume import finished
 
     selection, settings, _, _, units, where = planned
     for left in selection.left_out:
@@ -165,7 +165,7 @@ def _describe(planned: _Planned, dry_run: bool) -> None:
         click.echo(f"{finished(units, where)} of {len(units)} units are finished")
 
 
-def _named(part: Part, usual: Config) -> str:
+def _named(part: ExperimentPlan, usual: Config) -> str:
     """A part's protocol, and how its settings differ from those of the run."""
     own = part.experiment.config
     differing = [
@@ -177,9 +177,9 @@ def _named(part: Part, usual: Config) -> str:
 
 
 def _summarise(results: Results) -> None:
-    from benchmark.summary import shortened, summary
-    from reports.catalogue import trainings
-    from reports.numbers import in_standard_sets
+    from segbench.benchmark.summary import shortened, summary
+    from segbench.reports.catalogue import trainings
+    from segbench.reports.estimates import in_standard_sets
 
     images = results.images[in_standard_sets(results, results.images)]  # longer sets have their own figures
     click.echo(f"\n{summary(images)}\n")

@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 
-from benchmark.cli.options import POSITIVE
-from benchmark.errors import Usage
-from benchmark.folders import TRAINING
+from segbench.benchmark.cli.options import POSITIVE
+from segbench.errors import UsageError
+from segbench.paths import TRAINING
 
 SUPERVISED = "nnunet"
 # Options that only some models have, and which.
@@ -24,8 +24,8 @@ ONLY_FOR = {
 
 
 def _train(model: str, preset: str, datasets: str | None, data_root: str | None, **options: Any) -> None:
-    from benchmark.selection import names
-    from benchmark.settings import resolve_device, resolve_precision, resolve_root
+    from segbench.benchmark.selection import names
+    from segbench.benchmark.settings import resolve_device, resolve_precision, resolve_root
 
     device = options["device"] = resolve_device(options["device"])
     options["precision"] = resolve_precision(options["precision"], device)
@@ -35,7 +35,7 @@ def _train(model: str, preset: str, datasets: str | None, data_root: str | None,
         _supervised(preset, datasets, root, **options)
         return
     _refuse(model, options, "epochs", "workers")
-    from models.training.scans import SCAN_PRESETS
+    from segbench.models.training.scans import SCAN_PRESETS
 
     on_scans = model in SCAN_PRESETS["small"]
     begin = _on_scans if on_scans else _on_tasks
@@ -47,7 +47,7 @@ def _refuse(model: str, options: dict[str, Any], *names: str) -> None:
     """Take options away that a model does not have; Usage if one was given."""
     for name in names:
         if options.pop(name) is not None:
-            raise Usage(f"--{name} is for {ONLY_FOR[name]}, not for {model}")
+            raise UsageError(f"--{name} is for {ONLY_FOR[name]}, not for {model}")
 
 
 def _supervised(
@@ -62,14 +62,14 @@ def _supervised(
     workers: int | None,
 ) -> None:
     """Train nnU-Net on every task, then measure the networks there are."""
-    from benchmark.cli.run import run
-    from benchmark.errors import Failure
-    from benchmark.selection import choose_datasets
-    from benchmark.supervised import TaskTraining, train_on_tasks
-    from datasets.lookup import UnknownName
-    from datasets.registry import kind, source
-    from models.nnunet.pipeline import Training, require_nnunet
-    from models.nnunet.schedule import SCHEDULES
+    from segbench.benchmark.cli.run import run
+    from segbench.benchmark.selection import choose_datasets
+    from segbench.benchmark.supervised import TaskTraining, train_on_tasks
+    from segbench.datasets.registry import kind, source
+    from segbench.errors import Failure
+    from segbench.models.nnunet.pipeline import Training, require_nnunet
+    from segbench.models.nnunet.schedule import SCHEDULES
+    from segbench.registry import UnknownName
 
     require_nnunet()
     if preset not in SCHEDULES:
@@ -108,12 +108,12 @@ def _supervised(
 def _on_tasks(
     model: str, preset: str, datasets: list[str], root: Path, options: dict[str, Any]
 ) -> Iterator[Path]:
-    from datasets.lookup import UnknownName
-    from datasets.registry import load
-    from datasets.task import DataError, TaskData
-    from models.training.loop import train
-    from models.training.presets import PRESETS
-    from models.training.scans import SCAN_PRESETS
+    from segbench.datasets.registry import load
+    from segbench.datasets.task import DataError, TaskData
+    from segbench.models.training.loop import train
+    from segbench.models.training.presets import PRESETS
+    from segbench.models.training.scans import SCAN_PRESETS
+    from segbench.registry import UnknownName
 
     if preset in PRESETS and model not in PRESETS[preset]:
         raise UnknownName("model to train", model, [*PRESETS[preset], *SCAN_PRESETS["small"]])
@@ -128,10 +128,10 @@ def _on_tasks(
 def _on_scans(
     model: str, preset: str, datasets: list[str], root: Path, options: dict[str, Any]
 ) -> Iterator[Path]:
-    from datasets.registry import EMBEDDED, load
-    from datasets.scans import ScanData
-    from datasets.task import DataError
-    from models.training.scans import train_on_scans
+    from segbench.datasets.registry import EMBEDDED, load
+    from segbench.datasets.scans import ScanData
+    from segbench.datasets.task import DataError
+    from segbench.models.training.scans import train_on_scans
 
     _refuse(model, options, "start")
     where = Path(options.pop("output") or TRAINING)

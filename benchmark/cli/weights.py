@@ -11,8 +11,8 @@ def command() -> None:
 
 
 def _known(name: str) -> str:
-    from datasets.lookup import UnknownName
-    from models.weights import OFFICIAL
+    from segbench.models.weights import OFFICIAL
+    from segbench.registry import UnknownName
 
     if name not in OFFICIAL:
         raise UnknownName("checkpoint", name, list(OFFICIAL))
@@ -21,7 +21,7 @@ def _known(name: str) -> str:
 
 @command.command("list", help="List bundled and official checkpoints.")
 def list_() -> None:
-    from models.weights import OFFICIAL, WeightsError, checksum, verify
+    from segbench.models.weights import OFFICIAL, WeightsError, checksum, verify
 
     for name, checkpoint in OFFICIAL.items():
         for kind, look in (("bundled", lambda: checksum(name)), ("official", lambda: verify(name))):  # noqa: B023
@@ -36,7 +36,7 @@ def list_() -> None:
 @command.command(help="Download an official checkpoint.")
 @click.argument("name")
 def fetch(name: str) -> None:
-    from models.weights import fetch as fetch_weights
+    from segbench.models.weights import fetch as fetch_weights
 
     click.echo(fetch_weights(_known(name)))
 
@@ -44,6 +44,6 @@ def fetch(name: str) -> None:
 @command.command(help="Compare a downloaded checkpoint with its recorded checksum.")
 @click.argument("name")
 def verify(name: str) -> None:
-    from models.weights import verify as verify_weights
+    from segbench.models.weights import verify as verify_weights
 
     click.echo(f"{name}: sha256 {verify_weights(_known(name))}")

@@ -6,8 +6,17 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from benchmark.conformance.findings import BREAKS, MODES, Answer, Finding, failed, passed, said, tried
-from benchmark.errors import Usage
+from segbench.benchmark.conformance.findings import (
+    BREAKS,
+    MODES,
+    Answer,
+    Finding,
+    failed,
+    passed,
+    said,
+    tried,
+)
+from segbench.errors import UsageError
 
 __all__ = ["Finding", "examine"]
 
@@ -37,12 +46,12 @@ def examine(name: str, weights: str = "bundled", device: str = "cpu") -> list[Fi
     ------
     UnknownName
         If there is no such model.
-    Usage
+    UsageError
         If it is trained on each task, and no weights are named.
     """
     import torch
 
-    from benchmark.conformance.state import same_modes, seeded
+    from segbench.benchmark.conformance.state import same_modes, seeded
 
     with seeded(1), same_modes():
         torch.set_num_threads(1)  # as the workers of a run have it on a CPU
@@ -50,12 +59,12 @@ def examine(name: str, weights: str = "bundled", device: str = "cpu") -> list[Fi
 
 
 def _findings(name: str, weights: str, device: str) -> Iterator[Finding]:
-    from benchmark.conformance.checks import CHECKS
-    from benchmark.conformance.declared import attributes, capabilities
-    from benchmark.conformance.plays import plays
-    from benchmark.conformance.subject import Subject
-    from datasets.lookup import UnknownName
-    from models import MODELS, create_model
+    from segbench.benchmark.conformance.checks import CHECKS
+    from segbench.benchmark.conformance.declared import attributes, capabilities
+    from segbench.benchmark.conformance.plays import plays
+    from segbench.benchmark.conformance.subject import Subject
+    from segbench.models import MODELS, create_model
+    from segbench.registry import UnknownName
 
     try:
         model = MODELS.get(name)
@@ -69,7 +78,7 @@ def _findings(name: str, weights: str, device: str) -> Iterator[Finding]:
     if declared.verdict == "failed":
         return
     if model.capabilities.needs_training and weights in ("bundled", "official"):
-        raise Usage(
+        raise UsageError(
             f"nothing was tried, as {name} is trained on each task; name a file or folder of its weights by "
             "--weights"
         )
@@ -89,7 +98,7 @@ def _findings(name: str, weights: str, device: str) -> Iterator[Finding]:
 
 
 def _created(make: Any, made: list[Any]) -> Answer:
-    from benchmark.conformance.state import generators, modes, same_modes, seeded
+    from segbench.benchmark.conformance.state import generators, modes, same_modes, seeded
 
     before = modes()
     with same_modes():

@@ -7,10 +7,19 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from benchmark.conformance.findings import BREAKS, MODES, Answer, failed, noted, passed, said, skipped
-from benchmark.conformance.mock import IMAGES, OTHER_SIZE, PROMPTERS, Question, task
-from benchmark.conformance.state import seeded
-from benchmark.conformance.subject import TOLERANCE, Asked, Subject, distance
+from segbench.benchmark.conformance.findings import (
+    BREAKS,
+    MODES,
+    Answer,
+    failed,
+    noted,
+    passed,
+    said,
+    skipped,
+)
+from segbench.benchmark.conformance.mock import IMAGES, OTHER_SIZE, PROMPTERS, Question, task
+from segbench.benchmark.conformance.state import seeded
+from segbench.benchmark.conformance.subject import TOLERANCE, Asked, Subject, distance
 
 Pair = tuple[Question, Tensor, Tensor]  # a question and two answers that should be alike
 

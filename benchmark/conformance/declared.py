@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
-from benchmark.conformance.findings import Answer, failed, noted, passed
-from protocols.adapter import Capabilities, ModelAdapter
-from protocols.registry import PROTOCOLS
+from segbench.benchmark.conformance.findings import Answer, failed, noted, passed
+from segbench.protocols.adapter import Capabilities, ModelAdapter
+from segbench.protocols.registry import PROTOCOLS
 
 
 def capabilities(model: Any) -> Answer:
@@ -21,7 +21,7 @@ def capabilities(model: Any) -> Answer:
     mistake = _mistyped(able) or _contradiction(able)
     if mistake:
         return failed(mistake)
-    reasons = {name: PROTOCOLS.get(name).refuses(able) for name in PROTOCOLS.builtin}
+    reasons = {name: PROTOCOLS.get(name).unsupported_model(able) for name in PROTOCOLS.builtin}
     taking = [name for name, reason in reasons.items() if reason is None]
     if not taking:
         why = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
@@ -71,7 +71,7 @@ def attributes(model: Any, adapter: Any) -> Answer:
     mistake = _attribute_mistake(model, adapter)
     if mistake:
         return failed(mistake)
-    named = ("version", "micro_batch", "device", "fingerprint", "without_context")
+    named = ("version", "micro_batch", "device", "fingerprint", "fallback")
     own = [name for name in named if hasattr(adapter, name)]
     return passed(f"predict, capabilities{''.join(f', {name}' for name in own)}")
 
@@ -91,8 +91,8 @@ def _attribute_mistake(model: Any, adapter: Any) -> str | None:
         return f"device must name a torch device, not {device!r}"
     if not isinstance(fingerprint, str):
         return f"fingerprint must be a text, not {type(fingerprint).__name__}"
-    if not isinstance(getattr(adapter, "without_context", adapter), ModelAdapter):
-        return "without_context must be an adapter"
+    if not isinstance(getattr(adapter, "fallback", adapter), ModelAdapter):
+        return "fallback must be an adapter"
     try:
         json.dumps(getattr(model, "version", None))
     except TypeError:

@@ -9,13 +9,13 @@ from typing import Literal
 import numpy as np
 import torch
 
-from datasets.scans import ALL, ScanData
-from datasets.scribbled import ScribbledData
-from datasets.task import Task, TaskData
-from protocols.adapter import Capabilities, Context
-from protocols.annotators import LineScribbles, Prompter, RandomClicks
-from protocols.interactions import keyed_generator, line_scribble
-from protocols.trajectory import Trajectory
+from segbench.datasets.scans import ALL, ScanData
+from segbench.datasets.scribbled import ScribbledData
+from segbench.datasets.task import Task, TaskData
+from segbench.protocols.adapter import Capabilities, Context
+from segbench.protocols.annotators import LineScribbles, Prompter, RandomClicks
+from segbench.protocols.interactions import keyed_generator, line_scribble
+from segbench.protocols.trajectory import Trajectory
 
 SIDE = 128  # pixels of an image of the built-in data sets
 OTHER_SIZE = (64, 96)  # what the networks of U-Net shape can halve four times

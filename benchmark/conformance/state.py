@@ -19,7 +19,7 @@ def generators() -> list[object]:
 
 
 def modes() -> tuple[torch.dtype, bool, int, int]:
-    """How torch computes: `benchmark.conformance.findings.MODES`."""
+    """How torch computes: `segbench.benchmark.conformance.findings.MODES`."""
     return (
         torch.get_default_dtype(),
         torch.is_grad_enabled(),

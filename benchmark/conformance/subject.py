@@ -11,13 +11,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchmark.conformance.findings import BREAKS, said
-from benchmark.conformance.mock import Question, questions, task
-from benchmark.conformance.state import generators, modes, same_modes
-from datasets.task import TaskData
-from protocols.adapter import Capabilities, ModelAdapter, Query
-from protocols.asking import batch_size, query_of
-from protocols.trajectory import Trajectory, device_of
+from segbench.benchmark.conformance.findings import BREAKS, said
+from segbench.benchmark.conformance.mock import Question, questions, task
+from segbench.benchmark.conformance.state import generators, modes, same_modes
+from segbench.datasets.task import TaskData
+from segbench.protocols.adapter import Capabilities, ModelAdapter, Query
+from segbench.protocols.inference import batch_size, query_of
+from segbench.protocols.trajectory import Trajectory, device_of
 
 # Of the largest logit: more than float32 differs by where networks round in another order.
 TOLERANCE = 1e-3

@@ -9,17 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from datasets.checks.across import Across
-from datasets.checks.intensities import DECILES, deciles, intensities
-from datasets.checks.labels import labels
-from datasets.checks.leaks import leaks
-from datasets.checks.orientation import orientation
-from datasets.checks.sizes import sizes
-from datasets.checks.stored import files, recorded
-from datasets.checks.view import Finding, View, views
-from datasets.imported import Imported
-from datasets.registry import source
-from datasets.task import DataError, Task
+from segbench.datasets.checks.across import Across
+from segbench.datasets.checks.intensities import DECILES, deciles, intensities
+from segbench.datasets.checks.labels import labels
+from segbench.datasets.checks.leaks import leaks
+from segbench.datasets.checks.orientation import orientation
+from segbench.datasets.checks.sizes import sizes
+from segbench.datasets.checks.stored import files, recorded
+from segbench.datasets.checks.view import Finding, View, views
+from segbench.datasets.imported import Imported
+from segbench.datasets.registry import source
+from segbench.datasets.task import DataError, Task
 
 Check = Callable[[View], Iterable[Finding]]
 OF_PICTURES: tuple[Check, ...] = (leaks, intensities)
@@ -71,7 +71,7 @@ def verify(name: str, root: Path | None, track: Track = lambda tasks: tasks) -> 
     Parameters
     ----------
     name : str
-        As `datasets.registry.source` takes it.
+        As `segbench.datasets.registry.source` takes it.
     root : Path
         The data folder.
     track : callable

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import combinations
 
-from datasets.checks.view import Finding, View
+from segbench.datasets.checks.view import Finding, View
 
 Places = dict[str, str]  # the first task in each split
 

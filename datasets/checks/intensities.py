@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from datasets.checks.view import Finding, View, spread
+from segbench.datasets.checks.view import Finding, View, spread
 
 DECILES = tuple(range(10, 100, 10))
 CLIPPED = 0.9  # share of pixels at 0 or 1

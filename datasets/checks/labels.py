@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from datasets.checks.view import Finding, View
+from segbench.datasets.checks.view import Finding, View
 
 TINY = 16 / 128**2  # of the picture: 16 pixels at 128 x 128
 EDGE = 0.5  # of the picture's border

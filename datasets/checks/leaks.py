@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from datasets.checks.view import Finding, View, standard, thumbnails
+from segbench.datasets.checks.view import Finding, View, standard, thumbnails
 
 SIDE = 32  # pixels of the thumbnails that are compared
 ALIKE = 0.97  # correlation; docs/checking.md has what different pictures reach

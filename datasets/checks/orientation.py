@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from datasets.checks.view import Finding, View, spread, standard, thumbnails
+from segbench.datasets.checks.view import Finding, View, spread, standard, thumbnails
 
 SIDE = 16  # pixels of the thumbnails that are compared
 FEWEST = 10  # images of which "the others" can be said

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from datasets.checks.view import Finding, View
+from segbench.datasets.checks.view import Finding, View
 
 IN_A_ROW = 18  # images that experiment 1 takes from the test split (MultiverSeg, section 6.2)
 SUBJECTS = 5  # the fewest of which 60/20/20 leaves one for each part

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from datasets import store
-from datasets.checks.view import Finding
-from datasets.imported import Imported
-from datasets.registry import Source
-from datasets.splits import digest_of
-from datasets.task import DataError, Task
+from segbench.datasets import store
+from segbench.datasets.checks.view import Finding
+from segbench.datasets.imported import Imported
+from segbench.datasets.registry import Source
+from segbench.datasets.splits import digest_of
+from segbench.datasets.task import DataError, Task
 
 if TYPE_CHECKING:
     import pyarrow

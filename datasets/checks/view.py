@@ -12,8 +12,8 @@ from typing import Any, Literal, SupportsInt
 import cv2
 import numpy as np
 
-from datasets.scans import ScanData
-from datasets.task import Task, TaskData
+from segbench.datasets.scans import ScanData
+from segbench.datasets.task import Task, TaskData
 
 Severity = Literal["error", "warning", "note"]
 

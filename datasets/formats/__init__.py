@@ -1,16 +1,16 @@
-"""Formats of anybody's own data, found by looking; a `datasets.examples.Reader` for each."""
+"""Formats of anybody's own data, found by looking; a `segbench.datasets.examples.Reader` for each."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from datasets.formats.folder import Pictures
-from datasets.formats.nifti import Volumes
-from datasets.formats.nnunet import NNUNet
-from datasets.formats.own import Given, OwnData, named_values, read_labels
-from datasets.formats.table import Table
-from datasets.lookup import UnknownName
-from datasets.task import DataError
+from segbench.datasets.formats.folder import Pictures
+from segbench.datasets.formats.nifti import Volumes
+from segbench.datasets.formats.nnunet import NNUNet
+from segbench.datasets.formats.own import Given, OwnData, named_values, read_labels
+from segbench.datasets.formats.table import Table
+from segbench.datasets.task import DataError
+from segbench.registry import UnknownName
 
 __all__ = ["FORMATS", "Given", "named_values", "read_labels", "reader_of"]
 

@@ -1,13 +1,13 @@
-"""``folder``: 2D images in images/ and their masks in masks/, as `datasets.folder.Folder` takes them."""
+"""``folder``: 2D images in images/ and their masks in masks/, as `segbench.datasets.folder.Folder` takes them."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from datasets.folder import Folder, listing
-from datasets.formats.own import Case, Given, MaskFile, OwnData, is_volume, only_one, stem, visible
-from datasets.images import IMAGE_SUFFIXES, MASK_SUFFIXES, by_stem
-from datasets.task import DataError
+from segbench.datasets.folder import Folder, listing
+from segbench.datasets.formats.own import Case, Given, MaskFile, OwnData, is_volume, only_one, stem, visible
+from segbench.datasets.images import IMAGE_SUFFIXES, MASK_SUFFIXES, by_stem
+from segbench.datasets.task import DataError
 
 
 class Pictures(OwnData):

@@ -1,13 +1,13 @@
-"""``nifti``: volumes with label maps, NIfTI or another format of `datasets.volumes`."""
+"""``nifti``: volumes with label maps, NIfTI or another format of `segbench.datasets.volumes`."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-from datasets.formats.own import VOLUMES, Case, MaskFile, OwnData, is_volume, stem, visible
-from datasets.sources.files import files, matched
-from datasets.task import DataError
+from segbench.datasets.formats.own import VOLUMES, Case, MaskFile, OwnData, is_volume, stem, visible
+from segbench.datasets.sources.files import files, matched
+from segbench.datasets.task import DataError
 
 VOLUME, LABEL_MAP = "volume", "label map"  # as errors call them
 MAPS = ("labels", "masks")

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from datasets.folder import is_number
-from datasets.formats.own import Case, Labels, MaskFile, OwnData, only_one, visible
-from datasets.images import IMAGE_SUFFIXES
-from datasets.task import DataError
+from segbench.datasets.folder import is_number
+from segbench.datasets.formats.own import Case, Labels, MaskFile, OwnData, only_one, visible
+from segbench.datasets.images import IMAGE_SUFFIXES
+from segbench.datasets.task import DataError
 
 
 class NNUNet(OwnData):

@@ -13,11 +13,11 @@ from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 
-from datasets.examples import Example
-from datasets.folder import is_number, labels_by_value, read_columns
-from datasets.images import IMAGE_SUFFIXES, MASK_SUFFIXES, read_image, read_mask
-from datasets.task import DataError, name_part
-from datasets.volumes import AXES, Rule, Volume, read_label_map, read_volume, shows, slices, turned
+from segbench.datasets.examples import Example
+from segbench.datasets.folder import is_number, labels_by_value, read_columns
+from segbench.datasets.images import IMAGE_SUFFIXES, MASK_SUFFIXES, read_image, read_mask
+from segbench.datasets.task import DataError, name_part
+from segbench.datasets.volumes import AXES, Rule, Volume, read_label_map, read_volume, shows, slices, turned
 
 VOLUMES = (".nii.gz", ".nii", ".mgz", ".mgh", ".hdr", ".mha", ".mhd", ".nrrd", ".nhdr")
 T = TypeVar("T")
@@ -83,7 +83,7 @@ class Given:
 
 
 class OwnData(ABC):
-    """A `datasets.examples.Reader` of a general format. A subclass lists the cases.
+    """A `segbench.datasets.examples.Reader` of a general format. A subclass lists the cases.
 
     Without labels that are said or given, every value of the masks but 0 is a label of that name, or
     ``foreground`` if there is one value only; the masks are then read once more, before all others.

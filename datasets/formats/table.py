@@ -8,9 +8,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from datasets.examples import SPLITS_AS_NAMED, named_split
-from datasets.formats.own import Case, Labels, MaskFile, OwnData, by_file, named_values, only_one, stem
-from datasets.task import DataError
+from segbench.datasets.examples import SPLITS_AS_NAMED, named_split
+from segbench.datasets.formats.own import (
+    Case,
+    Labels,
+    MaskFile,
+    OwnData,
+    by_file,
+    named_values,
+    only_one,
+    stem,
+)
+from segbench.datasets.task import DataError
 
 ENDINGS = (".csv", ".jsonl", ".parquet")
 COLUMNS = {

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets.phantoms.drawing import SIDE
-from datasets.splits import split_by_subject
-from datasets.task import DataError, Task, TaskData
+from segbench.datasets.phantoms.drawing import SIDE
+from segbench.datasets.splits import split_by_subject
+from segbench.datasets.task import DataError, Task, TaskData
 
 SUBJECTS = 120
 VERSION = 1  # part of every key: a change of any drawing is a change of the version
@@ -80,7 +80,7 @@ def generator(*key: str | int) -> np.random.Generator:
 @lru_cache(maxsize=2)
 def _cohort(cohort: str) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Images (n, 1, H, W) of a cohort and its masks by label; kept because labels share them."""
-    draw = importlib.import_module(f"datasets.phantoms.{cohort}").draw
+    draw = importlib.import_module(f"segbench.datasets.phantoms.{cohort}").draw
     images = np.empty((SUBJECTS, 1, SIDE, SIDE), np.float32)
     masks = {label: np.empty(images.shape, bool) for label in COHORTS[cohort][1]}
     for i in range(SUBJECTS):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from datasets.phantoms.drawing import (
+from segbench.datasets.phantoms.drawing import (
     SIDE,
     Picture,
     Warp,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from datasets.phantoms.drawing import (
+from segbench.datasets.phantoms.drawing import (
     SIDE,
     Warp,
     bias,
@@ -23,7 +23,7 @@ from datasets.phantoms.drawing import (
     stroke,
     turned,
 )
-from datasets.structures import STRUCTURES
+from segbench.datasets.structures import STRUCTURES
 
 HEIGHT, WIDTH = 80, 96
 WINDOW = np.s_[(SIDE - HEIGHT) // 2 : (SIDE + HEIGHT) // 2, (SIDE - WIDTH) // 2 : (SIDE + WIDTH) // 2]

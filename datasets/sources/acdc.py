@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from datasets.download import Archive
-from datasets.examples import Example
-from datasets.imported import Released
-from datasets.sources.files import files
-from datasets.sources.volume_pairs import Scan, scans
-from datasets.task import DataError
-from datasets.volumes import STORED, read_label_map, read_volume, slices, without_outliers
+from segbench.datasets.download import Archive
+from segbench.datasets.examples import Example
+from segbench.datasets.imported import Released
+from segbench.datasets.sources.files import files
+from segbench.datasets.sources.volume_pairs import Scan, scans
+from segbench.datasets.task import DataError
+from segbench.datasets.volumes import STORED, read_label_map, read_volume, slices, without_outliers
 
 LABELS = {"right-ventricle": 1, "myocardium": 2, "left-ventricle": 3}
 
@@ -21,7 +21,7 @@ class ACDC(Released):
 
     ``training/patientNNN`` holds the first frame, ``patientNNN_frame01.nii.gz``, and its label map
     ``patientNNN_frame01_gt.nii.gz``. Slices are acquired one by one, so only these are used, as they are
-    stored: of each label the largest. Intensities are cut by `datasets.volumes.without_outliers`.
+    stored: of each label the largest. Intensities are cut by `segbench.datasets.volumes.without_outliers`.
 
     The first frame is the end of diastole of every patient but 090, who has no label map of it and is left
     out: hence the 99 scans of the papers (MultiverSeg, Table 2). ``testing``, whose label maps came later

@@ -1,7 +1,7 @@
 """Embedded longitudinal data: a coronal brain of three hundred subjects in one to twelve sessions.
 
 They stand in for the clinical MRI of InterConv, section 4.2, where no such data are installed. Unlike the
-phantoms of `datasets.phantoms` they are also trained on.
+phantoms of `segbench.datasets.phantoms` they are also trained on.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets.phantoms import generator
-from datasets.phantoms.brain import draw
-from datasets.scans import ALL, ScanData
-from datasets.splits import split_scans_by_subject
-from datasets.structures import STRUCTURES
-from datasets.task import DataError, Task
+from segbench.datasets.phantoms import generator
+from segbench.datasets.phantoms.brain import draw
+from segbench.datasets.scans import ALL, ScanData
+from segbench.datasets.splits import split_scans_by_subject
+from segbench.datasets.structures import STRUCTURES
+from segbench.datasets.task import DataError, Task
 
 VERSION = 1  # part of every key: a change of the drawing is a change of the version
 SUBJECTS = {"train": 200, "stopping-val": 25, "val": 25, "test": 50}

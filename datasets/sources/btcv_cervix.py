@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from datasets.examples import Example
-from datasets.imported import Released
-from datasets.sources.files import files
-from datasets.sources.volume_pairs import Scan, scans
-from datasets.task import DataError
-from datasets.volumes import read_label_map, read_volume, slices, turned
+from segbench.datasets.examples import Example
+from segbench.datasets.imported import Released
+from segbench.datasets.sources.files import files
+from segbench.datasets.sources.volume_pairs import Scan, scans
+from segbench.datasets.task import DataError
+from segbench.datasets.volumes import read_label_map, read_volume, slices, turned
 
 LABELS = {"bladder": 1, "uterus": 2, "rectum": 3, "small-bowel": 4}
 WINDOW = (-500, 1000)  # Hounsfield units

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets.download import Archive
-from datasets.examples import Example
-from datasets.images import read_image
-from datasets.imported import Released
-from datasets.sources.files import files, region, required
-from datasets.task import DataError
+from segbench.datasets.download import Archive
+from segbench.datasets.examples import Example
+from segbench.datasets.images import read_image
+from segbench.datasets.imported import Released
+from segbench.datasets.sources.files import files, region, required
+from segbench.datasets.task import DataError
 
 COHORTS = ("benign", "malignant")
 

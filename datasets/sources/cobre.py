@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from datasets.examples import Example
-from datasets.imported import Released
-from datasets.sources.files import files
-from datasets.sources.volume_pairs import Scan, scans
-from datasets.structures import FREESURFER
-from datasets.task import DataError
-from datasets.volumes import AXES, read_label_map, read_volume, slices, turned, without_outliers
+from segbench.datasets.examples import Example
+from segbench.datasets.imported import Released
+from segbench.datasets.sources.files import files
+from segbench.datasets.sources.volume_pairs import Scan, scans
+from segbench.datasets.structures import FREESURFER
+from segbench.datasets.task import DataError
+from segbench.datasets.volumes import AXES, read_label_map, read_volume, slices, turned, without_outliers
 
 ASEG = FREESURFER | {
     7: "left-cerebellum-white-matter",

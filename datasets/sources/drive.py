@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from datasets.examples import Example
-from datasets.images import read_image
-from datasets.imported import Released
-from datasets.sources.files import files, matched, region
-from datasets.task import DataError
+from segbench.datasets.examples import Example
+from segbench.datasets.images import read_image
+from segbench.datasets.imported import Released
+from segbench.datasets.sources.files import files, matched, region
+from segbench.datasets.task import DataError
 
 
 class DRIVE(Released):

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets.examples import Example
-from datasets.imported import Released
-from datasets.sources.files import files, matched
-from datasets.task import DataError
-from datasets.volumes import read_volume
+from segbench.datasets.examples import Example
+from segbench.datasets.imported import Released
+from segbench.datasets.sources.files import files, matched
+from segbench.datasets.task import DataError
+from segbench.datasets.volumes import read_volume
 
 LABELS = {"femur": 1, "ilium": 2}
 

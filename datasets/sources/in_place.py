@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import ClassVar
 
-from datasets.task import DataError
+from segbench.datasets.task import DataError
 
 
 class InPlace(ABC):

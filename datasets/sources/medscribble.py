@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets.download import Archive, downloads, fetch, verify
-from datasets.preprocess import SIDE, preprocess
-from datasets.scribbled import ScribbledData
-from datasets.sources.in_place import InPlace
-from datasets.task import DataError, Task
+from segbench.datasets.download import Archive, downloads, fetch, verify
+from segbench.datasets.preprocess import SIDE, preprocess
+from segbench.datasets.scribbled import ScribbledData
+from segbench.datasets.sources.in_place import InPlace
+from segbench.datasets.task import DataError, Task
 
 URL = "https://github.com/halleewong/ScribblePrompt/archive/fd0f990da5a0c492e0e605a173e17ee3f8fd9477.zip"
 REPOSITORY, FOLDER = "ScribblePrompt", "MedScribble"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from datasets.sources.registered import RegisteredScans
+from segbench.datasets.sources.registered import RegisteredScans
 
 
 class OASIS3T2Star(RegisteredScans):

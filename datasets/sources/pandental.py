@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from datasets.download import Archive
-from datasets.examples import Example
-from datasets.images import read_image
-from datasets.imported import Released
-from datasets.sources.files import files, matched
-from datasets.task import DataError
+from segbench.datasets.download import Archive
+from segbench.datasets.examples import Example
+from segbench.datasets.images import read_image
+from segbench.datasets.imported import Released
+from segbench.datasets.sources.files import files, matched
+from segbench.datasets.task import DataError
 
 # Folder of each label, by cohort.
 COHORTS = {

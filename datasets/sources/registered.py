@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from datasets.scans import ALL, ScanData
-from datasets.splits import split_scans_by_subject
-from datasets.structures import FREESURFER, STRUCTURES
-from datasets.task import DataError, Task
+from segbench.datasets.scans import ALL, ScanData
+from segbench.datasets.splits import split_scans_by_subject
+from segbench.datasets.structures import FREESURFER, STRUCTURES
+from segbench.datasets.task import DataError, Task
 
 SHAPE = (160, 192, 224)  # left to right, top to bottom, back to front
 SLICE = 109

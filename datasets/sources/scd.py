@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from datasets.examples import Example
-from datasets.imported import Released
-from datasets.sources.files import files, required
-from datasets.sources.sunnybrook import Study, studies
-from datasets.task import DataError
-from datasets.volumes import STORED, read_label_map, read_volume, slices, without_outliers
+from segbench.datasets.examples import Example
+from segbench.datasets.imported import Released
+from segbench.datasets.sources.files import files, required
+from segbench.datasets.sources.sunnybrook import Study, studies
+from segbench.datasets.task import DataError
+from segbench.datasets.volumes import STORED, read_label_map, read_volume, slices, without_outliers
 
 
 class SCD(Released):
@@ -31,7 +31,7 @@ class SCD(Released):
     ``VIS_human`` and ``VIS_pig`` (Karim et al., Medical Image Analysis 30, 2016): ``pN_de.nrrd`` and the
     myocardium ``pN_myo.nrrd``, below a folder with ``human`` or ``pig`` in its name.
 
-    ``Sunnybrook``: see `datasets.sources.sunnybrook`.
+    ``Sunnybrook``: see `segbench.datasets.sources.sunnybrook`.
 
     Slices are those stored, of each subject the one with the largest label. Cohorts and the names of the
     volumes' files are as documented by MegaMedical, the collection that both papers are built on. It has the

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets.examples import Example
-from datasets.imported import Released
-from datasets.sources.files import files, matched, region
-from datasets.task import DataError
+from segbench.datasets.examples import Example
+from segbench.datasets.imported import Released
+from segbench.datasets.sources.files import files, matched, region
+from segbench.datasets.task import DataError
 
 LABELS = ("heart", "left lung", "right lung", "left clavicle", "right clavicle")  # names of folders
 SIDE, FACTOR, DARKEST = 2048, 2, 4095

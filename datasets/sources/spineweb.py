@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from datasets.examples import Example
-from datasets.imported import Released
-from datasets.sources.files import files
-from datasets.sources.volume_pairs import Scan, scans
-from datasets.task import DataError
-from datasets.volumes import AXES, read_label_map, read_volume, slices, turned, without_outliers
+from segbench.datasets.examples import Example
+from segbench.datasets.imported import Released
+from segbench.datasets.sources.files import files
+from segbench.datasets.sources.volume_pairs import Scan, scans
+from segbench.datasets.task import DataError
+from segbench.datasets.volumes import AXES, read_label_map, read_volume, slices, turned, without_outliers
 
 
 class SpineWeb(Released):

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets.download import Archive
-from datasets.examples import Example
-from datasets.imported import Released
-from datasets.sources.files import files, matched
-from datasets.task import DataError
+from segbench.datasets.download import Archive
+from segbench.datasets.examples import Example
+from segbench.datasets.imported import Released
+from segbench.datasets.sources.files import files, matched
+from segbench.datasets.task import DataError
 
 PROBING = "http://cecas.clemson.edu/~ahoover/stare/probing"
 LIMIT = 100_000_000  # bytes; an image takes a megabyte

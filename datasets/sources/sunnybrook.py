@@ -22,9 +22,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from datasets.examples import Example
-from datasets.sources.files import files
-from datasets.task import DataError
+from segbench.datasets.examples import Example
+from segbench.datasets.sources.files import files
+from segbench.datasets.task import DataError
 
 CONTOURS = "contours-manual/IRCCI-expert/*-icontour-manual.txt"
 TABLE = "scd_patientdata.csv"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from datasets.sources.files import matched
+from segbench.datasets.sources.files import matched
 
 
 class Scan(NamedTuple):

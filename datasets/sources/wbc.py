@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from datasets.download import Archive, downloads, fetch, verify
-from datasets.images import LabelledImage, pair, task_from_files
-from datasets.sources.in_place import InPlace
-from datasets.task import Task, TaskData
+from segbench.datasets.download import Archive, downloads, fetch, verify
+from segbench.datasets.images import LabelledImage, pair, task_from_files
+from segbench.datasets.sources.in_place import InPlace
+from segbench.datasets.task import Task, TaskData
 
 URL = "https://github.com/zxaoyou/segmentation_WBC/archive/refs/heads/master.zip"
 FOLDER = "segmentation_WBC"

@@ -16,9 +16,9 @@ from cachetools import LRUCache
 from segment_anything.modeling import ImageEncoderViT, MaskDecoder, PromptEncoder, Sam, TwoWayTransformer
 from torch import Tensor, nn
 
-from benchmark import Capabilities, Interactions, Query
-from models.weights import file_checksum, load_state, weights_path
-from protocols.adapter import Click
+from segbench.benchmark import Capabilities, Interactions, Query
+from segbench.models.weights import file_checksum, load_state, weights_path
+from segbench.protocols.adapter import Click
 
 HEADS = 8  # of the mask decoder's attention; the one size that no tensor of a checkpoint shows
 POINTS = 10  # that stand for all positive, or all negative, scribbles of an image
@@ -33,7 +33,7 @@ class SegmentAnything(Sam):
 
     @classmethod
     def like(cls, state: State) -> Self:
-        """An untrained network into which a checkpoint fits; ``models.weights.load_state`` calls it.
+        """An untrained network into which a checkpoint fits; ``segbench.models.weights.load_state`` calls it.
 
         Raises
         ------

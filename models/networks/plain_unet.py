@@ -8,8 +8,8 @@ from typing import Self
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.networks.interconv import InterConv2d, SetNetwork
-from models.weights import WeightsError
+from segbench.models.networks.interconv import InterConv2d, SetNetwork
+from segbench.models.weights import WeightsError
 
 
 class PlainUNet(SetNetwork):

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.networks.interconv import SetNetwork, convolution
+from segbench.models.networks.interconv import SetNetwork, convolution
 
 
 class SimpleUNet(SetNetwork):

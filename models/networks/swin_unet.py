@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.networks.interconv import Grouping, InterLinear, SetNetwork
+from segbench.models.networks.interconv import Grouping, InterLinear, SetNetwork
 
 WINDOW = 7  # places a side
 DEPTH = 2  # blocks a stage, the second of each with shifted windows

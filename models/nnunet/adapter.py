@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.nnunet.pipeline import child, last_line, require_nnunet
-from models.nnunet.raw import as_png
-from models.weights import WeightsError, training_of
-from protocols.adapter import Capabilities, Query
+from segbench.models.nnunet.pipeline import child, last_line, require_nnunet
+from segbench.models.nnunet.raw import as_png
+from segbench.models.weights import WeightsError, training_of
+from segbench.protocols.adapter import Capabilities, Query
 
 PARTS = re.compile(
     r"dynamic_network_architectures\.architectures\.\w+\.[A-Z]\w*|torch\.nn(\.modules\.\w+)?\.[A-Z]\w*"

@@ -1,6 +1,6 @@
 """What runs in a process of its own, since nnunetv2 reads its folders and more from the environment.
 
-``python -m models.nnunet.child plan|train|pack|predict JSON`` is called by `models.nnunet.pipeline` and the
+``python -m segbench.models.nnunet.child plan|train|pack|predict JSON`` is called by `segbench.models.nnunet.pipeline` and the
 adapter. The JSON has the arguments of the step, and ``device``, ``threads`` and ``folder`` of any.
 """
 
@@ -18,9 +18,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from models.nnunet.raw import NAME
-from models.nnunet.schedule import TRAINER
-from models.processes import end_with
+from segbench.models.nnunet.raw import NAME
+from segbench.models.nnunet.schedule import TRAINER
+from segbench.processes import end_with
 
 CONFIGURATION, PLANS, FOLD = "2d", "nnUNetPlans", 0
 AUGMENTERS = 12  # processes that augment for a GPU at most, nnU-Net's own number
@@ -103,7 +103,7 @@ def pack(about: dict[str, Any], target: str) -> None:
     import torch
     from safetensors.torch import save_file
 
-    from models.training.checkpointed import written
+    from segbench.models.training.checkpointed import written
 
     folder = _trained()
     # Written by the step before, and of more than tensors.
@@ -151,7 +151,7 @@ def _predictor(path: Path, kind: str):
     from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
     from safetensors.torch import load_file
 
-    from models.weights import training_of
+    from segbench.models.weights import training_of
 
     if kind == "cpu":
         torch.set_num_threads(1)  # as the engine does: nothing may depend on the number of cores

@@ -12,12 +12,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from datasets.splits import digest
-from datasets.task import Task, TaskData
-from models.nnunet.raw import NAME, export
-from models.nnunet.schedule import Schedule
-from models.training.checkpointed import TrainingError
-from models.weights import trained_folder, training_of
+from segbench.datasets.splits import digest
+from segbench.datasets.task import Task, TaskData
+from segbench.models.nnunet.raw import NAME, export
+from segbench.models.nnunet.schedule import Schedule
+from segbench.models.training.checkpointed import TrainingError
+from segbench.models.weights import trained_folder, training_of
 
 WIDTH = 32  # features of the first stage of every network that nnU-Net plans
 
@@ -181,7 +181,7 @@ def require_nnunet() -> None:
 
 def child(step: str, **given: Any) -> list[str]:
     """The command of a child process, with the arguments of its step."""
-    return [sys.executable, "-m", "models.nnunet.child", step, json.dumps(given)]
+    return [sys.executable, "-m", "segbench.models.nnunet.child", step, json.dumps(given)]
 
 
 def last_line(log: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from datasets.task import DataError, TaskData
+from segbench.datasets.task import DataError, TaskData
 
 NAME = "Dataset001_task"  # every task has its own folders, so one name serves all
 SCALE = 65535  # of 16-bit images, which keep more of a resized image than 8 bits would

@@ -16,7 +16,7 @@ from kornia.filters import gaussian_blur2d, sobel
 from kornia.geometry.transform import get_affine_matrix2d, warp_affine
 from torch import Tensor
 
-from models.training.synthetic import Sampler
+from segbench.models.training.synthetic import Sampler
 
 # The tables give the elastic deformation's sigma in pixels of images of this side; its kernel has 63 of them.
 PAPER_SIDE = 128

@@ -16,11 +16,13 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
+from segbench.errors import SegbenchError
+
 SAVE_EVERY = 60.0  # seconds
 HORIZON = 300  # updates that the average of the weights looks back on
 
 
-class TrainingError(RuntimeError):
+class TrainingError(SegbenchError, RuntimeError):
     """Training cannot go on; the message is one sentence that says what to do."""
 
 

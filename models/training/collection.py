@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from datasets.task import DataError, TaskData
+from segbench.datasets.task import DataError, TaskData
 
 
 class Collection:

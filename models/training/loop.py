@@ -13,20 +13,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from datasets.task import TaskData
-from models.network_adapter import NetworkAdapter
-from models.registry import MODELS
-from models.training.augmentation import WITHIN_TASK, augment
-from models.training.checkpointed import Checkpointed, TrainingError, initialise, proceed
-from models.training.collection import Collection
-from models.training.presets import PRESETS, Stage
-from models.training.prompts import Annotator, SetAnnotator, interactions
-from models.training.superpixels import superpixel_tasks
-from models.training.synthetic import Sampler, synthetic_tasks
-from models.training.widening import joined, widen
-from models.weights import file_checksum, load_state, weights_path
-from protocols.adapter import Context, Query
-from protocols.interactions import keyed_generator
+from segbench.datasets.task import TaskData
+from segbench.models.network_adapter import NetworkAdapter
+from segbench.models.registry import MODELS
+from segbench.models.training.augmentation import WITHIN_TASK, augment
+from segbench.models.training.checkpointed import Checkpointed, TrainingError, initialise, proceed
+from segbench.models.training.collection import Collection
+from segbench.models.training.presets import PRESETS, Stage
+from segbench.models.training.prompts import Annotator, SetAnnotator, interactions
+from segbench.models.training.superpixels import superpixel_tasks
+from segbench.models.training.synthetic import Sampler, synthetic_tasks
+from segbench.models.training.widening import joined, widen
+from segbench.models.weights import file_checksum, load_state, weights_path
+from segbench.protocols.adapter import Context, Query
+from segbench.protocols.interactions import keyed_generator
 
 
 def segmentation_loss(logits: Tensor, label: Tensor, gamma: float) -> Tensor:
@@ -231,7 +231,7 @@ def train(
     precision : {"float32", "bfloat16"}
         Of the arithmetic (autocast); the weights are float32.
     start : str or None
-        Weights to begin with, as for `models.weights.weights_path`; those of a narrower network are widened.
+        Weights to begin with, as for `segbench.models.weights.weights_path`; those of a narrower network are widened.
     tasks : sequence of TaskData
         Real tasks whose train splits to learn from; none for fully synthetic ones.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from models.training.augmentation import TASK, Augmentation
+from segbench.models.training.augmentation import TASK, Augmentation
 
 # A label of one or two pixels' width is beyond what a small network learns in a few hours.
 REGIONS_ONLY = tuple(row for row in TASK if row.name != "Sobel Edges Label")

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from protocols.adapter import Click, Interactions
-from protocols.interactions import (
+from segbench.protocols.adapter import Click, Interactions
+from segbench.protocols.interactions import (
     border_click,
     center_click,
     centerline_scribble,

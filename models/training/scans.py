@@ -13,12 +13,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from datasets.scans import ScanData, ScanSplit
-from models.networks.interconv import SetNetwork
-from models.registry import MODELS
-from models.training.checkpointed import Checkpointed, TrainingError, initialise, proceed
-from models.weights import trained_folder
-from protocols.interactions import keyed_generator
+from segbench.datasets.scans import ScanData, ScanSplit
+from segbench.models.networks.interconv import SetNetwork
+from segbench.models.registry import MODELS
+from segbench.models.training.checkpointed import Checkpointed, TrainingError, initialise, proceed
+from segbench.models.weights import trained_folder
+from segbench.protocols.interactions import keyed_generator
 
 SETS = 8  # in a batch
 

@@ -7,8 +7,8 @@ import torch
 from skimage.segmentation import felzenszwalb
 from torch import Tensor
 
-from models.training.augmentation import SYNTHETIC, augment
-from models.training.synthetic import Sampler
+from segbench.models.training.augmentation import SYNTHETIC, augment
+from segbench.models.training.synthetic import Sampler
 
 SCALES = (1.0, 500.0)
 # A superpixel that covers more of the image is a background rather than a thing to segment, one that covers

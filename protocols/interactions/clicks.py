@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from protocols.adapter import Click
-from protocols.interactions.geometry import largest_errors, squared_distance
-from protocols.interactions.threads import in_threads
+from segbench.protocols.adapter import Click
+from segbench.protocols.interactions.geometry import largest_errors, squared_distance
+from segbench.protocols.interactions.threads import in_threads
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -106,11 +106,11 @@ def center_clicks(labels: Masks, predictions: Masks) -> list[Click | None]:
     ----------
     labels, predictions : bool arrays (B, H, W), or bool tensors on one device
         Arrays are worked on by as many threads as OpenCV may use, tensors on their device; see
-        `protocols.interactions.tensors.clicks`.
+        `segbench.protocols.interactions.tensors.clicks`.
     """
     if isinstance(labels, np.ndarray):
         return in_threads(_center_clicks, labels, predictions)
-    from protocols.interactions.tensors import clicks
+    from segbench.protocols.interactions.tensors import clicks
 
     return clicks.center_clicks(labels, predictions)
 

@@ -7,8 +7,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from protocols.interactions.geometry import break_mask, draw_lines, random_warp, skeleton, squared_distance
-from protocols.interactions.threads import in_threads
+from segbench.protocols.interactions.geometry import (
+    break_mask,
+    draw_lines,
+    random_warp,
+    skeleton,
+    squared_distance,
+)
+from segbench.protocols.interactions.threads import in_threads
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -94,11 +100,11 @@ def centerline_scribbles(masks: Masks, rngs: Sequence[np.random.Generator]) -> M
     Returns
     -------
     float32 array or tensor (B, H, W) in [0, 1]
-        An array is the same as one by one; for a tensor see `protocols.interactions.tensors.scribbles`.
+        An array is the same as one by one; for a tensor see `segbench.protocols.interactions.tensors.scribbles`.
     """
     if isinstance(masks, np.ndarray):
         return _stacked(in_threads(_centerline_scribbles, masks, rngs), masks)
-    from protocols.interactions.tensors import scribbles
+    from segbench.protocols.interactions.tensors import scribbles
 
     return scribbles.centerline_scribbles(masks, rngs)
 
@@ -107,7 +113,7 @@ def line_scribbles(masks: Masks, rngs: Sequence[np.random.Generator], count: int
     """`line_scribble` for each mask of a batch; as `centerline_scribbles`, but arrays by one thread."""
     if isinstance(masks, np.ndarray):  # in place: its steps are too short for threads to take turns
         return _stacked([line_scribble(*each, count) for each in zip(masks, rngs, strict=True)], masks)
-    from protocols.interactions.tensors import scribbles
+    from segbench.protocols.interactions.tensors import scribbles
 
     return scribbles.line_scribbles(masks, rngs, count)
 

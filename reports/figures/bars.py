@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from reports.style import Look
+from segbench.reports.style import LineStyle
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,7 +19,7 @@ WHISKERS = ((3.4, 0.0), (1.1, 0.16))
 
 
 def draw_bars(
-    axes: Axes, data: pd.DataFrame, groups: list[str], looks: Mapping[str, Look], group: str, hue: str
+    axes: Axes, data: pd.DataFrame, groups: list[str], looks: Mapping[str, LineStyle], group: str, hue: str
 ) -> None:
     """A cluster of bars per value of ``group``, one per value of ``hue``; a whisker for each ``unit``.
 
@@ -29,7 +29,7 @@ def draw_bars(
         Columns ``mean``, ``low``, ``high``, ``unit`` and the two named.
     groups : list of str
         The clusters, left to right.
-    looks : mapping of hue to Look
+    looks : mapping of hue to LineStyle
         The bars of a cluster, left to right.
     """
     width = 0.8 / len(looks)

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reports import numbers, style
-from reports.artefact import Artefact, Need, NotDrawable
-from reports.figures.curves import note, shared_legend
-from reports.figures.panels import by_protocol
-from results import statistics
+from segbench.reports import estimates, style
+from segbench.reports.artefact import Artefact, InsufficientRecords, Requirement
+from segbench.reports.figures.curves import note, shared_legend
+from segbench.reports.figures.panels import by_protocol
+from segbench.results import statistics
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from results import Results
+    from segbench.results import Results
 
 ARTEFACT = Artefact(
     "figure",
@@ -25,7 +25,7 @@ ARTEFACT = Artefact(
     "been run. Over simulations it narrows with the square root of their number, whatever the subjects; over "
     "subjects it stops narrowing once the noise of the seeds has averaged out, and only more subjects help. "
     "With fewer than about ten units the width is itself uncertain.",
-    needs=(Need(),),
+    needs=(Requirement(),),
     rows=("protocol", "model", "simulations"),
     column="unit",
 )
@@ -47,17 +47,17 @@ def convergence_data(results: Results) -> pd.DataFrame:
 
     Raises
     ------
-    NotDrawable
+    InsufficientRecords
         If there are fewer than two simulations.
     """
-    images = numbers.select(results, *ARTEFACT.needs)
+    images = estimates.select(results, *ARTEFACT.needs)
     count = images.simulation.nunique()
     if count < 2:
-        raise NotDrawable("There is only one simulation, and the width changes with their number.")
+        raise InsufficientRecords("There is only one simulation, and the width changes with their number.")
     sizes = [*(size for size in SIZES if 1.5 * size < count), count]
     table = statistics.convergence(images, "interactions", sizes)
     protocols, models = style.protocols_in_order(table.protocol), list(style.looks(table.model))
-    order = {name: place for place, name in enumerate([*protocols, *models, *numbers.UNITS])}
+    order = {name: place for place, name in enumerate([*protocols, *models, *estimates.UNITS])}
     keys = ["protocol", "model", "simulations", "unit"]
     table = table.sort_values(keys, key=lambda column: column.map(lambda name: order.get(name, name)))
     return table[[*keys, "n_units", "width"]].round({"width": 3}).reset_index(drop=True)
@@ -85,7 +85,7 @@ def convergence(results: Results, data: pd.DataFrame | None = None) -> Figure:
     return figure
 
 
-def _draw_widths(axes: Axes, data: pd.DataFrame, looks: dict[str, style.Look]) -> None:
+def _draw_widths(axes: Axes, data: pd.DataFrame, looks: dict[str, style.LineStyle]) -> None:
     """Lines on logarithmic axes; the interval over subjects is dashed and has hollow markers."""
     from matplotlib.ticker import FixedLocator, LogLocator, NullLocator, StrMethodFormatter
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from reports import style
+from segbench.reports import style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,7 +33,7 @@ def draw_curves(
         Its y axis begins at zero and shows every interval.
     data : DataFrame
         Columns ``mean``, ``low``, ``high`` and the two named; intervals of one unit.
-    looks : mapping of hue to Look
+    looks : mapping of hue to LineStyle
         The lines, first one lowest; those without rows are left out.
     """
     for name, look in looks.items():
@@ -74,7 +74,7 @@ def draw_bounds(axes: Axes, bounds: pd.DataFrame, part: pd.DataFrame) -> None:
     Parameters
     ----------
     bounds : DataFrame
-        Of `reports.bounds.beside`. The band is over training runs where there are several, else subjects.
+        Of `segbench.reports.bounds.beside`. The band is over training runs where there are several, else subjects.
     part : DataFrame
         What else the panel shows; its ``group`` says whose bounds, where these have groups.
     """

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reports import pictures, style
-from reports.artefact import Artefact, Need, NotDrawable
-from reports.figures.curves import note
+from segbench.reports import pictures, style
+from segbench.reports.artefact import Artefact, InsufficientRecords, Requirement
+from segbench.reports.figures.curves import note
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from results import Results
+    from segbench.results import Results
 
 PROTOCOL, MODEL = "center-clicks", "multiverseg"
 
@@ -26,7 +26,7 @@ ARTEFACT = Artefact(
     "user's final masks of them; then clicks correct it until the target Dice or the maximum is reached. "
     "Longer rows leave out steps before the last. The task is the one whose number of clicks on these "
     "examples is nearest to the median of all tasks; simulation 0.",
-    needs=(Need(protocols=(PROTOCOL,), models=(MODEL,), required=(MODEL,)),),
+    needs=(Requirement(protocols=(PROTOCOL,), models=(MODEL,), required=(MODEL,)),),
 )
 
 EXAMPLES = (0, 1, 2, 3, 10)
@@ -46,7 +46,7 @@ def _process(results: Results) -> pd.DataFrame:
     ]
     later = frames[frames.position > 0]
     if later.empty:
-        raise NotDrawable("The runs keep no pictures of MultiverSeg with center clicks.")
+        raise InsufficientRecords("The runs keep no pictures of MultiverSeg with center clicks.")
     clicks = (
         later.groupby(["task", "position"], observed=True).step.max().groupby("task", observed=True).mean()
     )
@@ -60,7 +60,7 @@ def fig10(results: Results, data: None = None) -> Figure:
 
     Raises
     ------
-    NotDrawable
+    InsufficientRecords
         If no such pictures are stored, or the images are not at hand.
     """
     from matplotlib.figure import Figure

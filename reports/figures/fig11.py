@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reports import bounds, numbers, style
-from reports.artefact import Artefact
-from reports.figures.curves import LONG_LABEL, draw_curves, draw_effortless, note, shared_legend
-from reports.figures.panels import by_group, effort_labels
+from segbench.reports import bounds, estimates, style
+from segbench.reports.artefact import Artefact
+from segbench.reports.figures.curves import LONG_LABEL, draw_curves, draw_effortless, note, shared_legend
+from segbench.reports.figures.panels import by_group, effort_labels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from results import Results
+    from segbench.results import Results
 
 ARTEFACT = Artefact(
     "figure",
@@ -36,8 +36,8 @@ def fig11_data(results: Results) -> pd.DataFrame:
     DataFrame
         As of `fig3_data`, with the columns ``level`` (``dataset`` or ``cohort``) and ``group`` (its name).
     """
-    images = numbers.select(results, *ARTEFACT.needs)
-    return numbers.estimates(images, "interactions", ["model", "position"], numbers.grouping(images))
+    images = estimates.select(results, *ARTEFACT.needs)
+    return estimates.estimates(images, "interactions", ["model", "position"], estimates.grouping(images))
 
 
 @style.themed
@@ -50,17 +50,17 @@ def fig11(results: Results, data: pd.DataFrame | None = None) -> Figure:
     data : DataFrame, optional
         The numbers of `fig11_data`, where they are at hand.
     """
-    data = numbers.first_unit(fig11_data(results) if data is None else data)
+    data = estimates.first_unit(fig11_data(results) if data is None else data)
     looks = style.looks(results.images.model)
-    found = bounds.beside(results, numbers.select(results, *ARTEFACT.needs), grouped=True)
+    found = bounds.beside(results, estimates.select(results, *ARTEFACT.needs), grouped=True)
 
     def draw(axes: Axes, part: pd.DataFrame) -> None:
         draw_curves(axes, part, looks)
         _draw_bounds(axes, found[found.group == part.group.iloc[0]] if len(found) else found)
 
-    figure, panels = by_group(data, draw, effort_labels(results), numbers.group_titles(data))
+    figure, panels = by_group(data, draw, effort_labels(results), estimates.group_titles(data))
     shared_legend(figure, panels)
-    note(figure, numbers.describe_interval(ARTEFACT.interval, data) + bounds.describe_spread(found))
+    note(figure, estimates.describe_interval(ARTEFACT.interval, data) + bounds.describe_spread(found))
     return figure
 
 

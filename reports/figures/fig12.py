@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reports import style
-from reports.artefact import Artefact, Need
-from reports.figures.longer import draw_longer, longer_data
+from segbench.reports import style
+from segbench.reports.artefact import Artefact, Requirement
+from segbench.reports.figures.longer import draw_longer, longer_data
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from results import Results
+    from segbench.results import Results
 
 ARTEFACT = Artefact(
     "figure",
@@ -22,7 +22,7 @@ ARTEFACT = Artefact(
     "paper shows BUID (breast ultrasound); where the run has no longer sets of it, the data set with the "
     "most such tasks stands in.",
     interval="Shading: 95% bootstrap interval over {simulation}.",
-    needs=(Need(protocols=("centerline-scribbles",), longer=True),),
+    needs=(Requirement(protocols=("centerline-scribbles",), longer=True),),
     rows=("protocol", "group", "example"),
     column="model",
 )

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reports import numbers, style
-from reports.artefact import Artefact, Need
-from reports.figures.curves import draw_curves, note, shared_legend
-from reports.figures.panels import by_group, effort_labels
+from segbench.reports import estimates, style
+from segbench.reports.artefact import Artefact, Requirement
+from segbench.reports.figures.curves import draw_curves, note, shared_legend
+from segbench.reports.figures.panels import by_group, effort_labels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from results import Results
+    from segbench.results import Results
 
 MODELS = ("sp-uvs", "multiverseg")
 
@@ -26,7 +26,7 @@ ARTEFACT = Artefact(
     "prediction (binary), its probabilities (soft), or the true label, which nobody has in practice and "
     "which shows what better contexts could save.",
     interval="Shading: 95% bootstrap interval over {simulation}.",
-    needs=tuple(Need(models=MODELS, split="val", context=context) for context in numbers.CONTEXTS),
+    needs=tuple(Requirement(models=MODELS, split="val", context=context) for context in estimates.CONTEXTS),
     rows=("protocol", "model", "example"),
     column="context",
 )
@@ -41,8 +41,8 @@ def fig14_data(results: Results) -> pd.DataFrame:
         A row per protocol, model, ``context`` (binary, soft, ground-truth), example number and interval unit,
         with ``mean``, ``std``, ``low`` and ``high`` in interactions.
     """
-    images = numbers.select_models(results, *ARTEFACT.needs)
-    return numbers.estimates(images, "interactions", ["model", "context", "position"])
+    images = estimates.select_models(results, *ARTEFACT.needs)
+    return estimates.estimates(images, "interactions", ["model", "context", "position"])
 
 
 @style.themed
@@ -55,16 +55,16 @@ def fig14(results: Results, data: pd.DataFrame | None = None) -> Figure:
     data : DataFrame, optional
         The numbers of `fig14_data`, where they are at hand.
     """
-    data = numbers.first_unit(fig14_data(results) if data is None else data)
+    data = estimates.first_unit(fig14_data(results) if data is None else data)
     looks = style.looks(data.model)
 
     def draw(axes: Axes, part: pd.DataFrame) -> None:
         look = looks[part.model.iloc[0]]
-        contexts = {context: style.context_look(look, context) for context in numbers.CONTEXTS}
+        contexts = {context: style.context_look(look, context) for context in estimates.CONTEXTS}
         draw_curves(axes, part, contexts, hue="context")
 
     titles = {name: look.title for name, look in looks.items()}
     figure, panels = by_group(data.assign(group=data.model), draw, effort_labels(results), titles)
     shared_legend(figure, panels)
-    note(figure, numbers.describe_interval(ARTEFACT.interval, data))
+    note(figure, estimates.describe_interval(ARTEFACT.interval, data))
     return figure

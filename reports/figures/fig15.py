@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reports import numbers, style
-from reports.artefact import Artefact, Need
-from reports.figures.curves import draw_curves, note, shared_legend
-from reports.figures.panels import by_protocol, effort_labels
+from segbench.reports import estimates, style
+from segbench.reports.artefact import Artefact, Requirement
+from segbench.reports.figures.curves import draw_curves, note, shared_legend
+from segbench.reports.figures.panels import by_protocol, effort_labels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from results import Results
+    from segbench.results import Results
 
 MODELS = ("scribbleprompt", "sp-uvs-1", "sp-uvs-2", "sp-uvs", "sp-uvs-10")
 
@@ -26,7 +26,7 @@ ARTEFACT = Artefact(
     "it alone and does as ScribblePrompt; from there on ScribblePrompt corrects the prediction of "
     "UniverSeg. In all other figures the minimum is 5.",
     interval="Shading: 95% bootstrap interval over {simulation}.",
-    needs=(Need(models=MODELS, split="val"),),
+    needs=(Requirement(models=MODELS, split="val"),),
     rows=("protocol", "example"),
     column="model",
 )
@@ -34,8 +34,8 @@ ARTEFACT = Artefact(
 
 def fig15_data(results: Results) -> pd.DataFrame:
     """As `fig3_data`, on validation images, of ScribblePrompt and all variants of SP+UVS."""
-    images = numbers.select_models(results, *ARTEFACT.needs)
-    return numbers.estimates(images, "interactions", ["model", "position"])
+    images = estimates.select_models(results, *ARTEFACT.needs)
+    return estimates.estimates(images, "interactions", ["model", "position"])
 
 
 @style.themed
@@ -48,7 +48,7 @@ def fig15(results: Results, data: pd.DataFrame | None = None) -> Figure:
     data : DataFrame, optional
         The numbers of `fig15_data`, where they are at hand.
     """
-    data = numbers.first_unit(fig15_data(results) if data is None else data)
+    data = estimates.first_unit(fig15_data(results) if data is None else data)
     looks = style.looks(data.model)
     if "sp-uvs" in looks:
         looks["sp-uvs"] = replace(looks["sp-uvs"], title="SP+UVS, min. 5")
@@ -56,5 +56,5 @@ def fig15(results: Results, data: pd.DataFrame | None = None) -> Figure:
         data, lambda axes, part: draw_curves(axes, part, looks), effort_labels(results)
     )
     shared_legend(figure, panels)
-    note(figure, numbers.describe_interval(ARTEFACT.interval, data))
+    note(figure, estimates.describe_interval(ARTEFACT.interval, data))
     return figure

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reports import numbers, style
-from reports.artefact import Artefact
-from reports.figures.bars import draw_bars
-from reports.figures.curves import note, shared_legend, top
+from segbench.reports import estimates, style
+from segbench.reports.artefact import Artefact
+from segbench.reports.figures.bars import draw_bars
+from segbench.reports.figures.curves import note, shared_legend, top
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from results import Results
+    from segbench.results import Results
 
 ARTEFACT = Artefact(
     "figure",
@@ -36,8 +36,8 @@ def fig16_data(results: Results) -> pd.DataFrame:
         A row per protocol, ``level`` (``dataset`` or ``cohort``), ``group`` (its name), model and interval
         unit, with ``mean``, ``std``, ``low`` and ``high`` in interactions per task.
     """
-    images = numbers.select(results, *ARTEFACT.needs)
-    return numbers.estimates(images, "interactions", ["model"], numbers.grouping(images), "total")
+    images = estimates.select(results, *ARTEFACT.needs)
+    return estimates.estimates(images, "interactions", ["model"], estimates.grouping(images), "total")
 
 
 @style.themed
@@ -56,7 +56,7 @@ def fig16(results: Results, data: pd.DataFrame | None = None) -> Figure:
     protocols = style.protocols_in_order(data.protocol)
     groups = sorted(data.group.unique())
     looks = style.looks(data.model)
-    size = int(numbers.select(results, *ARTEFACT.needs).position.max())
+    size = int(estimates.select(results, *ARTEFACT.needs).position.max())
     width = max(len(groups) * max(0.2 * len(looks) + 0.15, 1.05) + 1.2, 6.4)
     figure = Figure(figsize=(width, 2.7 * len(protocols) + 0.9), layout="constrained")
     panels = figure.subplots(len(protocols), 1, sharex=True, squeeze=False)[:, 0]
@@ -67,7 +67,7 @@ def fig16(results: Results, data: pd.DataFrame | None = None) -> Figure:
         axes.set_title(wording.title)
         axes.set_ylabel(f"{wording.unit.capitalize()}\nper {size} images")
         axes.set_ylim(0, top(part))
-    panels[-1].set_xlabel(numbers.group_title(data))
+    panels[-1].set_xlabel(estimates.group_title(data))
     shared_legend(figure, list(panels))
-    note(figure, numbers.describe_interval(ARTEFACT.interval, data))
+    note(figure, estimates.describe_interval(ARTEFACT.interval, data))
     return figure

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reports import bounds, numbers, style
-from reports.artefact import Artefact, Need
-from reports.figures.curves import dice_axis, draw_bounds, draw_curves, note, shared_legend
-from reports.figures.panels import Draw, by_protocol, dice_labels
+from segbench.reports import bounds, estimates, style
+from segbench.reports.artefact import Artefact, Requirement
+from segbench.reports.figures.curves import dice_axis, draw_bounds, draw_curves, note, shared_legend
+from segbench.reports.figures.panels import Draw, by_protocol, dice_labels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from results import Results
+    from segbench.results import Results
 
 BOOTSTRAPPED = ("bootstrapped-in-context",)
 
@@ -27,9 +27,9 @@ ARTEFACT = Artefact(
     "the oracle's context holds true labels. Nobody corrects anything.",
     interval="Shading: 95% bootstrap interval over {simulation}.",
     needs=(
-        Need(BOOTSTRAPPED, ("universeg",)),
-        Need(BOOTSTRAPPED, ("universeg",), context="soft"),
-        Need(BOOTSTRAPPED, ("universeg-oracle",), context="ground-truth"),
+        Requirement(BOOTSTRAPPED, ("universeg",)),
+        Requirement(BOOTSTRAPPED, ("universeg",), context="soft"),
+        Requirement(BOOTSTRAPPED, ("universeg-oracle",), context="ground-truth"),
     ),
     rows=("model", "example"),
     column="context",
@@ -45,8 +45,8 @@ def fig17a_data(results: Results) -> pd.DataFrame:
         A row per model, ``context`` (binary, soft, ground-truth), example number and interval unit, with
         ``mean``, ``std``, ``low`` and ``high`` in Dice times 100.
     """
-    images = numbers.select(results, *ARTEFACT.needs)
-    return numbers.in_percent(numbers.estimates(images, "dice", ["model", "context", "position"]))
+    images = estimates.select(results, *ARTEFACT.needs)
+    return estimates.in_percent(estimates.estimates(images, "dice", ["model", "context", "position"]))
 
 
 @style.themed
@@ -59,11 +59,11 @@ def fig17a(results: Results, data: pd.DataFrame | None = None) -> Figure:
     data : DataFrame, optional
         The numbers of `fig17a_data`, where they are at hand.
     """
-    data = numbers.first_unit(fig17a_data(results) if data is None else data)
-    found = bounds.beside(results, numbers.select(results, *ARTEFACT.needs))
+    data = estimates.first_unit(fig17a_data(results) if data is None else data)
+    found = bounds.beside(results, estimates.select(results, *ARTEFACT.needs))
     figure, panels = by_protocol(data, drawing(data, found), dice_labels("Example number"))
     shared_legend(figure, panels)
-    note(figure, numbers.describe_interval(ARTEFACT.interval, data) + bounds.describe(found))
+    note(figure, estimates.describe_interval(ARTEFACT.interval, data) + bounds.describe(found))
     return figure
 
 
@@ -78,12 +78,12 @@ def drawing(data: pd.DataFrame, found: pd.DataFrame) -> Draw:
     def draw(axes: Axes, part: pd.DataFrame) -> None:
         lines = part.assign(line=part.model + "/" + part.context)
         draw_curves(axes, lines, looks, hue="line")
-        dice_axis(axes, part[numbers.SHOWN])
+        dice_axis(axes, part[estimates.SHOWN])
         draw_bounds(axes, found, part)
 
     return draw
 
 
-def _look(look: style.Look, context: str) -> style.Look:
+def _look(look: style.LineStyle, context: str) -> style.LineStyle:
     """The oracle's context is in its name."""
     return look if context == "ground-truth" else style.context_look(look, context)

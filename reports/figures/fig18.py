@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reports import bounds, numbers, style
-from reports.artefact import Artefact
-from reports.figures import fig17a
-from reports.figures.curves import note, shared_legend
-from reports.figures.panels import by_group, dice_labels
+from segbench.reports import bounds, estimates, style
+from segbench.reports.artefact import Artefact
+from segbench.reports.figures import fig17a
+from segbench.reports.figures.curves import note, shared_legend
+from segbench.reports.figures.panels import by_group, dice_labels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from results import Results
+    from segbench.results import Results
 
 ARTEFACT = Artefact(
     "figure",
@@ -37,9 +37,9 @@ def fig18_data(results: Results) -> pd.DataFrame:
     DataFrame
         As of `fig17a_data`, with the columns ``level`` (``dataset`` or ``cohort``) and ``group`` (its name).
     """
-    images = numbers.select(results, *ARTEFACT.needs)
+    images = estimates.select(results, *ARTEFACT.needs)
     by = ["model", "context", "position"]
-    return numbers.in_percent(numbers.estimates(images, "dice", by, numbers.grouping(images)))
+    return estimates.in_percent(estimates.estimates(images, "dice", by, estimates.grouping(images)))
 
 
 @style.themed
@@ -52,10 +52,10 @@ def fig18(results: Results, data: pd.DataFrame | None = None) -> Figure:
     data : DataFrame, optional
         The numbers of `fig18_data`, where they are at hand.
     """
-    data = numbers.first_unit(fig18_data(results) if data is None else data)
-    found = bounds.beside(results, numbers.select(results, *ARTEFACT.needs), grouped=True)
+    data = estimates.first_unit(fig18_data(results) if data is None else data)
+    found = bounds.beside(results, estimates.select(results, *ARTEFACT.needs), grouped=True)
     draw, labels = fig17a.drawing(data, found), dice_labels("Example number")
-    figure, panels = by_group(data, draw, labels, numbers.group_titles(data))
+    figure, panels = by_group(data, draw, labels, estimates.group_titles(data))
     shared_legend(figure, panels)
-    note(figure, numbers.describe_interval(ARTEFACT.interval, data) + bounds.describe(found))
+    note(figure, estimates.describe_interval(ARTEFACT.interval, data) + bounds.describe(found))
     return figure

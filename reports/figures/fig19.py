@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reports import bounds, numbers, style
-from reports.artefact import Artefact
-from reports.figures import fig6
-from reports.figures.curves import draw_bounds, note, shared_legend
-from reports.figures.panels import by_group, dice_labels
-from results import published
+from segbench.reports import bounds, estimates, style
+from segbench.reports.artefact import Artefact
+from segbench.reports.figures import fig6
+from segbench.reports.figures.curves import draw_bounds, note, shared_legend
+from segbench.reports.figures.panels import by_group, dice_labels
+from segbench.results import published
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from results import Results
+    from segbench.results import Results
 
 ARTEFACT = Artefact(
     "figure",
@@ -41,13 +41,13 @@ def fig19_data(results: Results) -> pd.DataFrame:
     DataFrame
         As of `fig6_data`, with the columns ``level`` (``dataset`` or ``cohort``) and ``group`` (its name).
     """
-    images = numbers.select(results, *ARTEFACT.needs)
-    by, level = ["model", "context_size"], numbers.grouping(images)
-    data = numbers.in_percent(
-        numbers.estimates(images, "dice", by, level, units=numbers.CAUTIOUS_FIRST, reps=fig6.REPS)
+    images = estimates.select(results, *ARTEFACT.needs)
+    by, level = ["model", "context_size"], estimates.grouping(images)
+    data = estimates.in_percent(
+        estimates.estimates(images, "dice", by, level, units=estimates.CAUTIOUS_FIRST, reps=fig6.REPS)
     )
     paper = published("fig19").replace({"model": {"universeg-ensemble": "universeg"}})
-    return numbers.beside(data, paper.rename(columns={"dataset": "group"}))
+    return estimates.beside(data, paper.rename(columns={"dataset": "group"}))
 
 
 @style.themed
@@ -60,12 +60,12 @@ def fig19(results: Results, data: pd.DataFrame | None = None) -> Figure:
     data : DataFrame, optional
         The numbers of `fig19_data`, where they are at hand.
     """
-    data = numbers.first_unit(fig19_data(results) if data is None else data)
+    data = estimates.first_unit(fig19_data(results) if data is None else data)
     looks = style.looks(data.model)
-    images = numbers.select(results, *ARTEFACT.needs)
+    images = estimates.select(results, *ARTEFACT.needs)
     found = bounds.beside(results, images, grouped=True)
     supervised = fig6.bound("fig19").set_index("dataset").value
-    cohorts = numbers.grouping(images) == "cohort"
+    cohorts = estimates.grouping(images) == "cohort"
     paper = "nnU-Net (paper, whole data set)" if cohorts else "nnU-Net (paper)"
 
     def draw(axes: Axes, part: pd.DataFrame) -> None:
@@ -73,7 +73,7 @@ def fig19(results: Results, data: pd.DataFrame | None = None) -> Figure:
         fig6.draw_sizes(axes, part, looks, supervised[supervised.index == dataset], paper)
         draw_bounds(axes, found, part)
 
-    figure, panels = by_group(data, draw, dice_labels("Context size"), numbers.group_titles(data))
+    figure, panels = by_group(data, draw, dice_labels("Context size"), estimates.group_titles(data))
     shared_legend(figure, panels)
-    note(figure, numbers.describe_interval(ARTEFACT.interval, data) + bounds.describe(found))
+    note(figure, estimates.describe_interval(ARTEFACT.interval, data) + bounds.describe(found))
     return figure

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reports import style
-from reports.artefact import Artefact
-from reports.figures import fig7, steps
+from segbench.reports import style
+from segbench.reports.artefact import Artefact
+from segbench.reports.figures import fig7, steps
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from results import Results
+    from segbench.results import Results
 
 ARTEFACT = Artefact(
     "figure",

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reports import bounds, numbers, style
-from reports.artefact import Artefact
-from reports.figures.curves import (
+from segbench.reports import bounds, estimates, style
+from segbench.reports.artefact import Artefact
+from segbench.reports.figures.curves import (
     LONG_LABEL,
     draw_curves,
     draw_effortless,
@@ -17,8 +17,8 @@ from reports.figures.curves import (
     note,
     shared_legend,
 )
-from reports.figures.panels import by_protocol, effort_labels
-from results import published
+from segbench.reports.figures.panels import by_protocol, effort_labels
+from segbench.results import published
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from results import Results
+    from segbench.results import Results
 
 ARTEFACT = Artefact(
     "figure",
@@ -53,9 +53,9 @@ def fig3_data(results: Results) -> pd.DataFrame:
         with ``mean``, ``std``, ``low`` and ``high`` in interactions. ``paper_set_mean`` is the paper's mean
         over the images of a set, at all examples of its protocol and model.
     """
-    images = numbers.select(results, *ARTEFACT.needs)
-    data = numbers.estimates(images, "interactions", ["model", "position"])
-    return numbers.beside(data, published("fig3"), "paper_set_mean")
+    images = estimates.select(results, *ARTEFACT.needs)
+    data = estimates.estimates(images, "interactions", ["model", "position"])
+    return estimates.beside(data, published("fig3"), "paper_set_mean")
 
 
 @style.themed
@@ -68,10 +68,10 @@ def fig3(results: Results, data: pd.DataFrame | None = None) -> Figure:
     data : DataFrame, optional
         The numbers of `fig3_data`, where they are at hand.
     """
-    data = numbers.first_unit(fig3_data(results) if data is None else data)
+    data = estimates.first_unit(fig3_data(results) if data is None else data)
     looks = style.looks(results.images.model)
-    found = bounds.beside(results, numbers.select(results, *ARTEFACT.needs))
-    labels = {row.model: _bound_label(row, numbers.target(results)) for _, row in found.iterrows()}
+    found = bounds.beside(results, estimates.select(results, *ARTEFACT.needs))
+    labels = {row.model: _bound_label(row, estimates.target(results)) for _, row in found.iterrows()}
 
     def draw(axes: Axes, part: pd.DataFrame) -> None:
         draw_curves(axes, part, looks)
@@ -80,7 +80,7 @@ def fig3(results: Results, data: pd.DataFrame | None = None) -> Figure:
 
     figure, panels = by_protocol(data, draw, effort_labels(results))
     shared_legend(figure, panels)
-    note(figure, numbers.describe_interval(ARTEFACT.interval, data) + bounds.describe_spread(found))
+    note(figure, estimates.describe_interval(ARTEFACT.interval, data) + bounds.describe_spread(found))
     return figure
 
 
@@ -94,7 +94,7 @@ def _bound_label(row: pd.Series, target: str) -> str:
     )
 
 
-def _draw_means(axes: Axes, means: pd.DataFrame, looks: Mapping[str, style.Look]) -> None:
+def _draw_means(axes: Axes, means: pd.DataFrame, looks: Mapping[str, style.LineStyle]) -> None:
     """The paper's means at the right, set apart from the examples, as they belong to none."""
     if means.paper.isna().all():
         return

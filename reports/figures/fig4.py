@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reports import numbers, style
-from reports.artefact import Artefact, Need
-from reports.figures.bars import draw_bars, wrapped
-from reports.figures.curves import hollow, note, shared_legend
-from results import published
+from segbench.reports import estimates, style
+from segbench.reports.artefact import Artefact, Requirement
+from segbench.reports.figures.bars import draw_bars, wrapped
+from segbench.reports.figures.curves import hollow, note, shared_legend
+from segbench.results import published
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from results import Results
+    from segbench.results import Results
 
 ARTEFACT = Artefact(
     "figure",
@@ -24,7 +24,7 @@ ARTEFACT = Artefact(
     "method, per task and then averaged. Negative is less work. The comparison is paired: both methods saw "
     "the same images in the same order. Hollow markers are the paper's figures.",
     interval="Whiskers: 95% bootstrap intervals, thick over {simulation}, thin over {subject}.",
-    needs=(Need(required=("multiverseg",), least=2),),
+    needs=(Requirement(required=("multiverseg",), least=2),),
     rows=("protocol", "baseline"),
     column="unit",
 )
@@ -41,11 +41,11 @@ def fig4_data(results: Results) -> pd.DataFrame:
         A row per protocol, ``baseline`` and interval unit, with ``mean``, ``std``, ``low`` and ``high`` in
         percent of the baseline's interactions; negative is fewer. ``paper`` is the paper's change.
     """
-    data = numbers.changes(numbers.select(results, *ARTEFACT.needs), MODEL)
+    data = estimates.changes(estimates.select(results, *ARTEFACT.needs), MODEL)
     # It prints reductions, and those against ScribblePrompt only.
     paper = published("fig4")
     paper = paper.assign(value=-paper.value, baseline="scribbleprompt")
-    return numbers.beside(data, paper)
+    return estimates.beside(data, paper)
 
 
 @style.themed
@@ -70,11 +70,11 @@ def fig4(results: Results, data: pd.DataFrame | None = None) -> Figure:
         part = data[data.protocol == protocol].assign(model=MODEL)
         draw_bars(axes, part, list(looks), style.looks([MODEL]), "baseline", "model")
         axes.axhline(0, color="#444444", linewidth=0.9)
-        paper = numbers.first_unit(part).set_index("baseline").paper.reindex(list(looks))
+        paper = estimates.first_unit(part).set_index("baseline").paper.reindex(list(looks))
         if paper.notna().any():
             axes.plot(range(len(looks)), paper, label="Paper", **hollow(style.BLACK, "D"))
         # The change in figures stands in the tick label, where no whisker can cross it.
-        change = numbers.first_unit(part).set_index("baseline")["mean"].reindex(list(looks))
+        change = estimates.first_unit(part).set_index("baseline")["mean"].reindex(list(looks))
         axes.set_xticks(
             range(len(looks)),
             [f"{wrapped(look.title)}\n{_signed(change[name])}" for name, look in looks.items()],
@@ -83,11 +83,11 @@ def fig4(results: Results, data: pd.DataFrame | None = None) -> Figure:
         axes.set_xlabel(f"{style.looks([MODEL])[MODEL].title} compared with")
         axes.yaxis.set_major_formatter(PercentFormatter(decimals=0))
     panels[0].set_ylabel("Change in total interactions per task")
-    shown = data[[*numbers.SHOWN, "paper"]]
+    shown = data[[*estimates.SHOWN, "paper"]]
     lowest, highest = min(float(shown.min().min()), 0.0), max(float(shown.max().max()), 0.0)
     panels[0].set_ylim(1.18 * lowest - 2, 1.18 * highest + 2)
     shared_legend(figure, panels)
-    note(figure, numbers.describe_interval(ARTEFACT.interval, data))
+    note(figure, estimates.describe_interval(ARTEFACT.interval, data))
     return figure
 
 

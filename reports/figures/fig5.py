@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reports import pictures, style
-from reports.artefact import SEQUENTIAL, Artefact, NotDrawable
-from reports.figures.curves import note
-from reports.numbers import grouping
+from segbench.reports import pictures, style
+from segbench.reports.artefact import SEQUENTIAL, Artefact, InsufficientRecords
+from segbench.reports.estimates import grouping
+from segbench.reports.figures.curves import note
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from results import Results
+    from segbench.results import Results
 
 ARTEFACT = Artefact(
     "figure",
@@ -44,7 +44,7 @@ def _examples(results: Results) -> tuple[pd.DataFrame, list[tuple[str, str]]]:
         & ~stored.model.astype(str).str.fullmatch(r"sp-uvs-\d+")  # variants, which Fig. 15 compares
     ]
     if frames.empty:
-        raise NotDrawable("The runs keep no pictures of test images with a binary context.")
+        raise InsufficientRecords("The runs keep no pictures of test images with a binary context.")
     tasks = frames.astype({"task": str}).groupby(grouping(frames), observed=True).task.min()
     protocols = style.protocols_in_order(frames.protocol)[::-1]
     rows = []
@@ -62,7 +62,7 @@ def fig5(results: Results, data: None = None) -> Figure:
 
     Raises
     ------
-    NotDrawable
+    InsufficientRecords
         If no pictures are stored, or the images of no task are at hand.
     """
     from matplotlib.figure import Figure
@@ -74,10 +74,10 @@ def fig5(results: Results, data: None = None) -> Figure:
         part = part[part.position == part.position.max()]
         try:
             rows.append((part, *pictures.scene(results, task, int(part.image.iloc[0]))))
-        except NotDrawable as error:
+        except InsufficientRecords as error:
             refusals.append(str(error))
     if not rows:
-        raise NotDrawable(refusals[0])
+        raise InsufficientRecords(refusals[0])
     looks = style.looks(pd.concat([part.model.astype(str) for part, *_ in rows]))
     figure = Figure(
         figsize=(CELL * (1 + len(looks)) + 0.6, (CELL + 0.3) * len(rows) + 0.6), layout="constrained"

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reports import bounds, numbers, style
-from reports.artefact import Artefact, Need
-from reports.figures.curves import (
+from segbench.reports import bounds, estimates, style
+from segbench.reports.artefact import Artefact, Requirement
+from segbench.reports.figures.curves import (
     dice_axis,
     doubling_axis,
     draw_bounds,
@@ -17,8 +17,8 @@ from reports.figures.curves import (
     note,
     shared_legend,
 )
-from reports.figures.panels import by_protocol, dice_labels
-from results import published
+from segbench.reports.figures.panels import by_protocol, dice_labels
+from segbench.results import published
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from results import Results
+    from segbench.results import Results
 
 REPS = 100  # bootstrap replicates of experiment 2 in the paper
 
@@ -38,7 +38,7 @@ ARTEFACT = Artefact(
     "figures, of other images: MultiverSeg and nnU-Net of the camera-ready version, UniverSeg of its own "
     "paper.",
     interval="Shading: 95% bootstrap interval over {subject}, 100 replicates as in the paper.",
-    needs=(Need(("in-context",), ("universeg", "multiverseg"), context="ground-truth"),),
+    needs=(Requirement(("in-context",), ("universeg", "multiverseg"), context="ground-truth"),),
     rows=("context_size",),
     column="model",
 )
@@ -53,10 +53,10 @@ def fig6_data(results: Results) -> pd.DataFrame:
         A row per model, ``context_size`` and interval unit (subjects first, as in the paper), with ``mean``,
         ``std``, ``low``, ``high`` and ``paper`` (the papers' value, of other images) in Dice times 100.
     """
-    images = numbers.select(results, *ARTEFACT.needs)
+    images = estimates.select(results, *ARTEFACT.needs)
     by = ["model", "context_size"]
-    data = numbers.estimates(images, "dice", by, units=numbers.CAUTIOUS_FIRST, reps=REPS)
-    return numbers.beside(numbers.in_percent(data), published("fig6"))
+    data = estimates.estimates(images, "dice", by, units=estimates.CAUTIOUS_FIRST, reps=REPS)
+    return estimates.beside(estimates.in_percent(data), published("fig6"))
 
 
 @style.themed
@@ -69,10 +69,10 @@ def fig6(results: Results, data: pd.DataFrame | None = None) -> Figure:
     data : DataFrame, optional
         The numbers of `fig6_data`, where they are at hand.
     """
-    data = numbers.first_unit(fig6_data(results) if data is None else data)
+    data = estimates.first_unit(fig6_data(results) if data is None else data)
     looks = style.looks(data.model)
     supervised = bound("fig6").value
-    found = bounds.beside(results, numbers.select(results, *ARTEFACT.needs))
+    found = bounds.beside(results, estimates.select(results, *ARTEFACT.needs))
 
     def draw(axes: Axes, part: pd.DataFrame) -> None:
         draw_sizes(axes, part, looks, supervised)
@@ -80,7 +80,7 @@ def fig6(results: Results, data: pd.DataFrame | None = None) -> Figure:
 
     figure, panels = by_protocol(data, draw, dice_labels("Context size"))
     shared_legend(figure, panels)
-    note(figure, numbers.describe_interval(ARTEFACT.interval, data) + bounds.describe(found))
+    note(figure, estimates.describe_interval(ARTEFACT.interval, data) + bounds.describe(found))
     return figure
 
 
@@ -93,7 +93,7 @@ def bound(artefact: str) -> pd.DataFrame:
 def draw_sizes(
     axes: Axes,
     part: pd.DataFrame,
-    looks: Mapping[str, style.Look],
+    looks: Mapping[str, style.LineStyle],
     supervised: pd.Series,
     label: str = "nnU-Net (paper)",
 ) -> None:
@@ -103,4 +103,4 @@ def draw_sizes(
     draw_published(axes, part, looks, "context_size")
     for value in supervised:
         axes.axhline(value, color=style.GREY, linestyle=(0, (6, 3)), linewidth=1.2, label=label)
-    dice_axis(axes, part[[*numbers.SHOWN, "paper"]], supervised)
+    dice_axis(axes, part[[*estimates.SHOWN, "paper"]], supervised)

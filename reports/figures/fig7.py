@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reports import bounds, numbers, style
-from reports.artefact import Artefact
-from reports.figures import steps
-from reports.figures.curves import note, shared_legend
-from reports.figures.panels import by_protocol, same_range
+from segbench.reports import bounds, estimates, style
+from segbench.reports.artefact import Artefact
+from segbench.reports.figures import steps
+from segbench.reports.figures.curves import note, shared_legend
+from segbench.reports.figures.panels import by_protocol, same_range
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from results import Results
+    from segbench.results import Results
 
 ARTEFACT = Artefact(
     "figure",
@@ -52,10 +52,10 @@ def fig7(results: Results, data: pd.DataFrame | None = None) -> Figure:
     data : DataFrame, optional
         The numbers of `fig7_data`, where they are at hand.
     """
-    data = numbers.first_unit(fig7_data(results) if data is None else data)
-    found = bounds.beside(results, numbers.select_models(results, *ARTEFACT.needs))
+    data = estimates.first_unit(fig7_data(results) if data is None else data)
+    found = bounds.beside(results, estimates.select_models(results, *ARTEFACT.needs))
     figure, panels = by_protocol(data, steps.drawing(data, found), steps.labels)
     same_range(panels)
     shared_legend(figure, panels, "Context size")
-    note(figure, numbers.describe_interval(ARTEFACT.interval, data) + bounds.describe(found))
+    note(figure, estimates.describe_interval(ARTEFACT.interval, data) + bounds.describe(found))
     return figure

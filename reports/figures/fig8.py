@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from reports import style
-from reports.artefact import Artefact
+from segbench.reports import style
+from segbench.reports.artefact import Artefact
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from results import Results
+    from segbench.results import Results
 
 ARTEFACT = Artefact(
     "figure",
@@ -52,9 +52,9 @@ def example() -> Example:
     """A synthetic task of the training code, always the same one."""
     import torch
 
-    from datasets.phantoms import Phantoms
-    from models.training.augmentation import SYNTHETIC, augment
-    from models.training.superpixels import choose_label, superpixels
+    from segbench.datasets.phantoms import Phantoms
+    from segbench.models.training.augmentation import SYNTHETIC, augment
+    from segbench.models.training.superpixels import choose_label, superpixels
 
     source = Phantoms()
     task = next(task for task in source.tasks() if task.cohort == COHORT)

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from reports import catalogue, numbers, style
-from reports.artefact import Artefact, NotDrawable
-from reports.figures.curves import note, shared_legend
+from segbench.reports import catalogue, estimates, style
+from segbench.reports.artefact import Artefact, InsufficientRecords
+from segbench.reports.figures.curves import note, shared_legend
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from results import Results
+    from segbench.results import Results
 
 ARTEFACT = Artefact(
     "figure",
@@ -44,12 +44,12 @@ def fig9_data(results: Results) -> pd.DataFrame:
 
     Raises
     ------
-    NotDrawable
+    InsufficientRecords
         If no manifest says how many images a task has.
     """
     tasks = catalogue.tasks(results).dropna(subset=SPLIT)
     if tasks.empty:
-        raise NotDrawable("No manifest says how many images the tasks have.")
+        raise InsufficientRecords("No manifest says how many images the tasks have.")
     table = tasks[["task", "dataset"]].assign(split=SPLIT, images=tasks[SPLIT].astype(int))
     return table.reset_index(drop=True)
 
@@ -68,7 +68,7 @@ def fig9(results: Results, data: pd.DataFrame | None = None) -> Figure:
     from matplotlib.ticker import MaxNLocator
 
     images = (fig9_data(results) if data is None else data).images
-    cut = numbers.standard_size(results) or CUT_OFF
+    cut = estimates.standard_size(results) or CUT_OFF
     figure = Figure(figsize=(6.4, 3.6), layout="constrained")
     axes = figure.subplots()
     edges = _edges(images, cut)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reports import catalogue, numbers, style
-from reports.artefact import AUTOMATIC_SETS, Artefact, Need, NotDrawable
-from reports.figures.curves import draw_curves, note, shared_legend
-from reports.figures.panels import by_group
+from segbench.reports import catalogue, estimates, style
+from segbench.reports.artefact import AUTOMATIC_SETS, Artefact, InsufficientRecords, Requirement
+from segbench.reports.figures.curves import draw_curves, note, shared_legend
+from segbench.reports.figures.panels import by_group
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from results import Results
+    from segbench.results import Results
 
 INTERVAL = "Shading: 95% bootstrap interval over {image}. The numbers have the one over {subject} beside it."
 LABEL = "Dice improvement (×100)"
 # Baseline and InterConv variant of the architectures that segment automatically, the paper's main one first.
 AUTOMATIC_PAIRS = tuple((name, f"{name}-interconv") for name in ("nnunet2d", "simpleunet", "swinunet"))
-AUTOMATIC_NEED = Need((AUTOMATIC_SETS,), tuple(name for pair in AUTOMATIC_PAIRS for name in pair))
-ANY_SCANS = Need((AUTOMATIC_SETS,), ())  # of any model
+AUTOMATIC_NEED = Requirement((AUTOMATIC_SETS,), tuple(name for pair in AUTOMATIC_PAIRS for name in pair))
+ANY_SCANS = Requirement((AUTOMATIC_SETS,), ())  # of any model
 
 
 def draw_gains(axes: Axes, part: pd.DataFrame, looks: Mapping, x: str, hue: str) -> None:
     """Improvements over ``x``, with the line at which nothing is gained."""
     axes.axhline(0, color="#444444", linewidth=0.9, linestyle=(0, (4, 2)))
     draw_curves(axes, part, looks, x, hue)
-    low, high = part[numbers.SHOWN].min().min(), part[numbers.SHOWN].max().max()
+    low, high = part[estimates.SHOWN].min().min(), part[estimates.SHOWN].max().max()
     air = 0.08 * max(high - min(low, 0), 0.5)
     axes.set_ylim(min(low, 0) - air, max(high, 0) + air)
 
@@ -46,7 +46,7 @@ def scans_artefact(pair: tuple[str, str], number: int) -> Artefact:
         "of these scans: mean difference of the Dice of a scan, averaged over its structures. "
         "Every scan counts the same; p values are those of the paired t-test over scans.",
         interval=INTERVAL,
-        needs=(Need((AUTOMATIC_SETS,), pair, required=pair),),
+        needs=(Requirement((AUTOMATIC_SETS,), pair, required=pair),),
         rows=("group", "scans"),
         column="unit",
     )
@@ -59,18 +59,18 @@ def scans_data(results: Results, pair: tuple[str, str]) -> pd.DataFrame:
     -------
     DataFrame
         A row per data set (``group``), number of ``scans`` of the subject and interval unit, with the columns
-        of `results.statistics.improvement`; ``n`` counts scans.
+        of `segbench.results.statistics.improvement`; ``n`` counts scans.
     """
     scans = catalogue.scans(results)
     if not set(pair) <= set(scans.model):
-        raise NotDrawable(f"There are no automatic segmentations of both {' and '.join(pair)}.")
+        raise InsufficientRecords(f"There are no automatic segmentations of both {' and '.join(pair)}.")
     scans = scans.assign(scans=scans.context_size + 1, level="dataset")
-    return numbers.improvements(scans, pair[1], pair[0], ["level", "group", "scans"])
+    return estimates.improvements(scans, pair[1], pair[0], ["level", "group", "scans"])
 
 
 def draw_scans(artefact: Artefact, data: pd.DataFrame) -> Figure:
     """A panel per data set."""
-    data = numbers.first_unit(data)
+    data = estimates.first_unit(data)
     looks = style.looks(data.model)
     figure, panels = by_group(
         data,
@@ -79,5 +79,5 @@ def draw_scans(artefact: Artefact, data: pd.DataFrame) -> Figure:
         {name: name for name in sorted(data.group.unique())},
     )
     shared_legend(figure, panels)
-    note(figure, numbers.describe_interval(artefact.interval, data))
+    note(figure, estimates.describe_interval(artefact.interval, data))
     return figure

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from models.registry import PAIR
-from reports import style
-from reports.artefact import Artefact, Need
-from reports.figures.curves import note
-from reports.figures.set_pictures import LEGEND, ROWS, draw_example, example, frames_of
+from segbench.models.registry import PAIR
+from segbench.reports import style
+from segbench.reports.artefact import Artefact, Requirement
+from segbench.reports.figures.curves import note
+from segbench.reports.figures.set_pictures import LEGEND, ROWS, draw_example, example, frames_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from results import Results
+    from segbench.results import Results
 
 PROTOCOL = "set-clicks"
 
@@ -23,7 +23,7 @@ ARTEFACT = Artefact(
     "Four images of one task with one positive and one negative random click each, and with eight of either "
     "kind. ScribblePrompt-InterConv segments the four together, the baseline each alone. The paper shows "
     "DRIVE; where the run has no pictures of it, the first task by name stands in. Simulation 0.",
-    needs=(Need((PROTOCOL,), PAIR, required=PAIR),),
+    needs=(Requirement((PROTOCOL,), PAIR, required=PAIR),),
 )
 
 SET_SIZE = 4
@@ -37,7 +37,7 @@ def interconv_fig11(results: Results, data: None = None) -> Figure:
 
     Raises
     ------
-    NotDrawable
+    InsufficientRecords
         If no such pictures are stored, or the images are not at hand.
     """
     from matplotlib.figure import Figure

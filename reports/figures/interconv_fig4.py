@@ -5,21 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from models.registry import PAIR
-from reports import numbers, style
-from reports.artefact import INTERACTIVE_SETS, Artefact, Need
-from reports.figures.curves import doubling_axis, note, shared_legend
-from reports.figures.gains import INTERVAL, LABEL, draw_gains
-from reports.figures.panels import by_protocol
+from segbench.models.registry import PAIR
+from segbench.reports import estimates, style
+from segbench.reports.artefact import INTERACTIVE_SETS, Artefact, Requirement
+from segbench.reports.figures.curves import doubling_axis, note, shared_legend
+from segbench.reports.figures.gains import INTERVAL, LABEL, draw_gains
+from segbench.reports.figures.panels import by_protocol
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from results import Results
+    from segbench.results import Results
 
-NEED = Need(INTERACTIVE_SETS, PAIR, required=PAIR)
+NEED = Requirement(INTERACTIVE_SETS, PAIR, required=PAIR)
 
 ARTEFACT = Artefact(
     "figure",
@@ -42,11 +42,11 @@ def interconv_fig4_data(results: Results) -> pd.DataFrame:
     -------
     DataFrame
         A row per protocol, images of a set (``set_size``), positive and as many negative ``prompts`` of an
-        image, and interval unit, with the columns of `results.statistics.improvement`; ``n`` counts images.
+        image, and interval unit, with the columns of `segbench.results.statistics.improvement`; ``n`` counts images.
     """
-    numbers.select_models(results, NEED)
-    steps = numbers.select_steps(results, NEED)
-    data = numbers.improvements(steps, PAIR[1], PAIR[0], ["context_size", "step"])
+    estimates.select_models(results, NEED)
+    steps = estimates.select_steps(results, NEED)
+    data = estimates.improvements(steps, PAIR[1], PAIR[0], ["context_size", "step"])
     data["context_size"] += 1
     return data.rename(columns={"context_size": "set_size", "step": "prompts"})
 
@@ -61,7 +61,7 @@ def interconv_fig4(results: Results, data: pd.DataFrame | None = None) -> Figure
     data : DataFrame, optional
         The numbers of `interconv_fig4_data`, where they are at hand.
     """
-    data = numbers.first_unit(interconv_fig4_data(results) if data is None else data)
+    data = estimates.first_unit(interconv_fig4_data(results) if data is None else data)
     looks = {
         size: replace(look, title=f"{size} image{'' if size == 1 else 's'}")
         for size, look in style.size_looks(data.set_size).items()
@@ -73,7 +73,7 @@ def interconv_fig4(results: Results, data: pd.DataFrame | None = None) -> Figure
 
     figure, panels = by_protocol(data, draw, _labels)
     shared_legend(figure, panels, "Images of a set")
-    note(figure, numbers.describe_interval(ARTEFACT.interval, data))
+    note(figure, estimates.describe_interval(ARTEFACT.interval, data))
     return figure
 
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from reports import style
-from reports.artefact import Artefact, NotDrawable
-from reports.figures.curves import note
-from reports.figures.interconv_fig4 import NEED
-from reports.figures.set_pictures import LEGEND, ROWS, Example, draw_example, example, frames_of
+from segbench.reports import style
+from segbench.reports.artefact import Artefact, InsufficientRecords
+from segbench.reports.figures.curves import note
+from segbench.reports.figures.interconv_fig4 import NEED
+from segbench.reports.figures.set_pictures import LEGEND, ROWS, Example, draw_example, example, frames_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from results import Results
+    from segbench.results import Results
 
 ARTEFACT = Artefact(
     "figure",
@@ -37,18 +37,18 @@ def interconv_fig5(results: Results, data: None = None) -> Figure:
 
     Raises
     ------
-    NotDrawable
+    InsufficientRecords
         If no such pictures are stored, or the images are not at hand.
     """
     from matplotlib.figure import Figure
 
     shown: list[Example] = []
     for protocol, preferred, prompts in EXAMPLES:
-        with suppress(NotDrawable):  # of the other kind of prompt there may be pictures
+        with suppress(InsufficientRecords):  # of the other kind of prompt there may be pictures
             frames = frames_of(results, protocol, SET_SIZE)
             shown.append(example(frames, preferred, prompts, [one.task for one in shown]))
     if not shown:
-        raise NotDrawable("The runs keep no pictures of sets of eight images of both models.")
+        raise InsufficientRecords("The runs keep no pictures of sets of eight images of both models.")
     figure = Figure(figsize=(CELL * SET_SIZE + 0.6, 3.7 * CELL * len(shown) + 0.4), layout="constrained")
     grid = figure.subplots(ROWS * len(shown), SET_SIZE, squeeze=False)
     for number, one in enumerate(shown):

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from datasets.scans import ALL
-from reports import pictures, style
-from reports.artefact import AUTOMATIC_SETS, Artefact, NotDrawable
-from reports.figures.curves import note
-from reports.figures.gains import AUTOMATIC_NEED, AUTOMATIC_PAIRS
+from segbench.datasets.scans import ALL
+from segbench.reports import pictures, style
+from segbench.reports.artefact import AUTOMATIC_SETS, Artefact, InsufficientRecords
+from segbench.reports.figures.curves import note
+from segbench.reports.figures.gains import AUTOMATIC_NEED, AUTOMATIC_PAIRS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from results import Results
+    from segbench.results import Results
 
 ARTEFACT = Artefact(
     "figure",
@@ -52,7 +52,7 @@ def interconv_fig7(results: Results, data: None = None) -> Figure:
 
     Raises
     ------
-    NotDrawable
+    InsufficientRecords
         If no such pictures are stored, or the scans are not at hand.
     """
     from matplotlib.figure import Figure
@@ -93,7 +93,9 @@ def _frames(results: Results) -> tuple[tuple[str, str], pd.DataFrame]:
             place = ["dataset", "cohort", "modality", "axis", "subject"]
             _, part = next(iter(frames.groupby(place, observed=True)))
             return pair, part
-    raise NotDrawable("The runs keep no pictures of a baseline and its InterConv variant on the same scans.")
+    raise InsufficientRecords(
+        "The runs keep no pictures of a baseline and its InterConv variant on the same scans."
+    )
 
 
 def _scans(results: Results, frames: pd.DataFrame, pair: tuple[str, str]) -> tuple[list[Scan], int]:

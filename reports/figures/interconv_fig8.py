@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from reports import catalogue, pictures, style
-from reports.artefact import AUTOMATIC_SETS, Artefact, NotDrawable
-from reports.figures.curves import note, shared_legend
-from reports.figures.gains import ANY_SCANS
-from reports.figures.panels import by_group
+from segbench.reports import catalogue, pictures, style
+from segbench.reports.artefact import AUTOMATIC_SETS, Artefact, InsufficientRecords
+from segbench.reports.figures.curves import note, shared_legend
+from segbench.reports.figures.gains import ANY_SCANS
+from segbench.reports.figures.panels import by_group
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from results import Results
+    from segbench.results import Results
 
 ARTEFACT = Artefact(
     "figure",
@@ -48,12 +48,12 @@ def interconv_fig8_data(results: Results) -> pd.DataFrame:
 
     Raises
     ------
-    NotDrawable
+    InsufficientRecords
         If no scan was segmented.
     """
     scans = catalogue.scans(results)
     if scans.empty:
-        raise NotDrawable("There are no automatic segmentations of the test split.")
+        raise InsufficientRecords("There are no automatic segmentations of the test split.")
     rows = pd.concat([scans_of(results, part) for _, part in scans.groupby("group")], ignore_index=True)
     rows["split"] = pd.Categorical(rows.split, list(SPLITS))
     sizes = rows.groupby(["group", "split", "subject"], observed=True).size().rename("scans").reset_index()
@@ -71,11 +71,11 @@ def scans_of(results: Results, scans: pd.DataFrame) -> pd.DataFrame:
     ----------
     results : Results
     scans : DataFrame
-        Rows of `reports.catalogue.scans` of one data set, which stand for it where it is not at hand.
+        Rows of `segbench.reports.catalogue.scans` of one data set, which stand for it where it is not at hand.
     """
     try:
         data = pictures.scan_data(results, scans.task.iloc[0])
-    except NotDrawable:
+    except InsufficientRecords:
         own = scans.drop_duplicates("image")
         return own[["group", "split", "subject"]].reset_index(drop=True)
     return pd.DataFrame({"group": scans.group.iloc[0], "split": data.split, "subject": data.subjects})

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reports import style
-from reports.figures.gains import AUTOMATIC_PAIRS, draw_scans, scans_artefact, scans_data
+from segbench.reports import style
+from segbench.reports.figures.gains import AUTOMATIC_PAIRS, draw_scans, scans_artefact, scans_data
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from results import Results
+    from segbench.results import Results
 
 PAIR = AUTOMATIC_PAIRS[1]
 ARTEFACT = scans_artefact(PAIR, 9)

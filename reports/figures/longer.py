@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reports import numbers, style
-from reports.artefact import Artefact, NotDrawable
-from reports.figures.curves import draw_curves, note, shared_legend
-from reports.figures.panels import by_group, effort_labels
+from segbench.reports import estimates, style
+from segbench.reports.artefact import Artefact, InsufficientRecords
+from segbench.reports.figures.curves import draw_curves, note, shared_legend
+from segbench.reports.figures.panels import by_group, effort_labels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from results import Results
+    from segbench.results import Results
 
 
 def longer_data(results: Results, artefact: Artefact, preferred: str) -> pd.DataFrame:
@@ -30,28 +30,28 @@ def longer_data(results: Results, artefact: Artefact, preferred: str) -> pd.Data
 
     Raises
     ------
-    NotDrawable
+    InsufficientRecords
         If no task goes on.
     """
-    images = numbers.select(results, *artefact.needs)
-    size = numbers.standard_size(results) or 0
+    images = estimates.select(results, *artefact.needs)
+    size = estimates.standard_size(results) or 0
     tasks = images[images.position > size].drop_duplicates("task")
     if tasks.empty:
-        raise NotDrawable(f"No task has results of a set of more than {size} images.")
+        raise InsufficientRecords(f"No task has results of a set of more than {size} images.")
     counts = tasks.dataset.astype(str).value_counts().sort_index()
     dataset = preferred if preferred in counts else counts.idxmax()
     shown = images[images.task.isin(tasks.task[tasks.dataset == dataset])]
-    return numbers.estimates(shown, "interactions", ["model", "position"], "task")
+    return estimates.estimates(shown, "interactions", ["model", "position"], "task")
 
 
 def draw_longer(results: Results, artefact: Artefact, data: pd.DataFrame) -> Figure:
     """A panel per task, a line per model."""
-    data = numbers.first_unit(data)
+    data = estimates.first_unit(data)
     looks = style.looks(results.images.model)
-    titles = numbers.task_titles(results.images[results.images.task.isin(data.group)])
+    titles = estimates.task_titles(results.images[results.images.task.isin(data.group)])
     figure, panels = by_group(
         data, lambda axes, part: draw_curves(axes, part, looks), effort_labels(results), titles
     )
     shared_legend(figure, panels)
-    note(figure, numbers.describe_interval(artefact.interval, data))
+    note(figure, estimates.describe_interval(artefact.interval, data))
     return figure

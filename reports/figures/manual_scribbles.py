@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reports import drawings, numbers, style
-from reports.artefact import HUMAN, Artefact
-from reports.figures.bars import draw_bars
-from reports.figures.curves import note
-from reports.figures.panels import same_range
-from results import statistics
+from segbench.reports import drawings, estimates, style
+from segbench.reports.artefact import HUMAN, Artefact
+from segbench.reports.figures.bars import draw_bars
+from segbench.reports.figures.curves import note
+from segbench.reports.figures.panels import same_range
+from segbench.results import statistics
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from results import Results
+    from segbench.results import Results
 
 ARTEFACT = Artefact(
     "figure",
@@ -34,9 +34,9 @@ ARTEFACT = Artefact(
 )
 
 LOOKS = {
-    HUMAN: style.Look("People", style.GREEN, "o", "-"),
-    "centerline": style.Look("Centerline scribbles", style.ORANGE, "s", "--"),
-    "line": style.Look("Line scribbles", style.PURPLE, "^", ":"),
+    HUMAN: style.LineStyle("People", style.GREEN, "o", "-"),
+    "centerline": style.LineStyle("Centerline scribbles", style.ORANGE, "s", "--"),
+    "line": style.LineStyle("Line scribbles", style.PURPLE, "^", ":"),
 }
 TICKS = (0, 3, 10, 30, 100, 300, 1000)  # pixels
 SIDES = {"positive": "On the structure", "negative": "On the background"}
@@ -56,7 +56,7 @@ def manual_scribbles_data(results: Results) -> pd.DataFrame:
     alone = drawings.one_by_one(rows[rows.who == HUMAN])
     by = ["model", "who"]
     parts = [statistics.bootstrap(part, "dice", "subject", by) for part in (rows, alone) if len(part)]
-    table = numbers.in_percent(pd.concat(parts)).rename(columns={"who": "drawer"})
+    table = estimates.in_percent(pd.concat(parts)).rename(columns={"who": "drawer"})
     order = [*drawings.WHO, *sorted(alone.who.unique())]
     place = {name: rank for rank, name in enumerate([*style.looks(table.model), *order])}
     return table.sort_values(["model", "drawer"], key=lambda c: c.map(place), ignore_index=True)
@@ -86,7 +86,7 @@ def manual_scribbles(results: Results, data: pd.DataFrame | None = None) -> Figu
     for axes in lengths:
         axes.set_ylim(bottom=-0.5)  # a scribble can be empty
     lengths[0].set_ylabel("Length (pixels)")
-    note(figure, numbers.describe_interval(ARTEFACT.interval, data))
+    note(figure, estimates.describe_interval(ARTEFACT.interval, data))
     return figure
 
 

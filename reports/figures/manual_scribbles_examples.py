@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reports import drawings, pictures, style
-from reports.artefact import HUMAN, Artefact
-from reports.figures.curves import note
+from segbench.reports import drawings, pictures, style
+from segbench.reports.artefact import HUMAN, Artefact
+from segbench.reports.figures.curves import note
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from results import Results
+    from segbench.results import Results
 
 ARTEFACT = Artefact(
     "figure",
@@ -33,7 +33,7 @@ def manual_scribbles_examples(results: Results, data: None = None) -> Figure:
 
     Raises
     ------
-    NotDrawable
+    InsufficientRecords
         If no such pictures are stored, or the images are not at hand.
     """
     from matplotlib.figure import Figure

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reports import numbers, style
+from segbench.reports import estimates, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from results import Results
+    from segbench.results import Results
 
 Draw = Callable[["Axes", pd.DataFrame], None]  # draws some rows into a panel
 Labels = Callable[[str], tuple[str, str]]  # labels of the x and y axis of a protocol's panels
@@ -92,7 +92,7 @@ def effort_labels(results: Results) -> Labels:
     """Labels of axes that show interactions to the target by example number."""
     return lambda protocol: (
         "Example number",
-        f"{style.wording(protocol).unit.capitalize()} to {numbers.target(results)} Dice",
+        f"{style.wording(protocol).unit.capitalize()} to {estimates.target(results)} Dice",
     )
 
 

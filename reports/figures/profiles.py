@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reports import numbers, style
-from reports.artefact import Artefact, Need
-from reports.figures.curves import note, shared_legend
-from reports.figures.panels import by_protocol
-from results import statistics
+from segbench.reports import estimates, style
+from segbench.reports.artefact import Artefact, Requirement
+from segbench.reports.figures.curves import note, shared_legend
+from segbench.reports.figures.panels import by_protocol
+from segbench.results import statistics
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from results import Results
+    from segbench.results import Results
 
 ARTEFACT = Artefact(
     "figure",
@@ -25,7 +25,7 @@ ARTEFACT = Artefact(
     "Nothing is imputed: an image that never reaches the target is at no point counted, so that what a curve "
     "lacks to 100% at the right edge are the failures, named there.",
     interval="Shading: 95% bootstrap interval over {simulation}.",
-    needs=(Need(),),
+    needs=(Requirement(),),
     rows=("protocol", "interactions"),
     column="model",
 )
@@ -42,19 +42,19 @@ def profiles_data(results: Results) -> pd.DataFrame:
         A row per protocol, model, number of ``interactions`` from 0 to the maximum and interval unit, with
         ``mean``, ``std``, ``low`` and ``high`` in percent of the images.
     """
-    images = numbers.select(results, *ARTEFACT.needs)
+    images = estimates.select(results, *ARTEFACT.needs)
     protocols, models = style.protocols_in_order(images.protocol), list(style.looks(images.model))
     tables = []
     for protocol in protocols:
         part = images[images.protocol == protocol]
         most = int(part.interactions.max())
-        tables += [statistics.performance_profile(part, most, unit=unit) for unit in numbers.UNITS]
-    place = {name: index for index, name in enumerate([*protocols, *models, *numbers.UNITS])}
+        tables += [statistics.performance_profile(part, most, unit=unit) for unit in estimates.UNITS]
+    place = {name: index for index, name in enumerate([*protocols, *models, *estimates.UNITS])}
     keys = ["protocol", "model", "interactions", "unit"]
     table = pd.concat(tables).sort_values(
         keys, key=lambda column: column.map(lambda name: place.get(name, name)), ignore_index=True
     )
-    return numbers.in_percent(table)
+    return estimates.in_percent(table)
 
 
 @style.themed
@@ -67,7 +67,7 @@ def profiles(results: Results, data: pd.DataFrame | None = None) -> Figure:
     data : DataFrame, optional
         The numbers of `profiles_data`, where they are at hand.
     """
-    data = numbers.first_unit(profiles_data(results) if data is None else data)
+    data = estimates.first_unit(profiles_data(results) if data is None else data)
     looks = style.looks(data.model)
 
     def draw(axes: Axes, part: pd.DataFrame) -> None:
@@ -76,15 +76,15 @@ def profiles(results: Results, data: pd.DataFrame | None = None) -> Figure:
 
     def labels(protocol: str) -> tuple[str, str]:
         unit = style.wording(protocol).unit.capitalize()
-        return unit, f"Images at {numbers.target(results)} Dice or better"
+        return unit, f"Images at {estimates.target(results)} Dice or better"
 
     figure, panels = by_protocol(data, draw, labels)
     shared_legend(figure, panels)
-    note(figure, numbers.describe_interval(ARTEFACT.interval, data))
+    note(figure, estimates.describe_interval(ARTEFACT.interval, data))
     return figure
 
 
-def _draw_steps(axes: Axes, data: pd.DataFrame, looks: dict[str, style.Look]) -> None:
+def _draw_steps(axes: Axes, data: pd.DataFrame, looks: dict[str, style.LineStyle]) -> None:
     from matplotlib.ticker import MaxNLocator, PercentFormatter
 
     for model, look in looks.items():
@@ -106,7 +106,7 @@ def _draw_steps(axes: Axes, data: pd.DataFrame, looks: dict[str, style.Look]) ->
         axes.spines[side].set_visible(False)
 
 
-def _label_failures(axes: Axes, data: pd.DataFrame, looks: dict[str, style.Look]) -> None:
+def _label_failures(axes: Axes, data: pd.DataFrame, looks: dict[str, style.LineStyle]) -> None:
     """Behind the right edge, the share of images that each model never solves."""
     last = data[data.interactions == data.interactions.max()].sort_values("mean", ascending=False)
     place = 100 + APART

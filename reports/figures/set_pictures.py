@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from models.registry import PAIR
-from reports import pictures, style
-from reports.artefact import NotDrawable
+from segbench.models.registry import PAIR
+from segbench.reports import pictures, style
+from segbench.reports.artefact import InsufficientRecords
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from results import Results
+    from segbench.results import Results
 
 LEGEND = "Yellow: outline of the label. Blue: prediction. Green and orange: positive and negative prompts."
 
@@ -54,14 +54,14 @@ def example(frames: pd.DataFrame, preferred: str, prompts: int, without: Sequenc
 
     Raises
     ------
-    NotDrawable
+    InsufficientRecords
         If there is none.
     """
     frames = frames[frames.step == prompts]
     both = frames.groupby("task", observed=True).model.nunique()
     tasks = sorted(map(str, both.index[both == len(PAIR)]))
     if not tasks:
-        raise NotDrawable(f"The runs keep no pictures of {' and '.join(PAIR)} on the same sets.")
+        raise InsufficientRecords(f"The runs keep no pictures of {' and '.join(PAIR)} on the same sets.")
     chosen = min(tasks, key=lambda name: (name.split("/")[0] != preferred, name in without, name))
     part = frames[frames.task == chosen]
     return Example(chosen, str(part.protocol.iloc[0]), prompts, part)
@@ -72,7 +72,7 @@ def draw_example(cells: np.ndarray, results: Results, shown: Example) -> None:
 
     Raises
     ------
-    NotDrawable
+    InsufficientRecords
         If the images are not at hand.
     """
     for axes in cells[0]:

@@ -7,47 +7,49 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reports import bounds, numbers, style
-from reports.artefact import Artefact, Need
-from reports.figures.curves import dice_axis, draw_bounds, draw_curves, note, shared_legend
-from reports.figures.fig6 import REPS
-from reports.figures.panels import Draw, by_group
+from segbench.reports import bounds, estimates, style
+from segbench.reports.artefact import Artefact, Requirement
+from segbench.reports.figures.curves import dice_axis, draw_bounds, draw_curves, note, shared_legend
+from segbench.reports.figures.fig6 import REPS
+from segbench.reports.figures.panels import Draw, by_group
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from results import Results
+    from segbench.results import Results
 
 MODEL = "multiverseg"
 CLICKS, SCRIBBLES = "interactive-in-context-clicks", "interactive-in-context-scribbles"
 
 
-def need(*protocols: str) -> Need:
+def need(*protocols: str) -> Requirement:
     """The records behind such a figure."""
-    return Need(protocols, (MODEL,), required=(MODEL,), context="ground-truth")
+    return Requirement(protocols, (MODEL,), required=(MODEL,), context="ground-truth")
 
 
-def steps_data(results: Results, wanted: Need, grouped: bool = False) -> pd.DataFrame:
+def steps_data(results: Results, wanted: Requirement, grouped: bool = False) -> pd.DataFrame:
     """Mean Dice times 100 by context size and step, with the interval over subjects first.
 
     Parameters
     ----------
     results : Results
-    wanted : Need
+    wanted : Requirement
         Of `need`; protocols that the run does not have are left out.
     grouped : bool
         By data set, or by cohort where there is only one data set.
     """
-    images = numbers.select_models(results, wanted)
-    level = numbers.grouping(images) if grouped else ""
+    images = estimates.select_models(results, wanted)
+    level = estimates.grouping(images) if grouped else ""
     tables = []
     for protocol in images.protocol.unique():  # one at a time, as there are millions of steps
-        steps = numbers.select_steps(results, replace(wanted, protocols=(protocol,)))
+        steps = estimates.select_steps(results, replace(wanted, protocols=(protocol,)))
         steps = steps[steps.model == MODEL]
         by = ["model", "context_size", "step"]
-        tables.append(numbers.estimates(steps, "dice", by, level, units=numbers.CAUTIOUS_FIRST, reps=REPS))
-    return numbers.in_percent(pd.concat(tables, ignore_index=True))
+        tables.append(
+            estimates.estimates(steps, "dice", by, level, units=estimates.CAUTIOUS_FIRST, reps=REPS)
+        )
+    return estimates.in_percent(pd.concat(tables, ignore_index=True))
 
 
 def drawing(data: pd.DataFrame, found: pd.DataFrame) -> Draw:
@@ -56,7 +58,7 @@ def drawing(data: pd.DataFrame, found: pd.DataFrame) -> Draw:
 
     def draw(axes: Axes, part: pd.DataFrame) -> None:
         draw_curves(axes, part, looks, "step", "context_size")
-        dice_axis(axes, part[numbers.SHOWN])
+        dice_axis(axes, part[estimates.SHOWN])
         draw_bounds(axes, found, part)
 
     return draw
@@ -69,9 +71,9 @@ def labels(protocol: str) -> tuple[str, str]:
 
 def draw_groups(results: Results, artefact: Artefact, data: pd.DataFrame) -> Figure:
     """A panel per data set (or cohort), a line per context size."""
-    data = numbers.first_unit(data)
-    found = bounds.beside(results, numbers.select_models(results, *artefact.needs), grouped=True)
-    figure, panels = by_group(data, drawing(data, found), labels, numbers.group_titles(data))
+    data = estimates.first_unit(data)
+    found = bounds.beside(results, estimates.select_models(results, *artefact.needs), grouped=True)
+    figure, panels = by_group(data, drawing(data, found), labels, estimates.group_titles(data))
     shared_legend(figure, panels, "Context size")
-    note(figure, numbers.describe_interval(artefact.interval, data) + bounds.describe(found))
+    note(figure, estimates.describe_interval(artefact.interval, data) + bounds.describe(found))
     return figure

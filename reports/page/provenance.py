@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from reports import bounds, catalogue, numbers, pictures, style
-from reports.artefact import AUTOMATIC_SETS, SETS, SUPERVISED
-from reports.tables.layout import Grid
+from segbench.reports import bounds, catalogue, estimates, pictures, style
+from segbench.reports.artefact import AUTOMATIC_SETS, SETS, SUPERVISED
+from segbench.reports.tables.layout import Grid
 
 if TYPE_CHECKING:
-    from results import Results
+    from segbench.results import Results
 
 Manifest = Mapping[str, Any]
 
@@ -145,7 +145,7 @@ def _shortened(results: Results) -> list[dict[str, str]]:
 def _unfinished(results: Results) -> list[dict[str, str]]:
     """Methods that have not segmented all that others have: their averages are over other images."""
     # Longer sets are another question, and not for every method.
-    images = results.images[numbers.in_standard_sets(results, results.images)]
+    images = results.images[estimates.in_standard_sets(results, results.images)]
     lacking = []
     for (protocol, split), part in images.groupby(["protocol", "split"], observed=True):
         place = _place(str(protocol))
@@ -170,7 +170,7 @@ def _place(protocol: str) -> list[str]:
         return ["dataset", "cohort", "modality", "axis", "image"]
     if protocol in SETS:
         return ["task", "simulation", "image"]
-    return ["task", "simulation", "position", *(["context_size"] if protocol in numbers.IN_CONTEXT else [])]
+    return ["task", "simulation", "position", *(["context_size"] if protocol in estimates.IN_CONTEXT else [])]
 
 
 def models(results: Results) -> Grid:

@@ -10,20 +10,20 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reports import bounds, catalogue, style
-from reports.artefact import SUPERVISED, NotDrawable
-from reports.gaps import whole_study
-from reports.page import provenance, sets
-from reports.replay import BUDGET, Replay, replay
-from reports.tables.comparisons import sentences
-from reports.tables.layout import Grid
+from segbench.reports import bounds, catalogue, style
+from segbench.reports.artefact import SUPERVISED, InsufficientRecords
+from segbench.reports.missing import whole_study
+from segbench.reports.page import provenance, sets
+from segbench.reports.replay import BUDGET, Replay, replay
+from segbench.reports.tables.comparisons import sentences
+from segbench.reports.tables.layout import Grid
 
 if TYPE_CHECKING:
     import pandas as pd
     from jinja2 import Environment
 
-    from reports.gaps import Gap
-    from results import Results
+    from segbench.reports.missing import Gap
+    from segbench.results import Results
 
 INTERCONV = "InterConv, "
 PICTURES = "Pictures of what happened"
@@ -160,7 +160,8 @@ def page(
     from markupsafe import Markup
 
     texts = {
-        name: (files("reports.page") / name).read_text(encoding="utf-8") for name in ("style.css", *SCRIPTS)
+        name: (files("segbench.reports.page") / name).read_text(encoding="utf-8")
+        for name in ("style.css", *SCRIPTS)
     }
     css, script = texts["style.css"], "".join(texts[name] for name in SCRIPTS)
     pictured = sum(section.picture.stat().st_size for section in sections if section.picture)
@@ -223,7 +224,7 @@ def _answer(results: Results, comparisons: pd.DataFrame | None) -> list[str]:
     gains = [*sets.sentences(results), *bounds.sentences(results)]
     try:
         return [*sentences(results, comparisons), *gains]
-    except NotDrawable as error:
+    except InsufficientRecords as error:
         return gains or [str(error)]
 
 
@@ -231,7 +232,7 @@ def _replay(results: Results, budget: int) -> tuple[Replay | None, str]:
     """The replay, or why there is none."""
     try:
         return replay(results, budget), ""
-    except NotDrawable as error:
+    except InsufficientRecords as error:
         return None, str(error)
 
 

@@ -7,26 +7,26 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reports import catalogue, numbers, style
-from reports.artefact import NotDrawable
-from reports.figures.gains import AUTOMATIC_PAIRS
-from reports.figures.interconv_fig4 import interconv_fig4_data
-from reports.tables.layout import number
-from results.statistics import StatisticsError
+from segbench.reports import catalogue, estimates, style
+from segbench.reports.artefact import InsufficientRecords
+from segbench.reports.figures.gains import AUTOMATIC_PAIRS
+from segbench.reports.figures.interconv_fig4 import interconv_fig4_data
+from segbench.reports.tables.layout import number
+from segbench.results.statistics import StatisticsError
 
 if TYPE_CHECKING:
-    from results import Results
+    from segbench.results import Results
 
 
 def sentences(results: Results) -> list[str]:
     """The improvement of every InterConv variant that stands beside its baseline; none without records."""
     found = []
-    with suppress(NotDrawable, StatisticsError):
+    with suppress(InsufficientRecords, StatisticsError):
         found += _interactive(interconv_fig4_data(results))
     scans = catalogue.scans(results)
     for baseline, model in AUTOMATIC_PAIRS:
         with suppress(StatisticsError):  # one of the two has not run
-            gains = numbers.improvements(scans, model, baseline, ["group"])
+            gains = estimates.improvements(scans, model, baseline, ["group"])
             found += [f"{group}. {_gain(part)}" for group, part in gains.groupby("group")]
     return found
 

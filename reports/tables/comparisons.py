@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reports import numbers, style
-from reports.artefact import Artefact, Need, NotDrawable
-from reports.tables.layout import Grid, number, shown
-from results import statistics
-from results.statistics import StatisticsError
+from segbench.reports import estimates, style
+from segbench.reports.artefact import Artefact, InsufficientRecords, Requirement
+from segbench.reports.tables.layout import Grid, number, shown
+from segbench.results import statistics
+from segbench.results.statistics import StatisticsError
 
 if TYPE_CHECKING:
-    from results import Results
+    from segbench.results import Results
 
 ARTEFACT = Artefact(
     "table",
@@ -26,7 +26,7 @@ ARTEFACT = Artefact(
     "method fewer interactions, equal ones counting half; over subjects it is not defined. The interquartile "
     "mean is that of the middle half of the images, so that failures and easy images have no part in it.",
     interval="95% bootstrap intervals over the units named.",
-    needs=(Need(least=2),),
+    needs=(Requirement(least=2),),
 )
 
 CHANGE, PROBABILITY, DIFFERENCE = "change_percent", "probability", "iqm_difference"
@@ -52,12 +52,14 @@ def comparisons(results: Results) -> pd.DataFrame:
 
     Raises
     ------
-    NotDrawable
+    InsufficientRecords
         If no two methods share an image.
     """
-    table = _compared(numbers.select(results, *ARTEFACT.needs))
+    table = _compared(estimates.select(results, *ARTEFACT.needs))
     if table.empty:
-        raise NotDrawable("No two methods were given the same images, so there is nothing to compare.")
+        raise InsufficientRecords(
+            "No two methods were given the same images, so there is nothing to compare."
+        )
     return table
 
 
@@ -78,11 +80,11 @@ def _pair(images: pd.DataFrame, model: str, baseline: str) -> list[pd.DataFrame]
     pair = (images, model, [baseline])
     tables = []
     with suppress(StatisticsError):  # methods of different runs may have no image in common
-        for unit in numbers.UNITS:
+        for unit in estimates.UNITS:
             change = statistics.paired_change(*pair, unit=unit, average="totals")
             tables.append(change.assign(measure=CHANGE))
         tables.append(statistics.probability_of_superiority(*pair).assign(measure=PROBABILITY))
-        for unit in numbers.UNITS:
+        for unit in estimates.UNITS:
             difference = statistics.interquartile_difference(*pair, unit=unit)
             tables.append(difference.assign(measure=DIFFERENCE))
     return tables
@@ -91,7 +93,7 @@ def _pair(images: pd.DataFrame, model: str, baseline: str) -> list[pd.DataFrame]
 def comparisons_grid(table: pd.DataFrame) -> Grid:
     """The table for reading: a row per pair and measure, with the interval over either unit."""
     columns = ["Protocol", "Method", "Compared with", "Measure", "Mean"]
-    columns += [f"95% over {unit}s" for unit in numbers.UNITS]
+    columns += [f"95% over {unit}s" for unit in estimates.UNITS]
     parts = table.groupby(["protocol", "model", "baseline", "measure"], sort=False)
     return Grid(columns, [_row(part) for _, part in parts], heads=4)
 
@@ -107,7 +109,7 @@ def _row(part: pd.DataFrame) -> list[str]:
         for unit, row in ends.iterrows()
     }
     mean = number(first["mean"], digits) + sign
-    return [*names, title, mean, *(texts.get(unit, "–") for unit in numbers.UNITS)]
+    return [*names, title, mean, *(texts.get(unit, "–") for unit in estimates.UNITS)]
 
 
 def sentences(results: Results, table: pd.DataFrame | None = None) -> list[str]:
@@ -121,10 +123,10 @@ def sentences(results: Results, table: pd.DataFrame | None = None) -> list[str]:
 
     Raises
     ------
-    NotDrawable
+    InsufficientRecords
         If there are no results to compare.
     """
-    images = numbers.select(results, *ARTEFACT.needs)
+    images = estimates.select(results, *ARTEFACT.needs)
     table = _compared(images) if table is None else table
     found = []
     for protocol in style.protocols_in_order(images.protocol):
@@ -138,7 +140,7 @@ def sentences(results: Results, table: pd.DataFrame | None = None) -> list[str]:
 def _alone(images: pd.DataFrame) -> str:
     """What methods need that cannot be compared."""
     unit = style.wording(str(images.protocol.iloc[0])).unit
-    means = numbers.estimates(images, "interactions", ["model"])
+    means = estimates.estimates(images, "interactions", ["model"])
     parts = [
         f"{shown('model', model)} needs {number(rows['mean'].iloc[0], 1)} {unit} per image {_within(rows, 1)}"
         for model, rows in means.groupby("model", sort=False)
@@ -170,7 +172,7 @@ def _answer(changes: pd.DataFrame) -> str:
 def _leaders(changes: pd.DataFrame) -> tuple[str, str, bool]:
     """The method that beats most others, the best one compared with it, and whether that is the only one."""
     wins: Counter[str] = Counter()
-    rows = numbers.first_unit(changes)
+    rows = estimates.first_unit(changes)
     for model, baseline, mean in rows[["model", "baseline", "mean"]].itertuples(index=False):
         wins[model] += mean < 0
         wins[baseline] += mean > 0
@@ -188,7 +190,7 @@ def _saved(changes: pd.DataFrame, best: str, second: str) -> pd.DataFrame:
         return ours.assign(mean=-ours["mean"], low=-ours.high, high=-ours.low)
     theirs = changes[(changes.model == second) & (changes.baseline == best)]
     # They need x% more than the best; of what they need, that is 100 x / (100 + x) percent.
-    return theirs.assign(**{name: 100 * theirs[name] / (100 + theirs[name]) for name in numbers.SHOWN})
+    return theirs.assign(**{name: 100 * theirs[name] / (100 + theirs[name]) for name in estimates.SHOWN})
 
 
 def _within(rows: pd.DataFrame, digits: int) -> str:

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reports import catalogue, numbers, style
-from reports.artefact import Artefact, NotDrawable
-from reports.figures.gains import AUTOMATIC_NEED, AUTOMATIC_PAIRS
-from reports.tables.layout import Grid, number, probability
-from results import published
-from results.statistics import StatisticsError
+from segbench.reports import catalogue, estimates, style
+from segbench.reports.artefact import Artefact, InsufficientRecords
+from segbench.reports.figures.gains import AUTOMATIC_NEED, AUTOMATIC_PAIRS
+from segbench.reports.tables.layout import Grid, number, probability
+from segbench.results import published
+from segbench.results.statistics import StatisticsError
 
 if TYPE_CHECKING:
-    from results import Results
+    from segbench.results import Results
 
 ARTEFACT = Artefact(
     "table",
@@ -44,13 +44,13 @@ def interconv_table1(results: Results) -> pd.DataFrame:
 
     Raises
     ------
-    NotDrawable
+    InsufficientRecords
         If no model of these has segmented any scan.
     """
     scans = catalogue.scans(results)
     scans = scans[scans.model.isin(AUTOMATIC_NEED.models)]
     if scans.empty:
-        raise NotDrawable("There are no automatic segmentations of the test split.")
+        raise InsufficientRecords("There are no automatic segmentations of the test split.")
     rows = [
         {"key": catalogue.same_name(part.dataset.iloc[0]), "own_name": group, "architecture": pair[0]}
         | _compared(part, pair)
@@ -90,7 +90,7 @@ def _compared(scans: pd.DataFrame, pair: tuple[str, str]) -> dict[str, float]:
         dice = 100 * scans.dice[scans.model == model]
         row |= {column: dice.mean(), f"{column}_std": dice.std()}
     try:
-        gain = numbers.improvements(scans, pair[1], pair[0], [])
+        gain = estimates.improvements(scans, pair[1], pair[0], [])
     except StatisticsError:  # one of the two has not run on these scans
         return row
     over = gain.set_index("unit")

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reports import catalogue
-from reports.artefact import AUTOMATIC_SETS, Artefact
-from reports.tables.layout import Grid, plain
-from results import published
+from segbench.reports import catalogue
+from segbench.reports.artefact import AUTOMATIC_SETS, Artefact
+from segbench.reports.tables.layout import Grid, plain
+from segbench.results import published
 
 if TYPE_CHECKING:
-    from results import Results
+    from segbench.results import Results
 
 ARTEFACT = Artefact(
     "table",

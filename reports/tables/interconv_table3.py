@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from datasets.scans import ScanData
-from reports import catalogue
-from reports.artefact import Artefact
-from reports.figures.interconv_fig8 import SPLITS, scans_of
-from reports.tables.layout import Grid, plain
-from results import published
+from segbench.datasets.scans import ScanData
+from segbench.reports import catalogue
+from segbench.reports.artefact import Artefact
+from segbench.reports.figures.interconv_fig8 import SPLITS, scans_of
+from segbench.reports.tables.layout import Grid, plain
+from segbench.results import published
 
 if TYPE_CHECKING:
-    from results import Results
+    from segbench.results import Results
 
 ARTEFACT = Artefact(
     "table",

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reports.artefact import Artefact
-from reports.tables.sizes import CAPTION, counted, sizes_grid
+from segbench.reports.artefact import Artefact
+from segbench.reports.tables.sizes import CAPTION, counted, sizes_grid
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from reports.tables.layout import Grid
-    from results import Results
+    from segbench.reports.tables.layout import Grid
+    from segbench.results import Results
 
 ARTEFACT = Artefact(
     "table",
@@ -29,7 +29,7 @@ def interconv_table4(results: Results) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        As of `reports.tables.sizes.counted`.
+        As of `segbench.reports.tables.sizes.counted`.
     """
     return counted("interconv-table4")
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reports.artefact import Artefact
-from reports.tables.table2 import evaluation, table2_grid
+from segbench.reports.artefact import Artefact
+from segbench.reports.tables.table2 import evaluation, table2_grid
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from reports.tables.layout import Grid
-    from results import Results
+    from segbench.reports.tables.layout import Grid
+    from segbench.results import Results
 
 ARTEFACT = Artefact(
     "table",
@@ -29,7 +29,7 @@ def interconv_table7(results: Results) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        As of `reports.tables.table2.table2`.
+        As of `segbench.reports.tables.table2.table2`.
     """
     return evaluation(results, "interconv-table7")
 

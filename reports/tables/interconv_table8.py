@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from models.registry import PAIR
-from reports import catalogue
-from reports.artefact import Artefact
-from reports.tables.table3 import table3_grid, training
+from segbench.models.registry import PAIR
+from segbench.reports import catalogue
+from segbench.reports.artefact import Artefact
+from segbench.reports.tables.table3 import table3_grid, training
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from reports.tables.layout import Grid
-    from results import Results
+    from segbench.reports.tables.layout import Grid
+    from segbench.results import Results
 
 ARTEFACT = Artefact(
     "table",
@@ -32,7 +32,7 @@ def interconv_table8(results: Results) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        As of `reports.tables.table3.table3`; ``seen`` is about the two models of Fig. 4.
+        As of `segbench.reports.tables.table3.table3`; ``seen`` is about the two models of Fig. 4.
     """
     named = catalogue.models(results)
     kinds = {named[model] for model in PAIR if model in named}

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from reports import style
+from segbench.reports import style
 
 HEADINGS = {
     "model": "Method",

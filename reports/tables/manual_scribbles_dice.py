@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reports import drawings, numbers
-from reports.artefact import HUMAN, Artefact
-from reports.tables.layout import Grid, interval, number, shown
+from segbench.reports import drawings, estimates
+from segbench.reports.artefact import HUMAN, Artefact
+from segbench.reports.tables.layout import Grid, interval, number, shown
 
 if TYPE_CHECKING:
-    from results import Results
+    from segbench.results import Results
 
 ARTEFACT = Artefact(
     "table",
@@ -39,13 +39,13 @@ def manual_scribbles_dice(results: Results) -> pd.DataFrame:
 
     Raises
     ------
-    NotDrawable
+    InsufficientRecords
         If there are no such records.
     """
     rows, keys = drawings.images(results), ["group", "model", "who"]
-    table = numbers.in_percent(drawings.over_images(rows, "dice", keys[1:]))
-    paired = numbers.in_percent(drawings.over_images(drawings.differences(rows), "difference", keys[1:]))
-    alike = numbers.in_percent(drawings.over_images(drawings.agreement(results), "agreement", keys[1:]))
+    table = estimates.in_percent(drawings.over_images(rows, "dice", keys[1:]))
+    paired = estimates.in_percent(drawings.over_images(drawings.differences(rows), "difference", keys[1:]))
+    alike = estimates.in_percent(drawings.over_images(drawings.agreement(results), "agreement", keys[1:]))
     ends = {"mean": "difference", "low": "difference_low", "high": "difference_high"}
     return (
         table.rename(columns={"n_units": "images"})[[*keys, "mean", "low", "high", "images"]]
@@ -74,4 +74,4 @@ def manual_scribbles_dice_grid(table: pd.DataFrame) -> Grid:
 def _difference(row: pd.Series) -> pd.Series:
     """The difference of a row as an estimate of its own."""
     ends = ("difference", "difference_low", "difference_high")
-    return pd.Series(dict(zip(numbers.SHOWN, row[list(ends)], strict=True)))
+    return pd.Series(dict(zip(estimates.SHOWN, row[list(ends)], strict=True)))

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reports import drawings
-from reports.artefact import Artefact
-from reports.tables.layout import Grid, interval, number
+from segbench.reports import drawings
+from segbench.reports.artefact import Artefact
+from segbench.reports.tables.layout import Grid, interval, number
 
 if TYPE_CHECKING:
-    from results import Results
+    from segbench.results import Results
 
 ARTEFACT = Artefact(
     "table",
@@ -43,7 +43,7 @@ def manual_scribbles_marks(results: Results) -> pd.DataFrame:
 
     Raises
     ------
-    NotDrawable
+    InsufficientRecords
         If there are no such records.
     """
     rows = drawings.marks(results)

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from reports import bounds, catalogue, numbers, style
-from reports.artefact import SUPERVISED
-from reports.tables.layout import Grid, number, shown
-from results import published
-from results.resampling import Statistic
+from segbench.reports import bounds, catalogue, estimates, style
+from segbench.reports.artefact import SUPERVISED
+from segbench.reports.tables.layout import Grid, number, shown
+from segbench.results import published
+from segbench.results.resampling import Statistic
 
 if TYPE_CHECKING:
-    from results import Results
+    from segbench.results import Results
 
 PAPER_SET = 18  # images of a set, over which the paper's totals run
 
@@ -96,7 +96,7 @@ def quality(
     table["tasks"] = table.protocol.map(images.astype({"protocol": str}).groupby("protocol").task.nunique())
     table["set_size"] = np.where(table.protocol == SUPERVISED, np.nan, size)
     protocols, models = style.protocols_in_order(images.protocol), list(style.looks(images.model))
-    place = {name: index for index, name in enumerate([*protocols, *metrics, *models, *numbers.CONTEXTS])}
+    place = {name: index for index, name in enumerate([*protocols, *metrics, *models, *estimates.CONTEXTS])}
     return table.sort_values([*same, *keys], key=lambda column: column.map(place), ignore_index=True)
 
 
@@ -114,7 +114,7 @@ def _weights(results: Results, images: pd.DataFrame) -> dict[str, str | None]:
 def _estimates(images: pd.DataFrame, name: str, metric: Metric, by: list[str]) -> pd.DataFrame:
     """One metric with its spread over simulations and, beside it, over subjects."""
     images = images.assign(value=metric.scale * images[metric.column].astype("float64"))
-    ours = numbers.with_subjects(images, "value", by, metric.statistic)
+    ours = estimates.with_subjects(images, "value", by, metric.statistic)
     ours.insert(1, "metric", name)
     return ours
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from reports.artefact import NotDrawable
-from reports.tables.layout import Grid, plain, shown
-from results import published
+from segbench.reports.artefact import InsufficientRecords
+from segbench.reports.tables.layout import Grid, plain, shown
+from segbench.results import published
 
 CAPTION = (
     "Parameters as the paper prints them, rounded, and as counted on this project's networks, with 1 input "
@@ -30,7 +30,7 @@ def counted(artefact: str) -> pd.DataFrame:
 
     Raises
     ------
-    NotDrawable
+    InsufficientRecords
         If a package that a network is built with is missing.
     """
     table = published(artefact).rename(columns={"parameters": "paper_parameters"})
@@ -43,15 +43,15 @@ def _parameters(model: str, width: int) -> int:
     """Size of a model's network of that width."""
     import torch
 
-    from models.registry import MODELS
-    from models.weights import WeightsError
+    from segbench.models.registry import MODELS
+    from segbench.models.weights import WeightsError
 
     adapter = MODELS.get(model)
     try:
         with torch.device("meta"):  # shapes only: nothing is drawn or stored
             network = adapter.network_class(width, interconv=adapter.interconv)
     except WeightsError as error:
-        raise NotDrawable(str(error)) from error
+        raise InsufficientRecords(str(error)) from error
     return sum(parameter.numel() for parameter in network.parameters())
 
 

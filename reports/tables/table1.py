@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from reports import catalogue, style
-from reports.artefact import SETS, SUPERVISED, Artefact
-from reports.numbers import IN_CONTEXT
-from reports.tables.layout import Grid, plain
-from results import published
+from segbench.reports import catalogue, style
+from segbench.reports.artefact import SETS, SUPERVISED, Artefact
+from segbench.reports.estimates import IN_CONTEXT
+from segbench.reports.tables.layout import Grid, plain
+from segbench.results import published
 
 if TYPE_CHECKING:
-    from results import Results
+    from segbench.results import Results
 
 ARTEFACT = Artefact(
     "table",

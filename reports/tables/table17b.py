@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reports import numbers
-from reports.artefact import Artefact
-from reports.figures import fig17a
-from reports.tables.layout import Grid
-from reports.tables.quality import DICE, FAILURES, INTERVAL, quality, quality_grid
+from segbench.reports import estimates
+from segbench.reports.artefact import Artefact
+from segbench.reports.figures import fig17a
+from segbench.reports.tables.layout import Grid
+from segbench.reports.tables.quality import DICE, FAILURES, INTERVAL, quality, quality_grid
 
 if TYPE_CHECKING:
-    from results import Results
+    from segbench.results import Results
 
 ARTEFACT = Artefact(
     "table",
@@ -35,10 +35,10 @@ def table17b(results: Results) -> pd.DataFrame:
     -------
     DataFrame
         A row per ``metric``, model and ``context`` (binary, soft, ground-truth), with the columns of
-        `reports.tables.quality.quality`. Metrics: ``dice_percent``, and ``failures`` per set of images.
+        `segbench.reports.tables.quality.quality`. Metrics: ``dice_percent``, and ``failures`` per set of images.
     """
-    images = numbers.select(results, *ARTEFACT.needs)
-    failed = images.dice < numbers.target_dice(results)
+    images = estimates.select(results, *ARTEFACT.needs)
+    failed = images.dice < estimates.target_dice(results)
     return quality(results, images.assign(failed=failed), METRICS, "table17b", ["context"])
 
 

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from datasets.catalogue import entries
-from reports import catalogue
-from reports.artefact import Artefact
-from reports.tables.layout import Grid, plain
+from segbench.datasets.catalogue import entries
+from segbench.reports import catalogue
+from segbench.reports.artefact import Artefact
+from segbench.reports.tables.layout import Grid, plain
 
 if TYPE_CHECKING:
-    from results import Results
+    from segbench.results import Results
 
 ARTEFACT = Artefact(
     "table",

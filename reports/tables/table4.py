@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reports.artefact import Artefact
-from reports.tables.layout import Grid, plain, text
-from results import published
+from segbench.reports.artefact import Artefact
+from segbench.reports.tables.layout import Grid, plain, text
+from segbench.results import published
 
 if TYPE_CHECKING:
-    from models.training.augmentation import Augmentation
-    from results import Results
+    from segbench.models.training.augmentation import Augmentation
+    from segbench.results import Results
 
 ARTEFACT = Artefact(
     "table",
@@ -36,7 +36,7 @@ def table4(results: Results) -> pd.DataFrame:
     DataFrame
         As of `compared`.
     """
-    from models.training.augmentation import SYNTHETIC
+    from segbench.models.training.augmentation import SYNTHETIC
 
     return compared(published("table4"), {"synthetic": SYNTHETIC})
 

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reports.artefact import Artefact
-from reports.tables.layout import Grid, plain
-from reports.tables.table4 import COLUMNS, compared
-from results import published
+from segbench.reports.artefact import Artefact
+from segbench.reports.tables.layout import Grid, plain
+from segbench.reports.tables.table4 import COLUMNS, compared
+from segbench.results import published
 
 if TYPE_CHECKING:
-    from results import Results
+    from segbench.results import Results
 
 ARTEFACT = Artefact(
     "table",
@@ -31,11 +31,11 @@ def table5(results: Results) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        As of `reports.tables.table4.compared`, and ``small``: whether the preset of the bundled weights uses
+        As of `segbench.reports.tables.table4.compared`, and ``small``: whether the preset of the bundled weights uses
         the row.
     """
-    from models.training.augmentation import TASK, WITHIN_TASK
-    from models.training.presets import PRESETS
+    from segbench.models.training.augmentation import TASK, WITHIN_TASK
+    from segbench.models.training.presets import PRESETS
 
     ours = {"within-task": WITHIN_TASK, "task": TASK}
     table = compared(published("table5"), ours)

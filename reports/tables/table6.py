@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from models.registry import PAIR
-from reports import catalogue
-from reports.artefact import Artefact
-from reports.figures.gains import AUTOMATIC_NEED
-from reports.tables.layout import Grid, plain, shown, text
-from results import published
+from segbench.models.registry import PAIR
+from segbench.reports import catalogue
+from segbench.reports.artefact import Artefact
+from segbench.reports.figures.gains import AUTOMATIC_NEED
+from segbench.reports.tables.layout import Grid, plain, shown, text
+from segbench.results import published
 
 if TYPE_CHECKING:
-    from results import Results
+    from segbench.results import Results
 
 ARTEFACT = Artefact(
     "table",
@@ -43,7 +43,7 @@ def table6(results: Results) -> pd.DataFrame:
         not); the same three without prefix as the model declares them (``unknown`` where it cannot be
         imported, empty where this project has no such model); ``note``.
     """
-    from models.registry import MODELS, VARIANTS
+    from segbench.models.registry import MODELS, VARIANTS
 
     paper = published("table6").set_index("model").rename(columns={name: f"paper_{name}" for name in KINDS})
     others = (*VARIANTS, *PAIR, *AUTOMATIC_NEED.models)
@@ -60,7 +60,7 @@ def table6(results: Results) -> pd.DataFrame:
 
 def _declared(name: str) -> dict[str, str | None]:
     """What a model says of itself."""
-    from models.registry import MODELS
+    from segbench.models.registry import MODELS
 
     try:
         can = MODELS.get(name).capabilities

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reports import numbers
-from reports.artefact import SUPERVISED, Artefact, Need
-from reports.tables.layout import Grid
-from reports.tables.quality import DICE, FAILURES, INTERVAL, Metric, quality, quality_grid
+from segbench.reports import estimates
+from segbench.reports.artefact import SUPERVISED, Artefact, Requirement
+from segbench.reports.tables.layout import Grid
+from segbench.reports.tables.quality import DICE, FAILURES, INTERVAL, Metric, quality, quality_grid
 
 if TYPE_CHECKING:
-    from results import Results
+    from segbench.results import Results
 
 ARTEFACT = Artefact(
     "table",
@@ -24,7 +24,7 @@ ARTEFACT = Artefact(
     "its totals of 18 images: they stand beside sets of 18 only. Supervised networks are trained on each "
     "task, with true labels; they segment every test image, and their simulations are training runs.",
     interval=INTERVAL,
-    needs=(Need(), Need((SUPERVISED,), (), optional=True)),
+    needs=(Requirement(), Requirement((SUPERVISED,), (), optional=True)),
 )
 
 METRICS = {
@@ -41,12 +41,12 @@ def table7(results: Results) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row per protocol, ``metric`` and model, with the columns of `reports.tables.quality.quality`.
+        A row per protocol, ``metric`` and model, with the columns of `segbench.reports.tables.quality.quality`.
         Metrics: ``dice_percent``, ``hd95`` (pixels), and per set of images ``total_steps`` and ``failures``
         (images that never reached the target). Networks trained on each task (protocol ``supervised``) have
         the first two, over tasks that other rows have, too.
     """
-    images = numbers.select(results, *ARTEFACT.needs)
+    images = estimates.select(results, *ARTEFACT.needs)
     supervised = images.protocol == SUPERVISED
     if not supervised.all():
         images = images[~supervised | images.task.isin(images.task[~supervised].unique())]

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from reports import bounds, numbers
-from reports.artefact import SUPERVISED, Artefact, Need, NotDrawable
-from reports.figures import fig6
-from reports.tables.layout import Grid, number, shown
-from results import published, statistics
+from segbench.reports import bounds, estimates
+from segbench.reports.artefact import SUPERVISED, Artefact, InsufficientRecords, Requirement
+from segbench.reports.figures import fig6
+from segbench.reports.tables.layout import Grid, number, shown
+from segbench.results import published, statistics
 
 if TYPE_CHECKING:
-    from results import Results
+    from segbench.results import Results
 
 ARTEFACT = Artefact(
     "table",
@@ -27,7 +27,7 @@ ARTEFACT = Artefact(
     "--datasets NAME.",
     interval="± standard deviation of the bootstrap over training runs; 95% bootstrap intervals over the "
     "units named.",
-    needs=(Need((SUPERVISED,), (bounds.NNUNET,)),),
+    needs=(Requirement((SUPERVISED,), (bounds.NNUNET,)),),
 )
 
 LEVELS = ("", "dataset", "task")
@@ -41,17 +41,17 @@ def upper_bounds(results: Results) -> pd.DataFrame:
     -------
     DataFrame
         A row per ``level`` (overall, dataset, task), ``group`` (its name, ``all`` of overall) and ``model``,
-        with the columns of `reports.bounds.bounds`; ``target``, the target Dice as people say it; ``paper``,
+        with the columns of `segbench.reports.bounds.bounds`; ``target``, the target Dice as people say it; ``paper``,
         ``paper_std`` and ``source`` of the published nnU-Net on that data set or over all tasks;
         ``context_size``, the largest of protocol ``in-context``, and the Dice times 100 of ``universeg`` and
         ``multiverseg`` with it, NaN where a task of the row is without.
 
     Raises
     ------
-    NotDrawable
+    InsufficientRecords
         If there are no such records.
     """
-    images = numbers.select(results, *ARTEFACT.needs)
+    images = estimates.select(results, *ARTEFACT.needs)
     tables = []
     for level in LEVELS:
         table = bounds.bounds(results, level=level)
@@ -61,7 +61,7 @@ def upper_bounds(results: Results) -> pd.DataFrame:
     own = images[["model", "dataset", "task"]].drop_duplicates().astype(str)
     tasks = [_tasks(own, row) for _, row in table.iterrows()]
     table["label"] = [bounds.label(results, m, t) for m, t in zip(table.model, tasks, strict=True)]
-    table["target"] = numbers.target(results)
+    table["target"] = estimates.target(results)
     table = table.merge(_published(), how="left", on=["level", "group", "model"])
     in_context = _in_context(results)
     table["context_size"] = in_context.context_size.max()
@@ -89,8 +89,8 @@ def _published() -> pd.DataFrame:
 def _in_context(results: Results) -> pd.DataFrame:
     """The image records with the largest context and no interactions; none where there are none."""
     rows = results.images.iloc[:0]
-    with suppress(NotDrawable):
-        rows = numbers.select(results, *fig6.ARTEFACT.needs)
+    with suppress(InsufficientRecords):
+        rows = estimates.select(results, *fig6.ARTEFACT.needs)
     return rows[rows.context_size == rows.context_size.max()]
 
 

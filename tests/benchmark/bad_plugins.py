@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from toys import Brush, Toys
 
-from benchmark import Capabilities
+from segbench.benchmark import Capabilities
 
 
 class NoCapabilities:

@@ -8,8 +8,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from models.networks import MultiverSeg, ScribblePromptUNet, UniverSeg
-from models.networks.simple_unet import SimpleUNet
+from segbench.models.networks import MultiverSeg, ScribblePromptUNet, UniverSeg
+from segbench.models.networks.simple_unet import SimpleUNet
 
 
 @pytest.fixture(scope="session")

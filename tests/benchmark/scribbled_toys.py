@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from toys import Brush
 
-from datasets.scribbled import ScribbledData
-from datasets.task import Task
+from segbench.datasets.scribbled import ScribbledData
+from segbench.datasets.task import Task
 
 SIDE = 32
 SQUARE, UPPER = np.s_[8:24, 8:24], np.s_[8:16, 8:24]  # 256 pixels, and 128 of them

@@ -18,7 +18,7 @@ from bad_inputs import TABLE
 from click.testing import CliRunner
 from spoiling import Bad
 
-from benchmark.cli import cli
+from segbench.benchmark.cli import cli
 
 ROOT = Path(__file__).resolve().parents[2]
 IN_A_PROCESS = {"an unknown model", "an image cut off", "an adapter that raises", "weights that are code"}
@@ -58,7 +58,7 @@ def here(good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.syspath_prepend(folder)
     monkeypatch.delenv("SEGBENCH_DATA", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr("datasets.transfer.PAUSES", ())
+    monkeypatch.setattr("segbench.datasets.transfer.PAUSES", ())
     return folder
 
 

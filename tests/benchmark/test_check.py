@@ -14,16 +14,16 @@ import torch
 from click.testing import CliRunner
 from safetensors.torch import load_file, save_file
 
-import benchmark
-import benchmark.checking
-from benchmark import baseline
-from benchmark.cli import cli
-from benchmark.cli.check import _lines as check_lines
-from benchmark.cli.compare import told
-from benchmark.errors import Failure, Usage
-from benchmark.provenance import source_digest
-from models.weights import BUNDLED
-from protocols.adapter import Click
+import segbench.benchmark.regression.checking
+from segbench import benchmark
+from segbench.benchmark.cli import cli
+from segbench.benchmark.cli.check import _lines as check_lines
+from segbench.benchmark.cli.compare import told
+from segbench.benchmark.provenance import source_digest
+from segbench.benchmark.regression import baseline
+from segbench.errors import Failure, UsageError
+from segbench.models.weights import BUNDLED
+from segbench.protocols.adapter import Click
 
 RUN = (
     *("run", "--datasets", "checked_toys:Plenty", "--images", "20", "--simulations", "1"),
@@ -93,7 +93,7 @@ def test_a_run_can_be_the_baseline(first, base):
 
 
 def test_an_off_by_one_in_the_step_count_is_caught(base, tmp_path, monkeypatch):
-    module = importlib.import_module("protocols.sequential")
+    module = importlib.import_module("segbench.protocols.sequential")
     honest = module.collect
 
     def counted_from_one_more(*given):
@@ -119,7 +119,7 @@ def test_another_click_rule_is_caught(base, tmp_path, monkeypatch):
             Click(int(r), int(c), bool(label[r, c])) for (r, c), label in zip(places, labels, strict=True)
         ]
 
-    monkeypatch.setattr("protocols.annotators.center_clicks", first_wrong_pixels)
+    monkeypatch.setattr("segbench.protocols.annotators.center_clicks", first_wrong_pixels)
     result = tool("check", run(tmp_path / "run", *BRUSH), "--baseline", base, "--format", "json")
     assert result.exit_code == 1, result.output
     assert verdicts(result)["toys:Brush", "interactions"] == "regression"
@@ -235,7 +235,7 @@ def test_without_a_run_the_baseline_s_commands_are_run(base, tmp_path, monkeypat
     source.parent.mkdir(parents=True)
     weights = tmp_path / "source" / "models" / "bundled" / "some" / "net.safetensors"
     weights.parent.mkdir(parents=True)
-    monkeypatch.setattr(benchmark.checking, "ROOT", tmp_path / "source")
+    monkeypatch.setattr(segbench.benchmark.regression.checking, "ROOT", tmp_path / "source")
     monkeypatch.chdir(tmp_path)
     # Other code, or other bundled weights, never meet the units of these.
     for expected, code, state in ((1, "1", "1"), (1, "1", "1"), (2, "2", "1"), (3, "2", "2")):
@@ -301,7 +301,7 @@ def test_a_baseline_decides_nothing_about_the_machine(base, tmp_path):
 def test_a_baseline_names_no_path_of_this_machine(base, tmp_path, words):
     changed = baseline.read(base)
     changed.manifest["commands"][0] += f" {words}"
-    with pytest.raises(Usage, match=r"names /.*, which is of this machine only"):
+    with pytest.raises(UsageError, match=r"names /.*, which is of this machine only"):
         baseline.write(changed, tmp_path / "base.csv")
     assert not (tmp_path / "base.csv").exists()
 
@@ -309,12 +309,12 @@ def test_a_baseline_names_no_path_of_this_machine(base, tmp_path, words):
 def test_a_baseline_has_finite_dice(base, tmp_path):
     changed = baseline.read(base)
     changed.images.loc[3, "dice"] = np.inf
-    with pytest.raises(Usage, match="no finite numbers"):
+    with pytest.raises(UsageError, match="no finite numbers"):
         baseline.write(changed, tmp_path / "base.csv")
 
 
 def test_the_bundled_baseline_is_not_overwritten_with_a_run(first, tmp_path, monkeypatch):
-    monkeypatch.setattr(benchmark.checking, "SMOKE", tmp_path / "smoke.csv")
+    monkeypatch.setattr(segbench.benchmark.regression.checking, "SMOKE", tmp_path / "smoke.csv")
     assert "needs --baseline FILE" in refused(tool("check", first, "--update"))
     assert [*tmp_path.iterdir()] == []
 
@@ -385,7 +385,7 @@ def test_what_may_be_chance_is_named(base, before, now, played, start):
         baseline.Baseline(name, whole.manifest, few.assign(dice=dice))
         for name, dice in (("old", before), ("new", now))
     ]
-    found = benchmark.checking.judge(*sides)
+    found = segbench.benchmark.regression.checking.judge(*sides)
     *_, last = check_lines(found)
     assert last.startswith(start)
     named = "toys:Brush in center-clicks on plenty: dice 0.100 instead of 0.900, worse by 0.800 where 0.010"
@@ -394,10 +394,10 @@ def test_what_may_be_chance_is_named(base, before, now, played, start):
 
 
 def test_findings_about_a_model_are_told(monkeypatch):
-    from benchmark.conformance import Finding
+    from segbench.benchmark.conformance import Finding
 
     found = [Finding("shape", "passed", "it is right"), Finding("range", "note", "it is wide")]
-    monkeypatch.setattr("benchmark.conformance.examine", lambda name, weights, device: found)
+    monkeypatch.setattr("segbench.benchmark.conformance.examine", lambda name, weights, device: found)
     result = tool("check", "--model", "toys:Brush")
     assert result.exit_code == 0 and "shape  passed   it is right" in result.stdout
     assert result.stdout.splitlines()[-1] == "toys:Brush: no check failed"
@@ -432,7 +432,7 @@ def test_the_committed_baseline(tmp_path, monkeypatch):
             if value.is_floating_point() and value.ndim > 1:
                 state[name] = value + 0.3 * value.std() * torch.randn(value.shape, generator=noise)
         save_file(state, folder / file.name)
-    (line,) = baseline.read(benchmark.checking.SMOKE).manifest["commands"]
+    (line,) = baseline.read(segbench.benchmark.regression.checking.SMOKE).manifest["commands"]
     bad = tool(*line.split()[3:], "--weights", folder, "--output", tmp_path / "bad")
     assert bad.exit_code == 0, bad.output
     found = benchmark.check(tmp_path / "bad")

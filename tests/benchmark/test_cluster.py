@@ -17,12 +17,12 @@ from typing import NamedTuple
 import pytest
 from click.testing import CliRunner
 
-from benchmark import cluster
-from benchmark.cli import cli
-from benchmark.errors import Failure
-from benchmark.execute import execute
-from benchmark.provenance import source_digest
-from results import load
+from segbench.benchmark.cli import cli
+from segbench.benchmark.execution import cluster
+from segbench.benchmark.execution.run_units import execute
+from segbench.benchmark.provenance import source_digest
+from segbench.errors import Failure
+from segbench.results import load
 
 pytest.importorskip("distributed")
 
@@ -142,7 +142,7 @@ def test_same_bytes(tmp_path, undisturbed, backend, workers):
     ("size", "backend", "workers"), [(1, "dask", "2"), (5, "local", "2"), (12, "local", "1")]
 )
 def test_same_records_with_other_units(tmp_path, undisturbed, monkeypatch, size, backend, workers):
-    monkeypatch.setattr("benchmark.plan.BLOCK", size)
+    monkeypatch.setattr("segbench.benchmark.plan.BLOCK", size)
     words = [*WORDS, "--backend", backend, "--workers", workers, "--output", str(tmp_path / "run")]
     result = CliRunner().invoke(cli, words)
     assert result.exit_code == 0, result.output
@@ -177,7 +177,7 @@ def test_workers_that_join_later_get_work(started, tmp_path):
     _, address = scheduler(started, tmp_path)
     worker(started, address, tmp_path, "--nthreads", "3", "--name", "many-threads")
     work = [Visit(str(tmp_path / "notes"), number) for number in range(60)]
-    with cluster.Crew(None, "dask", address).opened(0) as client:
+    with cluster.Backend(None, "dask", address).opened(0) as client:
         worker(started, address, tmp_path, "--nthreads", "1", "--name", "late")
         done = execute(work, visit, "cpu", workers=0, client=client)
     assert len(done) == 60 and len(set(done)) == 2
@@ -189,7 +189,7 @@ def test_workers_that_join_later_get_work(started, tmp_path):
 
 def test_a_single_worker_does_it_in_order_and_not_this_process(started, tmp_path):
     work = [Visit(str(tmp_path / "notes"), number) for number in range(8)]
-    with cluster.Crew(1, "dask").opened(1) as client:
+    with cluster.Backend(1, "dask").opened(1) as client:
         done = execute(work, visit, "cpu", workers=1, client=client)
     assert len(set(done)) == 1 and os.getpid() not in done
     notes = [json.loads(line) for line in (tmp_path / "notes").read_text().splitlines()]
@@ -202,7 +202,7 @@ def test_a_worker_of_another_environment_refuses(monkeypatch, tmp_path, late):
     if late:
         monkeypatch.setattr(cluster, "check_workers", lambda client: None)
     other = {**cluster.versions(), "torch": "0.0.1"}
-    with cluster.Crew(1, "dask").opened(1) as client:
+    with cluster.Backend(1, "dask").opened(1) as client:
         monkeypatch.setattr(cluster, "versions", lambda: other)
         with pytest.raises(
             Failure, match=r"^worker 0 at tcp://\S+ has torch \S+, and the run 0\.0\.1; start"
@@ -225,7 +225,7 @@ def test_the_source_of_the_program_counts(tmp_path, monkeypatch):
 def test_an_address_without_protocol_is_tcp(started, tmp_path):
     _, address = scheduler(started, tmp_path)
     worker(started, address, tmp_path, "--nthreads", "1")
-    with cluster.Crew(None, "dask", address.removeprefix("tcp://")).opened(0) as client:
+    with cluster.Backend(None, "dask", address.removeprefix("tcp://")).opened(0) as client:
         assert client.scheduler_info()["address"] == address
 
 

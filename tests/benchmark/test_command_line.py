@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from benchmark.cli import COMMANDS, cli
-from benchmark.errors import describe
+from segbench.benchmark.cli import COMMANDS, cli
+from segbench.errors import describe
 
 ROOT = Path(__file__).resolve().parents[2]
 TOYS = ("--datasets", "toys:Toys", "--images", "2", "--simulations", "1", "--device", "cpu")
@@ -39,7 +39,7 @@ def failed(result, status):
 
 def test_help_imports_nothing_heavy(tmp_path):
     code = (
-        "import sys\nfrom benchmark.cli import cli\ncli(['--help'], standalone_mode=False)\n"
+        "import sys\nfrom segbench.benchmark.cli import cli\ncli(['--help'], standalone_mode=False)\n"
         f"print([name for name in {HEAVY} if name in sys.modules])"
     )
     done = python("-c", code, cwd=tmp_path)
@@ -138,7 +138,7 @@ def test_train_says_why_it_cannot_begin(tmp_path, words, sentence):
 def test_train_begins_with_weights_that_are_given(tmp_path):
     import torch
 
-    from models.networks import UniverSeg
+    from segbench.models.networks import UniverSeg
 
     torch.save(UniverSeg(2).state_dict(), tmp_path / "narrow.pt")
     done = tool(*TRAIN, "--start", tmp_path / "narrow.pt", "--output", tmp_path / "out")

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-import benchmark
-from benchmark.cli import cli
+from segbench import benchmark
+from segbench.benchmark.cli import cli
 
 RUN = (
     *("run", "--datasets", "toys:Toys", "--images", "6", "--simulations", "1", "--device", "cpu"),
@@ -30,7 +30,7 @@ def runs(tmp_path_factory) -> dict[str, Path]:
         "both": ("--models", "toys:Brush,toys:Wide"),
         "one": ("--models", "toys:Brush"),
         "easier": ("--models", "toys:Brush", "--target-dice", "0.7"),
-        "seeded": ("--models", "toys:Brush", "--seed", "3"),
+        "needs_seed_image": ("--models", "toys:Brush", "--seed", "3"),
     }
     for name, own in words.items():
         result = tool(*RUN, *own, "--output", folder / name)
@@ -65,12 +65,12 @@ def test_models_of_one_run_only(runs):
 
 
 def test_another_seed(runs):
-    found = benchmark.compare(runs["one"], runs["seeded"])
+    found = benchmark.compare(runs["one"], runs["needs_seed_image"])
     assert found.differing["configuration"] == ["settings seed: 0 and 3"]
     assert not found.differing["weights"] and not found.differing["data"]
     assert list(found.table.measure) == ["interactions", "dice", "failures", "hd95"]
     assert (found.table.images == 12).all() and (found.table.subjects == 6).all()
-    result = tool("compare", runs["one"], runs["seeded"])
+    result = tool("compare", runs["one"], runs["needs_seed_image"])
     assert "B - A" in result.stdout and "not corrected for their number" in result.stdout
 
 

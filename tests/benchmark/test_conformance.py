@@ -9,13 +9,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from benchmark.conformance import Finding, examine, mock
-from benchmark.errors import Usage
-from datasets.lookup import UnknownName
-from models.automatic import EMBEDDED_TASK
-from models.registry import MODELS
-from models.weights import BUNDLED
-from protocols.adapter import Capabilities
+from segbench.benchmark.conformance import Finding, examine, mock
+from segbench.errors import UsageError
+from segbench.models.automatic import EMBEDDED_TASK
+from segbench.models.registry import MODELS
+from segbench.models.weights import BUNDLED
+from segbench.protocols.adapter import Capabilities
+from segbench.registry import UnknownName
 
 SIDE = 32
 
@@ -96,7 +96,9 @@ def test_built_in_models_pass_with_bundled_weights(name):
 
 
 def test_a_model_that_is_trained_on_each_task_needs_its_weights():
-    with pytest.raises(Usage, match="nothing was tried, as simpleunet-interconv is trained on each task"):
+    with pytest.raises(
+        UsageError, match="nothing was tried, as simpleunet-interconv is trained on each task"
+    ):
         examine("simpleunet-interconv")
     found = said(examine("simpleunet-interconv", weights=str(BUNDLED / EMBEDDED_TASK)), "passed", "failed")
     assert found["run set-automatic"] == found["set order"] == "passed"
@@ -178,7 +180,7 @@ class Unwritable(Brush):
 
 
 class Abandoned(Brush):
-    without_context = "scribbleprompt"
+    fallback = "scribbleprompt"
 
 
 # --- wrong answers

@@ -9,10 +9,10 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from benchmark.cli import data_preview, data_verify
-from benchmark.errors import Usage
-from datasets.lookup import UnknownName
-from datasets.task import DataError
+from segbench.benchmark.cli import data_preview, data_verify
+from segbench.datasets.task import DataError
+from segbench.errors import UsageError
+from segbench.registry import UnknownName
 
 
 def call(command, *words):
@@ -43,7 +43,7 @@ def copy(folder, source, target):
 
 def split_of(folder) -> dict[str, str]:
     """The split of each image, by its name."""
-    from datasets.registry import source
+    from segbench.datasets.registry import source
 
     found = source(f"folder:{folder}")
     data = found.load(found.tasks(None)[0], None)
@@ -126,6 +126,6 @@ def test_preview_of_a_task_that_there_is_not(folder, tmp_path):
     result = call(
         data_preview.command, f"folder:{folder}", "--task", "liver", "--output", tmp_path / "sheets"
     )
-    assert isinstance(result.exception, Usage)
+    assert isinstance(result.exception, UsageError)
     assert "no task of folder" in str(result.exception)
     assert not (tmp_path / "sheets").exists()

@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from benchmark.cli import cli
-from results import load
+from segbench.benchmark.cli import cli
+from segbench.results import load
 
 COUNT = 20
 

@@ -12,14 +12,14 @@ from typing import NamedTuple
 import pytest
 from toys import Toys
 
-from benchmark.cluster import versions
-from benchmark.compute import Job, absolute
-from benchmark.execute import execute
-from benchmark.plan import Batch, Unit, batches
-from benchmark.settings import Settings
-from datasets.task import Task
-from protocols.config import Config
-from results.store import Run, StoreError
+from segbench.benchmark.execution.cluster import versions
+from segbench.benchmark.execution.run_units import execute
+from segbench.benchmark.execution.worker import Job, absolute
+from segbench.benchmark.plan import Batch, Unit, batches
+from segbench.benchmark.settings import Settings
+from segbench.datasets.task import Task
+from segbench.protocols.config import Config
+from segbench.results.store import Run, StoreError
 
 
 class Note(NamedTuple):

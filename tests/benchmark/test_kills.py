@@ -14,7 +14,7 @@ import psutil
 import pytest
 from test_resume import HERE, survivors
 
-from results import Run, load
+from segbench.results import Run, load
 
 KINDS = ("parent", "worker", "disk", "truncated")
 ONE_SENTENCE = {"worker": "a worker process was killed", "disk": "cannot write"}

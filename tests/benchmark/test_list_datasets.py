@@ -7,9 +7,9 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from benchmark.__main__ import cli
-from datasets.catalogue import entries
-from datasets.registry import DATASETS
+from segbench.benchmark.__main__ import cli
+from segbench.datasets.catalogue import entries
+from segbench.datasets.registry import DATASETS
 
 
 def listed(root, *words):

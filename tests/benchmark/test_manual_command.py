@@ -6,12 +6,12 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from benchmark.cli import cli
-from benchmark.errors import Failure
-from benchmark.selection import choose_datasets, kinds_of, select
-from benchmark.study import Experiment, experiments
-from protocols.config import Config
-from results import load
+from segbench.benchmark.cli import cli
+from segbench.benchmark.selection import choose_datasets, kinds_of, select
+from segbench.benchmark.study import Experiment, experiments
+from segbench.errors import Failure
+from segbench.protocols.config import Config
+from segbench.results import load
 
 DRAWN = ["--protocol", "manual-scribbles", "--datasets", "scribbled_toys:Drawn"]
 CPU = ["--device", "cpu", "--precision", "float32"]

@@ -12,9 +12,9 @@ from click.testing import CliRunner
 from safetensors.numpy import save_file
 from toys import Toys
 
-from benchmark.cli import cli
-from datasets.splits import digest
-from results import load
+from segbench.benchmark.cli import cli
+from segbench.datasets.splits import digest
+from segbench.results import load
 
 FIRST, SECOND = (f"toys/drawn/synthetic/0/{label}" for label in ("one", "two"))
 FOLDER = "results/training/toys_drawn_synthetic_0_{}/nnunet-0"
@@ -185,6 +185,6 @@ def test_scans_of_many_structures_are_no_task_of_it(tmp_path, monkeypatch):
 
 def test_without_nnunet_the_message_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("models.nnunet.pipeline.find_spec", lambda name: None)
+    monkeypatch.setattr("segbench.models.nnunet.pipeline.find_spec", lambda name: None)
     result = invoke("train", "nnunet", "--datasets", "toys:Toys")
     assert result.exit_code == 1 and "nnU-Net is not installed: pip install" in result.stderr

@@ -9,9 +9,9 @@ import pytest
 from click.testing import CliRunner
 from s3 import served
 
-import results
-from benchmark.cli import cli
-from results import Run
+from segbench import results
+from segbench.benchmark.cli import cli
+from segbench.results import Run
 
 WORDS = [
     *("run", "--protocol", "center-clicks", "--models", "toys:Brush", "--datasets", "toys:Toys"),

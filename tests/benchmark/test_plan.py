@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from benchmark.plan import LONG, TOGETHER, Unit, batches
-from datasets.task import Task
-from protocols.config import Config
+from segbench.benchmark.plan import LONG, TOGETHER, Unit, batches
+from segbench.datasets.task import Task
+from segbench.protocols.config import Config
 
 TASKS = [Task("toys", "drawn", "synthetic", "0", label) for label in ("one", "two")]
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from benchmark.cli import cli
-from results import Run, load
+from segbench.benchmark.cli import cli
+from segbench.results import Run, load
 
 HERE = Path(__file__).resolve().parent
 WORDS = [

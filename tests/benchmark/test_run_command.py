@@ -13,11 +13,11 @@ import torch
 from click.testing import CliRunner
 from safetensors.torch import save_file
 
-import benchmark
-import benchmark.plan
-from benchmark.cli import cli
-from models.networks import ScribblePromptUNet
-from results import load
+import segbench.benchmark.plan
+from segbench import benchmark
+from segbench.benchmark.cli import cli
+from segbench.models.networks import ScribblePromptUNet
+from segbench.results import load
 
 TOYS = {
     "models": "toys:Brush",
@@ -120,7 +120,7 @@ def test_records_do_not_depend_on_workers_or_units(weights, tmp_path, monkeypatc
         "max_steps": 2,
     }
     assert tool(output=tmp_path / "one", **options).exit_code == 0
-    monkeypatch.setattr("benchmark.plan.BLOCK", 2)
+    monkeypatch.setattr("segbench.benchmark.plan.BLOCK", 2)
     result = tool(output=tmp_path / "two", **options | {"workers": 2})
     assert result.exit_code == 0, result.output
     units = [len(list((tmp_path / name / "units").iterdir())) for name in ("one", "two")]
@@ -131,10 +131,10 @@ def test_records_do_not_depend_on_workers_or_units(weights, tmp_path, monkeypatc
 
 def test_units_computed_together_have_the_records_of_each_alone(tmp_path, monkeypatch):
     options = {"models": "toys:Brush,toys:Wide,toys:SetBrush", "simulations": 3, "images": 5}
-    monkeypatch.setattr("benchmark.plan.BLOCK", 1)
+    monkeypatch.setattr("segbench.benchmark.plan.BLOCK", 1)
     runs = []
     for together in (1, 5):  # as many as on a CPU; on a GPU there are more
-        monkeypatch.setitem(benchmark.plan.TOGETHER, "cpu", together)
+        monkeypatch.setitem(segbench.benchmark.plan.TOGETHER, "cpu", together)
         runs.append(tmp_path / f"by {together}")
         result = tool(output=runs[-1], protocol="center-clicks,bootstrapped-in-context", **options)
         assert result.exit_code == 0, result.output
@@ -149,8 +149,8 @@ def test_a_protocol_that_changes_how_another_runs_is_run_its_own_way(tmp_path):
 
 def test_what_is_finished_of_units_computed_together_is_kept(tmp_path, monkeypatch):
     options = {"models": "toys:Forgetful", "simulations": 6, "output": tmp_path / "run"}
-    monkeypatch.setattr("benchmark.plan.BLOCK", 1)
-    monkeypatch.setitem(benchmark.plan.TOGETHER, "cpu", 32)
+    monkeypatch.setattr("segbench.benchmark.plan.BLOCK", 1)
+    monkeypatch.setitem(segbench.benchmark.plan.TOGETHER, "cpu", 32)
     message = failed(tool(protocol="center-clicks", **options))
     assert "toys/drawn/synthetic/0/one or another of 12 units (center-clicks)" in message
     assert "out of memory" in message
@@ -263,8 +263,8 @@ def test_no_gpu(tmp_path):
 
 
 def test_phantoms_are_the_default_where_nothing_is_installed(tmp_path, monkeypatch):
-    from benchmark.selection import choose_datasets
-    from benchmark.settings import resolve_root
+    from segbench.benchmark.selection import choose_datasets
+    from segbench.benchmark.settings import resolve_root
 
     monkeypatch.setenv("SEGBENCH_DATA", str(tmp_path))
     assert resolve_root(None) == tmp_path
@@ -274,7 +274,7 @@ def test_phantoms_are_the_default_where_nothing_is_installed(tmp_path, monkeypat
 
 
 def test_installed_data_sets_come_first(shared_data):
-    from benchmark.selection import choose_datasets
+    from segbench.benchmark.selection import choose_datasets
 
     names, line = choose_datasets(None, shared_data)
     assert names == ["wbc"]

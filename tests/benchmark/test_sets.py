@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from benchmark.cli import cli
-from benchmark.errors import Failure
-from benchmark.selection import choose_datasets, kinds_of, select
-from benchmark.study import Experiment
-from models.weights import trained_folder
-from protocols.config import Config
-from results import load
+from segbench.benchmark.cli import cli
+from segbench.benchmark.selection import choose_datasets, kinds_of, select
+from segbench.benchmark.study import Experiment
+from segbench.errors import Failure
+from segbench.models.weights import trained_folder
+from segbench.protocols.config import Config
+from segbench.results import load
 
 FIRST, SECOND = (f"scans/{cohort}/MR/0/all-structures" for cohort in ("first", "second"))
 CPU = ["--device", "cpu", "--precision", "float32", "--workers", "1"]

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from benchmark.cli import cli
-from benchmark.study import experiments
-from protocols.config import Config
-from results import StoreError, load
+from segbench.benchmark.cli import cli
+from segbench.benchmark.study import experiments
+from segbench.protocols.config import Config
+from segbench.results import StoreError, load
 
 TOYS = ["--datasets", "toys:Toys", "--device", "cpu", "--precision", "float32", "--workers", "1"]
 
@@ -125,9 +125,9 @@ def run_of_brush(output, *words):
 
 def test_records_of_another_protocol_version_are_not_averaged(tmp_path, monkeypatch):
     run_of_brush(tmp_path / "old")
-    from protocols.sequential import CENTER_CLICKS
+    from segbench.protocols.sequential import CENTER_CLICKS
 
-    monkeypatch.setattr("benchmark.selection.PROTOCOLS.get", lambda name: newer)
+    monkeypatch.setattr("segbench.benchmark.selection.PROTOCOLS.get", lambda name: newer)
     newer = type(CENTER_CLICKS)("center-clicks", 2, CENTER_CLICKS.max_steps, CENTER_CLICKS.annotator)
     run_of_brush(tmp_path / "new")
     with pytest.raises(StoreError, match=r"version of protocol center-clicks differs .*[(](1, 2|2, 1)[)]"):

@@ -11,12 +11,12 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from datasets.scans import ALL, ScanData
-from datasets.task import Task, TaskData
-from models.weights import trained_files, training_of
-from protocols.adapter import Capabilities
-from protocols.annotators import CenterClicks
-from protocols.sequential import Sequential
+from segbench.datasets.scans import ALL, ScanData
+from segbench.datasets.task import Task, TaskData
+from segbench.models.weights import trained_files, training_of
+from segbench.protocols.adapter import Capabilities
+from segbench.protocols.annotators import CenterClicks
+from segbench.protocols.sequential import Sequential
 
 SIDE = 32
 COUNTS = {"train": 6, "val": 2, "test": 6}

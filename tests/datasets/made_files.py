@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from datasets.formats import Given, reader_of
-from datasets.importing import import_dataset
-from datasets.store import load, tasks
-from datasets.task import DataError
+from segbench.datasets.formats import Given, reader_of
+from segbench.datasets.importing import import_dataset
+from segbench.datasets.store import load, tasks
+from segbench.datasets.task import DataError
 
 RAS, LPS = np.diag([1.0, 1, 1, 1]), np.diag([-1.0, -1, 1, 1])
 

@@ -7,13 +7,13 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from datasets.phantoms import generator
-from datasets.phantoms.brain import draw
-from datasets.registry import kind, source
-from datasets.scans import ScanData
-from datasets.sources.brain_phantom import SUBJECTS, VERSION
-from datasets.structures import STRUCTURES
-from datasets.task import DataError, Task
+from segbench.datasets.phantoms import generator
+from segbench.datasets.phantoms.brain import draw
+from segbench.datasets.registry import kind, source
+from segbench.datasets.scans import ScanData
+from segbench.datasets.sources.brain_phantom import SUBJECTS, VERSION
+from segbench.datasets.structures import STRUCTURES
+from segbench.datasets.task import DataError, Task
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from datasets.catalogue import Entry, entries, entry
-from datasets.registry import DATASETS, EMBEDDED
+from segbench.datasets.catalogue import Entry, entries, entry
+from segbench.datasets.registry import DATASETS, EMBEDDED
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "datasets.md"
 SOURCES = {"oasis3-t2star", "oasis3-t2tse", "adni-flair", "stare", "medscribble"}

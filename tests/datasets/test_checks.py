@@ -9,20 +9,20 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from datasets import store
-from datasets.checks import check, verify
-from datasets.checks.across import Across
-from datasets.checks.intensities import intensities
-from datasets.checks.labels import border, labels
-from datasets.checks.leaks import leaks
-from datasets.checks.orientation import contrast, orientation
-from datasets.checks.sizes import sizes
-from datasets.checks.stored import content, files, manifest
-from datasets.checks.view import View, standard, thumbnails, views
-from datasets.examples import Example
-from datasets.importing import import_dataset
-from datasets.scans import ScanData
-from datasets.task import Task, TaskData
+from segbench.datasets import store
+from segbench.datasets.checks import check, verify
+from segbench.datasets.checks.across import Across
+from segbench.datasets.checks.intensities import intensities
+from segbench.datasets.checks.labels import border, labels
+from segbench.datasets.checks.leaks import leaks
+from segbench.datasets.checks.orientation import contrast, orientation
+from segbench.datasets.checks.sizes import sizes
+from segbench.datasets.checks.stored import content, files, manifest
+from segbench.datasets.checks.view import View, standard, thumbnails, views
+from segbench.datasets.examples import Example
+from segbench.datasets.importing import import_dataset
+from segbench.datasets.scans import ScanData
+from segbench.datasets.task import Task, TaskData
 
 SPLITS = TaskData.SPLITS
 COUNT = 60

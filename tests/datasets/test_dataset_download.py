@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from served import Web, serving
 
-from datasets import DataError, transfer
-from datasets.download import Archive, checksum, fetch, first_records
-from datasets.sources.wbc import FOLDER, WBC
+from segbench.datasets import DataError, transfer
+from segbench.datasets.download import Archive, checksum, fetch, first_records
+from segbench.datasets.sources.wbc import FOLDER, WBC
 
 PATTERNS = ("a/*.bmp",)
 # sha256 of the line "<sha256 of b'one'>  a/1.bmp\n"
@@ -139,7 +139,7 @@ def test_without_a_known_checksum_the_first_download_sets_it(web: Web, tmp_path:
     assert below(tmp_path / "data") == below(tmp_path / "moved")
 
 
-@pytest.mark.parametrize("content", [b"<html>log in</html>", b"", ONE[:-30]])
+@pytest.mark.parametrize("content", [b"<html>log in</html>", b"", ONE[:-30]], ids=["page", "empty", "cut"])
 def test_what_is_no_archive_sets_no_checksum(web: Web, tmp_path: Path, content: bytes) -> None:
     with pytest.raises(DataError, match="no intact archive"):
         get(tmp_path, Archive(web.put("x.zip", content), 1000))

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from datasets.preprocess import SIDE, preprocess
-from datasets.task import DataError
+from segbench.datasets.preprocess import SIDE, preprocess
+from segbench.datasets.task import DataError
 
 
 def blank(shape: tuple[int, int]) -> np.ndarray:

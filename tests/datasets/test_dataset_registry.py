@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from datasets import DataError, installed, source
-from datasets.lookup import UnknownName
-from datasets.registry import EMBEDDED, Source, kind
+from segbench.datasets import DataError, installed, source
+from segbench.datasets.registry import EMBEDDED, Source, kind
+from segbench.registry import UnknownName
 
 
 class Plugin:

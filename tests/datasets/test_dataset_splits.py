@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from datasets.splits import split_by_subject, split_scans_by_subject
+from segbench.datasets.splits import split_by_subject, split_scans_by_subject
 
 
 def counts(split: np.ndarray) -> tuple[int, int, int]:

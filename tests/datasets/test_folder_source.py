@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from datasets import DataError, load, source
+from segbench.datasets import DataError, load, source
 
 SHAPE = (20, 30)
 

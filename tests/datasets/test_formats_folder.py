@@ -12,9 +12,9 @@ import tifffile
 from made_files import data, imported, noise, pictures, refused, save, square
 from PIL import Image
 
-from datasets.folder import Folder
-from datasets.formats import Given, reader_of
-from datasets.task import DataError
+from segbench.datasets.folder import Folder
+from segbench.datasets.formats import Given, reader_of
+from segbench.datasets.task import DataError
 
 WIDE = (20, 30)
 

@@ -11,8 +11,8 @@ import pytest
 import SimpleITK as sitk
 from made_files import LPS, RAS, data, imported, noise, refused, save, square
 
-from datasets.formats import Given
-from datasets.volumes import STORED
+from segbench.datasets.formats import Given
+from segbench.datasets.volumes import STORED
 
 SHAPE = (14, 12, 10)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from made_files import data, imported, noise, refused, save, square
 
-from datasets.formats import Given
+from segbench.datasets.formats import Given
 
 SAID = {
     "channel_names": {"0": "T1", "1": "FLAIR"},

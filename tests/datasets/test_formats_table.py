@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 from made_files import contents, data, imported, noise, refused, save, square
 
-from datasets.formats import Given, own
-from datasets.registry import source
+from segbench.datasets.formats import Given, own
+from segbench.datasets.registry import source
 
 WIDE = (20, 30)
 

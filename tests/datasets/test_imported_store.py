@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from made_files import contents, imported, noise, pictures, save, square
 
-from datasets import store
-from datasets.checks.stored import manifest as verified
-from datasets.task import DataError
+from segbench.datasets import store
+from segbench.datasets.checks.stored import manifest as verified
+from segbench.datasets.task import DataError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from made_files import contents, data, imported, noise, pictures, refused, save, square
 
-from datasets import store
-from datasets.examples import Example
-from datasets.importing import import_dataset, read_split
-from datasets.task import DataError, Task
+from segbench.datasets import store
+from segbench.datasets.examples import Example
+from segbench.datasets.importing import import_dataset, read_split
+from segbench.datasets.task import DataError, Task
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -154,7 +154,7 @@ def test_full_disk_is_one_sentence_and_changes_nothing(tmp_path: Path) -> None:
     before = contents(root)
     code = (
         "import resource, sys\nfrom pathlib import Path\n"
-        "from made_files import imported\nfrom datasets.task import DataError\n"
+        "from made_files import imported\nfrom segbench.datasets.task import DataError\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, resource.RLIM_INFINITY))\n"
         "try:\n    imported(Path(sys.argv[1]), Path(sys.argv[2]), replace=True)\n"
         "except DataError as error:\n    print(error)\n"

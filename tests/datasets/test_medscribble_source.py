@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from datasets.download import checksum
-from datasets.scribbled import ScribbledData
-from datasets.sources.medscribble import MedScribble
-from datasets.task import DataError, Task
+from segbench.datasets.download import checksum
+from segbench.datasets.scribbled import ScribbledData
+from segbench.datasets.sources.medscribble import MedScribble
+from segbench.datasets.task import DataError, Task
 
 SIDE = 256
 LABEL, BACKGROUND = np.s_[64:192, 64:192], np.s_[:32]

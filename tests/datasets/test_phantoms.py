@@ -7,9 +7,9 @@ import hashlib
 import numpy as np
 import pytest
 
-from datasets.phantoms import COHORTS, Phantoms
-from datasets.registry import source
-from datasets.task import DataError, Task
+from segbench.datasets.phantoms import COHORTS, Phantoms
+from segbench.datasets.registry import source
+from segbench.datasets.task import DataError, Task
 
 TASKS = Phantoms().tasks(None)
 
@@ -104,7 +104,7 @@ def test_neither_threshold_nor_template_solves_a_task(cohort):
 
 
 def test_drawing_twice_gives_the_same_bytes():
-    from datasets import phantoms
+    from segbench.datasets import phantoms
 
     task = next(t for t in TASKS if t.cohort == "hip")
     first = Phantoms().load(task, None).fingerprint

@@ -12,15 +12,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from datasets.imported import Released
-from datasets.importing import import_dataset
-from datasets.registry import load, source
-from datasets.sources.buid import BUID
-from datasets.sources.drive import DRIVE
-from datasets.sources.hipxray import HipXRay
-from datasets.sources.pandental import PanDental
-from datasets.sources.stare import STARE
-from datasets.task import DataError, TaskData
+from segbench.datasets.imported import Released
+from segbench.datasets.importing import import_dataset
+from segbench.datasets.registry import load, source
+from segbench.datasets.sources.buid import BUID
+from segbench.datasets.sources.drive import DRIVE
+from segbench.datasets.sources.hipxray import HipXRay
+from segbench.datasets.sources.pandental import PanDental
+from segbench.datasets.sources.stare import STARE
+from segbench.datasets.task import DataError, TaskData
 
 SIDE = 128
 

@@ -11,10 +11,10 @@ import SimpleITK as sitk
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
-from datasets.importing import import_dataset
-from datasets.registry import load
-from datasets.sources.scd import SCD
-from datasets.task import DataError, TaskData
+from segbench.datasets.importing import import_dataset
+from segbench.datasets.registry import load
+from segbench.datasets.sources.scd import SCD
+from segbench.datasets.task import DataError, TaskData
 
 IDENTITY = (1, 0, 0, 0, 1, 0, 0, 0, 1)
 LPS_TO_RAS = (-1, 0, 0, 0, -1, 0, 0, 0, 1)
@@ -100,7 +100,9 @@ def make_volumes(folder: Path, direction: tuple[int, ...] = IDENTITY) -> None:
 
 def imported(folder: Path, root: Path) -> dict[str, TaskData]:
     import_dataset("scd", SCD(), folder, root, workers=2)
-    return {data.task.name.removeprefix("scd/"): data for data in load("datasets.sources.scd:SCD", root)}
+    return {
+        data.task.name.removeprefix("scd/"): data for data in load("segbench.datasets.sources.scd:SCD", root)
+    }
 
 
 @pytest.mark.parametrize("direction", [IDENTITY, LPS_TO_RAS], ids=["LPS", "RAS"])

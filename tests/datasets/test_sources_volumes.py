@@ -9,17 +9,17 @@ import nibabel
 import numpy as np
 import pytest
 
-from datasets.importing import import_dataset
-from datasets.registry import source
-from datasets.sources.cobre import ASEG
-from datasets.store import read_manifest
-from datasets.task import DataError, TaskData
+from segbench.datasets.importing import import_dataset
+from segbench.datasets.registry import source
+from segbench.datasets.sources.cobre import ASEG
+from segbench.datasets.store import read_manifest
+from segbench.datasets.task import DataError, TaskData
 
 SOURCES = {
     "acdc": "acdc",
-    "btcv-cervix": "datasets.sources.btcv_cervix:BTCVCervix",
-    "spineweb": "datasets.sources.spineweb:SpineWeb",
-    "cobre": "datasets.sources.cobre:COBRE",
+    "btcv-cervix": "segbench.datasets.sources.btcv_cervix:BTCVCervix",
+    "spineweb": "segbench.datasets.sources.spineweb:SpineWeb",
+    "cobre": "segbench.datasets.sources.cobre:COBRE",
 }
 SIDE = 64  # so that a pixel becomes two by two
 RAS, LPS, LIA = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from datasets.splits import digest
+from segbench.datasets.splits import digest
 
 SUBJECTS, SPLIT = np.array(["a", "b", "c"]), np.array(["train", "val", "test"])
 

@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 from served import Web, serving
 
-from datasets import transfer as module
-from datasets.task import DataError
-from datasets.transfer import transfer
+from segbench.datasets import transfer as module
+from segbench.datasets.task import DataError
+from segbench.datasets.transfer import transfer
 
 CONTENT = bytes(range(256)) * 1200  # 307,200 bytes, unlike at every shift below 256
 OTHER = CONTENT[::-1]

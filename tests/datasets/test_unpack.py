@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from datasets import unpack as module
-from datasets.task import DataError
-from datasets.unpack import unpack
+from segbench.datasets import unpack as module
+from segbench.datasets.task import DataError
+from segbench.datasets.unpack import unpack
 
 FILES = {"r/a/1.txt": b"one" * 100, "r/two": b"2" * 5000}
 
@@ -80,7 +80,9 @@ def test_an_archive_may_hold_a_web_page(tmp_path: Path) -> None:
     assert unpacked(zipped(tmp_path / "x.zip", files, zipfile.ZIP_STORED), tmp_path / "zip") == files
 
 
-@pytest.mark.parametrize("content", [gzip.compress(b"volume"), bytes(2000), b"\x93NUMPY", b"a,b\n1,2\n"])
+@pytest.mark.parametrize(
+    "content", [gzip.compress(b"volume", mtime=0), bytes(2000), b"\x93NUMPY", b"a,b\n1,2\n"]
+)
 def test_any_other_file_is_taken_as_it_is(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "image.bin"
     path.write_bytes(content)

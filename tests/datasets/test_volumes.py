@@ -15,8 +15,8 @@ import pytest
 import SimpleITK as sitk
 from nibabel import orientations
 
-from datasets.task import DataError
-from datasets.volumes import (
+from segbench.datasets.task import DataError
+from segbench.datasets.volumes import (
     AXES,
     STORED,
     Volume,

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from datasets import DataError, TaskData, load, source
-from datasets.download import checksum
-from datasets.sources.wbc import FOLDER, PATTERNS, SHA256
+from segbench.datasets import DataError, TaskData, load, source
+from segbench.datasets.download import checksum
+from segbench.datasets.sources.wbc import FOLDER, PATTERNS, SHA256
 
 
 @pytest.fixture(scope="module")

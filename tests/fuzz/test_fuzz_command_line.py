@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from hypothesis import strategies as st
 from mutants import attempt, campaigns
 
-from benchmark.cli import cli
+from segbench.benchmark.cli import cli
 
 RUN_FAST = good_inputs.RUN.split()
 STATUSES = {0, 1, 2, 130}

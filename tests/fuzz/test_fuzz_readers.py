@@ -22,19 +22,19 @@ from mutants import attempt, campaigns, damaged, damaged_files
 from PIL import Image
 from safetensors.torch import save_file
 
-from datasets.folder import Folder
-from datasets.formats import reader_of
-from datasets.images import read_image, read_mask
-from datasets.imported import Imported
-from datasets.importing import read_split
-from datasets.preprocess import prepare_image
-from datasets.task import DataError
-from datasets.unpack import unpack
-from datasets.volumes import AXES, read_label_map, read_volume, slices, turned
-from models.networks import UniverSeg
-from models.weights import WeightsError, load_state, training_of
-from results import load
-from results.store import StoreError
+from segbench.datasets.folder import Folder
+from segbench.datasets.formats import reader_of
+from segbench.datasets.images import read_image, read_mask
+from segbench.datasets.imported import Imported
+from segbench.datasets.importing import read_split
+from segbench.datasets.preprocess import prepare_image
+from segbench.datasets.task import DataError
+from segbench.datasets.unpack import unpack
+from segbench.datasets.volumes import AXES, read_label_map, read_volume, slices, turned
+from segbench.models.networks import UniverSeg
+from segbench.models.weights import WeightsError, load_state, training_of
+from segbench.results import load
+from segbench.results.store import StoreError
 
 ROOT = Path(__file__).resolve().parents[2]
 MASK = (np.arange(40).reshape(5, 8) % 3).astype(np.uint8)
@@ -252,11 +252,11 @@ CLAIMS = """
 import resource, sys
 from pathlib import Path
 import numpy, cv2, PIL.Image, tifffile, nibabel, SimpleITK, torch, safetensors.torch
-from datasets.images import read_image
-from datasets.volumes import read_volume
-from datasets.task import DataError
-from models.networks import UniverSeg
-from models.weights import WeightsError, load_state
+from segbench.datasets.images import read_image
+from segbench.datasets.volumes import read_volume
+from segbench.datasets.task import DataError
+from segbench.models.networks import UniverSeg
+from segbench.models.weights import WeightsError, load_state
 used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + 2**30, used + 2**30))
 for name in sys.argv[1:]:

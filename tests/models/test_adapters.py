@@ -3,16 +3,16 @@
 import pytest
 import torch
 
-from models import MODELS, create_model
-from models.multiverseg import MultiverSeg
-from models.networks import MultiverSeg as MultiverSegNetwork
-from models.networks import ScribblePromptUNet
-from models.networks import UniverSeg as UniverSegNetwork
-from models.scribbleprompt import ScribblePrompt
-from models.sp_uvs import ScribblePromptUniverSeg
-from models.universeg import UniverSeg
-from models.weights import WeightsError
-from protocols.adapter import Context, Interactions, ModelAdapter, Query
+from segbench.models import MODELS, create_model
+from segbench.models.multiverseg import MultiverSeg
+from segbench.models.networks import MultiverSeg as MultiverSegNetwork
+from segbench.models.networks import ScribblePromptUNet
+from segbench.models.networks import UniverSeg as UniverSegNetwork
+from segbench.models.scribbleprompt import ScribblePrompt
+from segbench.models.sp_uvs import ScribblePromptUniverSeg
+from segbench.models.universeg import UniverSeg
+from segbench.models.weights import WeightsError
+from segbench.protocols.adapter import Context, Interactions, ModelAdapter, Query
 
 SIDE = 32
 

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from datasets.phantoms import Phantoms
-from datasets.sources.brain_phantom import BrainPhantom
-from models.registry import create_model
-from protocols.adapter import Interactions, Query
-from protocols.config import Config
-from protocols.engine import Rules, drawer_of, play, segment
-from protocols.interactions import line_scribble
-from protocols.metrics import dice
-from protocols.registry import PROTOCOLS
-from protocols.trajectory import Trajectory, labelled
+from segbench.datasets.phantoms import Phantoms
+from segbench.datasets.sources.brain_phantom import BrainPhantom
+from segbench.models.registry import create_model
+from segbench.protocols.adapter import Interactions, Query
+from segbench.protocols.config import Config
+from segbench.protocols.interactions import line_scribble
+from segbench.protocols.metrics import dice
+from segbench.protocols.registry import PROTOCOLS
+from segbench.protocols.scheduler import Rules, drawer_of, play, segment
+from segbench.protocols.trajectory import Trajectory, labelled
 
 IMAGES = 3
 

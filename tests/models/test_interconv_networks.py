@@ -9,11 +9,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from models.networks.interconv import Grouping, InterConv2d, InterLinear
-from models.networks.plain_unet import PlainUNet
-from models.networks.simple_unet import SimpleUNet
-from models.networks.swin_unet import SwinUNet, WindowAttention
-from models.weights import WeightsError
+from segbench.models.networks.interconv import Grouping, InterConv2d, InterLinear
+from segbench.models.networks.plain_unet import PlainUNet
+from segbench.models.networks.simple_unet import SimpleUNet
+from segbench.models.networks.swin_unet import SwinUNet, WindowAttention
+from segbench.models.weights import WeightsError
 
 NNUNET = pytest.mark.skipif(
     find_spec("dynamic_network_architectures") is None, reason="nnU-Net's package is absent"

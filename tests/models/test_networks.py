@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from models.networks import MultiverSeg, ScribblePromptUNet, UniverSeg
+from segbench.models.networks import MultiverSeg, ScribblePromptUNet, UniverSeg
 
 LAYOUTS = Path(__file__).resolve().parents[3] / "shared" / "spec" / "checkpoint_layouts.json"
 RELEASED = {

@@ -19,15 +19,15 @@ import pytest
 import torch
 from skimage import io
 
-from datasets.task import DataError, Task, TaskData
-from models import WeightsError, create_model
-from models.nnunet.child import visible
-from models.nnunet.pipeline import Training
-from models.nnunet.raw import export
-from models.nnunet.schedule import SCHEDULES, Schedule
-from models.training.checkpointed import TrainingError
-from models.weights import training_of
-from protocols.adapter import Query
+from segbench.datasets.task import DataError, Task, TaskData
+from segbench.models import WeightsError, create_model
+from segbench.models.nnunet.child import visible
+from segbench.models.nnunet.pipeline import Training
+from segbench.models.nnunet.raw import export
+from segbench.models.nnunet.schedule import SCHEDULES, Schedule
+from segbench.models.training.checkpointed import TrainingError
+from segbench.models.weights import training_of
+from segbench.protocols.adapter import Query
 
 pytestmark = pytest.mark.skipif(find_spec("nnunetv2") is None, reason="nnU-Net is not installed")
 
@@ -192,7 +192,7 @@ def test_a_damaged_network_fails_with_a_reason(trained, tmp_path):
 
 
 def test_without_nnunet_the_message_says_what_to_install(task, tmp_path, monkeypatch):
-    monkeypatch.setattr("models.nnunet.pipeline.find_spec", lambda name: None)
+    monkeypatch.setattr("segbench.models.nnunet.pipeline.find_spec", lambda name: None)
     with pytest.raises(TrainingError, match="pip install"):
         training(task, tmp_path).run(task, "cpu", 1)
 

@@ -14,12 +14,12 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from benchmark.cli import cli
-from benchmark.conformance import examine, mock
-from models import create_model
-from models.weights import WeightsError
-from protocols.adapter import Click, Interactions, Query
-from results import load
+from segbench.benchmark.cli import cli
+from segbench.benchmark.conformance import examine, mock
+from segbench.models import create_model
+from segbench.models.weights import WeightsError
+from segbench.protocols.adapter import Click, Interactions, Query
+from segbench.results import load
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "sam-example"
 NAME = "sam_example:SAM"

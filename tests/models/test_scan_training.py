@@ -10,13 +10,20 @@ import pytest
 import torch
 from torch import Tensor
 
-from datasets.scans import ALL, ScanData
-from datasets.task import Task
-from models import create_model
-from models.training import checkpointed, scans
-from models.training.scans import SCAN_PRESETS, ScanPreset, deep_loss, scan_dice, scan_loss, train_on_scans
-from models.weights import WeightsError, read_header, trained_files, trained_folder
-from protocols.adapter import Query
+from segbench.datasets.scans import ALL, ScanData
+from segbench.datasets.task import Task
+from segbench.models import create_model
+from segbench.models.training import checkpointed, scans
+from segbench.models.training.scans import (
+    SCAN_PRESETS,
+    ScanPreset,
+    deep_loss,
+    scan_dice,
+    scan_loss,
+    train_on_scans,
+)
+from segbench.models.weights import WeightsError, read_header, trained_files, trained_folder
+from segbench.protocols.adapter import Query
 
 MODELS = ["simpleunet", "simpleunet-interconv", "swinunet", "swinunet-interconv", "nnunet2d-interconv"]
 

@@ -13,13 +13,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from models.networks import MultiverSeg, ScribblePromptUNet, UniverSeg
-from models.registry import MODELS, create_model
-from models.training import checkpointed, loop
-from models.training.augmentation import TASK
-from models.training.presets import PRESETS, Stage
-from models.weights import OFFICIAL, WeightsError
-from protocols.adapter import Context, Interactions, Query
+from segbench.models.networks import MultiverSeg, ScribblePromptUNet, UniverSeg
+from segbench.models.registry import MODELS, create_model
+from segbench.models.training import checkpointed, loop
+from segbench.models.training.augmentation import TASK
+from segbench.models.training.presets import PRESETS, Stage
+from segbench.models.weights import OFFICIAL, WeightsError
+from segbench.protocols.adapter import Context, Interactions, Query
 
 NETWORKS = {"scribbleprompt": ScribblePromptUNet, "universeg": UniverSeg, "multiverseg": MultiverSeg}
 PREDICTIONS = {"scribbleprompt": 2, "universeg": 1, "multiverseg": 3}  # for an image, by ``smoke``
@@ -459,8 +459,8 @@ def test_interconv_starts_as_its_baseline(tmp_path):
 
 def test_training_sees_no_evaluation_data():
     code = (
-        "import sys, models.training.loop;"
-        "print([m for m in sys.modules if m.startswith(('datasets.phantoms', 'datasets.sources'))])"
+        "import sys, segbench.models.training.loop;"
+        "print([m for m in sys.modules if m.startswith(('segbench.datasets.phantoms', 'segbench.datasets.sources'))])"
     )
     root = Path(__file__).resolve().parents[2]
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)

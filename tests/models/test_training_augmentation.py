@@ -5,8 +5,8 @@ import pytest
 import torch
 from scipy import ndimage
 
-from models.training.augmentation import SYNTHETIC, TASK, WITHIN_TASK, Augmentation, augment
-from models.training.superpixels import superpixel_tasks, superpixels
+from segbench.models.training.augmentation import SYNTHETIC, TASK, WITHIN_TASK, Augmentation, augment
+from segbench.models.training.superpixels import superpixel_tasks, superpixels
 
 TABLES = {"synthetic": SYNTHETIC, "within": WITHIN_TASK, "task": TASK}
 GEOMETRY = ("Random Affine", "Elastic Transform", "Horizontal Flip", "Vertical Flip")

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from datasets.task import DataError
-from models.training import loop
-from models.training.collection import Collection
+from segbench.datasets.task import DataError
+from segbench.models.training import loop
+from segbench.models.training.collection import Collection
 
 
 def draw(collection, seed=0, tasks=20, members=4, side=32):

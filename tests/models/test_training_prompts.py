@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from models.training.prompts import BOX_JITTER, CLICKS, SCRIBBLES, Annotator, interactions
-from protocols.interactions import center_click, centerline_scribble, keyed_generator
+from segbench.models.training.prompts import BOX_JITTER, CLICKS, SCRIBBLES, Annotator, interactions
+from segbench.protocols.interactions import center_click, centerline_scribble, keyed_generator
 
 ROWS, COLUMNS = np.indices((40, 40))
 DISC = (ROWS - 22) ** 2 + (COLUMNS - 18) ** 2 < 11**2

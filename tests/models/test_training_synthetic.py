@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.training.synthetic import FAMILIES, REGIONS, Sampler, View, synthetic_tasks
+from segbench.models.training.synthetic import FAMILIES, REGIONS, Sampler, View, synthetic_tasks
 
 
 def draw(seed, tasks=6, members=3, side=64):

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from models.networks import MultiverSeg, ScribblePromptUNet, UniverSeg
-from models.training.widening import widen
+from segbench.models.networks import MultiverSeg, ScribblePromptUNet, UniverSeg
+from segbench.models.training.widening import widen
 
 CHANNELS = {ScribblePromptUNet: 5, UniverSeg: 1, MultiverSeg: 5}
 

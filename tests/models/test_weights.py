@@ -8,9 +8,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from models import WeightsError, create_model
-from models.networks import MultiverSeg, ScribblePromptUNet, UniverSeg
-from models.weights import OFFICIAL, fetch, load_state, verify, weights_path
+from segbench.models import WeightsError, create_model
+from segbench.models.networks import MultiverSeg, ScribblePromptUNet, UniverSeg
+from segbench.models.weights import OFFICIAL, fetch, load_state, verify, weights_path
 
 
 @pytest.mark.parametrize("network", [ScribblePromptUNet, UniverSeg, MultiverSeg])

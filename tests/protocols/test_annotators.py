@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from protocols.annotators import CenterClicks, CenterlineScribbles
-from protocols.interactions import keyed_generator
+from segbench.protocols.annotators import CenterClicks, CenterlineScribbles
+from segbench.protocols.interactions import keyed_generator
 
 ANNOTATORS = pytest.mark.parametrize("annotator", [CenterClicks(), CenterlineScribbles()])
 

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from datasets.scans import ALL, ScanData
-from datasets.task import Task
-from protocols.adapter import Capabilities, Query
-from protocols.automatic import SET_AUTOMATIC
-from protocols.config import Config, ProtocolError
-from protocols.registry import PROTOCOLS
-from results.schema import IMAGES, PICTURES, STEPS, typed
-from results.store import Run
+from segbench.datasets.scans import ALL, ScanData
+from segbench.datasets.task import Task
+from segbench.protocols.adapter import Capabilities, Query
+from segbench.protocols.automatic import SET_AUTOMATIC
+from segbench.protocols.config import Config, ProtocolError
+from segbench.protocols.registry import PROTOCOLS
+from segbench.results.schema import IMAGES, PICTURES, STEPS, typed
+from segbench.results.store import Run
 
 STRUCTURES = ("left", "right", "rare")
 SCANS = {"a": 1, "b": 3, "c": 2, "d": 3}  # of each test subject
@@ -140,7 +140,7 @@ def test_the_validation_split(scans):
 
 def test_records_of_all_subjects_come_back_from_disk(scans, tmp_path):
     """Scans of two subjects share position and set size; the store must tell them apart."""
-    from results import load
+    from segbench.results import load
 
     records = play(scans, Reader(setwise=True))
     run = Run.open_or_create(tmp_path / "run", {})
@@ -173,9 +173,12 @@ def test_invalid_predictions_name_the_model(scans, spoil, message):
 
 def test_who_and_what_cannot_take_part(scans, toy_task, obedient):
     assert PROTOCOLS.get("set-automatic") is SET_AUTOMATIC
-    assert SET_AUTOMATIC.refuses(Capabilities(automatic=True, setwise=True, needs_training=True)) is None
-    assert "one structure" in (SET_AUTOMATIC.refuses(Capabilities(interactive=True)) or "")
-    assert SET_AUTOMATIC.missing(scans, Config()) is None
+    assert (
+        SET_AUTOMATIC.unsupported_model(Capabilities(automatic=True, setwise=True, needs_training=True))
+        is None
+    )
+    assert "one structure" in (SET_AUTOMATIC.unsupported_model(Capabilities(interactive=True)) or "")
+    assert SET_AUTOMATIC.unsupported_task(scans, Config()) is None
     scans.split[-1] = "test"
     with pytest.raises(ProtocolError, match="all-structures has no val scan"):
         play(scans, Reader(setwise=True), split="val")

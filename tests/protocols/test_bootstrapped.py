@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from protocols.bootstrapped import BOOTSTRAPPED
-from protocols.config import Config, ProtocolError
-from protocols.sequential import draw_images
-from results.schema import IMAGES, PICTURES, STEPS
+from segbench.protocols.bootstrapped import BOOTSTRAPPED
+from segbench.protocols.config import Config, ProtocolError
+from segbench.protocols.sequential import draw_images
+from segbench.results.schema import IMAGES, PICTURES, STEPS
 
 
 def left_half(query):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from protocols.interactions import (
+from segbench.protocols.interactions import (
     Click,
     border_click,
     center_click,

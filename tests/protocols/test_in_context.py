@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from protocols.config import Config, ProtocolError
-from protocols.in_context import IN_CONTEXT, INTERACTIVE_CLICKS, INTERACTIVE_SCRIBBLES, draw_context
-from protocols.registry import PROTOCOLS
-from results.schema import IMAGES, STEPS
+from segbench.protocols.config import Config, ProtocolError
+from segbench.protocols.in_context import IN_CONTEXT, INTERACTIVE_CLICKS, INTERACTIVE_SCRIBBLES, draw_context
+from segbench.protocols.registry import PROTOCOLS
+from segbench.results.schema import IMAGES, STEPS
 
 SIZES = (1, 2, 4)
 
@@ -20,7 +20,7 @@ def bright_if_marked(query):
 
 
 def play(protocol, data, model, simulations=(0, 1), **config):
-    config = {"drawn_images": 3, "context_sizes": SIZES} | config
+    config = {"eval_images": 3, "context_sizes": SIZES} | config
     return protocol.run(data, model, simulations, Config(**config), None, "toy")
 
 
@@ -49,7 +49,7 @@ def test_contexts_come_from_the_train_split_with_replacement_and_grow(toy_task):
 
 
 def test_the_model_is_given_the_drawn_images_and_their_true_labels(toy_task, in_context):
-    records = play(IN_CONTEXT, toy_task, in_context, simulations=(1,), drawn_images=1, context_sizes=(4,))
+    records = play(IN_CONTEXT, toy_task, in_context, simulations=(1,), eval_images=1, context_sizes=(4,))
     indices = draw_context(toy_task, 1, records.images[0]["image"], 4, seed=0)
     context = in_context.queries[0].context
     np.testing.assert_array_equal(context.images[0], toy_task.images[indices])
@@ -57,7 +57,7 @@ def test_the_model_is_given_the_drawn_images_and_their_true_labels(toy_task, in_
 
 
 def test_without_a_limit_all_images_of_the_split_are_segmented(toy_task, in_context):
-    records = play(IN_CONTEXT, toy_task, in_context, (0,), drawn_images=None, context_sizes=(1,))
+    records = play(IN_CONTEXT, toy_task, in_context, (0,), eval_images=None, context_sizes=(1,))
     assert len(records.images) == 20
 
 
@@ -66,7 +66,7 @@ def test_without_a_limit_all_images_of_the_split_are_segmented(toy_task, in_cont
 )
 def test_all_corrections_are_made_whether_or_not_the_target_is_met(toy_task, toy_model, protocol, steps):
     model = toy_model(bright_if_marked, in_context=True)
-    records = play(protocol, toy_task, model, (0,), drawn_images=1, context_sizes=(2,))
+    records = play(protocol, toy_task, model, (0,), eval_images=1, context_sizes=(2,))
     assert [row["step"] for row in records.steps] == list(range(steps + 1))
     assert [row["dice"] for row in records.steps] == [0.0] + [1.0] * steps
     assert records.steps[0]["kind"] == "none"
@@ -113,7 +113,7 @@ def test_models_that_cannot_take_part(toy_task, toy_model, protocol, capabilitie
 def test_protocols_have_the_names_of_their_figures():
     for name in ("in-context", "interactive-in-context-clicks", "interactive-in-context-scribbles"):
         assert PROTOCOLS.get(name).name == name
-        assert PROTOCOLS.get(name).most_simulations == 10
+        assert PROTOCOLS.get(name).max_simulations == 10
 
 
 @pytest.mark.parametrize("sizes", [(), (0, 1)])

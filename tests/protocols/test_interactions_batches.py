@@ -10,8 +10,8 @@ import pytest
 import torch
 from scipy import ndimage
 
-from datasets.registry import load
-from protocols.interactions import (
+from segbench.datasets.registry import load
+from segbench.protocols.interactions import (
     Click,
     center_click,
     center_clicks,
@@ -21,9 +21,9 @@ from protocols.interactions import (
     line_scribble,
     line_scribbles,
 )
-from protocols.interactions.geometry import skeleton, squared_distance
-from protocols.interactions.tensors.clicks import component_starts, squared_distances
-from protocols.interactions.tensors.thinning import skeletons
+from segbench.protocols.interactions.geometry import skeleton, squared_distance
+from segbench.protocols.interactions.tensors.clicks import component_starts, squared_distances
+from segbench.protocols.interactions.tensors.thinning import skeletons
 
 SCRIBBLES = [(centerline_scribbles, centerline_scribble), (line_scribbles, line_scribble)]
 

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from datasets.scribbled import ScribbledData
-from protocols.adapter import Capabilities
-from protocols.annotators import LineScribbles
-from protocols.config import Config, ProtocolError
-from protocols.interactions import centerline_scribble, keyed_generator
-from protocols.manual import MANUAL_SCRIBBLES
-from protocols.registry import PROTOCOLS
-from results.schema import IMAGE_KEY, IMAGES, PICTURES, STEP_KEY, STEPS
+from segbench.datasets.scribbled import ScribbledData
+from segbench.protocols.adapter import Capabilities
+from segbench.protocols.annotators import LineScribbles
+from segbench.protocols.config import Config, ProtocolError
+from segbench.protocols.interactions import centerline_scribble, keyed_generator
+from segbench.protocols.manual import MANUAL_SCRIBBLES
+from segbench.protocols.registry import PROTOCOLS
+from segbench.results.schema import IMAGE_KEY, IMAGES, PICTURES, STEP_KEY, STEPS
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def test_nothing_depends_on_the_micro_batch_the_simulations_or_other_images(scri
     literal.micro_batch = 4
     assert without_clock(MANUAL_SCRIBBLES.run(scribbled, literal, (3, 1), Config(), None, "toy")) == once
     assert [len(query.image) for query in literal.queries[-6:]] == [4] * 6
-    assert without_clock(play(scribbled, literal, images=1, drawn_images=1)) == once  # all images, always
+    assert without_clock(play(scribbled, literal, images=1, eval_images=1)) == once  # all images, always
     last = np.s_[2:]
     split = np.array(["val", "val", "test"])
     parts = (scribbled.images, scribbled.labels, scribbled.subjects)
@@ -135,14 +135,14 @@ def test_a_setwise_model_sees_sets_of_one_and_one_with_contexts_none(scribbled, 
 
 def test_who_and_what_cannot_take_part(scribbled, make_task, toy_model):
     assert PROTOCOLS.get("manual-scribbles") is MANUAL_SCRIBBLES
-    assert MANUAL_SCRIBBLES.refuses(Capabilities(interactive=True, setwise=True)) is None
-    assert "takes no interactions" in MANUAL_SCRIBBLES.refuses(Capabilities(in_context=True))
-    assert "has to be trained" in MANUAL_SCRIBBLES.refuses(
+    assert MANUAL_SCRIBBLES.unsupported_model(Capabilities(interactive=True, setwise=True)) is None
+    assert "takes no interactions" in MANUAL_SCRIBBLES.unsupported_model(Capabilities(in_context=True))
+    assert "has to be trained" in MANUAL_SCRIBBLES.unsupported_model(
         Capabilities(interactive=True, needs_training=True)
     )
-    assert MANUAL_SCRIBBLES.missing(scribbled, Config()) is None
-    assert "no scribbles that people drew" in MANUAL_SCRIBBLES.missing(make_task(), Config())
-    assert "0 val images" in MANUAL_SCRIBBLES.missing(scribbled, Config(split="val"))
+    assert MANUAL_SCRIBBLES.unsupported_task(scribbled, Config()) is None
+    assert "no scribbles that people drew" in MANUAL_SCRIBBLES.unsupported_task(make_task(), Config())
+    assert "0 val images" in MANUAL_SCRIBBLES.unsupported_task(scribbled, Config(split="val"))
     broken = toy_model(lambda query: torch.ones(1, 1, 3, 3, dtype=torch.bool))
     with pytest.raises(ProtocolError, match="logits of shape"):
         play(scribbled, broken)

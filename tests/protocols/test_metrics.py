@@ -8,7 +8,7 @@ import torch
 from medpy.metric import binary
 from scipy import ndimage
 
-from protocols.metrics import PIXELS, confusion, dice, dice_of, hd95
+from segbench.protocols.metrics import PIXELS, confusion, dice, dice_of, hd95
 
 
 def blobs(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from protocols.interactions import keyed_generator
+from segbench.protocols.interactions import keyed_generator
 
 
 def draw(*key) -> int:

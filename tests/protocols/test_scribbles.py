@@ -8,7 +8,7 @@ import pytest
 import torch
 from scipy import ndimage, stats
 
-from protocols.interactions import (
+from segbench.protocols.interactions import (
     centerline_scribble,
     centerline_scribbles,
     contour_scribble,
@@ -16,7 +16,7 @@ from protocols.interactions import (
     line_scribble,
     line_scribbles,
 )
-from protocols.interactions.geometry import break_mask, random_warp, skeleton
+from segbench.protocols.interactions.geometry import break_mask, random_warp, skeleton
 
 ROWS, COLUMNS = np.indices((96, 96))
 DISC = (ROWS - 45) ** 2 + (COLUMNS - 50) ** 2 < 30**2

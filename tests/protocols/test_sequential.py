@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from datasets.lookup import UnknownName
-from datasets.task import Task, TaskData
-from protocols.adapter import Capabilities
-from protocols.config import Config, ProtocolError
-from protocols.registry import PROTOCOLS
-from protocols.sequential import CENTER_CLICKS, CENTERLINE_SCRIBBLES, draw_images
-from results.schema import IMAGES, PICTURES, STEPS
+from segbench.datasets.task import Task, TaskData
+from segbench.protocols.adapter import Capabilities
+from segbench.protocols.config import Config, ProtocolError
+from segbench.protocols.registry import PROTOCOLS
+from segbench.protocols.sequential import CENTER_CLICKS, CENTERLINE_SCRIBBLES, draw_images
+from segbench.registry import UnknownName
+from segbench.results.schema import IMAGES, PICTURES, STEPS
 
 BOTH = pytest.mark.parametrize("protocol", [CENTER_CLICKS, CENTERLINE_SCRIBBLES], ids=lambda p: p.name)
 
@@ -288,17 +288,17 @@ def test_an_image_without_the_label_gets_no_click_but_a_prediction(squares, toy_
 
 @BOTH
 def test_who_and_what_cannot_take_part(protocol, toy_task, make_task, obedient, toy_model):
-    assert protocol.refuses(Capabilities(interactive=True)) is None
-    assert protocol.refuses(Capabilities(interactive=True, in_context=True)) is None
-    assert protocol.refuses(Capabilities(interactive=True, setwise=True)) is None
+    assert protocol.unsupported_model(Capabilities(interactive=True)) is None
+    assert protocol.unsupported_model(Capabilities(interactive=True, in_context=True)) is None
+    assert protocol.unsupported_model(Capabilities(interactive=True, setwise=True)) is None
     for capabilities, reason in [
         (Capabilities(in_context=True), "takes no interactions"),
         (Capabilities(interactive=True, needs_training=True), "trained"),
     ]:
-        assert reason in (protocol.refuses(capabilities) or "")
-    assert protocol.missing(toy_task, Config()) is None
-    assert "17 test images" in (protocol.missing(make_task(test=17), Config()) or "")
-    assert "no train image" in (protocol.missing(make_task(train=0), Config()) or "")
+        assert reason in (protocol.unsupported_model(capabilities) or "")
+    assert protocol.unsupported_task(toy_task, Config()) is None
+    assert "17 test images" in (protocol.unsupported_task(make_task(test=17), Config()) or "")
+    assert "no train image" in (protocol.unsupported_task(make_task(train=0), Config()) or "")
     with pytest.raises(ProtocolError, match="17 test images"):
         play(protocol, make_task(test=17), obedient)
     with pytest.raises(ProtocolError, match=r"toy cannot run .*: it takes no interactions"):
@@ -382,4 +382,6 @@ def test_the_validation_split_and_whole_splits(make_task, obedient):
     assert sorted(row["image"] for row in records.images) == [2, 3, 4, 5]
     assert {row["split"] for row in records.images} == {"val"}
     assert {row["context"] for row in records.images} == {"none"}
-    assert "4 val images, fewer than the 5" in CENTER_CLICKS.missing(task, Config(images=5, split="val"))
+    assert "4 val images, fewer than the 5" in CENTER_CLICKS.unsupported_task(
+        task, Config(images=5, split="val")
+    )

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from datasets.scans import ALL, ScanData
-from datasets.task import DataError, Task, TaskData
-from protocols.adapter import Capabilities
-from protocols.config import Config, ProtocolError
-from protocols.registry import PROTOCOLS
-from protocols.sequential import CENTER_CLICKS, CENTERLINE_SCRIBBLES, draw_images
-from protocols.setwise import SET_CLICKS, SET_SCRIBBLES, draw_order
-from results.schema import IMAGES, PICTURES, STEPS
+from segbench.datasets.scans import ALL, ScanData
+from segbench.datasets.task import DataError, Task, TaskData
+from segbench.protocols.adapter import Capabilities
+from segbench.protocols.config import Config, ProtocolError
+from segbench.protocols.registry import PROTOCOLS
+from segbench.protocols.sequential import CENTER_CLICKS, CENTERLINE_SCRIBBLES, draw_images
+from segbench.protocols.setwise import SET_CLICKS, SET_SCRIBBLES, draw_order
+from segbench.results.schema import IMAGES, PICTURES, STEPS
 
 BOTH = pytest.mark.parametrize("protocol", [SET_CLICKS, SET_SCRIBBLES], ids=lambda p: p.name)
 SEQUENTIAL = pytest.mark.parametrize("protocol", [CENTER_CLICKS, CENTERLINE_SCRIBBLES], ids=lambda p: p.name)
@@ -161,11 +161,11 @@ def test_simulations_differ_and_depend_on_nothing_else(protocol, nine, setwise, 
 def test_a_limit_of_images_is_rounded_up_to_whole_sets(make_task, setwise):
     task = make_task(test=20)
     for limit, images in ((1, 8), (8, 8), (9, 16), (17, 20), (None, 20)):
-        orders = [draw_order(task, simulation, Config(drawn_images=limit)) for simulation in (0, 1)]
+        orders = [draw_order(task, simulation, Config(eval_images=limit)) for simulation in (0, 1)]
         assert len(orders[0]) == images
         assert set(orders[0]) == set(orders[1]) and (orders[0] != orders[1]).any()
-    records = play(SET_CLICKS, task, setwise, drawn_images=2)
-    assert {row["image"] for row in records.images} == set(draw_order(task, 0, Config(drawn_images=2)))
+    records = play(SET_CLICKS, task, setwise, eval_images=2)
+    assert {row["image"] for row in records.images} == set(draw_order(task, 0, Config(eval_images=2)))
     assert {task.split[row["image"]] for row in records.images} == {"test"}
 
 
@@ -199,20 +199,20 @@ def test_a_side_without_pixels_gets_no_prompt(nine, setwise):
 
 @BOTH
 def test_who_and_what_cannot_take_part(protocol, make_task, setwise, toy_model):
-    assert protocol.refuses(Capabilities(interactive=True)) is None
-    assert protocol.refuses(Capabilities(interactive=True, setwise=True)) is None
+    assert protocol.unsupported_model(Capabilities(interactive=True)) is None
+    assert protocol.unsupported_model(Capabilities(interactive=True, setwise=True)) is None
     for capabilities, reason in (
         (Capabilities(automatic=True), "it takes no interactions"),
         (Capabilities(interactive=True, in_context=True), "it takes a context"),
         (Capabilities(interactive=True, needs_training=True), "has to be trained"),
     ):
-        assert reason in (protocol.refuses(capabilities) or "")
+        assert reason in (protocol.unsupported_model(capabilities) or "")
     with pytest.raises(ProtocolError, match="has 7 test images, fewer than the 8 of the largest set"):
         play(protocol, make_task(test=7), setwise)
     with pytest.raises(ProtocolError, match="NotANumber returned NaN"):
         play(protocol, make_task(test=8), NotANumber())
     assert PROTOCOLS.get(protocol.name) is protocol
-    assert (protocol.most_simulations, protocol.block) == (5, 1)
+    assert (protocol.max_simulations, protocol.block) == (5, 1)
 
 
 class NotANumber:
@@ -237,7 +237,7 @@ def test_scans_are_refused_by_all_protocols_for_one_structure():
         ("all",),
     )
     for name in PROTOCOLS.names():
-        reason = PROTOCOLS.get(name).missing(scans, Config())
+        reason = PROTOCOLS.get(name).unsupported_task(scans, Config())
         assert reason is None if name == "set-automatic" else "several structures" in reason
 
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from protocols.adapter import Capabilities
-from protocols.config import Config, ProtocolError
-from protocols.supervised import SUPERVISED
+from segbench.protocols.adapter import Capabilities
+from segbench.protocols.config import Config, ProtocolError
+from segbench.protocols.supervised import SUPERVISED
 
 
 class Learner:
@@ -28,7 +28,7 @@ class Learner:
 
 
 def test_every_test_image_is_predicted_once_whatever_the_preset_says(toy_task):
-    records = SUPERVISED.run(toy_task, Learner(), (3,), Config(images=2, drawn_images=2), None, "mine")
+    records = SUPERVISED.run(toy_task, Learner(), (3,), Config(images=2, eval_images=2), None, "mine")
     assert len(records.steps) == len(records.images) == 20
     assert {row["image"] for row in records.images} == set(toy_task.indices("test"))
     assert [row["position"] for row in records.images] == list(range(1, 21))
@@ -62,15 +62,15 @@ def test_pictures_are_of_the_first_training_and_of_as_many_images_as_a_set_has(t
     ],
 )
 def test_it_takes_models_that_are_trained_on_the_task(capabilities, reason):
-    found = SUPERVISED.refuses(capabilities)
+    found = SUPERVISED.unsupported_model(capabilities)
     assert found is None if reason is None else reason in found
 
 
 def test_validation_images_are_no_test(toy_task):
-    assert "took part in training" in SUPERVISED.missing(toy_task, Config(split="val"))
+    assert "took part in training" in SUPERVISED.unsupported_task(toy_task, Config(split="val"))
     untested = replace(toy_task, split=toy_task.split.copy())
     untested.split[:] = "train"
-    assert "0 test images" in SUPERVISED.missing(untested, Config())
+    assert "0 test images" in SUPERVISED.unsupported_task(untested, Config())
     with pytest.raises(ProtocolError, match=r"mine cannot run supervised: .* took part in training"):
         SUPERVISED.run(toy_task, Learner(), (0,), Config(split="val"), None, "mine")
 

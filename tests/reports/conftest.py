@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from results import Results
-from results.schema import IMAGES, PICTURES, STEPS, TASK, typed
+from segbench.results import Results
+from segbench.results.schema import IMAGES, PICTURES, STEPS, TASK, typed
 
 CLICKS, SCRIBBLES = "center-clicks", "centerline-scribbles"
 IN_CONTEXT = "in-context"

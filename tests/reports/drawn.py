@@ -6,9 +6,9 @@ from dataclasses import asdict
 
 import numpy as np
 
-from datasets.task import Task, TaskData
-from results import Results
-from results.schema import IDENTITY, IMAGES, PICTURES, STEPS, typed
+from segbench.datasets.task import Task, TaskData
+from segbench.results import Results
+from segbench.results.schema import IDENTITY, IMAGES, PICTURES, STEPS, typed
 
 HEIGHT, WIDTH, COUNT = 24, 34, 14
 EVIL = """<img src=x onerror=alert(1)>"'</script><script>alert(2)</script>"""

@@ -7,11 +7,11 @@ from dataclasses import asdict
 import numpy as np
 from drawn import HEIGHT, WIDTH
 
-from datasets.registry import source
-from datasets.scans import ALL, ScanData
-from datasets.task import Task
-from results import Results
-from results.schema import IDENTITY, IMAGES, PICTURES, STEPS, typed
+from segbench.datasets.registry import source
+from segbench.datasets.scans import ALL, ScanData
+from segbench.datasets.task import Task
+from segbench.results import Results
+from segbench.results.schema import IDENTITY, IMAGES, PICTURES, STEPS, typed
 
 MATCHED, INTERCONV = "scribbleprompt-matched", "scribbleprompt-interconv"
 SCRIBBLES, CLICKS, AUTOMATIC = "set-scribbles", "set-clicks", "set-automatic"

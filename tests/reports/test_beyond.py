@@ -7,12 +7,12 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from reports.artefact import NotDrawable
-from reports.figures.convergence import convergence, convergence_data
-from reports.figures.profiles import profiles, profiles_data
-from reports.tables.comparisons import comparisons, comparisons_grid, sentences
-from results import statistics
-from results.schema import IMAGES, typed
+from segbench.reports.artefact import InsufficientRecords
+from segbench.reports.figures.convergence import convergence, convergence_data
+from segbench.reports.figures.profiles import profiles, profiles_data
+from segbench.reports.tables.comparisons import comparisons, comparisons_grid, sentences
+from segbench.results import statistics
+from segbench.results.schema import IMAGES, typed
 
 NAMES = [name for name, kind in IMAGES.items() if kind == "string"]
 
@@ -88,7 +88,7 @@ def test_methods_without_a_common_image_are_left_out_and_alone_there_is_nothing_
     results.images.loc[results.images.model == "sp-uvs", "simulation"] += 10
     table = comparisons(results)
     assert set(table.model) | set(table.baseline) == {"scribbleprompt", "multiverseg"}
-    with pytest.raises(NotDrawable, match="nothing to compare"):
+    with pytest.raises(InsufficientRecords, match="nothing to compare"):
         comparisons(needing(scribbleprompt=[[4], [5]]))
 
 
@@ -179,7 +179,7 @@ def test_convergence_shows_the_width_of_both_intervals(run_of):
 
 
 def test_convergence_takes_two_simulations(run_of):
-    with pytest.raises(NotDrawable, match="only one simulation"):
+    with pytest.raises(InsufficientRecords, match="only one simulation"):
         convergence_data(run_of(simulations=1, count=3))
 
 

@@ -10,17 +10,17 @@ import pytest
 from conftest import MANIFEST, schedule
 from drawn import play
 
-import reports
-from reports import bounds
-from reports.artefact import NotDrawable
-from reports.gaps import Coverage
-from reports.registry import get, module, stem
-from reports.replay import replay
-from reports.tables.comparisons import sentences
-from reports.tables.table7 import table7
-from reports.tables.upper_bounds import upper_bounds, upper_bounds_grid
-from results import Results
-from results.schema import IMAGES
+from segbench import reports
+from segbench.reports import bounds
+from segbench.reports.artefact import InsufficientRecords
+from segbench.reports.missing import Coverage
+from segbench.reports.registry import get, module, stem
+from segbench.reports.replay import replay
+from segbench.reports.tables.comparisons import sentences
+from segbench.reports.tables.table7 import table7
+from segbench.reports.tables.upper_bounds import upper_bounds, upper_bounds_grid
+from segbench.results import Results
+from segbench.results.schema import IMAGES
 
 WBC, OTHER = "wbc/a/m/0/x", "other/a/m/0/x"
 SHORT = "nnU-Net, 20 epochs of 20 iterations (shortened)"
@@ -290,7 +290,7 @@ def test_nobody_misses_a_bound_but_its_own_table(run, tmp_path):
     assert own.command.startswith(
         "python -m benchmark run --protocol supervised --models nnunet --datasets wbc"
     )
-    with pytest.raises(NotDrawable, match="no results of supervised"):
+    with pytest.raises(InsufficientRecords, match="no results of supervised"):
         upper_bounds(run)
 
 

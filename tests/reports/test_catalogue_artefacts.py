@@ -8,17 +8,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.training.augmentation import Augmentation
-from reports.artefact import NotDrawable
-from reports.figures.fig8 import example, fig8
-from reports.figures.fig9 import fig9, fig9_data
-from reports.tables.layout import text, wide
-from reports.tables.table1 import table1, table1_grid
-from reports.tables.table2 import table2, table2_grid
-from reports.tables.table3 import table3, table3_grid
-from reports.tables.table4 import compared, table4, table4_grid
-from reports.tables.table5 import table5, table5_grid
-from reports.tables.table6 import table6, table6_grid
+from segbench.models.training.augmentation import Augmentation
+from segbench.reports.artefact import InsufficientRecords
+from segbench.reports.figures.fig8 import example, fig8
+from segbench.reports.figures.fig9 import fig9, fig9_data
+from segbench.reports.tables.layout import text, wide
+from segbench.reports.tables.table1 import table1, table1_grid
+from segbench.reports.tables.table2 import table2, table2_grid
+from segbench.reports.tables.table3 import table3, table3_grid
+from segbench.reports.tables.table4 import compared, table4, table4_grid
+from segbench.reports.tables.table5 import table5, table5_grid
+from segbench.reports.tables.table6 import table6, table6_grid
 
 SIZES = {"train": 60, "val": 20, "test": 21}
 LEFT_OUT = "drive/eye/camera/0/vessels"
@@ -271,7 +271,7 @@ def test_fig_9_falls_back_on_the_tasks_of_the_run():
     del run.manifests[0]["tasks_found"]
     assert fig9_data(run).images.tolist() == [20]
     run.manifests = []
-    with pytest.raises(NotDrawable, match="No manifest"):
+    with pytest.raises(InsufficientRecords, match="No manifest"):
         fig9_data(run)
 
 

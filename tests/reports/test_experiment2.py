@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from reports.artefact import NotDrawable
-from reports.figures.fig6 import fig6, fig6_data
-from reports.figures.fig7 import fig7, fig7_data
-from reports.figures.fig19 import fig19, fig19_data
-from reports.figures.fig20 import fig20, fig20_data
-from reports.figures.fig21 import fig21, fig21_data
+from segbench.reports.artefact import InsufficientRecords
+from segbench.reports.figures.fig6 import fig6, fig6_data
+from segbench.reports.figures.fig7 import fig7, fig7_data
+from segbench.reports.figures.fig19 import fig19, fig19_data
+from segbench.reports.figures.fig20 import fig20, fig20_data
+from segbench.reports.figures.fig21 import fig21, fig21_data
 
 CLICKS, SCRIBBLES = "interactive-in-context-clicks", "interactive-in-context-scribbles"
 
@@ -153,7 +153,7 @@ def test_one_protocol_alone_is_drawn(corrections):
     images, steps = (table[table.protocol == CLICKS] for table in (corrections.images, corrections.steps))
     clicks = type(corrections)(images, corrections.manifests, lambda *_: steps)
     assert titles(fig7(clicks)) == ["Center clicks in context"]
-    with pytest.raises(NotDrawable):
+    with pytest.raises(InsufficientRecords):
         fig21(clicks)
 
 

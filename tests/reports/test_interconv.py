@@ -12,28 +12,28 @@ import pandas as pd
 import pytest
 from made_sets import AUTOMATIC, CLICKS, INTERCONV, MATCHED, SCRIBBLES, as_run, automatic, gain, interactive
 
-import reports
-from reports import catalogue, numbers
-from reports.artefact import NotDrawable
-from reports.figures.fig5 import fig5
-from reports.figures.interconv_fig4 import interconv_fig4, interconv_fig4_data
-from reports.figures.interconv_fig5 import interconv_fig5
-from reports.figures.interconv_fig6 import interconv_fig6, interconv_fig6_data
-from reports.figures.interconv_fig7 import interconv_fig7
-from reports.figures.interconv_fig8 import interconv_fig8, interconv_fig8_data
-from reports.figures.interconv_fig9 import interconv_fig9_data
-from reports.figures.interconv_fig10 import interconv_fig10_data
-from reports.figures.interconv_fig11 import interconv_fig11
-from reports.gaps import Coverage
-from reports.page import provenance, sets
-from reports.registry import PAPERS, get, names
-from reports.replay import replay
-from reports.tables.interconv_table1 import interconv_table1, interconv_table1_grid
-from reports.tables.interconv_table2 import interconv_table2, interconv_table2_grid
-from reports.tables.interconv_table3 import interconv_table3, interconv_table3_grid
-from reports.tables.interconv_table7 import interconv_table7, interconv_table7_grid
-from reports.tables.interconv_table8 import interconv_table8, interconv_table8_grid
-from reports.tables.table1 import table1
+from segbench import reports
+from segbench.reports import catalogue, estimates
+from segbench.reports.artefact import InsufficientRecords
+from segbench.reports.figures.fig5 import fig5
+from segbench.reports.figures.interconv_fig4 import interconv_fig4, interconv_fig4_data
+from segbench.reports.figures.interconv_fig5 import interconv_fig5
+from segbench.reports.figures.interconv_fig6 import interconv_fig6, interconv_fig6_data
+from segbench.reports.figures.interconv_fig7 import interconv_fig7
+from segbench.reports.figures.interconv_fig8 import interconv_fig8, interconv_fig8_data
+from segbench.reports.figures.interconv_fig9 import interconv_fig9_data
+from segbench.reports.figures.interconv_fig10 import interconv_fig10_data
+from segbench.reports.figures.interconv_fig11 import interconv_fig11
+from segbench.reports.missing import Coverage
+from segbench.reports.page import provenance, sets
+from segbench.reports.registry import PAPERS, get, names
+from segbench.reports.replay import replay
+from segbench.reports.tables.interconv_table1 import interconv_table1, interconv_table1_grid
+from segbench.reports.tables.interconv_table2 import interconv_table2, interconv_table2_grid
+from segbench.reports.tables.interconv_table3 import interconv_table3, interconv_table3_grid
+from segbench.reports.tables.interconv_table7 import interconv_table7, interconv_table7_grid
+from segbench.reports.tables.interconv_table8 import interconv_table8, interconv_table8_grid
+from segbench.reports.tables.table1 import table1
 
 SIMPLE, NNUNET = ("simpleunet", "simpleunet-interconv"), ("nnunet2d", "nnunet2d-interconv")
 
@@ -93,9 +93,9 @@ def test_automatic_gains_grow_with_the_scans_of_the_subject(of_scans, data, fact
 
 
 def test_an_architecture_that_did_not_run_has_no_figure(of_scans, of_sets):
-    with pytest.raises(NotDrawable, match="swinunet and swinunet-interconv"):
+    with pytest.raises(InsufficientRecords, match="swinunet and swinunet-interconv"):
         interconv_fig10_data(of_scans)
-    with pytest.raises(NotDrawable, match="no automatic segmentations"):
+    with pytest.raises(InsufficientRecords, match="no automatic segmentations"):
         interconv_fig8_data(of_sets)
     assert titles(interconv_fig6(of_scans)) == ["toy-scans"]
 
@@ -158,7 +158,7 @@ def test_half_a_pair_is_shown_without_a_gain(of_scans):
     row = interconv_table1(run).iloc[-1]
     assert row.baseline == pytest.approx(75.1)
     assert np.isnan([row.interconv, row.gain, row.p]).all()
-    with pytest.raises(NotDrawable):
+    with pytest.raises(InsufficientRecords):
         interconv_table1(as_run(interactive(most=1)))
 
 
@@ -220,7 +220,7 @@ def test_fig_11_shows_four_images_with_one_and_with_eight_clicks(of_sets):
     assert [len(line.get_xdata()) for line in grid[0][5].lines] == [8, 8]
     one = 100 * (0.5 + gain(4, 1, int(of_sets.pictures.image.min())))
     assert grid[1][0].get_xlabel() == f"Dice {one:.1f}%"
-    with pytest.raises(NotDrawable, match="keep no pictures"):
+    with pytest.raises(InsufficientRecords, match="keep no pictures"):
         interconv_fig11(as_run(automatic([SIMPLE])))
 
 
@@ -245,17 +245,17 @@ def test_what_lacks_the_images_is_refused_in_a_sentence():
     for entry in run.manifests[0]["tasks"].values():
         entry["fingerprint"] = "0" * 64
     for draw in (interconv_fig5, interconv_fig7, interconv_fig11):
-        with pytest.raises(NotDrawable, match="fingerprint differs"):
+        with pytest.raises(InsufficientRecords, match="fingerprint differs"):
             draw(run)
 
 
 def test_records_of_sets_disturb_nothing_else(of_sets, of_scans, run):
     both = as_run(interactive(most=1, simulations=1), automatic([SIMPLE]))
-    with pytest.raises(NotDrawable, match="pictures of sets only"):
+    with pytest.raises(InsufficientRecords, match="pictures of sets only"):
         replay(both)
-    with pytest.raises(NotDrawable, match="no pictures of test images"):
+    with pytest.raises(InsufficientRecords, match="no pictures of test images"):
         fig5(both)
-    assert numbers.in_standard_sets(both, both.images).all()  # though a standard set has 4 images
+    assert estimates.in_standard_sets(both, both.images).all()  # though a standard set has 4 images
     assert [task.split("/")[0] for task in catalogue.tasks(both).task] == ["discs"]
     names = [row[0] for row in provenance.tasks(both).rows]
     assert names == catalogue.task_names(both)
@@ -279,7 +279,7 @@ def test_a_sequential_run_of_a_model_of_sets_stands_beside_the_others(records):
             for model, context, size in (("multiverseg", "binary", 1), (INTERCONV, "set", 1))
             for position in (1, 2)]  # fmt: skip
     run = records(rows)
-    assert set(numbers.select(run, get("fig3").needs[0]).model) == {"multiverseg", INTERCONV}
+    assert set(estimates.select(run, get("fig3").needs[0]).model) == {"multiverseg", INTERCONV}
     assert Coverage(run).drawable(get("fig3"))
 
 
@@ -312,7 +312,7 @@ def test_the_two_papers_stand_apart_on_the_page(of_sets, tmp_path):
 
 def test_a_paper_of_which_the_run_has_nothing_is_one_line(run_of, of_sets, tmp_path, monkeypatch):
     small = {"MultiverSeg": ("fig4", "table7"), "InterConv": ("interconv-fig4", "interconv-table8")}
-    build = sys.modules["reports.build"]  # the package has a function of that name
+    build = sys.modules["segbench.reports.build"]  # the package has a function of that name
     monkeypatch.setattr(build, "PAPERS", small)
     monkeypatch.setattr(build, "names", lambda: [*small["MultiverSeg"], *small["InterConv"]])
     reports.build(run_of(simulations=2, count=2), tmp_path / "one")

@@ -7,11 +7,11 @@ from importlib.util import find_spec
 
 import pytest
 
-from reports.artefact import NotDrawable
-from reports.tables.interconv_table4 import interconv_table4, interconv_table4_grid
-from reports.tables.interconv_table5 import interconv_table5, interconv_table5_grid
-from reports.tables.interconv_table6 import interconv_table6, interconv_table6_grid
-from results import published
+from segbench.reports.artefact import InsufficientRecords
+from segbench.reports.tables.interconv_table4 import interconv_table4, interconv_table4_grid
+from segbench.reports.tables.interconv_table5 import interconv_table5, interconv_table5_grid
+from segbench.reports.tables.interconv_table6 import interconv_table6, interconv_table6_grid
+from segbench.results import published
 
 NNUNET = pytest.mark.skipif(
     find_spec("dynamic_network_architectures") is None, reason="nnU-Net's package is absent"
@@ -71,5 +71,5 @@ def test_sizes_are_laid_out_for_reading(table, grid):
 
 def test_without_nnunet_table_5_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "dynamic_network_architectures.architectures.unet", None)
-    with pytest.raises(NotDrawable, match="pip install"):
+    with pytest.raises(InsufficientRecords, match="pip install"):
         interconv_table5(None)

@@ -10,9 +10,9 @@ import pytest
 from drawn import EVIL, PLUGIN, play, together
 from PIL import Image
 
-from reports.gaps import Gap
-from reports.page.render import Missing, Section, page
-from reports.tables.layout import Grid
+from segbench.reports.missing import Gap
+from segbench.reports.page.render import Missing, Section, page
+from segbench.reports.tables.layout import Grid
 
 LAPTOP, PHONE = (1366, 768), (375, 812)
 # Rows as they come, and what sorting must make of the column "Value".

@@ -12,11 +12,11 @@ import pytest
 from drawn import CLICKS, EVIL, HEIGHT, SCRIBBLES, WIDTH, Discs, play, prediction, together
 from PIL import Image
 
-from reports import pictures
-from reports.artefact import NotDrawable
-from reports.figures.fig5 import fig5
-from reports.figures.fig10 import fig10
-from reports.replay import replay
+from segbench.reports import pictures
+from segbench.reports.artefact import InsufficientRecords
+from segbench.reports.figures.fig5 import fig5
+from segbench.reports.figures.fig10 import fig10
+from segbench.reports.replay import replay
 
 TASKS = [task.name for task in Discs().tasks(None)]
 
@@ -60,7 +60,7 @@ def test_a_scene_is_the_image_and_the_label_of_its_index(run):
 def test_data_that_are_absent_or_others_are_refused_in_a_sentence(changes, reason):
     run = play(positions=[1], **changes)
     for draw in (lambda: pictures.scene(run, TASKS[0], 2), lambda: fig5(run), lambda: replay(run)):
-        with pytest.raises(NotDrawable, match=reason) as refusal:
+        with pytest.raises(InsufficientRecords, match=reason) as refusal:
             draw()
         assert str(refusal.value).endswith(".")
         assert "\n" not in str(refusal.value)
@@ -69,14 +69,14 @@ def test_data_that_are_absent_or_others_are_refused_in_a_sentence(changes, reaso
 def test_without_a_manifest_nobody_knows_where_the_images_are():
     run = play(positions=[1])
     run.manifests = []
-    with pytest.raises(NotDrawable, match="No manifest says"):
+    with pytest.raises(InsufficientRecords, match="No manifest says"):
         pictures.scene(run, TASKS[0], 2)
 
 
 def test_runs_without_pictures_are_refused(run_of):
     run = run_of(simulations=1, count=2)
     for draw in (fig5, fig10, replay):
-        with pytest.raises(NotDrawable, match="keep no pictures"):
+        with pytest.raises(InsufficientRecords, match="keep no pictures"):
             draw(run)
 
 
@@ -112,7 +112,7 @@ def test_fig5_leaves_out_variants_and_other_contexts_and_splits(run):
     more = [play(("sp-uvs-1",)), play(context="soft"), play(("random-walker",), split="val")]
     rows = panels(fig5(together(run, *more)))
     assert [axes.get_title() for axes in rows[0]] == ["Image", "ScribblePrompt", "MultiverSeg"]
-    with pytest.raises(NotDrawable, match="no pictures of test images"):
+    with pytest.raises(InsufficientRecords, match="no pictures of test images"):
         fig5(play(split="val"))
 
 
@@ -140,7 +140,7 @@ def test_fig10_follows_one_task_from_the_seed_image_on(run):
 
 def test_fig10_needs_multiverseg_with_clicks():
     for run in (play(protocols=[SCRIBBLES]), play(models=["scribbleprompt"]), play(context="soft")):
-        with pytest.raises(NotDrawable, match="no pictures of MultiverSeg"):
+        with pytest.raises(InsufficientRecords, match="no pictures of MultiverSeg"):
             fig10(run)
 
 
@@ -228,7 +228,7 @@ def test_a_replay_that_is_too_large_is_thinned_evenly(run):
     positions = [position for *place, position in places if place == [0, 0]]
     assert len(places) == 2 * 3 * len(positions)  # the same ones of every task, under both protocols
     assert np.ptp(np.diff(positions)) <= 1
-    with pytest.raises(NotDrawable, match="too large"):
+    with pytest.raises(InsufficientRecords, match="too large"):
         replay(run, 10)
 
 

@@ -7,9 +7,9 @@ import pytest
 from matplotlib.colors import same_color
 from PIL import Image
 
-from datasets.checks import View
-from datasets.task import Task
-from reports.preview import COLUMNS, EXTREME, ROWS, SUSPECT, save, select, sheet
+from segbench.datasets.checks import View
+from segbench.datasets.task import Task
+from segbench.reports.preview import COLUMNS, EXTREME, ROWS, SUSPECT, save, select, sheet
 
 ROOM = ROWS * COLUMNS
 

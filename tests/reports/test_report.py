@@ -8,11 +8,11 @@ import re
 import pandas as pd
 import pytest
 
-import reports
-from datasets.lookup import UnknownName
-from reports.registry import BEYOND, PAPERS, get, module, names
-from results import Results
-from results.schema import IMAGES
+from segbench import reports
+from segbench.registry import UnknownName
+from segbench.reports.registry import BEYOND, PAPERS, get, module, names
+from segbench.results import Results
+from segbench.results.schema import IMAGES
 
 
 @pytest.fixture(scope="module")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from reports.artefact import NotDrawable
-from reports.figures.fig12 import fig12, fig12_data
-from reports.figures.fig13 import fig13, fig13_data
-from reports.figures.fig14 import fig14, fig14_data
-from reports.figures.fig15 import fig15, fig15_data
-from reports.figures.fig17a import fig17a, fig17a_data
-from reports.figures.fig18 import fig18, fig18_data
-from reports.tables.table17b import table17b, table17b_grid
+from segbench.reports.artefact import InsufficientRecords
+from segbench.reports.figures.fig12 import fig12, fig12_data
+from segbench.reports.figures.fig13 import fig13, fig13_data
+from segbench.reports.figures.fig14 import fig14, fig14_data
+from segbench.reports.figures.fig15 import fig15, fig15_data
+from segbench.reports.figures.fig17a import fig17a, fig17a_data
+from segbench.reports.figures.fig18 import fig18, fig18_data
+from segbench.reports.tables.table17b import table17b, table17b_grid
 
 BOOTSTRAPPED = "bootstrapped-in-context"
 
@@ -71,7 +71,7 @@ def test_without_longer_sets_of_that_data_set_the_one_with_most_of_them_stands_i
     results = records(given, images=2)
     assert set(fig12_data(results).group) == {"two/a/m/0/x", "two/b/m/0/x"}
     assert titles(fig12(results)) == ["a", "b"]
-    with pytest.raises(NotDrawable, match="more than 3 images"):
+    with pytest.raises(InsufficientRecords, match="more than 3 images"):
         fig12_data(records(given, images=3))
 
 
@@ -195,5 +195,5 @@ def test_a_part_of_the_variants_is_drawn_and_none_is_a_reason(records, run):
     some = records([{"protocol": BOOTSTRAPPED, "model": "universeg", "context": "soft"}])
     assert legend(fig17a(some)) == ["UniverSeg, soft predictions"]
     for draw in (fig14, fig15, fig17a, fig18, table17b):
-        with pytest.raises(NotDrawable):
+        with pytest.raises(InsufficientRecords):
             draw(run)

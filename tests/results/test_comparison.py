@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from toy_tables import passes
 
-from results.statistics import (
+from segbench.results.statistics import (
     StatisticsError,
     interquartile_difference,
     paired_change,

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from toy_tables import passes, studies
 
-from results.statistics import bootstrap, paired_change, replicates
+from segbench.results.statistics import bootstrap, paired_change, replicates
 
 
 def coverage(images: pd.DataFrame, unit: str, mean: float) -> float:

@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import trim_mean
 from toy_tables import passes, table
 
-from results.statistics import StatisticsError, bootstrap, interquartile_mean, performance_profile
+from segbench.results.statistics import StatisticsError, bootstrap, interquartile_mean, performance_profile
 
 
 def needing(values: np.ndarray, most: int, model: str = "m", dataset: str = "d") -> pd.DataFrame:

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from scipy.stats import ttest_rel
 
-from results.schema import TASK
-from results.statistics import StatisticsError, improvement
+from segbench.results.schema import TASK
+from segbench.results.statistics import StatisticsError, improvement
 
 
 def rows(model: str, dice, size: int = 0, subjects=None, **more) -> pd.DataFrame:

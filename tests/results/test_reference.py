@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from results import published
+from segbench.results import published
 
 NUMBERS = ["artefact", "protocol", "model", "metric", "value", "std", "source"]
 KEYS = {"fig6": ["context_size"], "fig19": ["dataset", "context_size"]}

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from results.regression import MEASURES, differences, judged, missing
-from results.resampling import StatisticsError
-from results.statistics import hierarchical_mean
+from segbench.results.regression import MEASURES, differences, judged, missing
+from segbench.results.resampling import StatisticsError
+from segbench.results.statistics import hierarchical_mean
 
 NAMES = [measure.name for measure in MEASURES]
 

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from toy_tables import passes, table
 
-from results.schema import TASK
-from results.statistics import (
+from segbench.results.schema import TASK
+from segbench.results.statistics import (
     StatisticsError,
     bootstrap,
     convergence,

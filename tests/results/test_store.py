@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import results
-from results import Run, StoreError
-from results.schema import IMAGES, STEPS, typed
+from segbench import results
+from segbench.results import Run, StoreError
+from segbench.results.schema import IMAGES, STEPS, typed
 
 SETTINGS = {"seed": 0, "target_dice": 0.9}
 
@@ -170,7 +170,7 @@ def test_full_disk_leaves_nothing_half_written(tmp_path):
 def test_leftovers_of_a_killed_writer_are_ignored_and_cleaned(tmp_path):
     filled(tmp_path, a=(0,))
     code = (
-        "import os, signal, sys; from pathlib import Path; import results.places as s;"
+        "import os, signal, sys; from pathlib import Path; import segbench.results.storage as s;"
         "t = s._temporary(Path(sys.argv[1])); t.mkdir(); (t / 'steps.parquet').write_bytes(b'half');"
         "print(t, flush=True); os.kill(os.getpid(), signal.SIGKILL)"
     )

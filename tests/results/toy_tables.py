@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from results.schema import TASK
+from segbench.results.schema import TASK
 
 
 def table(rows: list[tuple], columns: str) -> pd.DataFrame:

@@ -11,7 +11,7 @@ import torch
 from batchgeneratorsv2.transforms.noise.gaussian_blur import GaussianBlurTransform
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
-from models.training.checkpointed import written
+from segbench.models.training.checkpointed import written
 
 CHECKPOINTS = 20  # of a training; of 1,000 epochs that is one every 50, as nnU-Net has it
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import torch
 from torch.nn.functional import max_pool2d
 
-from protocols.adapter import Click
+from segbench.protocols.adapter import Click
 
 ROUNDS = 4  # between two looks at whether a loop is done; each look waits for the device
 
 
 def center_clicks(labels: torch.Tensor, predictions: torch.Tensor) -> list[Click | None]:
-    """The clicks of `protocols.interactions.center_click`, all of them the same.
+    """The clicks of `segbench.protocols.interactions.center_click`, all of them the same.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def component_starts(masks: torch.Tensor) -> torch.Tensor:
 
 
 def squared_distances(masks: torch.Tensor) -> torch.Tensor:
-    """Squared distances of `protocols.interactions.geometry.squared_distance`, all of them the same.
+    """Squared distances of `segbench.protocols.interactions.geometry.squared_distance`, all of them the same.
 
     Parameters
     ----------

@@ -9,15 +9,15 @@ import numpy as np
 import torch
 from torch.nn.functional import pad
 
-from protocols.interactions.geometry import draw_blobs, draw_lines, draw_warp
-from protocols.interactions.tensors.thinning import skeletons
-from protocols.interactions.threads import in_threads
+from segbench.protocols.interactions.geometry import draw_blobs, draw_lines, draw_warp
+from segbench.protocols.interactions.tensors.thinning import skeletons
+from segbench.protocols.interactions.threads import in_threads
 
 Warp = tuple[float, list[np.ndarray]]  # magnitude and grids, see `draw_warp`
 
 
 def centerline_scribbles(masks: torch.Tensor, rngs: Sequence[np.random.Generator]) -> torch.Tensor:
-    """The scribbles of `protocols.interactions.centerline_scribble`.
+    """The scribbles of `segbench.protocols.interactions.centerline_scribble`.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def centerline_scribbles(masks: torch.Tensor, rngs: Sequence[np.random.Generator
 
 
 def line_scribbles(masks: torch.Tensor, rngs: Sequence[np.random.Generator], count: int) -> torch.Tensor:
-    """The scribbles of `protocols.interactions.line_scribble`; the lines are drawn on the CPU.
+    """The scribbles of `segbench.protocols.interactions.line_scribble`; the lines are drawn on the CPU.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def _warped_inside(drawings: torch.Tensor, masks: torch.Tensor, warps: Sequence[
 
 
 def break_masks(noise: torch.Tensor, sigmas: Sequence[float]) -> torch.Tensor:
-    """Blobs of `protocols.interactions.geometry.break_mask`, from what it draws.
+    """Blobs of `segbench.protocols.interactions.geometry.break_mask`, from what it draws.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def break_masks(noise: torch.Tensor, sigmas: Sequence[float]) -> torch.Tensor:
 
 
 def random_warps(drawings: torch.Tensor, warps: Sequence[Warp]) -> torch.Tensor:
-    """Warps of `protocols.interactions.geometry.random_warp`, from what it draws.
+    """Warps of `segbench.protocols.interactions.geometry.random_warp`, from what it draws.
 
     Parameters
     ----------

@@ -11,7 +11,7 @@ CIRCLE = (1, 2, 5, 8, 7, 6, 3, 0)  # the neighbours from the upper one on, clock
 
 
 def skeletons(masks: torch.Tensor) -> torch.Tensor:
-    """Skeletons of `protocols.interactions.geometry.skeleton`, all of them the same.
+    """Skeletons of `segbench.protocols.interactions.geometry.skeleton`, all of them the same.
 
     Parameters
     ----------

@@ -1,0 +1,1 @@
+"""Regression checks: a run against a baseline, and two runs against each other."""

@@ -1,0 +1,46 @@
+"""Reproducible benchmark of interactive and in-context medical image segmentation.
+
+The public names: `run`, `report`, `check` and `compare` are the commands as functions, with the options as keyword
+arguments; `load` reads a run as tables; `create_model` and `load_dataset` give what is measured. `ModelAdapter`,
+`Capabilities`, `Query`, `Interactions`, `Context` and `Click` are what the author of a model needs. Each is
+imported when it is first used, so that ``import segbench`` takes a few milliseconds.
+
+Examples
+--------
+>>> import segbench
+>>> run = segbench.run(protocol="center-clicks", datasets="phantoms", preset="smoke")  # doctest: +SKIP
+>>> segbench.load(run).images.groupby("model").interactions.mean()  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+_MODULES = {
+    "run": "benchmark.api",
+    "report": "benchmark.api",
+    "check": "benchmark.api",
+    "compare": "benchmark.api",
+    "load": "results",
+    "create_model": "models",
+    "load_dataset": "datasets",
+    "Protocol": "protocols.protocol",
+    "ModelAdapter": "protocols.adapter",
+    "Capabilities": "protocols.adapter",
+    "Query": "protocols.adapter",
+    "Interactions": "protocols.adapter",
+    "Context": "protocols.adapter",
+    "Click": "protocols.adapter",
+}
+__all__ = [*_MODULES]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"segbench.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])
