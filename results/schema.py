@@ -1,4 +1,4 @@
-"""Columns of the two record tables; everything people read is computed from them."""
+"""Columns of the record tables; every figure, table and statistic is computed from these tables."""
 
 from __future__ import annotations
 
@@ -6,26 +6,33 @@ import pandas as pd
 
 TASK = ("dataset", "cohort", "modality", "axis", "label")
 
+# The columns with which every row of every table begins.
 IDENTITY: dict[str, str] = {
     "protocol": "string",
     "model": "string",
     **dict.fromkeys(TASK, "string"),
-    "task": "string",  # the five before it, joined by slashes
-    "simulation": "int32",
-    "position": "int32",  # 1 for the first image after the seed image, 0 for that (in pictures only)
-    "image": "int32",  # index in the task's data
+    "task": "string",  # the five columns of TASK, joined by slashes
+    "split": "string",  # the split of the segmented images: test or val
+    "context": "string",  # content of the context entries: none, binary, soft or ground-truth
+    # Who interacts: none, center-clicks, centerline-scribbles, random-clicks, line-scribbles, human, or the
+    # name of a plug-in's annotator.
+    "annotator": "string",
+    "training": "int32",  # which training of the model, in protocols with per_training; else 0
+    "simulation": "int32",  # index of the seeded pass; 0 where the protocol draws nothing at random
+    "person": "int32",  # which person drew, for the annotator human; else -1
+    # 1, 2, ... in the order in which a simulation segments its images; 0 is the seed image (pictures only).
+    # set-automatic numbers the images of all scans of the split consecutively.
+    "position": "int32",
+    "image": "int32",  # index of the image in the task's data
     "subject": "string",
-    "context_size": "int32",  # entries the model was given, or other images of the set; 0 where it takes none
-    # What they hold: binary, soft, ground-truth; set of a setwise model; else none. Of manual-scribbles, who
-    # drew: human, centerline, line.
-    "context": "string",
-    "split": "string",  # which images are segmented: test or val
+    "context_size": "int32",  # entries of the context; 0 without a context
+    "set_size": "int32",  # images predicted together; 1 where each image is predicted on its own
 }
 
 STEPS: dict[str, str] = IDENTITY | {
-    "step": "int32",  # interactions so far; 0 is the prediction from the context alone
-    "kind": "string",  # none, click+, click-, scribble+, scribble-, scribble+- (both at once)
-    "row": "int32",  # of the click, else -1
+    "step": "int32",  # interactions so far; 0 is the prediction before the first interaction
+    "kind": "string",  # of the interaction: none, click+, click-, scribble+, scribble-, scribble+- (both at once)
+    "row": "int32",  # of the click; -1 without a click
     "column": "int32",
     "dice": "float64",
     "tp": "int32",
@@ -34,14 +41,14 @@ STEPS: dict[str, str] = IDENTITY | {
 }
 
 IMAGES: dict[str, str] = IDENTITY | {
-    "interactions": "int32",  # to the target, or the maximum where it was not reached
+    "interactions": "int32",  # until the target Dice; the maximum if the target was not reached
     "reached": "bool",
     "dice": "float64",  # of the last prediction
     "hd95": "float64",  # pixels; the image diagonal where exactly one mask is empty
-    "seconds": "float64",  # in the model; kept apart on disk because clocks do not repeat
+    "seconds": "float64",  # spent in the model; stored in a separate file because times differ between runs
 }
 
-# What was seen of an image, for a sample of the images; masks as ``numpy.packbits`` of the flattened mask.
+# Predictions and interactions of a sample of the images; masks are ``numpy.packbits`` of the flattened mask.
 PICTURES: dict[str, str] = IDENTITY | {
     "step": "int32",
     "kind": "string",
@@ -51,18 +58,18 @@ PICTURES: dict[str, str] = IDENTITY | {
     "height": "int32",
     "width": "int32",
     "prediction": "object",  # bytes, after the interaction of this step
-    "positive": "object",  # bytes, marks drawn at this step; empty where there are none
+    "positive": "object",  # bytes, interactions added at this step; empty without any
     "negative": "object",
 }
 
-# Names one row of ``images``; the subject too, as the positions of `set-automatic` are those of its scans.
+# Together these identify one row of ``images``.
 IMAGE_KEY = (
-    *("protocol", "model", "context", "split", "task", "simulation", "position", "context_size"),
-    "subject",
+    *("protocol", "model", "split", "context", "annotator", "task"),
+    *("training", "simulation", "person", "position", "image", "context_size", "set_size"),
 )
-STEP_KEY = (*IMAGE_KEY, "step")  # names one row of ``steps`` and of ``pictures``
+STEP_KEY = (*IMAGE_KEY, "step")  # identifies one row of ``steps`` and of ``pictures``
 
 
 def typed(rows: list[dict], columns: dict[str, str]) -> pd.DataFrame:
-    """Rows as a table with exactly the declared columns, in order and of the declared types."""
+    """Return rows as a table with exactly the declared columns, in their order and types."""
     return pd.DataFrame(rows, columns=list(columns)).astype(columns)
