@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -35,15 +35,16 @@ PACKAGES = (
 
 
 def manifest(
-    selection: Selection, settings: Settings, weights: Checksums, preset: str, command: str
+    selection: Selection, settings: Settings, weights: Checksums, preset: str, arguments: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Everything one has to know to repeat a run, as plain values for JSON.
+    """Return everything that is needed to repeat a run, as plain values for JSON.
 
     Parameters
     ----------
     selection, settings, weights : what takes part and how
     preset : name of the preset that the settings started from
-    command : the command line that does it again
+    arguments : mapping
+        Options of the command that differ from the defaults.
     """
     return {
         "version": _version("segbench"),
@@ -52,13 +53,13 @@ def manifest(
         "python": platform.python_version(),
         "platform": platform.platform(),
         "packages": packages(),
-        "command": command,
-        "commands": [command],
+        "arguments": dict(arguments),
+        "all_arguments": [dict(arguments)],
         "settings": settings.flat(),
         "preset": preset,
         "simulations": settings.simulations,
         "images": _set_size(selection),
-        "protocols": selection.all_protocols(),
+        "protocols": {part.experiment.protocol: _protocol(part.protocol) for part in selection.parts},
         "parts": [_part(part, settings) for part in selection.parts],
         "models": {name: _model(name, selection, settings, weights) for name in weights.models},
         "seed_model": _seed_model(settings, weights),
@@ -66,6 +67,11 @@ def manifest(
         "tasks_found": {chosen.task.name: _task(chosen) for chosen in selection.found},
         "left_out": [asdict(left) for left in selection.left_out],
     }
+
+
+def _protocol(protocol: Any) -> dict[str, Any]:
+    """The facts about a protocol that reports need to label it."""
+    return {name: getattr(protocol, name, None) for name in ("version", "title", "unit", "family", "ordered")}
 
 
 def _model(name: str, selection: Selection, settings: Settings, weights: Checksums) -> dict[str, Any]:
@@ -97,17 +103,19 @@ def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
                     f"the output folder holds a run in which {name} had another {identity}; "
                     "choose another --output"
                 )
-    together = {name: old.get(name, {}) | new[name] for name in ("models", "tasks", "tasks_found")}
+    together = {
+        name: old.get(name, {}) | new[name] for name in ("protocols", "models", "tasks", "tasks_found")
+    }
     for name, entry in old.get("models", {}).items():
         own = together["models"][name]
         both = {what: entry[what] | own.get(what, {}) for what in ("trained", "training") if what in entry}
         together["models"][name] = own | both
-    together["protocols"] = list(dict.fromkeys([*old.get("protocols", ()), *new["protocols"]]))
-    for name in ("commands", "parts", "left_out"):
+    for name in ("all_arguments", "parts", "left_out"):
         together[name] = [item for item in old.get(name, ()) if item not in new[name]] + new[name]
     # The standard set is the shortest; what goes on beyond it are longer sets (Fig. 12, 13).
     together["images"] = min(filter(None, (old.get("images"), new["images"])), default=None)
-    return new | together | {"created": old.get("created", new["created"])}
+    first = {name: old.get(name, new[name]) for name in ("created", "arguments")}
+    return new | together | first
 
 
 def _identities(entry: dict[str, Any], identity: str) -> dict[str | None, Any]:

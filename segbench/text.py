@@ -1,15 +1,19 @@
-"""Text for people."""
+"""Text for people: printable strings, counted nouns, command lines."""
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
 
 def printable(text: str) -> str:
-    """Spell out all characters that a terminal would obey instead of showing."""
+    """Escape all characters that a terminal would obey instead of showing."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def count_of(count: int, noun: str) -> str:
-    """A number with its noun.
+    """Return a number with its noun.
 
     Examples
     --------
@@ -17,3 +21,33 @@ def count_of(count: int, noun: str) -> str:
     ('1 task', '2 tasks')
     """
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def render_command(command: str, arguments: Mapping[str, Any], *operands: object) -> str:
+    """Return the command line of a subcommand, quoted for a shell.
+
+    Parameters
+    ----------
+    command : str
+        Name of the subcommand, such as ``run``.
+    arguments : mapping
+        Options by the names of their keyword arguments. True is a flag, None and False are left out, and a
+        sequence of names is joined by commas.
+    *operands : object
+        Arguments without a name, such as the folder of a run.
+
+    Examples
+    --------
+    >>> render_command("run", {"protocol": "center-clicks", "max_steps": 5, "dry_run": True})
+    'python -m benchmark run --protocol center-clicks --max-steps 5 --dry-run'
+    >>> render_command("report", {"only": ["fig3", "fig4"]}, "results/my run")
+    "python -m benchmark report 'results/my run' --only fig3,fig4"
+    """
+    words = ["python", "-m", "benchmark", command, *map(str, operands)]
+    for name, value in arguments.items():
+        if value is None or value is False:
+            continue
+        words.append(f"--{name.replace('_', '-')}")
+        if value is not True:
+            words.append(",".join(value) if isinstance(value, list | tuple) else str(value))
+    return shlex.join(words)

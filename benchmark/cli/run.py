@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,6 +12,7 @@ import click
 from segbench.benchmark.cli.options import IMAGES, POSITIVE, SHARE, option
 from segbench.errors import UsageError
 from segbench.paths import RUNS
+from segbench.text import render_command
 
 if TYPE_CHECKING:
     from segbench.benchmark.execution.cluster import Backend
@@ -70,7 +70,7 @@ def run(
     Path, or str of an object store
         Where the run is, for `results.load`.
     """
-    command = _command(dict(locals()))
+    arguments = _arguments(dict(locals()))
     from segbench.benchmark.execution.cluster import Backend
     from segbench.benchmark.settings import resolve_preset, resolve_settings
 
@@ -81,7 +81,7 @@ def run(
     planned = _plan(protocol, models, datasets, data_root, output, preset, much, settings)
     _describe(planned, dry_run)
     if not dry_run:
-        _measure(planned, crew, preset, command)
+        _measure(planned, crew, preset, arguments)
     return planned.where
 
 
@@ -126,12 +126,12 @@ def _plan(
     return _Planned(selection, settings, root, sums, units, where)
 
 
-def _measure(planned: _Planned, crew: Backend, preset: str, command: str) -> None:
+def _measure(planned: _Planned, crew: Backend, preset: str, arguments: dict[str, Any]) -> None:
     from segbench.benchmark.execution.resume import resume
     from segbench.benchmark.provenance import manifest
 
     selection, settings, root, sums, units, where = planned
-    record = manifest(selection, settings, sums, preset, command)
+    record = manifest(selection, settings, sums, preset, arguments)
     _summarise(resume(units, settings, root, where, record, crew))
 
 
@@ -185,18 +185,21 @@ def _summarise(results: Results) -> None:
     click.echo(f"\n{summary(images)}\n")
     for line in shortened(trainings(results)):
         click.echo(line)
-    click.echo(f"Report: {shlex.join(['python', '-m', 'benchmark', 'report', str(results.folders[0])])}")
+    click.echo(f"Report: {render_command('report', {}, results.folders[0])}")
 
 
-def _command(given: dict[str, Any]) -> str:
-    """The command line of a call, with what differs from the defaults."""
-    words = ["python", "-m", "benchmark", "run"]
-    for name, parameter in inspect.signature(run).parameters.items():
-        value = given[name]
-        if value != parameter.default and name != "dry_run":
-            text = str(value) if isinstance(value, str | Path | int | float) else ",".join(value)
-            words += [f"--{name.replace('_', '-')}", text]
-    return shlex.join(words)
+def _arguments(given: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a call that differ from the defaults, as plain values; names are joined by commas."""
+    defaults = {name: parameter.default for name, parameter in inspect.signature(run).parameters.items()}
+    return {
+        name: value
+        if isinstance(value, str | int | float)
+        else str(value)
+        if isinstance(value, Path)
+        else ",".join(value)
+        for name, value in given.items()
+        if value != defaults[name] and name != "dry_run"
+    }
 
 
 command = click.Command(

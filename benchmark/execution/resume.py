@@ -101,7 +101,7 @@ def _tell(store: Run, manifest: dict[str, Any]) -> None:
         together = merged(known, manifest)
         told = all(together[what] == known.get(what) for what in ("models", "tasks", "tasks_found"))
         if told and all(
-            part in known.get(what, []) for what in ("commands", "parts") for part in manifest[what]
+            part in known.get(what, []) for what in ("all_arguments", "parts") for part in manifest[what]
         ):
             return
         store.write_manifest(together)

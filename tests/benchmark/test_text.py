@@ -1,0 +1,28 @@
+"""Text for people: command lines that a shell reads back."""
+
+from __future__ import annotations
+
+import doctest
+import shlex
+from pathlib import Path
+
+import segbench.text
+from segbench.text import render_command
+
+
+def test_the_examples_of_the_module():
+    tested = doctest.testmod(segbench.text)
+    assert tested.attempted and not tested.failed
+
+
+def test_a_shell_reads_back_what_is_rendered():
+    arguments = {"output": "a folder/it's", "datasets": ["one", "two"], "target_dice": 0.85, "seed": 0}
+    line = render_command("run", arguments, Path("here and there"))
+    assert shlex.split(line)[3:] == [
+        *("run", "here and there", "--output", "a folder/it's", "--datasets", "one,two"),
+        *("--target-dice", "0.85", "--seed", "0"),
+    ]
+
+
+def test_flags_and_absent_values():
+    assert render_command("run", {"dry_run": True, "images": None, "update": False}).endswith("run --dry-run")
