@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from segbench.datasets.images import (
+from segbench.datasets.files.images import (
     IMAGE_SUFFIXES,
     MASK_SUFFIXES,
     LabelledImage,

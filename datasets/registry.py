@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from segbench.datasets.imported import Imported
-from segbench.datasets.store import imported_names
+from segbench.datasets.importing import ImportedDataset
+from segbench.datasets.importing.store import imported_names
 from segbench.datasets.task import DataError, Task
 from segbench.registry import PluginError, Registry, UnknownName
 
@@ -97,7 +97,7 @@ def source(name: str, root: Path | None = None) -> Source:
         make = DATASETS.get(name)
     except UnknownName as error:
         if name in imported_names(root):
-            return Imported(name)
+            return ImportedDataset(name)
         raise UnknownName("dataset", name, names(root)) from error
     try:
         found = make()

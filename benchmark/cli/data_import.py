@@ -54,7 +54,7 @@ def import_data(
 
 def _reader(name: str, path: Path, own: dict[str, Any]) -> tuple[str, Any]:
     """The name of the data set, and what reads it."""
-    from segbench.datasets.formats import reader_of
+    from segbench.datasets.importing.formats import find_reader
     from segbench.datasets.registry import DATASETS, source
 
     if name in DATASETS.names() or ":" in name:
@@ -70,7 +70,7 @@ def _reader(name: str, path: Path, own: dict[str, Any]) -> tuple[str, Any]:
             )
         return found.name, found
     _assert_free(name, DATASETS.names())
-    return name, reader_of(path, own.pop("format", None), _given(**own))
+    return name, find_reader(path, own.pop("format", None), _given(**own))
 
 
 def _assert_free(name: str, registered: list[str]) -> None:
@@ -87,29 +87,29 @@ def _assert_free(name: str, registered: list[str]) -> None:
 
 
 def _given(labels: str | None, axes: str | None, **said: Any) -> Any:
-    from segbench.datasets.formats import Given, named_values, read_labels
+    from segbench.datasets.importing.formats import ImportOptions, labels_from_pairs, read_labels
     from segbench.datasets.task import DataError
 
     if said["modality"] is not None and not said["modality"].strip():
         raise UsageError("--modality is empty; name one, for instance CT, or leave it out")
     if labels is None:
-        return Given(axes=_axes(axes), **said)
+        return ImportOptions(axes=_axes(axes), **said)
     if Path(labels).is_file():
-        return Given(labels=read_labels(Path(labels)), axes=_axes(axes), **said)
+        return ImportOptions(labels=read_labels(Path(labels)), axes=_axes(axes), **said)
     if "=" not in labels:
         raise UsageError(
             f"--labels: there is no file {labels}; name one that is there, or say 1=liver,2=spleen"
         )
     pairs = [(value, label) for value, _, label in (part.partition("=") for part in labels.split(","))]
     try:
-        return Given(labels=named_values(pairs, "--labels"), axes=_axes(axes), **said)
+        return ImportOptions(labels=labels_from_pairs(pairs, "--labels"), axes=_axes(axes), **said)
     except DataError as error:
         raise UsageError(str(error)) from error
 
 
 def _axes(names: str | None) -> dict[str, int] | None:
     """The axes of some names; ``stored`` stands alone, as volumes are not turned then."""
-    from segbench.datasets.volumes import AXES, STORED
+    from segbench.datasets.files.volumes import AXES, STORED
     from segbench.registry import UnknownName
 
     if names is None or names == "all":
@@ -129,7 +129,7 @@ def _with_bar(cases: Iterable[Any], count: int) -> Iterable[Any]:
 
 
 def _told(manifest: dict[str, Any], root: Path) -> Iterable[str]:
-    from segbench.datasets.store import folder_of
+    from segbench.datasets.importing.store import folder_of
 
     name, tasks = manifest["name"], manifest["tasks"]
     yield (

@@ -17,7 +17,7 @@ from segbench.datasets.checks.orientation import orientation
 from segbench.datasets.checks.sizes import sizes
 from segbench.datasets.checks.stored import files, recorded
 from segbench.datasets.checks.view import Finding, View, views
-from segbench.datasets.imported import Imported
+from segbench.datasets.importing import ImportedDataset
 from segbench.datasets.registry import source
 from segbench.datasets.task import DataError, Task
 
@@ -90,7 +90,7 @@ def verify(name: str, root: Path | None, track: Track = lambda tasks: tasks) -> 
     for task in track(tasks):
         try:
             data = found.load(task, root)
-            of_image = files(root or Path(), task) if isinstance(found, Imported) else ()
+            of_image = files(root or Path(), task) if isinstance(found, ImportedDataset) else ()
         except DataError as error:
             findings.append(Finding("error", "task cannot be loaded", str(error), task.name))
             continue

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segbench.datasets import store
 from segbench.datasets.checks.view import Finding
-from segbench.datasets.imported import Imported
+from segbench.datasets.importing import ImportedDataset, store
 from segbench.datasets.registry import Source
 from segbench.datasets.splits import digest_of
 from segbench.datasets.task import DataError, Task
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
 def recorded(found: Source, root: Path | None) -> Iterator[Finding]:
     """Whether the files of a data set are those of which a checksum was recorded; nothing where none was."""
-    if isinstance(found, Imported):
+    if isinstance(found, ImportedDataset):
         yield from manifest(root or Path(), found.name)
     elif getattr(found, "archives", ()):
         try:

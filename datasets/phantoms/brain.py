@@ -23,7 +23,7 @@ from segbench.datasets.phantoms.drawing import (
     stroke,
     turned,
 )
-from segbench.datasets.structures import STRUCTURES
+from segbench.datasets.scans import STRUCTURES
 
 HEIGHT, WIDTH = 80, 96
 WINDOW = np.s_[(SIDE - HEIGHT) // 2 : (SIDE + HEIGHT) // 2, (SIDE - WIDTH) // 2 : (SIDE + WIDTH) // 2]

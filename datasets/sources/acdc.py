@@ -7,21 +7,21 @@ from pathlib import Path
 
 from segbench.datasets.download import Archive
 from segbench.datasets.examples import Example
-from segbench.datasets.imported import Released
+from segbench.datasets.files.volumes import STORED, read_label_map, read_volume, slices, without_outliers
+from segbench.datasets.importing import PublicDataset
 from segbench.datasets.sources.files import files
 from segbench.datasets.sources.volume_pairs import Scan, scans
 from segbench.datasets.task import DataError
-from segbench.datasets.volumes import STORED, read_label_map, read_volume, slices, without_outliers
 
 LABELS = {"right-ventricle": 1, "myocardium": 2, "left-ventricle": 3}
 
 
-class ACDC(Released):
+class ACDC(PublicDataset):
     """Short-axis slices of 99 patients at the end of diastole.
 
     ``training/patientNNN`` holds the first frame, ``patientNNN_frame01.nii.gz``, and its label map
     ``patientNNN_frame01_gt.nii.gz``. Slices are acquired one by one, so only these are used, as they are
-    stored: of each label the largest. Intensities are cut by `segbench.datasets.volumes.without_outliers`.
+    stored: of each label the largest. Intensities are cut by `without_outliers`.
 
     The first frame is the end of diastole of every patient but 090, who has no label map of it and is left
     out: hence the 99 scans of the papers (MultiverSeg, Table 2). ``testing``, whose label maps came later

@@ -13,9 +13,8 @@ import numpy as np
 
 from segbench.datasets.phantoms import generator
 from segbench.datasets.phantoms.brain import draw
-from segbench.datasets.scans import ALL, ScanData
+from segbench.datasets.scans import ALL, STRUCTURES, ScanData
 from segbench.datasets.splits import split_scans_by_subject
-from segbench.datasets.structures import STRUCTURES
 from segbench.datasets.task import DataError, Task
 
 VERSION = 1  # part of every key: a change of the drawing is a change of the version

@@ -9,17 +9,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from segbench.datasets.examples import Example
-from segbench.datasets.imported import Released
+from segbench.datasets.files.volumes import read_label_map, read_volume, slices, turned
+from segbench.datasets.importing import PublicDataset
 from segbench.datasets.sources.files import files
 from segbench.datasets.sources.volume_pairs import Scan, scans
 from segbench.datasets.task import DataError
-from segbench.datasets.volumes import read_label_map, read_volume, slices, turned
 
 LABELS = {"bladder": 1, "uterus": 2, "rectum": 3, "small-bowel": 4}
 WINDOW = (-500, 1000)  # Hounsfield units
 
 
-class BTCVCervix(Released):
+class BTCVCervix(PublicDataset):
     """Slices across all three axes of 30 scans: of each label the largest.
 
     The archive ``CervixRawData.zip`` holds ``RawData/Training/img/NNNNNNN-Image.nii.gz`` with

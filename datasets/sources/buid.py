@@ -9,15 +9,15 @@ import numpy as np
 
 from segbench.datasets.download import Archive
 from segbench.datasets.examples import Example
-from segbench.datasets.images import read_image
-from segbench.datasets.imported import Released
+from segbench.datasets.files.images import read_image
+from segbench.datasets.importing import PublicDataset
 from segbench.datasets.sources.files import files, region, required
 from segbench.datasets.task import DataError
 
 COHORTS = ("benign", "malignant")
 
 
-class BUID(Released):
+class BUID(PublicDataset):
     """647 images with a tumour, 437 of them benign and 210 malignant.
 
     ``Dataset_BUSI_with_GT/benign`` holds ``benign (N).png`` and its mask ``benign (N)_mask.png``, with more

@@ -6,12 +6,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from segbench.datasets.examples import Example
-from segbench.datasets.imported import Released
+from segbench.datasets.files.volumes import (
+    AXES,
+    read_label_map,
+    read_volume,
+    slices,
+    turned,
+    without_outliers,
+)
+from segbench.datasets.importing import PublicDataset
+from segbench.datasets.scans import FREESURFER
 from segbench.datasets.sources.files import files
 from segbench.datasets.sources.volume_pairs import Scan, scans
-from segbench.datasets.structures import FREESURFER
 from segbench.datasets.task import DataError
-from segbench.datasets.volumes import AXES, read_label_map, read_volume, slices, turned, without_outliers
 
 ASEG = FREESURFER | {
     7: "left-cerebellum-white-matter",
@@ -43,7 +50,7 @@ ASEG = FREESURFER | {
 """Name of each of the 45 numbers of FreeSurfer's ``aseg.mgz``."""
 
 
-class COBRE(Released):
+class COBRE(PublicDataset):
     """Coronal slices of T1-weighted scans: of each of 45 labels the largest.
 
     COBRE is released as scans without label maps; the papers' are FreeSurfer's (Fischl, NeuroImage 62,

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from segbench.datasets.examples import Example
-from segbench.datasets.images import read_image
-from segbench.datasets.imported import Released
+from segbench.datasets.files.images import read_image
+from segbench.datasets.importing import PublicDataset
 from segbench.datasets.sources.files import files, matched, region
 from segbench.datasets.task import DataError
 
 
-class DRIVE(Released):
+class DRIVE(PublicDataset):
     """20 photographs of the eye's background with all vessels drawn by hand: DRIVE's training part.
 
     ``training/images/NN_training.tif`` and ``training/1st_manual/NN_manual1.gif``, 255 where a vessel is.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from segbench.datasets.images import read_mask
+from segbench.datasets.files.images import read_mask
 from segbench.datasets.task import DataError
 
 LITTER = (".", "__MACOSX")
@@ -77,7 +77,7 @@ def region(file: Path, image: Path, shape: tuple[int, ...]) -> np.ndarray:
     Raises
     ------
     DataError
-        As of `segbench.datasets.images.read_mask`; or if the mask has not the image's `shape`, (H, W).
+        As of `segbench.datasets.files.images.read_mask`; or if the mask has not the image's `shape`, (H, W).
     """
     mask = read_mask(file) > 0
     if mask.shape != shape:

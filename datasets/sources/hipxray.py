@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 
 from segbench.datasets.examples import Example
-from segbench.datasets.imported import Released
+from segbench.datasets.files.volumes import read_volume
+from segbench.datasets.importing import PublicDataset
 from segbench.datasets.sources.files import files, matched
 from segbench.datasets.task import DataError
-from segbench.datasets.volumes import read_volume
 
 LABELS = {"femur": 1, "ilium": 2}
 
 
-class HipXRay(Released):
+class HipXRay(PublicDataset):
     """140 pictures of a hip joint, with the femur and the ilium.
 
     ``images/image_NNN.nii.gz`` and ``labels/label_NNN.nii.gz``, NIfTI files with a single slice. All pictures

@@ -10,8 +10,8 @@ import numpy as np
 
 from segbench.datasets.download import Archive
 from segbench.datasets.examples import Example
-from segbench.datasets.images import read_image
-from segbench.datasets.imported import Released
+from segbench.datasets.files.images import read_image
+from segbench.datasets.importing import PublicDataset
 from segbench.datasets.sources.files import files, matched
 from segbench.datasets.task import DataError
 
@@ -29,7 +29,7 @@ class _Case(NamedTuple):
     files: dict[str, Path]
 
 
-class PanDental(Released):
+class PanDental(PublicDataset):
     """116 X-rays with the mandible, as two experts drew it, and the teeth; evaluation data of both papers.
 
     Cohort ``v2`` is the release (Mendeley Data, hxt48yk462, version 2): ``Images/N.png`` and, black outside

@@ -10,9 +10,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from segbench.datasets.scans import ALL, ScanData
+from segbench.datasets.scans import ALL, FREESURFER, STRUCTURES, ScanData
 from segbench.datasets.splits import split_scans_by_subject
-from segbench.datasets.structures import FREESURFER, STRUCTURES
 from segbench.datasets.task import DataError, Task
 
 SHAPE = (160, 192, 224)  # left to right, top to bottom, back to front

@@ -11,14 +11,14 @@ from typing import NamedTuple
 import numpy as np
 
 from segbench.datasets.examples import Example
-from segbench.datasets.imported import Released
+from segbench.datasets.files.volumes import STORED, read_label_map, read_volume, slices, without_outliers
+from segbench.datasets.importing import PublicDataset
 from segbench.datasets.sources.files import files, required
 from segbench.datasets.sources.sunnybrook import Study, studies
 from segbench.datasets.task import DataError
-from segbench.datasets.volumes import STORED, read_label_map, read_volume, slices, without_outliers
 
 
-class SCD(Released):
+class SCD(PublicDataset):
     """Slices of the heart in six cohorts, each with one label.
 
     ``LAS`` (Tobon-Gomez et al., IEEE TMI 34(7), 2015): ``CASE/image.mhd`` and the left atrium,

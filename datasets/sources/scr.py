@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from segbench.datasets.examples import Example
-from segbench.datasets.imported import Released
+from segbench.datasets.importing import PublicDataset
 from segbench.datasets.sources.files import files, matched, region
 from segbench.datasets.task import DataError
 
@@ -19,7 +19,7 @@ POINTS = "points"
 POINT = re.compile(r"\{\s*([\d.]+)\s*,\s*([\d.]+)\s*\}")
 
 
-class SCR(Released):
+class SCR(PublicDataset):
     """247 X-rays of the chest with heart, lungs and clavicles, evaluation data of MultiverSeg.
 
     The pictures are JSRT's (Shiraishi et al., AJR 174(1), 2000), ``All247images/JPCLNNNN.IMG`` with a lung

@@ -10,14 +10,21 @@ from dataclasses import replace
 from pathlib import Path
 
 from segbench.datasets.examples import Example
-from segbench.datasets.imported import Released
+from segbench.datasets.files.volumes import (
+    AXES,
+    read_label_map,
+    read_volume,
+    slices,
+    turned,
+    without_outliers,
+)
+from segbench.datasets.importing import PublicDataset
 from segbench.datasets.sources.files import files
 from segbench.datasets.sources.volume_pairs import Scan, scans
 from segbench.datasets.task import DataError
-from segbench.datasets.volumes import AXES, read_label_map, read_volume, slices, turned, without_outliers
 
 
-class SpineWeb(Released):
+class SpineWeb(PublicDataset):
     """Sagittal slices of 15 subjects in which the labelled discs are largest, T2-weighted.
 
     ``IVD_Challenge_Data/SubjectNN`` holds ``SubjectNN.nii`` and ``SubjectNN_Label.nii``, as documented by the

@@ -11,7 +11,7 @@ import numpy as np
 
 from segbench.datasets.download import Archive
 from segbench.datasets.examples import Example
-from segbench.datasets.imported import Released
+from segbench.datasets.importing import PublicDataset
 from segbench.datasets.sources.files import files, matched
 from segbench.datasets.task import DataError
 
@@ -20,7 +20,7 @@ LIMIT = 100_000_000  # bytes; an image takes a megabyte
 OBSERVERS = ("ah", "vk")  # Adam Hoover, Valentina Kouznetsova
 
 
-class STARE(Released):
+class STARE(PublicDataset):
     """20 photographs of the eye's background, in which two people drew the vessels: a label for each.
 
     The archives ``stare-images.tar``, ``labels-ah.tar`` and ``labels-vk.tar`` hold ``imNNNN.ppm.gz``,

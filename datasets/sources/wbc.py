@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from segbench.datasets.download import Archive, downloads, fetch, verify
-from segbench.datasets.images import LabelledImage, pair, task_from_files
+from segbench.datasets.files.images import LabelledImage, pair, task_from_files
 from segbench.datasets.sources.in_place import InPlace
 from segbench.datasets.task import Task, TaskData
 

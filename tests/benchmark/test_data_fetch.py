@@ -147,7 +147,7 @@ def test_a_full_disk_costs_no_download(tmp_path: Path, monkeypatch: pytest.Monke
 
     root, path = tmp_path / "root", buid_zip(tmp_path / "x.zip")
     with monkeypatch.context() as patch:
-        patch.setattr("segbench.datasets.store.write_manifest", full)
+        patch.setattr("segbench.datasets.importing.store.write_manifest", full)
         said = run(root, "buid", "--url", path.as_uri())
     assert said.exit_code == 1 and "No space left" in said.stderr
     assert run(root, "buid").exit_code == 0 and len(load("buid", root)) == 1
@@ -156,8 +156,8 @@ def test_a_full_disk_costs_no_download(tmp_path: Path, monkeypatch: pytest.Monke
 def test_a_terminated_import_is_cleared_away(tmp_path: Path) -> None:
     begun = tmp_path / "begun"
     (tmp_path / "slow.py").write_text(
-        "import time\nfrom pathlib import Path\nfrom segbench.datasets.imported import Released\n"
-        "class Slow(Released):\n    name = 'slow'\n"
+        "import time\nfrom pathlib import Path\nfrom segbench.datasets.importing import PublicDataset\n"
+        "class Slow(PublicDataset):\n    name = 'slow'\n"
         "    def cases(self, folder):\n        return [1]\n"
         f"    def examples(self, case):\n        Path({str(begun)!r}).touch()\n"
         "        time.sleep(1)\n        return []\n"

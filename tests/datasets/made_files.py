@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segbench.datasets.formats import Given, reader_of
 from segbench.datasets.importing import import_dataset
-from segbench.datasets.store import load, tasks
+from segbench.datasets.importing.formats import ImportOptions, find_reader
+from segbench.datasets.importing.store import load, tasks
 from segbench.datasets.task import DataError
 
 RAS, LPS = np.diag([1.0, 1, 1, 1]), np.diag([-1.0, -1, 1, 1])
@@ -48,9 +48,9 @@ def pictures(path: Path, count: int = 10) -> Path:
     return path
 
 
-def imported(path: Path, root: Path, given: Given | None = None, **options) -> dict:
+def imported(path: Path, root: Path, given: ImportOptions | None = None, **options) -> dict:
     """The manifest of an import as ``own``."""
-    return import_dataset("own", reader_of(path, given=given), path, root, **options)
+    return import_dataset("own", find_reader(path, given=given), path, root, **options)
 
 
 def data(manifest: dict, root: Path) -> dict:
@@ -66,7 +66,7 @@ def contents(root: Path) -> dict[str, bytes]:
     }
 
 
-def refused(path: Path, root: Path, given: Given | None = None, **options) -> str:
+def refused(path: Path, root: Path, given: ImportOptions | None = None, **options) -> str:
     """The one sentence of an import that fails and changes nothing."""
     before = contents(root)
     with pytest.raises(DataError) as caught:

@@ -10,9 +10,8 @@ import pytest
 from segbench.datasets.phantoms import generator
 from segbench.datasets.phantoms.brain import draw
 from segbench.datasets.registry import kind, source
-from segbench.datasets.scans import ScanData
+from segbench.datasets.scans import STRUCTURES, ScanData
 from segbench.datasets.sources.brain_phantom import SUBJECTS, VERSION
-from segbench.datasets.structures import STRUCTURES
 from segbench.datasets.task import DataError, Task
 
 

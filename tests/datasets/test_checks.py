@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from segbench.datasets import store
 from segbench.datasets.checks import check, verify
 from segbench.datasets.checks.across import Across
 from segbench.datasets.checks.intensities import intensities
@@ -20,7 +19,7 @@ from segbench.datasets.checks.sizes import sizes
 from segbench.datasets.checks.stored import content, files, manifest
 from segbench.datasets.checks.view import View, standard, thumbnails, views
 from segbench.datasets.examples import Example
-from segbench.datasets.importing import import_dataset
+from segbench.datasets.importing import import_dataset, store
 from segbench.datasets.scans import ScanData
 from segbench.datasets.task import Task, TaskData
 

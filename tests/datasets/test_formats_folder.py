@@ -13,7 +13,7 @@ from made_files import data, imported, noise, pictures, refused, save, square
 from PIL import Image
 
 from segbench.datasets.folder import Folder
-from segbench.datasets.formats import Given, reader_of
+from segbench.datasets.importing.formats import ImportOptions, find_reader
 from segbench.datasets.task import DataError
 
 WIDE = (20, 30)
@@ -44,7 +44,7 @@ def test_an_import_has_the_arrays_of_the_folder_used_in_place(tmp_path: Path) ->
 
 def test_options_say_what_the_folder_does_not(tmp_path: Path) -> None:
     folder = pictures(tmp_path / "data")
-    given = Given(labels={"knee": (255,)}, modality="CT", subject_pattern="p(.)")
+    given = ImportOptions(labels={"knee": (255,)}, modality="CT", subject_pattern="p(.)")
     manifest = imported(folder, tmp_path, given)
     assert list(manifest["tasks"]) == ["own/all/CT/0/knee"]
     assert sorted(manifest["subjects"]) == list("0123456789")
@@ -53,19 +53,19 @@ def test_options_say_what_the_folder_does_not(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("said", "given", "option"),
     [
-        ('modality = "MR"', Given(modality="CT"), "--modality"),
-        ('labels = {255 = "knee"}', Given(labels={"knee": (255,)}), "--labels"),
-        ('subject_pattern = "(p)"', Given(subject_pattern="(.)"), "--subject-pattern"),
+        ('modality = "MR"', ImportOptions(modality="CT"), "--modality"),
+        ('labels = {255 = "knee"}', ImportOptions(labels={"knee": (255,)}), "--labels"),
+        ('subject_pattern = "(p)"', ImportOptions(subject_pattern="(.)"), "--subject-pattern"),
     ],
 )
-def test_nothing_is_said_twice(tmp_path: Path, said: str, given: Given, option: str) -> None:
+def test_nothing_is_said_twice(tmp_path: Path, said: str, given: ImportOptions, option: str) -> None:
     folder = pictures(tmp_path / "data")
     (folder / "dataset.toml").write_text(said)
     assert f"dataset.toml says it already; leave out {option}" in refused(folder, tmp_path, given)
 
 
 def test_axes_are_of_volumes(tmp_path: Path) -> None:
-    assert "leave them out" in refused(pictures(tmp_path / "data"), tmp_path, Given(rule="midslice"))
+    assert "leave them out" in refused(pictures(tmp_path / "data"), tmp_path, ImportOptions(rule="midslice"))
 
 
 def by_label(folder: Path) -> Path:
@@ -99,7 +99,7 @@ def test_faults_of_folders_for_each_label(tmp_path: Path) -> None:
     alone = save(folder / "images" / "p9.png", noise(*WIDE))
     assert f"{alone} has no mask in any folder" in refused(folder, tmp_path)
     alone.unlink()
-    assert "names a label already" in refused(folder, tmp_path, Given(labels={"heart": (1,)}))
+    assert "names a label already" in refused(folder, tmp_path, ImportOptions(labels={"heart": (1,)}))
 
 
 def test_labels_that_tasks_cannot_tell_apart(tmp_path: Path) -> None:
@@ -122,17 +122,17 @@ def test_one_label_with_two_values_must_be_named(tmp_path: Path) -> None:
     said = refused(folder, tmp_path)
     assert f"{one} holds only 0 and 1, {folder / 'masks' / 'p0.png'} only 0 and 255" in said
     assert "--labels 1=x,255=x makes one" in said
-    manifest = imported(folder, tmp_path, Given(labels={"x": (1, 255)}))
+    manifest = imported(folder, tmp_path, ImportOptions(labels={"x": (1, 255)}))
     assert list(map(sum, (counts.values() for counts in manifest["tasks"].values()))) == [4]
 
 
 def test_a_pattern_is_not_of_the_settings(tmp_path: Path) -> None:
     folder = pictures(tmp_path / "data", 2)
-    said = refused(folder, tmp_path, Given(subject_pattern="("))
+    said = refused(folder, tmp_path, ImportOptions(subject_pattern="("))
     assert said.startswith("'(' is no regular expression")
     assert "dataset.toml" not in said
     (folder / "subjects.csv").write_text("file,subject\np0.png,a\np1.png,b\n")
-    said = refused(folder, tmp_path, Given(subject_pattern="(.)"))
+    said = refused(folder, tmp_path, ImportOptions(subject_pattern="(.)"))
     assert "subjects.csv says it already; leave out --subject-pattern" in said
 
 
@@ -218,7 +218,7 @@ def test_odd_files_give_the_same_picture_and_mask(tmp_path: Path, name: str) -> 
 def test_faults_name_the_file(tmp_path: Path, break_it, sentence: str) -> None:
     folder = pictures(tmp_path / "data")
     break_it(folder)
-    assert sentence in refused(folder, tmp_path, given=Given(labels={"knee": (255,)}))
+    assert sentence in refused(folder, tmp_path, given=ImportOptions(labels={"knee": (255,)}))
     assert sentence in refused(folder, tmp_path)
 
 
@@ -233,6 +233,6 @@ def test_a_named_format_that_the_data_do_not_have(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     folder.mkdir()
     for name in ("folder", "nnunet", "nifti", "table"):
-        reader = reader_of(folder, name)
+        reader = find_reader(folder, name)
         with pytest.raises(DataError, match=str(folder)):
             reader.cases(folder)

@@ -11,8 +11,8 @@ import pytest
 import SimpleITK as sitk
 from made_files import LPS, RAS, data, imported, noise, refused, save, square
 
-from segbench.datasets.formats import Given
-from segbench.datasets.volumes import STORED
+from segbench.datasets.files.volumes import STORED
+from segbench.datasets.importing.formats import ImportOptions
 
 SHAPE = (14, 12, 10)
 
@@ -35,7 +35,7 @@ def volumes(
 
 
 def test_labels_axes_and_subjects(tmp_path: Path) -> None:
-    manifest = imported(volumes(tmp_path / "data"), tmp_path, Given(modality="CT"))
+    manifest = imported(volumes(tmp_path / "data"), tmp_path, ImportOptions(modality="CT"))
     assert sorted(manifest["tasks"]) == sorted(
         f"own/all/CT/{axis}/{label}" for axis in ("sagittal", "coronal", "axial") for label in "12"
     )
@@ -53,7 +53,7 @@ def test_orientation_does_not_change_what_is_stored(tmp_path: Path) -> None:
     lps_affine[:2, 3] = 13, 11
     lps = imported(volumes(tmp_path / "lps", lps_affine, (0, 1)), tmp_path / "b")
     assert ras == lps
-    stored = Given(axes=STORED)
+    stored = ImportOptions(axes=STORED)
     one, other = (
         imported(tmp_path / name, tmp_path / f"stored-{name}", stored)["content"] for name in ("ras", "lps")
     )
@@ -64,12 +64,12 @@ def test_one_value_is_the_foreground_and_masks_is_a_name_too(tmp_path: Path) -> 
     for i in range(3):
         save(tmp_path / "data" / "images" / f"s{i}.nii", noise(*SHAPE, seed=i))
         save(tmp_path / "data" / "masks" / f"s{i}.nii.gz", square(7, SHAPE, 4).astype(np.float32))
-    manifest = imported(tmp_path / "data", tmp_path, Given(axes={"axial": 2}))
+    manifest = imported(tmp_path / "data", tmp_path, ImportOptions(axes={"axial": 2}))
     assert list(manifest["tasks"]) == ["own/all/unknown/axial/foreground"]
 
 
 def test_given_labels_name_and_merge_values(tmp_path: Path) -> None:
-    given = Given(labels={"both": (1, 2), "second": (2,)}, axes={"axial": 2})
+    given = ImportOptions(labels={"both": (1, 2), "second": (2,)}, axes={"axial": 2})
     found = data(imported(volumes(tmp_path / "data"), tmp_path, given), tmp_path)
     assert sorted(found) == ["all/unknown/axial/both", "all/unknown/axial/second"]
 
@@ -80,7 +80,7 @@ def test_pairs_in_a_folder_for_each_subject(tmp_path: Path) -> None:
             folder = tmp_path / "data" / patient
             save(folder / f"{scan}_img.nii.gz", noise(*SHAPE, seed=len(scan)))
             save(folder / f"{scan}_seg.nii.gz", marked())
-    manifest = imported(tmp_path / "data", tmp_path, Given(axes={"axial": 2}))
+    manifest = imported(tmp_path / "data", tmp_path, ImportOptions(axes={"axial": 2}))
     assert list(manifest["subjects"]) == ["p1", "p2"]
     assert [sum(counts.values()) for counts in manifest["tasks"].values()] == [4, 4]
 
@@ -165,7 +165,7 @@ def test_pictures_of_a_label_that_a_volume_lacks_are_counted(tmp_path: Path, rul
     save(folder / "labels" / "s0.nii.gz", np.where(marked() == 1, 1, 0).astype(np.uint8))
     save(folder / "labels" / "s1.nii.gz", 0 * marked())
     save(folder / "labels" / "s3.nii.gz", np.ones(SHAPE, np.uint8))
-    manifest = imported(folder, tmp_path, Given(axes={"axial": 2, "coronal": 1}, rule=rule))
+    manifest = imported(folder, tmp_path, ImportOptions(axes={"axial": 2, "coronal": 1}, rule=rule))
     if rule == "maxslice":
         assert manifest["empty"] == {"1": 2, "2": 6}
         assert manifest["subjects"].keys() == {"s0", "s2", "s3"}

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from made_files import data, imported, noise, refused, save, square
 
-from segbench.datasets.formats import Given
+from segbench.datasets.importing.formats import ImportOptions
 
 SAID = {
     "channel_names": {"0": "T1", "1": "FLAIR"},
@@ -55,7 +55,7 @@ def test_channels_regions_and_axes_make_tasks(tmp_path: Path) -> None:
 
 
 def test_midslice_takes_what_shows_in_the_middle(tmp_path: Path) -> None:
-    given = Given(axes={"axial": 2}, rule="midslice")
+    given = ImportOptions(axes={"axial": 2}, rule="midslice")
     manifest = imported(raw(tmp_path / "data"), tmp_path, given)
     assert sorted(manifest["tasks"]) == ["own/all/FLAIR/axial/whole_tumour", "own/all/T1/axial/whole_tumour"]
     assert manifest["pictures"] == 10
@@ -67,13 +67,13 @@ def test_the_layout_of_version_1_and_of_the_decathlon(tmp_path: Path, numbered: 
     folder = raw(tmp_path / "data", said, channels=1)
     for path in [] if numbered else list((folder / "imagesTr").iterdir()):
         path.rename(path.with_name(path.name.replace("_0000", "")))
-    manifest = imported(folder, tmp_path, Given(axes={"axial": 2}))
+    manifest = imported(folder, tmp_path, ImportOptions(axes={"axial": 2}))
     assert sorted(manifest["tasks"]) == ["own/all/CT/axial/liver", "own/all/CT/axial/tumour"]
 
 
 def test_a_label_of_several_values_in_version_1(tmp_path: Path) -> None:
     said = {"modality": {"0": "CT"}, "labels": {"0": "background", "1": "tumour", "2": "tumour"}}
-    manifest = imported(raw(tmp_path / "data", said, channels=1), tmp_path, Given(axes={"axial": 2}))
+    manifest = imported(raw(tmp_path / "data", said, channels=1), tmp_path, ImportOptions(axes={"axial": 2}))
     expected = imported(
         raw(
             tmp_path / "other",
@@ -81,7 +81,7 @@ def test_a_label_of_several_values_in_version_1(tmp_path: Path) -> None:
             channels=1,
         ),
         tmp_path / "r",
-        Given(axes={"axial": 2}),
+        ImportOptions(axes={"axial": 2}),
     )
     assert manifest == expected
 
@@ -97,12 +97,12 @@ def test_2d_files(tmp_path: Path) -> None:
 
 def test_a_pattern_gives_subjects(tmp_path: Path) -> None:
     folder = raw(tmp_path / "data", count=2)
-    manifest = imported(folder, tmp_path, Given(subject_pattern="_([0-9])$"))
+    manifest = imported(folder, tmp_path, ImportOptions(subject_pattern="_([0-9])$"))
     assert list(manifest["subjects"]) == ["0", "1"]
     assert "'x(.)' finds no subject in case_0" in refused(
-        folder, tmp_path / "r", Given(subject_pattern="x(.)")
+        folder, tmp_path / "r", ImportOptions(subject_pattern="x(.)")
     )
-    assert "no regular expression" in refused(folder, tmp_path / "r", Given(subject_pattern="("))
+    assert "no regular expression" in refused(folder, tmp_path / "r", ImportOptions(subject_pattern="("))
 
 
 @pytest.mark.parametrize(
@@ -142,6 +142,6 @@ def test_a_description_that_lacks_something(tmp_path: Path, change: dict, senten
     assert sentence in refused(raw(tmp_path / "data", SAID | change), tmp_path)
 
 
-@pytest.mark.parametrize("given", [Given(labels={"a": (1,)}), Given(modality="CT")])
-def test_nothing_is_said_twice(tmp_path: Path, given: Given) -> None:
+@pytest.mark.parametrize("given", [ImportOptions(labels={"a": (1,)}), ImportOptions(modality="CT")])
+def test_nothing_is_said_twice(tmp_path: Path, given: ImportOptions) -> None:
     assert "dataset.json says it already" in refused(raw(tmp_path / "data"), tmp_path, given)

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from made_files import contents, data, imported, noise, refused, save, square
 
-from segbench.datasets.formats import Given, own
+from segbench.datasets.importing.formats import ImportOptions, own
 from segbench.datasets.registry import source
 
 WIDE = (20, 30)
@@ -128,7 +128,7 @@ def test_volumes_in_a_table(tmp_path: Path) -> None:
     save(folder / "v.nii.gz", noise(9, 9, 9))
     save(folder / "m.nii.gz", square(4, (9, 9, 9), 3))
     file = write(folder / "t.csv", [{"image": "v.nii.gz", "mask": "m.nii.gz", "label": "organ"}])
-    manifest = imported(file, tmp_path, Given(axes={"axial": 2}, modality="MR"))
+    manifest = imported(file, tmp_path, ImportOptions(axes={"axial": 2}, modality="MR"))
     assert list(manifest["tasks"]) == ["own/all/MR/axial/organ"]
 
 
@@ -163,7 +163,7 @@ def test_instances_of_a_label_in_a_volume_are_merged(tmp_path: Path) -> None:
         {"image": "v.nii.gz", "mask": f"{name}.nii.gz", "label": label}
         for name, label in (("low", "lesion"), ("other", "cyst"), ("high", "lesion"))
     ]
-    manifest = imported(write(folder / "t.csv", said), tmp_path, Given(axes={"axial": 2}))
+    manifest = imported(write(folder / "t.csv", said), tmp_path, ImportOptions(axes={"axial": 2}))
     found = data(manifest, tmp_path)
     assert {name: len(task) for name, task in found.items()} == {
         "all/unknown/axial/lesion": 1,
@@ -202,7 +202,7 @@ def test_subjects_do_not_tell_where_images_lie(tmp_path: Path) -> None:
 
 def test_options_say_what_no_column_does(tmp_path: Path) -> None:
     file = write(tmp_path / "data" / "t.csv", rows(tmp_path / "data"))
-    given = Given(labels={"knee": (255,)}, modality="MR", subject_pattern="(.)$")
+    given = ImportOptions(labels={"knee": (255,)}, modality="MR", subject_pattern="(.)$")
     manifest = imported(file, tmp_path, given)
     assert list(manifest["tasks"]) == ["own/all/MR/0/knee"]
     assert list(manifest["subjects"]) == list("01234")
@@ -211,12 +211,12 @@ def test_options_say_what_no_column_does(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("column", "given", "option"),
     [
-        ({"modality": "CT"}, Given(modality="MR"), "--modality"),
-        ({"label": "knee"}, Given(labels={"knee": (1,)}), "--labels"),
-        ({"subject": "p{i}"}, Given(subject_pattern="(.)"), "--subject-pattern"),
+        ({"modality": "CT"}, ImportOptions(modality="MR"), "--modality"),
+        ({"label": "knee"}, ImportOptions(labels={"knee": (1,)}), "--labels"),
+        ({"subject": "p{i}"}, ImportOptions(subject_pattern="(.)"), "--subject-pattern"),
     ],
 )
-def test_nothing_is_said_twice(tmp_path: Path, column: dict, given: Given, option: str) -> None:
+def test_nothing_is_said_twice(tmp_path: Path, column: dict, given: ImportOptions, option: str) -> None:
     file = write(tmp_path / "data" / "t.csv", rows(tmp_path / "data", **column))
     assert f"t.csv says it already; leave out {option}" in refused(file, tmp_path / "root", given)
 
@@ -286,7 +286,7 @@ def test_real_images_give_what_their_own_source_gives(tmp_path: Path, shared_dat
         for mask in sorted(folder.glob("*.png"))
     ]
     file = write(tmp_path / "t.csv", said)
-    given = Given(labels={"cytoplasm": (128,), "nucleus": (255,)}, modality="Microscopy")
+    given = ImportOptions(labels={"cytoplasm": (128,), "nucleus": (255,)}, modality="Microscopy")
     found = data(imported(file, tmp_path, given), tmp_path)
     wbc = source("wbc", shared_data)
     for task in wbc.tasks(shared_data):

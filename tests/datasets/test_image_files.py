@@ -8,7 +8,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from segbench.datasets.images import pair, read_image, read_mask
+from segbench.datasets.files.images import pair, read_image, read_mask
 from segbench.datasets.task import DataError
 
 pytestmark = pytest.mark.filterwarnings("error")  # which would end up between the lines of a progress bar
@@ -150,7 +150,7 @@ def test_large_pictures_are_read_up_to_a_limit_of_our_own(
     for most in (1000, 100):  # 1200 pixels: where Pillow warns, and where it refuses
         monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", most)
         assert read_image(tmp_path / name).shape[:2] == (30, 40)
-    monkeypatch.setattr("segbench.datasets.images.MOST_PIXELS", 1199)
+    monkeypatch.setattr("segbench.datasets.files.images.MOST_PIXELS", 1199)
     with pytest.raises(DataError, match="has 40x30 pixels, more than 1199"):
         read_image(tmp_path / name)
 

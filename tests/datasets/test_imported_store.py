@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from made_files import contents, imported, noise, pictures, save, square
 
-from segbench.datasets import store
 from segbench.datasets.checks.stored import manifest as verified
+from segbench.datasets.importing import store
 from segbench.datasets.task import DataError
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -13,9 +13,8 @@ import numpy as np
 import pytest
 from made_files import contents, data, imported, noise, pictures, refused, save, square
 
-from segbench.datasets import store
 from segbench.datasets.examples import Example
-from segbench.datasets.importing import import_dataset, read_split
+from segbench.datasets.importing import import_dataset, read_split, store
 from segbench.datasets.task import DataError, Task
 
 ROOT = Path(__file__).resolve().parents[2]

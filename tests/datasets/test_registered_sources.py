@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 
 from segbench.datasets.registry import source
-from segbench.datasets.scans import ScanData
+from segbench.datasets.scans import STRUCTURES, ScanData
 from segbench.datasets.sources.registered import RegisteredScans
-from segbench.datasets.structures import STRUCTURES
 from segbench.datasets.task import DataError
 
 NUMBERS = [2, 3, 4, 5, 10, 11, 12, 14, 16, 17, 28, 41, 42, 43, 44, 49, 50, 51, 53, 60]

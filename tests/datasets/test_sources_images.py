@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segbench.datasets.imported import Released
-from segbench.datasets.importing import import_dataset
+from segbench.datasets.importing import PublicDataset, import_dataset
 from segbench.datasets.registry import load, source
 from segbench.datasets.sources.buid import BUID
 from segbench.datasets.sources.drive import DRIVE
@@ -107,7 +106,7 @@ def make_pandental(folder: Path) -> None:
         save(folder / "v1" / "Original_Masks" / f"{number}.png", teeth)
 
 
-MADE: dict[type[Released], Callable[[Path], None]] = {
+MADE: dict[type[PublicDataset], Callable[[Path], None]] = {
     BUID: make_buid,
     DRIVE: make_drive,
     STARE: make_stare,
@@ -120,7 +119,7 @@ MADE: dict[type[Released], Callable[[Path], None]] = {
 def imported(tmp_path: Path) -> Callable[..., dict[str, TaskData]]:
     """Makes a data set's files, imports them and loads its tasks, as the registry does."""
 
-    def run(kind: type[Released], folder: Path = tmp_path / "files") -> dict[str, TaskData]:
+    def run(kind: type[PublicDataset], folder: Path = tmp_path / "files") -> dict[str, TaskData]:
         if not folder.exists():
             MADE[kind](folder)
         import_dataset(kind.name, kind(), folder, tmp_path / "root", workers=2)

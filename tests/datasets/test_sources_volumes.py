@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from segbench.datasets.importing import import_dataset
+from segbench.datasets.importing.store import read_manifest
 from segbench.datasets.registry import source
 from segbench.datasets.sources.cobre import ASEG
-from segbench.datasets.store import read_manifest
 from segbench.datasets.task import DataError, TaskData
 
 SOURCES = {

@@ -15,8 +15,7 @@ import pytest
 import SimpleITK as sitk
 from nibabel import orientations
 
-from segbench.datasets.task import DataError
-from segbench.datasets.volumes import (
+from segbench.datasets.files.volumes import (
     AXES,
     STORED,
     Volume,
@@ -26,6 +25,7 @@ from segbench.datasets.volumes import (
     slices,
     turned,
 )
+from segbench.datasets.task import DataError
 
 EVERY_ORIENTATION = sorted(
     "".join(signs[axis] for axis in order)

@@ -22,15 +22,14 @@ from mutants import attempt, campaigns, damaged, damaged_files
 from PIL import Image
 from safetensors.torch import save_file
 
+from segbench.datasets.files.images import read_image, read_mask
+from segbench.datasets.files.volumes import AXES, read_label_map, read_volume, slices, turned
 from segbench.datasets.folder import Folder
-from segbench.datasets.formats import reader_of
-from segbench.datasets.images import read_image, read_mask
-from segbench.datasets.imported import Imported
-from segbench.datasets.importing import read_split
+from segbench.datasets.importing import ImportedDataset, read_split
+from segbench.datasets.importing.formats import find_reader
 from segbench.datasets.preprocess import prepare_image
 from segbench.datasets.task import DataError
 from segbench.datasets.unpack import unpack
-from segbench.datasets.volumes import AXES, read_label_map, read_volume, slices, turned
 from segbench.models.networks import UniverSeg
 from segbench.models.weights import WeightsError, load_state, training_of
 from segbench.results import load
@@ -135,9 +134,9 @@ def test_tables_and_settings(examples: int, good: Path, tmp_path: Path) -> None:
         before = path.read_bytes()
         path.write_bytes(file[1])
         steps: dict[str, Callable[[], object]] = {
-            "table": lambda: reader_of(path, "table").cases(path),
+            "table": lambda: find_reader(path, "table").cases(path),
             "mine": lambda: Folder(tmp_path / "mine").tasks(None),
-            "raw": lambda: reader_of(tmp_path / "raw", "nnunet").cases(tmp_path / "raw"),
+            "raw": lambda: find_reader(tmp_path / "raw", "nnunet").cases(tmp_path / "raw"),
         }
         tried(steps.get(Path(file[0]).parts[0], lambda: read_split(path)), errors=DataError)
         path.write_bytes(before)
@@ -202,7 +201,7 @@ def test_imported_data(examples: int, good: Path, tmp_path: Path) -> None:
     def read(file: tuple[str, bytes]) -> None:
         before = (folder / file[0]).read_bytes()
         (folder / file[0]).write_bytes(file[1])
-        data = Imported("known")
+        data = ImportedDataset("known")
         tried(lambda: [data.load(task, root) for task in data.tasks(root)], errors=DataError)
         (folder / file[0]).write_bytes(before)
 
@@ -252,8 +251,8 @@ CLAIMS = """
 import resource, sys
 from pathlib import Path
 import numpy, cv2, PIL.Image, tifffile, nibabel, SimpleITK, torch, safetensors.torch
-from segbench.datasets.images import read_image
-from segbench.datasets.volumes import read_volume
+from segbench.datasets.files.images import read_image
+from segbench.datasets.files.volumes import read_volume
 from segbench.datasets.task import DataError
 from segbench.models.networks import UniverSeg
 from segbench.models.weights import WeightsError, load_state

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from segbench.datasets.files.images import IMAGE_SUFFIXES, MASK_SUFFIXES, by_stem
 from segbench.datasets.folder import Folder, listing
-from segbench.datasets.formats.own import Case, Given, MaskFile, OwnData, is_volume, only_one, stem, visible
-from segbench.datasets.images import IMAGE_SUFFIXES, MASK_SUFFIXES, by_stem
+from segbench.datasets.importing.formats.base import (
+    Case,
+    FormatReader,
+    ImportOptions,
+    MaskFile,
+    is_volume,
+    only_one,
+    stem,
+    visible,
+)
 from segbench.datasets.task import DataError
 
 
-class Pictures(OwnData):
+class Pictures(FormatReader):
     """The layout of ``folder:PATH``, with its ``dataset.toml`` and ``subjects.csv``.
 
     Instead of masks with a value for each label, ``masks/<label>/`` may hold a binary mask of that label for
@@ -32,7 +41,7 @@ class Pictures(OwnData):
 class _Listing(Folder):
     """The files of a folder, with what is given besides its settings."""
 
-    def __init__(self, path: Path, given: Given) -> None:
+    def __init__(self, path: Path, given: ImportOptions) -> None:
         super().__init__(path)
         self.path, self._given = path, given  # errors and the store name files as they were given
         said, where = self._settings, path / "dataset.toml"

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from segbench.datasets.formats.folder import Pictures
-from segbench.datasets.formats.nifti import Volumes
-from segbench.datasets.formats.nnunet import NNUNet
-from segbench.datasets.formats.own import Given, OwnData, named_values, read_labels
-from segbench.datasets.formats.table import Table
+from segbench.datasets.importing.formats.base import (
+    FormatReader,
+    ImportOptions,
+    labels_from_pairs,
+    read_labels,
+)
+from segbench.datasets.importing.formats.folder import Pictures
+from segbench.datasets.importing.formats.nifti import Volumes
+from segbench.datasets.importing.formats.nnunet import NNUNet
+from segbench.datasets.importing.formats.table import Table
 from segbench.datasets.task import DataError
 from segbench.registry import UnknownName
 
-__all__ = ["FORMATS", "Given", "named_values", "read_labels", "reader_of"]
+__all__ = ["FORMATS", "ImportOptions", "find_reader", "labels_from_pairs", "read_labels"]
 
-FORMATS: dict[str, type[OwnData]] = {each.name: each for each in (NNUNet, Table, Pictures, Volumes)}
+FORMATS: dict[str, type[FormatReader]] = {each.name: each for each in (NNUNet, Table, Pictures, Volumes)}
 """By name, in the order in which they are looked for."""
 
 
-def reader_of(path: Path, name: str | None = None, given: Given | None = None) -> OwnData:
+def find_reader(path: Path, name: str | None = None, given: ImportOptions | None = None) -> FormatReader:
     """The reader of some data.
 
     Parameters
@@ -27,7 +32,7 @@ def reader_of(path: Path, name: str | None = None, given: Given | None = None) -
         A folder, or the file of a table.
     name : str, optional
         Of its format; found by looking otherwise.
-    given : Given, optional
+    given : ImportOptions, optional
         What the data do not say.
 
     Raises
@@ -46,4 +51,4 @@ def reader_of(path: Path, name: str | None = None, given: Given | None = None) -
     if name is None:
         looked = "; ".join(f"{reader.layout} ({each})" for each, reader in FORMATS.items())
         raise DataError(f"{path} has no layout that is known; looked for: {looked}")
-    return FORMATS[name](given or Given())
+    return FORMATS[name](given or ImportOptions())

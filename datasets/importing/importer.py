@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from segbench.datasets import store
 from segbench.datasets.examples import Example, Reader, named_split
+from segbench.datasets.importing import store
 from segbench.datasets.preprocess import prepare_image, prepare_mask
 from segbench.datasets.splits import digest_of, split_by_subject
 from segbench.datasets.task import DataError, TaskData, name_part

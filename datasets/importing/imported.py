@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from segbench.datasets import store
 from segbench.datasets.examples import Example
+from segbench.datasets.importing import store
 from segbench.datasets.task import Task, TaskData
 
 
-class Imported:
+class ImportedDataset:
     """A data set of the store; a user's own, by its name."""
 
     name: str
@@ -29,8 +29,8 @@ class Imported:
         return store.load(root or Path(), task)
 
 
-class Released(Imported):
-    """A public data set in the layout in which its authors released it: a `segbench.datasets.examples.Reader`.
+class PublicDataset(ImportedDataset):
+    """A public data set in the layout in which its authors released it (a `Reader`).
 
     A subclass has ``name`` and the two methods of a reader; with ``archives`` it can be fetched.
     """

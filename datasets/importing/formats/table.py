@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from segbench.datasets.examples import SPLITS_AS_NAMED, named_split
-from segbench.datasets.formats.own import (
+from segbench.datasets.importing.formats.base import (
     Case,
+    FormatReader,
     Labels,
     MaskFile,
-    OwnData,
     by_file,
-    named_values,
+    labels_from_pairs,
     only_one,
     stem,
 )
@@ -35,7 +35,7 @@ COLUMNS = {
 """What a column may be called; ``label`` is a label's name where another column names the masks."""
 
 
-class Table(OwnData):
+class Table(FormatReader):
     """Rows of an image and a mask, both 2D files or both volumes, with paths from the table's folder on.
 
     Columns are those of `COLUMNS`; all but the first two are optional, others are not looked at. A row
@@ -126,7 +126,7 @@ class _Said:
     def labels(self) -> Labels | None:
         label, value = self.get("label"), self.get("value")
         if value is not None:
-            return named_values([(value, label or value)], self._where)
+            return labels_from_pairs([(value, label or value)], self._where)
         return None if label is None else {label: ()}
 
 

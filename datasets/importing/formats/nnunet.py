@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from segbench.datasets.files.images import IMAGE_SUFFIXES
 from segbench.datasets.folder import is_number
-from segbench.datasets.formats.own import Case, Labels, MaskFile, OwnData, only_one, visible
-from segbench.datasets.images import IMAGE_SUFFIXES
+from segbench.datasets.importing.formats.base import Case, FormatReader, Labels, MaskFile, only_one, visible
 from segbench.datasets.task import DataError
 
 
-class NNUNet(OwnData):
+class NNUNet(FormatReader):
     """Label maps ``labelsTr/CASE.ext`` and, for each channel, images ``imagesTr/CASE_0000.ext``.
 
     ``dataset.json`` names channels (``channel_names``, or ``modality``), ``labels`` and ``file_ending``.

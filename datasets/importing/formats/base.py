@@ -14,10 +14,19 @@ from typing import Any, ClassVar, NamedTuple, TypeVar
 import numpy as np
 
 from segbench.datasets.examples import Example
+from segbench.datasets.files.images import IMAGE_SUFFIXES, MASK_SUFFIXES, read_image, read_mask
+from segbench.datasets.files.volumes import (
+    AXES,
+    Rule,
+    Volume,
+    read_label_map,
+    read_volume,
+    shows,
+    slices,
+    turned,
+)
 from segbench.datasets.folder import is_number, labels_by_value, read_columns
-from segbench.datasets.images import IMAGE_SUFFIXES, MASK_SUFFIXES, read_image, read_mask
 from segbench.datasets.task import DataError, name_part
-from segbench.datasets.volumes import AXES, Rule, Volume, read_label_map, read_volume, shows, slices, turned
 
 VOLUMES = (".nii.gz", ".nii", ".mgz", ".mgh", ".hdr", ".mha", ".mhd", ".nrrd", ".nhdr")
 T = TypeVar("T")
@@ -49,7 +58,7 @@ class Case(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Given:
+class ImportOptions:
     """What the data do not say themselves; None where nothing is said.
 
     Attributes
@@ -82,7 +91,7 @@ class Given:
         return match[1]
 
 
-class OwnData(ABC):
+class FormatReader(ABC):
     """A `segbench.datasets.examples.Reader` of a general format. A subclass lists the cases.
 
     Without labels that are said or given, every value of the masks but 0 is a label of that name, or
@@ -92,7 +101,7 @@ class OwnData(ABC):
     name: ClassVar[str]
     layout: ClassVar[str]  # what it looks for, in a few words
 
-    def __init__(self, given: Given) -> None:
+    def __init__(self, given: ImportOptions) -> None:
         self.given = given
 
     @staticmethod
@@ -176,7 +185,7 @@ def only_one(option: str, given: T | None, said: T | None, where: Path) -> T | N
     return said if given is None else given
 
 
-def named_values(pairs: Iterable[tuple[str, str]], where: str | Path) -> Labels:
+def labels_from_pairs(pairs: Iterable[tuple[str, str]], where: str | Path) -> Labels:
     """Labels from pairs of a value and a name; values of one name are one label.
 
     Raises
@@ -198,8 +207,8 @@ def named_values(pairs: Iterable[tuple[str, str]], where: str | Path) -> Labels:
 
 
 def read_labels(file: Path) -> Labels:
-    """Labels from a CSV file with the columns ``value`` and ``label``; errors as of `named_values`."""
-    return named_values(read_columns(file, "value", "label"), file)
+    """Labels from a CSV file with the columns ``value`` and ``label``; errors as of `labels_from_pairs`."""
+    return labels_from_pairs(read_columns(file, "value", "label"), file)
 
 
 def by_file(masks: Iterable[MaskFile]) -> tuple[MaskFile, ...]:

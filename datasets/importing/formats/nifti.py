@@ -1,11 +1,19 @@
-"""``nifti``: volumes with label maps, NIfTI or another format of `segbench.datasets.volumes`."""
+"""``nifti``: volumes with label maps, NIfTI or another format of `segbench.datasets.files.volumes`."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-from segbench.datasets.formats.own import VOLUMES, Case, MaskFile, OwnData, is_volume, stem, visible
+from segbench.datasets.importing.formats.base import (
+    VOLUMES,
+    Case,
+    FormatReader,
+    MaskFile,
+    is_volume,
+    stem,
+    visible,
+)
 from segbench.datasets.sources.files import files, matched
 from segbench.datasets.task import DataError
 
@@ -14,7 +22,7 @@ MAPS = ("labels", "masks")
 IN_PAIR = re.compile(r"(.+)_(?:(img|image)|(seg|label|mask))", re.IGNORECASE)
 
 
-class Volumes(OwnData):
+class Volumes(FormatReader):
     """Volumes with label maps in which every label has a value, in one of two layouts.
 
     ``images/`` and ``labels/`` (or ``masks/``) with files of the same name, endings aside; a folder in
