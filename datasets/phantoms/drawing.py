@@ -1,8 +1,7 @@
 """Shapes, textures and noise from which the phantoms are drawn.
 
-Coordinates are (x, y) in pixels of the finished picture, y downwards. Everything is computed in double
-precision and a finished picture is rounded to 256 grey levels, so that a last-digit difference between two
-processors' arithmetic does not reach the bytes.
+Coordinates are (x, y) in pixels of the finished image, y downwards. All computations use double precision,
+and finished images are rounded to 256 grey levels: rounding hides last-digit differences between processors.
 """
 
 from __future__ import annotations
@@ -18,12 +17,12 @@ from scipy.interpolate import BSpline
 from scipy.ndimage import map_coordinates
 
 SIDE = 128
-FINE = 2  # shapes are filled at twice the resolution: partial volumes at their borders
+FINE = 2  # shapes are filled at twice the resolution, for partial volumes at their borders
 BITS = 4  # binary digits after the point in OpenCV's polygon coordinates
-COVERED = 252  # divisible by FINE ** 2, so that a pixel's coverage is exact
+COVERED = 252  # divisible by FINE ** 2: the coverage of a pixel is exact
 
 Warp = Callable[[np.ndarray], np.ndarray]
-Picture = tuple[np.ndarray, dict[str, np.ndarray]]
+Drawing = tuple[np.ndarray, dict[str, np.ndarray]]  # image (SIDE, SIDE) and its masks by label
 
 
 def grid() -> tuple[np.ndarray, np.ndarray]:
@@ -74,7 +73,7 @@ def deformation(
     shift: float = 5.0,
     bend: float = 1.5,
 ) -> Warp:
-    """A subject's own anatomy: random pose and smooth random bending, applied to contours.
+    """Draw the anatomy of a subject: a random pose and a smooth random bending of contours.
 
     Parameters
     ----------
@@ -92,7 +91,7 @@ def deformation(
     amplitude = bend * rng.normal(size=(8, 2)) / 2
 
     def warp(points: np.ndarray) -> np.ndarray:
-        # einsum rather than BLAS, whose order of summation depends on the machine.
+        # einsum instead of BLAS: the summation order of BLAS depends on the machine.
         angles = points[:, :1] * frequency[0] + points[:, 1:] * frequency[1] + phase
         bent = points + np.einsum("nk,kd->nd", np.cos(angles), amplitude)
         return turned((bent - SIDE / 2) * size, angle) + SIDE / 2 + offset
@@ -110,15 +109,15 @@ def fill(*contours: np.ndarray) -> np.ndarray:
 
 
 def stroke(*lines: tuple[np.ndarray, float | np.ndarray]) -> np.ndarray:
-    """Coverage (SIDE, SIDE) in [0, 1] of lines, each given by points (n, 2) and a width or one per point."""
+    """Coverage (SIDE, SIDE) in [0, 1] of lines: points (n, 2) and one width per line or per point."""
     canvas = np.zeros((SIDE * FINE, SIDE * FINE), np.uint8)
     for line, width in lines:
         points = np.round((line * FINE - 0.5) * 2**BITS).astype(np.int32)
         thickness = np.maximum(np.round(np.broadcast_to(width, len(line)) * FINE), 1).astype(int)
         starts = np.concatenate([[0], np.flatnonzero(np.diff(thickness)) + 1, [len(line)]])
         for first, last in pairwise(starts):
-            part = points[max(first - 1, 0) : last]
-            cv2.polylines(canvas, [part], False, COVERED, int(thickness[first]), cv2.LINE_8, BITS)
+            piece = points[max(first - 1, 0) : last]
+            cv2.polylines(canvas, [piece], False, COVERED, int(thickness[first]), cv2.LINE_8, BITS)
     return _coverage(canvas)
 
 
@@ -134,14 +133,14 @@ def depth(coverage: np.ndarray) -> np.ndarray:
 
 
 def blur(image: np.ndarray, sigma: float, sigma_y: float = 0.0) -> np.ndarray:
-    """Gaussian blur in pixels; `sigma_y` differs from `sigma` where it is given."""
+    """Gaussian blur; `sigma` and `sigma_y` in pixels, `sigma_y` 0 is the same as `sigma`."""
     return cv2.GaussianBlur(image, (0, 0), sigma, sigmaY=sigma_y)
 
 
 def paint(
     image: np.ndarray, coverage: np.ndarray, value: float | np.ndarray, softness: float = 0.6
 ) -> np.ndarray:
-    """The picture with a shape of the given intensity over it, its border blurred by `softness` pixels."""
+    """Paint a shape of intensity `value` over an image; `softness` blurs its border, in pixels."""
     mask = blur(coverage, softness)
     return image * (1 - mask) + mask * value
 
@@ -176,7 +175,7 @@ def rician(rng: np.random.Generator, image: np.ndarray, sigma: float) -> np.ndar
 
 
 def radiograph(rng: np.random.Generator, attenuation: np.ndarray, photons: float) -> np.ndarray:
-    """Film of an attenuation map, bright where the beam is absorbed, with scatter and photon noise."""
+    """Radiograph of an attenuation map, bright where the beam is absorbed, with scatter and photon noise."""
     beam = 0.85 * np.exp(-attenuation) + 0.15 * blur(np.exp(-attenuation), 12)
     counts = photons * beam
     counts = counts + np.sqrt(counts) * grain(rng, 0.5)
@@ -184,7 +183,7 @@ def radiograph(rng: np.random.Generator, attenuation: np.ndarray, photons: float
 
 
 def finish(image: np.ndarray, low: float = 0.2, high: float = 99.8, gamma: float = 1.0) -> np.ndarray:
-    """Float32 picture in [0, 1] with 256 grey levels; `low` and `high` percentiles become black and white."""
+    """Float32 image in [0, 1] with 256 grey levels, black and white at the percentiles `low` and `high`."""
     black, white = np.percentile(image, [low, high])
     scaled = np.clip((image - black) / (white - black), 0, 1) ** gamma
     return (np.round(scaled * 255) / 255).astype(np.float32)

@@ -1,27 +1,10 @@
-"""Hip radiograph: the upper femur, its head overlapping the pelvis, its shaft leaving the picture."""
+"""Hip radiograph: the upper femur, its head overlapping the pelvis, its shaft cut by the image border."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from segbench.datasets.phantoms.drawing import (
-    SIDE,
-    Picture,
-    Warp,
-    blob,
-    blur,
-    curve,
-    deformation,
-    depth,
-    field,
-    fill,
-    finish,
-    grain,
-    grid,
-    label,
-    radiograph,
-    stroke,
-)
+from segbench.datasets.phantoms import drawing as d
 
 FEMUR = [
     (48, 165), (48, 134), (47, 110), (42, 88), (36, 72), (30, 58), (29, 48), (33, 39), (40, 34), (46, 40),
@@ -36,53 +19,53 @@ RIM = [(72, 13), (78, 12), (90, 15), (99, 22), (103, 34), (99, 45), (90, 42), (8
 ROOF = [(69, 16), (77, 13), (86, 13), (95, 18), (100, 27), (102, 37)]
 
 
-def draw(rng: np.random.Generator) -> Picture:
-    """One subject: picture and the label ``femur``."""
-    warp = deformation(rng, turn=0.14, scale=(0.82, 1.12), shift=6, bend=1.8)
+def draw(rng: np.random.Generator) -> d.Drawing:
+    """Draw one subject: the image and the label ``femur``."""
+    warp = d.deformation(rng, turn=0.14, scale=(0.82, 1.12), shift=6, bend=1.8)
     jitter = rng.normal(0, 0.9, (len(FEMUR), 2))
-    femur = fill(warp(curve(np.add(FEMUR, jitter))))
+    femur = d.fill(warp(d.curve(np.add(FEMUR, jitter))))
     attenuation = _soft_tissue(rng) + _pelvis(rng, warp) + _bone(rng, femur)
-    film = radiograph(rng, attenuation, rng.uniform(2000, 9000))
-    exposed = slice(rng.integers(0, 25), SIDE - rng.integers(0, 25))  # the rest of the film is black
-    image, mask = np.zeros((SIDE, SIDE), np.float32), np.zeros((SIDE, SIDE), bool)
-    image[:, exposed] = finish(film[:, exposed], gamma=rng.uniform(0.8, 1.25))
-    mask[:, exposed] = label(femur)[:, exposed]
+    film = d.radiograph(rng, attenuation, rng.uniform(2000, 9000))
+    exposed = slice(rng.integers(0, 25), d.SIDE - rng.integers(0, 25))  # the rest of the film is black
+    image, mask = np.zeros((d.SIDE, d.SIDE), np.float32), np.zeros((d.SIDE, d.SIDE), bool)
+    image[:, exposed] = d.finish(film[:, exposed], gamma=rng.uniform(0.8, 1.25))
+    mask[:, exposed] = d.label(femur)[:, exposed]
     return image, {"femur": mask}
 
 
 def _bone(rng: np.random.Generator, femur: np.ndarray) -> np.ndarray:
     """Attenuation of the femur: round in section, dense cortex along the shaft, trabeculae in the head."""
-    _, y = grid()
-    inside = depth(femur)
+    _, y = d.grid()
+    inside = d.depth(femur)
     body = 1 - np.exp(-inside / rng.uniform(4, 8))
     shaft = 1 / (1 + np.exp(-(y - rng.uniform(70, 88)) / 8))
     cortex = np.exp(-(((inside - 2.2) / rng.uniform(1.4, 2.4)) ** 2)) * (inside > 0)
-    trabeculae = 0.05 * grain(rng, 0.9, 1.6) + 0.06 * field(rng, 14)
+    trabeculae = 0.05 * d.grain(rng, 0.9, 1.6) + 0.06 * d.field(rng, 14)
     density = rng.uniform(0.3, 0.6)
     bone = density * (body * (1 - 0.6 * shaft) + shaft * rng.uniform(0.45, 0.8) * cortex + 0.08 * femur)
-    return blur(bone * (1 + 2 * trabeculae), 0.7)
+    return d.blur(bone * (1 + 2 * trabeculae), 0.7)
 
 
-def _pelvis(rng: np.random.Generator, warp: Warp) -> np.ndarray:
+def _pelvis(rng: np.random.Generator, warp: d.Warp) -> np.ndarray:
     """Attenuation of the hip bone, the rim of the socket over the head, and the foramen below."""
-    bone = fill(warp(curve(np.add(PELVIS, rng.normal(0, 1.5, (len(PELVIS), 2))))))
-    foramen = fill(warp(blob(rng, (116, 72), (rng.uniform(9, 13), rng.uniform(7, 11)), 0.5, 0.08)))
-    rim = fill(warp(curve(np.add(RIM, rng.normal(0, 1.0, (len(RIM), 2))))))
-    roof = stroke((warp(curve(ROOF, 40, closed=False)), rng.uniform(1.5, 3)))
-    flat = bone * (1 - blur(foramen, 1)) * (0.8 + 0.25 * field(rng, 9))
-    edge = np.exp(-(((depth(bone) - 1.5) / 1.5) ** 2)) * (bone > 0.5)
+    bone = d.fill(warp(d.curve(np.add(PELVIS, rng.normal(0, 1.5, (len(PELVIS), 2))))))
+    foramen = d.fill(warp(d.blob(rng, (116, 72), (rng.uniform(9, 13), rng.uniform(7, 11)), 0.5, 0.08)))
+    rim = d.fill(warp(d.curve(np.add(RIM, rng.normal(0, 1.0, (len(RIM), 2))))))
+    roof = d.stroke((warp(d.curve(ROOF, 40, closed=False)), rng.uniform(1.5, 3)))
+    flat = bone * (1 - d.blur(foramen, 1)) * (0.8 + 0.25 * d.field(rng, 9))
+    edge = np.exp(-(((d.depth(bone) - 1.5) / 1.5) ** 2)) * (bone > 0.5)
     density = rng.uniform(0.2, 0.42)
-    return blur(density * (flat + 0.35 * edge + 0.6 * rim + 0.5 * roof), 0.8)
+    return d.blur(density * (flat + 0.35 * edge + 0.6 * rim + 0.5 * roof), 0.8)
 
 
 def _soft_tissue(rng: np.random.Generator) -> np.ndarray:
     """Attenuation of thigh and abdomen: thick towards the body, with muscle and fat planes and bowel gas."""
-    x, y = grid()
+    x, y = d.grid()
     edge = rng.uniform(-4, 16) + 8 * np.sin((y + rng.uniform(-30, 30)) / 45)
     thick = np.clip((x - edge) / rng.uniform(20, 45), 0, None)
     inner = rng.uniform(92, 112) + 0.1 * y
     cleft = np.exp(-(((x - inner) / rng.uniform(5, 9)) ** 2)) / (1 + np.exp(-(y - 100) / 6))
     tissue = rng.uniform(0.7, 1.1) * np.sqrt(1 - np.exp(-2 * thick)) * (1 - 0.5 * cleft)
-    planes = 0.06 * field(rng, 4) + 0.035 * field(rng, 10)
-    gas = np.clip(field(rng, 8) - 0.9, 0, 1) * np.exp(-(((x - SIDE) / 30) ** 2 + (y / 30) ** 2))
+    planes = 0.06 * d.field(rng, 4) + 0.035 * d.field(rng, 10)
+    gas = np.clip(d.field(rng, 8) - 0.9, 0, 1) * np.exp(-(((x - d.SIDE) / 30) ** 2 + (y / 30) ** 2))
     return np.clip(tissue * (1 + planes) - 0.4 * gas, 0, None)

@@ -1,43 +1,30 @@
-"""Fundus photograph in its green channel: the vessel tree, with haemorrhages and exudates beside it."""
+"""Fundus photograph in its green channel: the vessel tree, with haemorrhages and exudates around it."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from segbench.datasets.phantoms.drawing import (
-    Picture,
-    bias,
-    blob,
-    blur,
-    field,
-    fill,
-    finish,
-    grain,
-    grid,
-    label,
-    paint,
-    stroke,
-)
+from segbench.datasets.phantoms import drawing as d
 
 Branch = tuple[np.ndarray, np.ndarray]
 
 
-def draw(rng: np.random.Generator) -> Picture:
-    """One subject: picture and the label ``vessels``."""
+def draw(rng: np.random.Generator) -> d.Drawing:
+    """Draw one subject: the image and the label ``vessels``."""
     side = rng.choice([-1, 1])
     disc = np.array([64 + side * rng.uniform(20, 44), 64 + rng.uniform(-7, 7)])
     fovea = disc - (side * rng.uniform(38, 46), rng.uniform(-4, 4))
-    aperture = fill(blob(rng, (64, 64), (rng.uniform(58, 66),) * 2, 0, 0.0))
+    aperture = d.fill(d.blob(rng, (64, 64), (rng.uniform(58, 66),) * 2, 0, 0.0))
     veins, arteries = _tree(rng, disc, side, 1.0), _tree(rng, disc, side, 0.8)
     image = _background(rng, disc, fovea)
     dark, pale = rng.uniform(0.3, 0.45), rng.uniform(0.2, 0.32)
-    veil = np.exp(0.25 * field(rng, 7))
+    veil = np.exp(0.25 * d.field(rng, 7))
     for tree, strength in ((arteries, pale), (veins, dark)):
-        image = image * (1 - strength * veil * blur(stroke(*tree), 0.6))
-    reflex = stroke(*[(line, width * 0.3) for line, width in arteries if width[0] > 2])
-    image = image + rng.uniform(0.02, 0.07) * blur(reflex, 0.5)
+        image = image * (1 - strength * veil * d.blur(d.stroke(*tree), 0.6))
+    reflex = d.stroke(*[(line, width * 0.3) for line, width in arteries if width[0] > 2])
+    image = image + rng.uniform(0.02, 0.07) * d.blur(reflex, 0.5)
     image = _camera(rng, image, aperture)
-    return image, {"vessels": label(stroke(*veins, *arteries) * (aperture > 0.5))}
+    return image, {"vessels": d.label(d.stroke(*veins, *arteries) * (aperture > 0.5))}
 
 
 def _tree(rng: np.random.Generator, disc: np.ndarray, side: int, calibre: float) -> list[Branch]:
@@ -70,31 +57,31 @@ def _tree(rng: np.random.Generator, disc: np.ndarray, side: int, calibre: float)
 
 def _background(rng: np.random.Generator, disc: np.ndarray, fovea: np.ndarray) -> np.ndarray:
     """Retina with choroidal texture, optic disc with its cup, fovea, exudates and haemorrhages."""
-    x, y = grid()
-    image = 0.55 * bias(rng, 0.1) * (1 + 0.05 * field(rng, 14) + 0.03 * field(rng, 40))
-    stripes = np.clip(1 - np.abs(field(rng, 11)) / 0.3, 0, 1)
+    x, y = d.grid()
+    image = 0.55 * d.bias(rng, 0.1) * (1 + 0.05 * d.field(rng, 14) + 0.03 * d.field(rng, 40))
+    stripes = np.clip(1 - np.abs(d.field(rng, 11)) / 0.3, 0, 1)
     image = image * (1 - rng.uniform(0, 0.12) * stripes)
     spot = np.hypot(x - fovea[0], y - fovea[1])
     image = image * (1 - rng.uniform(0.2, 0.4) * np.exp(-((spot / rng.uniform(7, 12)) ** 2)))
     radius = rng.uniform(7.5, 10)
-    nerve = fill(blob(rng, disc, (radius, radius * 1.08), 0, 0.03))
-    image = paint(image, nerve, rng.uniform(0.75, 0.95), 1.2)
-    cup = fill(blob(rng, disc, (radius * rng.uniform(0.3, 0.55),) * 2, 0, 0.1))
-    image = paint(image, cup, 1.0, 1.2)
+    nerve = d.fill(d.blob(rng, disc, (radius, radius * 1.08), 0, 0.03))
+    image = d.paint(image, nerve, rng.uniform(0.75, 0.95), 1.2)
+    cup = d.fill(d.blob(rng, disc, (radius * rng.uniform(0.3, 0.55),) * 2, 0, 0.1))
+    image = d.paint(image, cup, 1.0, 1.2)
     blood = [
-        blob(rng, p, rng.uniform(0.8, 3.2, 2), 0, 0.2) for p in rng.uniform(20, 108, (rng.integers(10), 2))
+        d.blob(rng, p, rng.uniform(0.8, 3.2, 2), 0, 0.2) for p in rng.uniform(20, 108, (rng.integers(10), 2))
     ]
-    image = image * (1 - rng.uniform(0.2, 0.4) * blur(fill(*blood), 0.7))
+    image = image * (1 - rng.uniform(0.2, 0.4) * d.blur(d.fill(*blood), 0.7))
     count = max(int(rng.integers(-8, 13)), 0)
-    exudates = [blob(rng, p, rng.uniform(0.6, 2, 2), 0, 0.2) for p in fovea + rng.normal(0, 16, (count, 2))]
-    return image + rng.uniform(0.1, 0.3) * blur(fill(*exudates), 0.6)
+    exudates = [d.blob(rng, p, rng.uniform(0.6, 2, 2), 0, 0.2) for p in fovea + rng.normal(0, 16, (count, 2))]
+    return image + rng.uniform(0.1, 0.3) * d.blur(d.fill(*exudates), 0.6)
 
 
 def _camera(rng: np.random.Generator, image: np.ndarray, aperture: np.ndarray) -> np.ndarray:
     """Uneven lighting, focus, sensor noise and the round aperture."""
-    x, y = grid()
+    x, y = d.grid()
     centre = 64 + rng.uniform(-14, 14, 2)
     falloff = 1 - rng.uniform(0.15, 0.5) * (np.hypot(x - centre[0], y - centre[1]) / 64) ** 2
-    seen = blur(image * np.clip(falloff, 0.2, None), rng.uniform(0.3, 0.6))
-    seen = seen * (1 + 0.03 * grain(rng, 0.5)) + rng.uniform(0.004, 0.012) * rng.normal(size=image.shape)
-    return finish(seen * blur(aperture, 0.5), low=0, high=99.9)
+    lit = d.blur(image * np.clip(falloff, 0.2, None), rng.uniform(0.3, 0.6))
+    lit = lit * (1 + 0.03 * d.grain(rng, 0.5)) + rng.uniform(0.004, 0.012) * rng.normal(size=image.shape)
+    return d.finish(lit * d.blur(aperture, 0.5), low=0, high=99.9)

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from segbench.datasets.phantoms import Phantoms
-from segbench.datasets.sources.brain_phantom import BrainPhantom
+from segbench.datasets.phantoms import BrainPhantom, Phantoms
 from segbench.models.registry import create_model
 from segbench.protocols.adapter import Interactions, Query
 from segbench.protocols.config import Config
