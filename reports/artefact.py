@@ -1,52 +1,62 @@
-"""An artefact of a paper: how it is called, explained and drawn, and which records it is drawn from."""
+"""Figures and tables as objects: title, caption, required records, and functions of the results."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from segbench.errors import SegbenchError
 
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from segbench.reports.layout import Grid
+    from segbench.results import Results
+
+METHODS = ("scribbleprompt", "sp-uvs", "multiverseg")  # compared in the figures of MultiverSeg
+SUPERVISED = "supervised"  # the one protocol of that family
+AUTOMATIC_SETS = "set-automatic"  # the one protocol of the family "scans"
+MANUAL = "manual-scribbles"  # the one protocol of the family "manual"
+HUMAN = "human"  # in the column ``annotator``, of scribbles that people drew
 SEQUENTIAL = ("center-clicks", "centerline-scribbles")
-METHODS = ("scribbleprompt", "sp-uvs", "multiverseg")
-INTERACTIVE_SETS = ("set-scribbles", "set-clicks")
-AUTOMATIC_SETS = "set-automatic"
-MANUAL = "manual-scribbles"
-SETS = (*INTERACTIVE_SETS, AUTOMATIC_SETS, MANUAL)  # no image follows another; of MANUAL, sets of one
-HUMAN = "human"  # what the column ``context`` says of scribbles that people drew
-SUPERVISED = "supervised"
-NO_CONTEXT = ("none", "set")  # what the column ``context`` says of models that take no segmented images
+NO_CONTEXT = "none"  # in the column ``context``, of predictions without a context
 
 
 class InsufficientRecords(SegbenchError, ValueError):
-    """An artefact cannot be drawn from these results; the message is one sentence that says why."""
+    """The results do not suffice for an artefact; the message is one sentence that gives the reason."""
 
 
 @dataclass(frozen=True)
 class Requirement:
-    """Records that an artefact is drawn from.
+    """Records that an artefact shows. A report draws it from any part of them and lists the rest as missing.
 
     Attributes
     ----------
-    protocols, models : tuple of str
-        What the paper shows. It is drawn from any part of them, and the rest is named as missing, with the
-        command that adds it.
+    families : tuple of str
+        Families of protocols (`segbench.protocols.protocol.Protocol`). Every protocol of these families is
+        shown; the built-in ones are listed as missing where they have no records.
+    models : tuple of str
+        Models of the paper's figure; each one without records is listed as missing. Others are shown too.
+    protocols : tuple of str
+        Single protocols instead of families.
     required : tuple of str
         Models without which there is nothing to draw.
     least : int
-        Number of models it takes at least.
+        Smallest number of models.
     split : {"test", "val"}
-    context : {"binary", "soft", "ground-truth", "human"}
-        What joins the context of the models that take one; the others are always shown beside them. Of
-        `MANUAL`, who drew.
+    context : {"binary", "soft", "ground-truth"}
+        Content of the context entries. Predictions without a context are always shown.
     longer : bool
-        Sets of images longer than the run's standard, for which position goes on beyond it.
+        Whether images count whose position is beyond the run's standard number of images.
     optional : bool
-        Shown where there are such records, and missing to nobody.
+        Whether absent protocols are not listed as missing.
     """
 
-    protocols: tuple[str, ...] = SEQUENTIAL
+    families: tuple[str, ...] = ("sequential",)
     models: tuple[str, ...] = METHODS
+    protocols: tuple[str, ...] = ()
     required: tuple[str, ...] = ()
     least: int = 1
     split: str = "test"
@@ -57,13 +67,9 @@ class Requirement:
 
 @dataclass(frozen=True)
 class Artefact:
-    """A figure or table.
+    """A figure or a table.
 
-    Its module is named as the artefact (``reports/figures/fig3.py``) and holds ``ARTEFACT`` and functions of
-    the results: for a figure ``fig3(results, data=None) -> Figure`` and, where it shows numbers,
-    ``fig3_data(results) -> DataFrame``; for a table ``table7(results) -> DataFrame`` and
-    ``table7_grid(table) -> Grid``. They raise `InsufficientRecords` or ``StatisticsError`` where the results do not
-    suffice.
+    Its functions raise `InsufficientRecords` or ``StatisticsError`` where the results do not suffice.
 
     Attributes
     ----------
@@ -71,19 +77,60 @@ class Artefact:
     title, caption : str
         Heading and explanation on the page.
     interval : str
-        What its intervals are; ``{simulation}`` and ``{subject}`` stand for the number of units resampled.
-        Empty where it has none.
-    needs : tuple of Requirement
-        Empty where it is not about records.
+        Description of the intervals. ``{simulation}``, ``{subject}``, ``{image}`` and ``{training}`` become
+        the numbers of resampled units. Empty without intervals.
+    requires : tuple of Requirement
+        Empty for an artefact that uses no records.
     rows, column : tuple of str, str
-        Which columns of a figure's numbers name rows and columns where they are laid out for reading; empty
-        for a picture without numbers.
+        Columns of a figure's data that name the rows and the columns of its table; empty for pictures.
+    data : callable, optional
+        ``data(results) -> DataFrame``: the numbers; None for pictures.
+    draw : callable, optional
+        ``draw(results, data) -> Figure``, of a figure. Call it through `figure`, which applies the theme.
+    grid : callable, optional
+        ``grid(results, data) -> Grid``, of a table: the rows for reading.
     """
 
     kind: Literal["figure", "table"]
     title: str
     caption: str
     interval: str = ""
-    needs: tuple[Requirement, ...] = (Requirement(),)
+    requires: tuple[Requirement, ...] = (Requirement(),)
     rows: tuple[str, ...] = ()
     column: str = ""
+    data: Callable[[Results], pd.DataFrame] | None = None
+    draw: Callable[[Results, pd.DataFrame], Figure] | None = None
+    grid: Callable[[Results, pd.DataFrame], Grid] | None = None
+
+    def figure(self, results: Results, data: pd.DataFrame | None = None) -> Figure:
+        """Draw under the theme of all figures, with the description of the intervals below the panels.
+
+        Parameters
+        ----------
+        results : Results
+        data : DataFrame, optional
+            The numbers, if they are already computed.
+        """
+        from segbench.reports import estimates, style
+        from segbench.reports.curves import note
+
+        assert self.draw is not None, "only a figure can be drawn"
+        if data is None and self.data is not None:
+            data = self.data(results)
+        with style.themed():
+            figure = self.draw(results, data)
+            note(figure, estimates.describe_interval(self.interval, data))
+            figure.draw_without_rendering()
+        return figure
+
+    def reading_grid(self, results: Results, data: pd.DataFrame) -> Grid | None:
+        """Lay the numbers out for reading; None for a picture."""
+        from segbench.reports.estimates import first_unit
+        from segbench.reports.layout import wide
+
+        if self.grid is not None:
+            return self.grid(results, data)
+        if not self.column:
+            return None
+        shown = data if self.column == "unit" or "unit" not in data else first_unit(data)
+        return wide(results, shown, self.rows, self.column)

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from segbench.reports.artefact import Artefact, InsufficientRecords
 from segbench.reports.missing import Coverage, Gap
-from segbench.reports.registry import PAPERS, get, module, names, stem
+from segbench.reports.registry import PAPERS, get, names
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from segbench.reports.layout import Grid
     from segbench.reports.page.render import Section
-    from segbench.reports.tables.layout import Grid
     from segbench.results import Results
 
 PIXELS_PER_INCH = 100  # on the page, so that letters are of one size in all figures
@@ -81,7 +81,9 @@ def build(results: Results, output: Path, only: Iterable[str] | None = None) -> 
 
 def _absent(coverage: Coverage) -> dict[str, Gap]:
     """A paper of which the run has nothing, where it has something of another; that is told in one line."""
-    needs = {paper: [need for name in those for need in get(name).needs] for paper, those in PAPERS.items()}
+    needs = {
+        paper: [need for name in those for need in get(name).requires] for paper, those in PAPERS.items()
+    }
     found = [
         paper for paper, those in needs.items() if coverage.has(p for need in those for p in need.protocols)
     ]
@@ -100,23 +102,15 @@ def _write(
     """Write one artefact's files; its part of the page, and its numbers."""
     from segbench.reports import estimates, style
     from segbench.reports.page.render import Section
-    from segbench.reports.tables.layout import wide
 
-    functions = module(name)
-    data = grid = picture = None
-    files, width = [], 0
-    if artefact.kind == "figure":
-        if artefact.column:
-            data = getattr(functions, f"{stem(name)}_data")(results)
-            shown = data if artefact.column == "unit" or "unit" not in data else estimates.first_unit(data)
-            grid = wide(shown, artefact.rows, artefact.column)
-        figure = getattr(functions, stem(name))(results, data)
+    data = artefact.data(results) if artefact.data else None
+    picture, files, width = None, [], 0
+    if artefact.draw is not None:
+        figure = artefact.figure(results, data)
         (output / "figures").mkdir(parents=True, exist_ok=True)
         files += style.save(figure, output / "figures" / name)
         width, picture = round(PIXELS_PER_INCH * figure.get_figwidth()), files[0]
-    else:
-        data = getattr(functions, stem(name))(results)
-        grid = getattr(functions, f"{stem(name)}_grid")(data)
+    grid = None if data is None else artefact.reading_grid(results, data)
     if data is not None and grid is not None:
         files += _write_numbers(data, grid, output / "tables" / name)
     section = Section(

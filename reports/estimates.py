@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import pandas as pd
 
-from segbench.reports import style
-from segbench.reports.artefact import NO_CONTEXT, SETS, SUPERVISED, InsufficientRecords, Requirement
+from segbench.reports import protocols, style
+from segbench.reports.artefact import NO_CONTEXT, InsufficientRecords, Requirement
 from segbench.results import statistics
 from segbench.results.improvement import Samples
 from segbench.results.resampling import Statistic, Unit
@@ -24,7 +24,6 @@ SAMPLES: tuple[Samples, ...] = ("image", "subject")  # InterConv
 
 AnyUnit = TypeVar("AnyUnit", Unit, Samples)
 
-IN_CONTEXT = ("in-context", "interactive-in-context-clicks", "interactive-in-context-scribbles")
 CONTEXTS = ("binary", "soft", "ground-truth")
 SHOWN = ["mean", "low", "high"]
 RENAMED = {"position": "example"}
@@ -69,7 +68,7 @@ def select_models(results: Results, *needs: Requirement) -> pd.DataFrame:
 
 def select_steps(results: Results, need: Requirement) -> pd.DataFrame:
     """The step records that a need asks for; otherwise as `select`."""
-    return _matching(results, results.steps_of(need.protocols), [need])
+    return _matching(results, results.steps_of(protocols.recorded(results, need)), [need])
 
 
 def _matching(results: Results, frame: pd.DataFrame, needs: Sequence[Requirement]) -> pd.DataFrame:
@@ -77,9 +76,9 @@ def _matching(results: Results, frame: pd.DataFrame, needs: Sequence[Requirement
     wanted = pd.Series(False, index=frame.index)
     for need in needs:
         wanted |= (
-            frame.protocol.isin(need.protocols)
+            frame.protocol.isin(protocols.recorded(results, need))
             & (frame.split == need.split)
-            & frame.context.isin([need.context, *NO_CONTEXT])
+            & frame.context.isin([need.context, NO_CONTEXT])
             & (standard | need.longer)
         )
     if not wanted.any():
@@ -90,7 +89,7 @@ def _matching(results: Results, frame: pd.DataFrame, needs: Sequence[Requirement
 def _described(needs: Sequence[Requirement]) -> list[str]:
     """What needs ask for, in words, each once."""
     texts = [
-        f"{' or '.join(need.protocols)} with {need.context} contexts on the {need.split} split"
+        f"{' or '.join(protocols.expected(need))} with {need.context} contexts on the {need.split} split"
         for need in needs
     ]
     return list(dict.fromkeys(texts))
@@ -110,8 +109,10 @@ def in_standard_sets(results: Results, frame: pd.DataFrame) -> pd.Series:
     only numbers them.
     """
     size = standard_size(results)
-    unordered = frame.protocol.isin([*IN_CONTEXT, *SETS, SUPERVISED])
-    return unordered | (True if size is None else frame.position <= size)
+    if size is None:
+        return pd.Series(True, index=frame.index)
+    unordered = [name for name in frame.protocol.unique() if not protocols.labels(results, name).ordered]
+    return frame.protocol.isin(unordered) | (frame.position <= size)
 
 
 def estimates(
@@ -269,9 +270,9 @@ def _in_units(units: Sequence[AnyUnit], estimate: Callable[[AnyUnit], pd.DataFra
 
 def _ordered(table: pd.DataFrame) -> pd.DataFrame:
     """Rows in reading order: protocols, models and contexts in the papers' order, units as they come."""
-    named = {"protocol": style.protocols_in_order(table.protocol), "unit": list(table.unit.unique())}
+    named = {"protocol": protocols.in_order(table.protocol), "unit": list(table.unit.unique())}
     named |= {name: list(style.looks(table[name])) for name in ("model", "baseline") if name in table}
-    named["context"] = [*CONTEXTS, *NO_CONTEXT]
+    named["context"] = [*CONTEXTS, NO_CONTEXT]
 
     def rank(column: pd.Series) -> pd.Series:
         names = named.get(str(column.name))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from segbench.datasets.registry import EMBEDDED
 from segbench.reports import estimates
 from segbench.reports.artefact import AUTOMATIC_SETS, HUMAN, MANUAL, NO_CONTEXT, Artefact, Requirement
+from segbench.reports.protocols import expected, in_order, recorded
 
 if TYPE_CHECKING:
     from segbench.results import Results
@@ -44,7 +45,7 @@ class Coverage:
 
     def drawable(self, artefact: Artefact) -> bool:
         """Whether the run has enough for the artefact to show anything."""
-        return not artefact.needs or any(self._suffices(need) for need in artefact.needs)
+        return not artefact.requires or any(self._suffices(need) for need in artefact.requires)
 
     def has(self, protocols: Iterable[str]) -> bool:
         """Whether there are records of any of these protocols."""
@@ -59,7 +60,7 @@ class Coverage:
 
     def gaps(self, artefact: Artefact) -> list[Gap]:
         """What is missing: for each need models for the protocols there are, and protocols."""
-        return list(dict.fromkeys(gap for need in artefact.needs for gap in self._gaps(need)))
+        return list(dict.fromkeys(gap for need in artefact.requires for gap in self._gaps(need)))
 
     def _suffices(self, need: Requirement) -> bool:
         _, models = self._present(need)
@@ -69,12 +70,12 @@ class Coverage:
         """The protocols that a need asks for and the run has, and all models that it has of these."""
         kinds = self._kinds
         there = kinds[
-            kinds.protocol.isin(need.protocols)
+            kinds.protocol.isin(recorded(self.results, need))
             & (kinds.split == need.split)
-            & kinds.context.isin([need.context, *NO_CONTEXT])
+            & kinds.context.isin([need.context, NO_CONTEXT])
             & (kinds.longer | (not need.longer))
         ]
-        protocols = [name for name in need.protocols if (there.protocol == name).any()]
+        protocols = in_order(there.protocol)
         return protocols, sorted(there.model.unique())
 
     def _gaps(self, need: Requirement) -> list[Gap]:
@@ -84,7 +85,7 @@ class Coverage:
         if missing_models and protocols:
             what = f"models {', '.join(missing_models)}{_variant(need)}"
             found.append(Gap(what, _command(self.results, need, protocols, missing_models)))
-        missing_protocols = [name for name in need.protocols if name not in protocols]
+        missing_protocols = [name for name in expected(need) if name not in protocols]
         if missing_protocols and not need.optional:
             wanted = list(dict.fromkeys([*need.models, *models])) or ["all"]
             what = f"protocols {', '.join(missing_protocols)}{_variant(need)}"

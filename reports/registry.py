@@ -1,59 +1,94 @@
-"""The artefacts by name, in the order of the page; each is a module of its own name, with _ for -."""
+"""The artefacts by name, in the order of the page, and the names that the papers use."""
 
 from __future__ import annotations
 
 from importlib import import_module
-from types import ModuleType
 
 from segbench.registry import UnknownName
 from segbench.reports.artefact import Artefact
 
+# Each artefact with its module in ``reports/artefacts``, which is imported when it is needed.
+ARTEFACTS: dict[str, str] = {
+    "fig3": "fig3",
+    "fig4": "fig4",
+    "fig5": "fig5",
+    "fig6": "fig6",
+    "fig7": "fig7",
+    "fig8": "fig8",
+    "fig9": "fig9",
+    "fig10": "fig10",
+    "fig11": "fig11",
+    "fig12": "fig12",
+    "fig13": "fig13",
+    "fig14": "fig14",
+    "fig15": "fig15",
+    "fig16": "fig16",
+    "fig17a": "fig17a",
+    "fig18": "fig18",
+    "fig19": "fig19",
+    "fig20": "fig20",
+    "fig21": "fig21",
+    "table1": "table1",
+    "table2": "table2",
+    "table3": "table3",
+    "table4": "table4",
+    "table5": "table5",
+    "table6": "table6",
+    "table7": "table7",
+    "table17b": "table17b",
+    "interconv-fig4": "interconv_fig4",
+    "interconv-fig5": "interconv_fig5",
+    "interconv-fig6": "interconv_fig6",
+    "interconv-fig7": "interconv_fig7",
+    "interconv-fig8": "interconv_fig8",
+    "interconv-fig9": "interconv_fig9",
+    "interconv-fig10": "interconv_fig10",
+    "interconv-fig11": "interconv_fig11",
+    "interconv-table1": "interconv_table1",
+    "interconv-table2": "interconv_table2",
+    "interconv-table3": "interconv_table3",
+    "interconv-table4": "interconv_table4",
+    "interconv-table5": "interconv_table5",
+    "interconv-table6": "interconv_table6",
+    "interconv-table7": "interconv_table7",
+    "interconv-table8": "interconv_table8",
+    "comparisons": "comparisons",
+    "profiles": "profiles",
+    "convergence": "convergence",
+    "upper-bounds": "upper_bounds",
+    "manual-scribbles": "manual_scribbles",
+    "manual-scribbles-examples": "manual_scribbles_examples",
+    "manual-scribbles-dice": "manual_scribbles_dice",
+    "manual-scribbles-marks": "manual_scribbles_marks",
+}
 FIGURES = (
     *("fig3", "fig4", "fig5", "fig6", "fig7", "fig8", "fig9", "fig10", "fig11", "fig12", "fig13", "fig14"),
     *("fig15", "fig16", "fig17a", "fig18", "fig19", "fig20", "fig21"),
 )
 TABLES = ("table1", "table2", "table3", "table4", "table5", "table6", "table7", "table17b")
-INTERCONV_FIGURES = tuple(f"interconv-fig{number}" for number in range(4, 12))
-INTERCONV_TABLES = tuple(f"interconv-table{number}" for number in range(1, 9))
-PAPERS = {"MultiverSeg": (*FIGURES, *TABLES), "InterConv": (*INTERCONV_FIGURES, *INTERCONV_TABLES)}
-# Not in the papers: what a reviewer asks next (docs/statistics.md).
-BEYOND = {
-    "comparisons": "tables",
-    "profiles": "figures",
-    "convergence": "figures",
-    "upper-bounds": "tables",
-    "manual-scribbles": "figures",
-    "manual-scribbles-examples": "figures",
-    "manual-scribbles-dice": "tables",
-    "manual-scribbles-marks": "tables",
+PAPERS = {
+    "MultiverSeg": (*FIGURES, *TABLES),
+    "InterConv": (
+        *(f"interconv-fig{number}" for number in range(4, 12)),
+        *(f"interconv-table{number}" for number in range(1, 9)),
+    ),
 }
 
 
 def names() -> list[str]:
-    """Names of all artefacts: MultiverSeg's, InterConv's and those beyond, figures first."""
-    return [*(name for paper in PAPERS.values() for name in paper), *BEYOND]
+    """Return the names of all artefacts: MultiverSeg's, InterConv's, then the others; figures first."""
+    return list(ARTEFACTS)
 
 
-def module(name: str) -> ModuleType:
-    """The module of an artefact, which holds ``ARTEFACT`` and its functions.
+def get(name: str) -> Artefact:
+    """Return the artefact of that name.
 
     Raises
     ------
     UnknownName
         If there is none; the message gives the nearest name.
     """
-    if name not in names():
+    if name not in ARTEFACTS:
         raise UnknownName("figure or table", name, names())
-    folder = BEYOND.get(name, "figures" if name in (*FIGURES, *INTERCONV_FIGURES) else "tables")
-    return import_module(f"reports.{folder}.{stem(name)}")
-
-
-def stem(name: str) -> str:
-    """What the module of an artefact and its functions are called."""
-    return name.replace("-", "_")
-
-
-def get(name: str) -> Artefact:
-    """What the artefact of that name is; errors as of `module`."""
-    found: Artefact = module(name).ARTEFACT
-    return found
+    artefact: Artefact = import_module(f"segbench.reports.artefacts.{ARTEFACTS[name]}").ARTEFACTS[name]
+    return artefact

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -164,19 +164,13 @@ def theme() -> dict:
     )
 
 
-def themed(draw: Callable[..., Figure]) -> Callable[..., Figure]:
-    """Run a drawing function under the theme and settle its layout there; global settings stay untouched."""
+@contextmanager
+def themed() -> Iterator[None]:
+    """Draw under the theme; Matplotlib's global settings stay as they are."""
+    import matplotlib
 
-    @wraps(draw)
-    def under_theme(*args, **kwargs) -> Figure:
-        import matplotlib
-
-        with matplotlib.rc_context(theme()):
-            figure = draw(*args, **kwargs)
-            figure.draw_without_rendering()
-        return figure
-
-    return under_theme
+    with matplotlib.rc_context(theme()):
+        yield
 
 
 def save(figure: Figure, stem: Path) -> list[Path]:
