@@ -13,12 +13,12 @@ from drawn import play
 from segbench import reports
 from segbench.reports import bounds
 from segbench.reports.artefact import InsufficientRecords
+from segbench.reports.artefacts.comparisons import sentences
+from segbench.reports.artefacts.table7 import table7
+from segbench.reports.artefacts.upper_bounds import upper_bounds, upper_bounds_grid
 from segbench.reports.missing import Coverage
 from segbench.reports.registry import get, module, stem
 from segbench.reports.replay import replay
-from segbench.reports.tables.comparisons import sentences
-from segbench.reports.tables.table7 import table7
-from segbench.reports.tables.upper_bounds import upper_bounds, upper_bounds_grid
 from segbench.results import Results
 from segbench.results.schema import IMAGES
 

@@ -10,15 +10,15 @@ import pytest
 
 from segbench.models.training.augmentation import Augmentation
 from segbench.reports.artefact import InsufficientRecords
-from segbench.reports.figures.fig8 import example, fig8
-from segbench.reports.figures.fig9 import fig9, fig9_data
-from segbench.reports.tables.layout import text, wide
-from segbench.reports.tables.table1 import table1, table1_grid
-from segbench.reports.tables.table2 import table2, table2_grid
-from segbench.reports.tables.table3 import table3, table3_grid
-from segbench.reports.tables.table4 import compared, table4, table4_grid
-from segbench.reports.tables.table5 import table5, table5_grid
-from segbench.reports.tables.table6 import table6, table6_grid
+from segbench.reports.artefacts.fig8 import example, fig8
+from segbench.reports.artefacts.fig9 import fig9, fig9_data
+from segbench.reports.artefacts.table1 import table1, table1_grid
+from segbench.reports.artefacts.table2 import table2, table2_grid
+from segbench.reports.artefacts.table3 import table3, table3_grid
+from segbench.reports.artefacts.table4 import compared, table4, table4_grid
+from segbench.reports.artefacts.table5 import table5, table5_grid
+from segbench.reports.artefacts.table6 import table6, table6_grid
+from segbench.reports.layout import text, wide
 
 SIZES = {"train": 60, "val": 20, "test": 21}
 LEFT_OUT = "drive/eye/camera/0/vessels"

@@ -10,11 +10,11 @@ from PIL import Image
 
 from segbench.reports import estimates, style
 from segbench.reports.artefact import InsufficientRecords, Requirement
-from segbench.reports.figures.fig3 import fig3, fig3_data
-from segbench.reports.figures.fig4 import fig4, fig4_data
-from segbench.reports.figures.fig11 import fig11, fig11_data
-from segbench.reports.figures.fig16 import fig16, fig16_data
-from segbench.reports.tables.table7 import table7
+from segbench.reports.artefacts.fig3 import fig3, fig3_data
+from segbench.reports.artefacts.fig4 import fig4, fig4_data
+from segbench.reports.artefacts.fig11 import fig11, fig11_data
+from segbench.reports.artefacts.fig16 import fig16, fig16_data
+from segbench.reports.artefacts.table7 import table7
 from segbench.results.schema import IMAGES, STEPS, typed
 
 # Interactions by (model, cohort): two simulations of two images. The maximum is 10, and 10 here is a failure.

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from segbench.reports.artefact import InsufficientRecords
-from segbench.reports.figures.fig6 import fig6, fig6_data
-from segbench.reports.figures.fig7 import fig7, fig7_data
-from segbench.reports.figures.fig19 import fig19, fig19_data
-from segbench.reports.figures.fig20 import fig20, fig20_data
-from segbench.reports.figures.fig21 import fig21, fig21_data
+from segbench.reports.artefacts.fig6 import fig6, fig6_data
+from segbench.reports.artefacts.fig7 import fig7, fig7_data
+from segbench.reports.artefacts.fig19 import fig19, fig19_data
+from segbench.reports.artefacts.fig20 import fig20, fig20_data
+from segbench.reports.artefacts.fig21 import fig21, fig21_data
 
 CLICKS, SCRIBBLES = "interactive-in-context-clicks", "interactive-in-context-scribbles"
 

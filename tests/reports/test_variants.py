@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from segbench.reports.artefact import InsufficientRecords
-from segbench.reports.figures.fig12 import fig12, fig12_data
-from segbench.reports.figures.fig13 import fig13, fig13_data
-from segbench.reports.figures.fig14 import fig14, fig14_data
-from segbench.reports.figures.fig15 import fig15, fig15_data
-from segbench.reports.figures.fig17a import fig17a, fig17a_data
-from segbench.reports.figures.fig18 import fig18, fig18_data
-from segbench.reports.tables.table17b import table17b, table17b_grid
+from segbench.reports.artefacts.fig12 import fig12, fig12_data
+from segbench.reports.artefacts.fig13 import fig13, fig13_data
+from segbench.reports.artefacts.fig14 import fig14, fig14_data
+from segbench.reports.artefacts.fig15 import fig15, fig15_data
+from segbench.reports.artefacts.fig17a import fig17a, fig17a_data
+from segbench.reports.artefacts.fig18 import fig18, fig18_data
+from segbench.reports.artefacts.table17b import table17b, table17b_grid
 
 BOOTSTRAPPED = "bootstrapped-in-context"
 
