@@ -98,7 +98,7 @@ _METADATA = {
 }
 
 
-def looks(models: Iterable[str]) -> dict[str, LineStyle]:
+def line_styles(models: Iterable[str]) -> dict[str, LineStyle]:
     """The look of each model, known ones first; unknown names take the spare looks in alphabetical order."""
     names = set(models)
     known = {name: look for name, look in MODELS.items() if name in names}
@@ -107,7 +107,7 @@ def looks(models: Iterable[str]) -> dict[str, LineStyle]:
     return known | unknown
 
 
-def context_look(look: LineStyle, context: str) -> LineStyle:
+def context_style(look: LineStyle, context: str) -> LineStyle:
     """The look of a model whose context holds ``context``; a model has one colour, in several shades."""
     from matplotlib.colors import to_hex, to_rgb
 
@@ -116,7 +116,7 @@ def context_look(look: LineStyle, context: str) -> LineStyle:
     return LineStyle(f"{look.title}, {title}", to_hex((red, green, blue)), marker, line)
 
 
-def size_looks(sizes: Iterable[int]) -> dict[int, LineStyle]:
+def size_styles(sizes: Iterable[int]) -> dict[int, LineStyle]:
     """The look of each context size, from light to dark with growing context."""
     from matplotlib import colormaps
     from matplotlib.colors import to_hex
