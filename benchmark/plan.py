@@ -12,7 +12,7 @@ from segbench.benchmark.selection import ExperimentPlan, SelectedTask, Selection
 from segbench.benchmark.settings import Settings
 from segbench.benchmark.trained import Trained, trained
 from segbench.datasets.task import Task
-from segbench.models.registry import MODELS, WEIGHTS, create_model
+from segbench.models.registry import MODELS, create_model, required_weights
 from segbench.models.weights import WeightsError, checksum, companion, file_checksum
 from segbench.protocols.config import Config
 
@@ -121,9 +121,9 @@ def _needs_seed(part: ExperimentPlan, model: str) -> bool:
 def _checksum(name: str, weights: str) -> str | None:
     """Of one file, or of the checksums of several; a file that is given is the named model's own."""
     create_model(name, weights=weights)
-    if name not in WEIGHTS:
+    needed = required_weights(name)
+    if not needed:
         return _own_checksum(name, weights)
-    needed = WEIGHTS[name]
     own = needed if len(needed) == 1 else (name,)
     parts = [checksum(part, weights if part in own else companion(weights)) for part in needed]
     return parts[0] if len(parts) == 1 else digest(parts)

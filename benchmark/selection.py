@@ -1,31 +1,25 @@
-"""What takes part in a run: the data sets, tasks, protocols and models, and what is left out and why."""
+"""Selection of what takes part in a run, with the reason for each exclusion."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-from segbench.benchmark.study import Experiment
-from segbench.benchmark.trained import files_of, said_of_training
-from segbench.datasets.registry import EMBEDDED, installed, kind, source
-from segbench.datasets.scans import ScanData
+from segbench.benchmark.dataset_choice import KINDS
+from segbench.benchmark.study import Experiment, find_protocol
+from segbench.benchmark.task_weights import read_training, weight_files
+from segbench.datasets.registry import EMBEDDED, kind, source
 from segbench.datasets.splits import digest
-from segbench.datasets.task import Task, TaskData
-from segbench.errors import Failure, UsageError
+from segbench.datasets.task import Task
+from segbench.errors import Failure
 from segbench.models.registry import MODELS, ONLY_IN, WEIGHTS
 from segbench.models.weights import OFFICIAL
 from segbench.protocols.adapter import Capabilities
-from segbench.protocols.registry import PROTOCOLS
-
-KINDS = {
-    "tasks": "evaluation data set",
-    "scans": "data set of scans",
-    "scribbles": "data set with people's scribbles",
-}
-TO_FETCH = {"scribbles": "medscribble"}  # what `data fetch` can get of a kind that is not embedded
+from segbench.protocols.protocol import Protocol
+from segbench.registry import PluginError
 
 
 @dataclass(frozen=True)
@@ -39,7 +33,20 @@ class Excluded:
 
 @dataclass(frozen=True)
 class SelectedTask:
-    """A task, where it comes from, what identifies its data and who is in which split, and its images."""
+    """A task that takes part in a run.
+
+    Attributes
+    ----------
+    source : str
+        Name of the data set.
+    task : Task
+    fingerprint : str
+        Fingerprint of the images and labels.
+    splits : str
+        Digest of the assignment of subjects to splits.
+    counts : dict of str to int
+        Images of each split.
+    """
 
     source: str
     task: Task
@@ -52,285 +59,245 @@ class SelectedTask:
 class ExperimentPlan:
     """An experiment with the models and tasks that take part in it.
 
-    ``untrained`` are the pairs of a model and the name of a task on which it has not been trained.
+    Attributes
+    ----------
+    experiment : Experiment
+    protocol : Protocol
+    models : list of str
+    tasks : list of SelectedTask
+    untrained : set of (model, task name)
+        Pairs of which the model has not been trained on the task.
     """
 
     experiment: Experiment
-    protocol: Any
+    protocol: Protocol
     models: list[str] = field(default_factory=list)
     tasks: list[SelectedTask] = field(default_factory=list)
     untrained: set[tuple[str, str]] = field(default_factory=set)
 
-    @property
-    def kind(self) -> str:
-        """Of the data sets that the protocol is for."""
-        return getattr(self.protocol, "data_kind", "tasks")
-
     def pairs(self) -> Iterator[tuple[SelectedTask, str]]:
-        """Every task with every model that can be run on it."""
+        """Return every task with every model that can run on it."""
         pairs = product(self.tasks, self.models)
-        return ((chosen, model) for chosen, model in pairs if (model, chosen.task.name) not in self.untrained)
+        return ((task, model) for task, model in pairs if (model, task.task.name) not in self.untrained)
 
-    @property
-    def ordered(self) -> bool:
-        """Whether images follow one another, as in experiment 1."""
-        return getattr(self.protocol, "ordered", True)
-
-    def simulations(self, asked: int) -> int:
-        """How many the protocol plays where so many are asked for."""
-        return min(asked, getattr(self.protocol, "max_simulations", asked))
+    def simulations(self, requested: int) -> int:
+        """Return the number of simulations that the protocol runs if `requested` are asked for."""
+        return min(requested, self.protocol.max_simulations or requested)
 
 
 @dataclass
 class Selection:
-    """The parts of a run, every task that was looked at, and what was left out."""
+    """The experiments of a run, every task that was examined, and what is excluded."""
 
-    parts: list[ExperimentPlan]
-    found: list[SelectedTask] = field(default_factory=list)
-    left_out: list[Excluded] = field(default_factory=list)
+    experiments: list[ExperimentPlan]
+    examined: list[SelectedTask] = field(default_factory=list)
+    excluded: list[Excluded] = field(default_factory=list)
 
-    def all_models(self) -> list[str]:
-        return list(dict.fromkeys(name for part in self.parts for name in part.models))
+    def models(self) -> list[str]:
+        return list(dict.fromkeys(name for plan in self.experiments for name in plan.models))
 
-    def all_tasks(self) -> list[SelectedTask]:
-        return list({c.task: c for part in self.parts for c in part.tasks}.values())
+    def tasks(self) -> list[SelectedTask]:
+        return list({task.task: task for plan in self.experiments for task in plan.tasks}.values())
 
-    def all_protocols(self) -> list[str]:
-        return list(dict.fromkeys(part.experiment.protocol for part in self.parts))
-
-
-def names(value: str | Iterable[str]) -> list[str]:
-    """Names from a comma-separated list or a sequence, without repetition."""
-    parts = value.split(",") if isinstance(value, str) else value
-    found = list(dict.fromkeys(part.strip() for part in parts if part.strip()))
-    if not found:
-        raise UsageError("a list of names is empty; name at least one")
-    return found
+    def protocols(self) -> dict[str, Protocol]:
+        return {plan.experiment.protocol: plan.protocol for plan in self.experiments}
 
 
-def choose_datasets(
-    value: str | Sequence[str] | None, root: Path, kinds: Iterable[str] = ("tasks",)
-) -> tuple[list[str], str]:
-    """The data sets' names, and a line that says which they are and why.
-
-    Without names, all of each kind that are installed, or the embedded one where there is none.
-
-    Raises
-    ------
-    Failure
-        If none is installed and none is embedded.
-    """
-    if value is not None:
-        chosen = names(value)
-        return chosen, f"Data sets: {', '.join(chosen)}"
-    chosen, told = [], []
-    for each in kinds:
-        found = installed(root, each)
-        none = f"no {KINDS[each]} is installed in {root}"
-        if found:
-            told.append(f"{', '.join(found)} (all that are installed in {root})")
-        elif each in EMBEDDED:
-            found = [EMBEDDED[each]]
-            told.append(f"{found[0]} (embedded; {none})")
-        else:
-            told.append(f"{none}; get one: python -m benchmark data fetch {TO_FETCH[each]}")
-        chosen += found
-    if not chosen:
-        raise Failure(told[0])
-    return chosen, f"Data sets: {', '.join(told)}"
-
-
-def kinds_of(experiments: Sequence[Experiment]) -> list[str]:
-    """Kinds of data sets that the protocols of a run are for.
-
-    Raises
-    ------
-    UnknownName
-        If there is no such protocol.
-    """
-    return list(dict.fromkeys(ExperimentPlan(e, _protocol(e.protocol)).kind for e in experiments))
-
-
-def _protocol(name: str) -> Any:
-    found = PROTOCOLS.get(name)
-    for needed in ("version", "max_steps", "unsupported_model", "unsupported_task", "run"):
-        if not hasattr(found, needed):
-            raise Failure(f"{name} is no protocol: it has no attribute `{needed}`; see docs/plugins.md")
-    return found
+def plan_experiments(experiments: Sequence[Experiment]) -> list[ExperimentPlan]:
+    """Return each experiment with its protocol, without models and tasks; errors as of `find_protocol`."""
+    return [ExperimentPlan(experiment, find_protocol(experiment.protocol)) for experiment in experiments]
 
 
 def select(
-    experiments: Sequence[Experiment],
+    experiments: list[ExperimentPlan],
     models: Sequence[str],
     datasets: Sequence[str],
     root: Path,
-    tasks: int | None = None,
+    max_tasks: int | None = None,
+    phantoms: Sequence[str] = (),
     weights: str = "bundled",
 ) -> Selection:
-    """Resolve all names and leave out what a protocol cannot use.
+    """Choose models and tasks for some experiments, and exclude what a protocol cannot use.
 
     Parameters
     ----------
-    experiments : what runs
-    models : names, or ``["all"]`` for every model that a protocol can use
-    datasets : names
-    root : the data folder
-    tasks : tasks at most, spread over all there are of a kind; None takes all
-    weights : ``bundled``, ``official``, a file or a folder
+    experiments : list of ExperimentPlan
+        As `plan_experiments` returns them; models and tasks are added.
+    models : sequence of str
+        Names, or ``["all"]`` for every model that a protocol can use.
+    datasets : sequence of str
+    root : Path
+        The data folder.
+    max_tasks : int or None
+        Maximum of tasks, evenly spaced over all tasks of a kind; None takes all.
+    phantoms : sequence of str
+        Labels of the embedded phantoms that take part; empty takes all.
+    weights : str
+        ``bundled``, ``official``, a file or a folder.
 
     Raises
     ------
     UnknownName
-        If there is no such protocol, model or data set.
+        If there is no such model or data set.
     Failure
         If a named model fits none of the protocols or has been trained on none of the tasks, or no task or
-        model is left.
+        model remains.
     """
-    selection = Selection([ExperimentPlan(e, _protocol(e.protocol)) for e in experiments])
+    selection = Selection(experiments)
     named = None if list(models) == ["all"] else models
     _choose_models(selection, named, weights)
     kinds = {name: kind(name, root) for name in datasets}
-    _choose_tasks(selection, kinds, root, tasks)
-    _leave_out_untrained(selection, named, weights)
-    _leave_out_protocols(selection, set(kinds.values()))
-    selection.parts = [part for part in selection.parts if part.models and part.tasks]
+    _choose_tasks(selection, kinds, root, max_tasks, phantoms)
+    _exclude_untrained(selection, named, weights)
+    _exclude_protocols(selection, set(kinds.values()))
+    selection.experiments = [plan for plan in selection.experiments if plan.models and plan.tasks]
     return selection
 
 
 def _choose_models(selection: Selection, named: Sequence[str] | None, weights: str) -> None:
     reasons: dict[str, str] = {}
-    general: list[str] = []
-    for part in selection.parts:
-        protocol, wanted = part.experiment.protocol, part.experiment.models
-        usual = named or [name for name in MODELS.names() if protocol in ONLY_IN.get(name, (protocol,))]
-        general += usual
-        # A variant of the study names its models; of these, those that were chosen.
-        candidates = usual if wanted is None else [m for m in wanted if not named or m in named]
-        for name in candidates:
-            reason = part.protocol.unsupported_model(_capabilities(name))
+    candidates: list[str] = []
+    for plan in selection.experiments:
+        protocol, of_variant = plan.experiment.protocol, plan.experiment.models
+        available = named or [name for name in MODELS.names() if protocol in ONLY_IN.get(name, (protocol,))]
+        candidates += available
+        # A variant of the study names its models; those that were chosen for the run take part.
+        if of_variant is not None:
+            available = [name for name in of_variant if not named or name in named]
+        for name in available:
+            reason = plan.protocol.unsupported_model(_capabilities(name))
             if not named and not reason:
                 reason = _unpublished(name, weights)
             if reason:
                 reasons[name] = reason
             else:
-                part.models.append(name)
-    taking_part = selection.all_models()
-    for name in (name for name in dict.fromkeys(general) if name not in taking_part):
-        reason = reasons.get(name, "no experiment of this run is about it")
+                plan.models.append(name)
+    chosen, protocols = selection.models(), ", ".join(selection.protocols())
+    for name in (name for name in dict.fromkeys(candidates) if name not in chosen):
+        reason = reasons.get(name, "no experiment of this run includes it")
         if named:
-            protocols = ", ".join(selection.all_protocols())
             raise Failure(f"{name} cannot take part in {protocols}: {reason}")
-        selection.left_out.append(Excluded("model", name, reason))
-    if not taking_part:
-        raise Failure(f"no model can take part in {', '.join(selection.all_protocols())}")
+        selection.excluded.append(Excluded("model", name, reason))
+    if not chosen:
+        raise Failure(f"no model can take part in {protocols}")
 
 
 def _unpublished(name: str, weights: str) -> str | None:
-    """Why a model has no official weights where these are asked for, or None."""
+    """Return why a model cannot take part with official weights, or None."""
     if weights != "official" or all(part in OFFICIAL for part in WEIGHTS.get(name, ())):
         return None
-    return "there are no public weights of it; run it with --weights bundled into another folder"
+    return "it has no public weights; run it with --weights bundled into another folder"
 
 
 def _capabilities(name: str) -> Capabilities:
-    found = getattr(MODELS.get(name), "capabilities", None)
-    if not isinstance(found, Capabilities):
-        raise Failure(
-            f"the model {name} is no adapter: it has no attribute `capabilities` of class Capabilities; see "
-            "docs/plugins.md"
+    capabilities = getattr(MODELS.get(name), "capabilities", None)
+    if not isinstance(capabilities, Capabilities):
+        raise PluginError(
+            f"{name} is not an adapter; give its class an attribute `capabilities` of class "
+            "segbench.Capabilities"
         )
-    return found
+    return capabilities
 
 
-def _choose_tasks(selection: Selection, kinds: Mapping[str, str], root: Path, most: int | None) -> None:
-    """Tasks of the data sets, whose kinds are given by their names."""
-    found = []
-    for each in dict.fromkeys(kinds.values()):
-        alike = [name for name, own in kinds.items() if own == each]
-        found += _spread([(name, task) for name in alike for task in source(name, root).tasks(root)], most)
-    _refuse_namesakes(found)
-    for name, task in found:
+def _choose_tasks(
+    selection: Selection, kinds: Mapping[str, str], root: Path, maximum: int | None, phantoms: Sequence[str]
+) -> None:
+    """Add to each experiment the tasks that its protocol can use, of data sets given with their kinds."""
+    chosen: list[tuple[str, Task]] = []
+    for of_kind in dict.fromkeys(kinds.values()):
+        found = [
+            (name, task)
+            for name in kinds
+            if kinds[name] == of_kind
+            for task in source(name, root).tasks(root)
+            if not phantoms or name != EMBEDDED["tasks"] or task.label in phantoms
+        ]
+        chosen += _spread(found, maximum)
+    _require_distinct(chosen)
+    for name, task in chosen:
         data = source(name, root).load(task, root)
-        chosen = SelectedTask(name, task, data.fingerprint, digest(data.subjects, data.split), _counts(data))
-        selection.found.append(chosen)
-        # Protocols for another kind of data are asked only where none is for this kind.
-        parts = [part for part in selection.parts if part.kind == kinds[name]] or selection.parts
-        reasons = [part.protocol.unsupported_task(data, part.experiment.config) for part in parts]
-        for part, reason in zip(parts, reasons, strict=True):
-            if not reason:
-                part.tasks.append(chosen)
-        for reason in dict.fromkeys(filter(None, reasons)):
-            told = reason.replace(f"{task.name} ", "it ", 1)
-            selection.left_out.append(Excluded("task", task.name, told))
-    if not selection.all_tasks():
-        first = {left.reason: left.name for left in reversed(selection.left_out) if left.kind == "task"}
-        why = "; ".join(f"{task}: {reason}" for reason, task in reversed(first.items()))
-        raise Failure(f"none of the {len(found)} tasks can be used, as {why or 'there is none'}")
+        counts = {split: int((data.split == split).sum()) for split in data.SPLITS}
+        selected = SelectedTask(name, task, data.fingerprint, digest(data.subjects, data.split), counts)
+        selection.examined.append(selected)
+        # Protocols for another kind of data are asked only if no protocol is for this kind.
+        plans = [plan for plan in selection.experiments if plan.protocol.data_kind == kinds[name]]
+        reasons = {}
+        for plan in plans or selection.experiments:
+            reason = plan.protocol.unsupported_task(data, plan.experiment.config)
+            if reason:
+                reasons[reason.replace(f"{task.name} ", "it ", 1)] = None
+            else:
+                plan.tasks.append(selected)
+        selection.excluded += [Excluded("task", task.name, reason) for reason in reasons]
+    if not selection.tasks():
+        first: dict[str, str] = {}
+        for excluded in selection.excluded:
+            if excluded.kind == "task":
+                first.setdefault(excluded.reason, excluded.name)
+        why = "; ".join(f"{task}: {reason}" for reason, task in first.items())
+        raise Failure(f"none of the {len(chosen)} tasks can be used{f' ({why})' if why else ''}")
 
 
-def _refuse_namesakes(found: Sequence[tuple[str, Task]]) -> None:
-    """Records name tasks, so two data sets cannot have a task of one name."""
+def _require_distinct(chosen: Sequence[tuple[str, Task]]) -> None:
+    """Raise if two data sets have the same task, as records identify tasks by their names."""
     source_of: dict[Task, str] = {}
-    for name, task in found:
+    for name, task in chosen:
         if source_of.setdefault(task, name) != name:
             raise Failure(
-                f"{source_of[task]} and {name} both have the task {task}; give one of them another name (a "
-                "folder: by `name` in its dataset.toml)"
+                f"{source_of[task]} and {name} both have the task {task}; rename one of them (a folder: by "
+                "`name` in its dataset.toml)"
             )
 
 
-def _leave_out_untrained(selection: Selection, named: Sequence[str] | None, weights: str) -> None:
-    """Models that have to be trained take part on those tasks on which they have been."""
-    told: list[Excluded] = []
-    for name in selection.all_models():
-        if not _capabilities(name).needs_training:
+def _exclude_untrained(selection: Selection, named: Sequence[str] | None, weights: str) -> None:
+    """Exclude models that need training from the tasks on which they have not been trained."""
+    excluded: list[Excluded] = []
+    for model in selection.models():
+        if not _capabilities(model).needs_training:
             continue
-        parts = [part for part in selection.parts if name in part.models and part.tasks]
-        tasks = {chosen.task.name: chosen for part in parts for chosen in part.tasks}
-        found = {task: _unusable(name, chosen, weights) for task, chosen in tasks.items()}
-        reasons = {task: reason for task, reason in found.items() if reason}
+        plans = [plan for plan in selection.experiments if model in plan.models and plan.tasks]
+        tasks = {task.task.name: task for plan in plans for task in plan.tasks}
+        reasons = {name: _unusable(model, task, weights) for name, task in tasks.items()}
+        reasons = {name: reason for name, reason in reasons.items() if reason}
         if reasons and len(reasons) == len(tasks):
             reason = f"on none of the {len(tasks)} tasks: {reasons[next(iter(tasks))]}"
             if named:
-                raise Failure(f"{name} cannot take part {reason}")
-            told.append(Excluded("model", name, reason))
+                raise Failure(f"{model} cannot take part {reason}")
+            excluded.append(Excluded("model", model, reason))
         else:
-            told += [Excluded("model", f"{name} on {task}", reason) for task, reason in reasons.items()]
-        for part in parts:
-            part.untrained |= {(name, task) for task in reasons}
-            if not any(model == name for _, model in part.pairs()):
-                part.models.remove(name)
-    selection.left_out += told
-    if not any(part.models and part.tasks for part in selection.parts):
-        hint = told[0].reason if told else "name data sets that suit their protocols"
+            excluded += [Excluded("model", f"{model} on {name}", str(why)) for name, why in reasons.items()]
+        for plan in plans:
+            plan.untrained |= {(model, name) for name in reasons}
+            if not any(name == model for _, name in plan.pairs()):
+                plan.models.remove(model)
+    selection.excluded += excluded
+    if not any(plan.models and plan.tasks for plan in selection.experiments):
+        hint = excluded[0].reason if excluded else "name data sets that suit their protocols"
         raise Failure(f"none of the models can be run on any of the tasks: {hint}")
 
 
-def _leave_out_protocols(selection: Selection, kinds: set[str]) -> None:
-    """Protocols for a kind of data of which there is none in the run."""
-    for part in selection.parts:
-        if not part.tasks and part.kind not in kinds:
-            reason = f"it needs a {KINDS[part.kind]}, and none takes part"
-            selection.left_out.append(Excluded("protocol", part.experiment.protocol, reason))
-
-
-def _unusable(name: str, chosen: SelectedTask, weights: str) -> str | None:
-    """Why a model that is trained on each task cannot be run on one, or None."""
-    files = files_of(name, chosen.task.name, weights)
+def _unusable(model: str, task: SelectedTask, weights: str) -> str | None:
+    """Return why the weights of a model for a task cannot be used, or None."""
+    files = weight_files(model, task.task.name, weights)
     if not files:
-        return f"it has no weights; train it: python -m benchmark train {name} --datasets {chosen.source}"
+        return f"it has no weights; train it: python -m benchmark train {model} --datasets {task.source}"
     for file in files:
-        if said_of_training(file).get("splits", chosen.splits) != chosen.splits:
+        if read_training(file).get("splits", task.splits) != task.splits:
             return f"{file} was trained on another split of the subjects; train it into another --output"
     return None
 
 
-def _spread(found: list[Any], most: int | None) -> list[Any]:
-    """So many at most, evenly spaced, so that small runs see different data sets and cohorts."""
-    if most is None or len(found) <= most:
-        return found
-    return [found[number * len(found) // most] for number in range(most)]
+def _exclude_protocols(selection: Selection, kinds: set[str]) -> None:
+    """Exclude protocols for a kind of data that no data set of the run has."""
+    for plan in selection.experiments:
+        needed = plan.protocol.data_kind
+        if not plan.tasks and needed not in kinds:
+            reason = f"it needs a {KINDS[needed]}, and no such data set takes part"
+            selection.excluded.append(Excluded("protocol", plan.experiment.protocol, reason))
 
 
-def _counts(data: TaskData | ScanData) -> dict[str, int]:
-    return {split: int((data.split == split).sum()) for split in data.SPLITS}
+def _spread(items: list[Any], maximum: int | None) -> list[Any]:
+    """Return at most `maximum` items, evenly spaced; small runs then include several data sets and cohorts."""
+    if maximum is None or len(items) <= maximum:
+        return items
+    return [items[number * len(items) // maximum] for number in range(maximum)]

@@ -21,13 +21,15 @@ class MultiverSeg(NetworkAdapter):
     Parameters
     ----------
     fallback : ScribblePrompt or None
-        Segments where there is no context, as in the paper (section 3.2) and the release. With None the
-        network sees one dummy entry, image and label both 0.5 everywhere (A.1).
+        Predicts where there is no context, as in the paper (section 3.2) and the release. With None the
+        network sees one dummy entry: image and label are both 0.5 everywhere (A.1).
     """
 
+    title = "MultiverSeg"
     capabilities = Capabilities(interactive=True, in_context=True)
+    required_weights = ("multiverseg", "scribbleprompt")
     network_class = Network
-    version = 2  # the mean over the context is a running sum in float32
+    version = 2  # since the mean over the context is a running sum in float32
 
     def __init__(
         self,
@@ -41,17 +43,18 @@ class MultiverSeg(NetworkAdapter):
 
     @classmethod
     def create(cls, name: str, weights: str, device: str, precision: str) -> Self:
-        """Adapter with the weights of ``name``, falling back on the ScribblePrompt of the same set."""
+        """Create an adapter whose fallback is the ScribblePrompt of the same set of weights."""
         adapter = super().create(name, weights, device, precision)
         adapter.fallback = ScribblePrompt.create("scribbleprompt", companion(weights), device, precision)
         return adapter
 
     @cached_property
     def fingerprint(self) -> str:
-        """As `NetworkAdapter.fingerprint`, with that of the fallback."""
+        """Fingerprint of the network and of its fallback."""
         return f"{super().fingerprint} {self.fallback and self.fallback.fingerprint}"
 
     def forward(self, query: Query) -> Tensor:
+        """Logits (B, 1, H, W)."""
         context = query.context
         if context is None:
             if self.fallback is not None:

@@ -1,4 +1,4 @@
-"""What the network adapters share: device, precision and the five input channels."""
+"""Base class of the network adapters: device, precision and the five input channels."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ from segbench.protocols.adapter import Capabilities, Query
 
 Network = TypeVar("Network", bound=nn.Module)
 
-MAPS = 16  # of full size that a network holds at once, more or less
+FULL_SIZE_MAPS = 16  # feature maps that a network holds at once, approximately
 SIDE = 128  # pixels of an image
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 def stack_inputs(query: Query) -> Tensor:
-    """Image, box, positive, negative and previous logits as (B, 5, H, W); zeros for what is missing."""
-    nothing = torch.zeros_like(query.image)
-    marks = query.interactions
-    channels = (nothing, nothing, nothing) if marks is None else (marks.box, marks.positive, marks.negative)
-    previous = nothing if query.previous_logits is None else query.previous_logits
+    """Stack image, box, positive, negative and previous logits to (B, 5, H, W); absent ones are zeros."""
+    zeros = torch.zeros_like(query.image)
+    drawn = query.interactions
+    channels = (zeros, zeros, zeros) if drawn is None else (drawn.box, drawn.positive, drawn.negative)
+    previous = zeros if query.previous_logits is None else query.previous_logits
     return torch.cat([query.image, *channels, previous], dim=1)
 
 
-def placed(network: Network, device: torch.device, dtype: torch.dtype) -> Network:
-    """A network on its device, ready to predict, in channels-last memory."""
+def on_device(network: Network, device: torch.device, dtype: torch.dtype) -> Network:
+    """Move a network to a device, in evaluation mode and channels-last memory."""
     network = network.to(device, dtype).eval()
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def micro_batch(network: nn.Module) -> int:
-    """Images of a query: one at a time is as fast as a batch on a CPU; a GPU wants to be filled.
+    """Images of a query: 1 on a CPU, where batches gain nothing; up to `FILLING` on a GPU.
 
-    A power of two, `FILLING` where a quarter of its memory has room for `MAPS` feature maps of each image.
-    What is free at the moment does not count, or a run would depend on what ran before.
+    On a GPU it is the largest power of two for which a quarter of the memory holds `FULL_SIZE_MAPS` feature
+    maps of each image. Free memory does not count, as records must not depend on earlier runs.
     """
     weights = list(network.parameters())
     device, size = weights[0].device, weights[0].itemsize
@@ -47,21 +47,21 @@ def micro_batch(network: nn.Module) -> int:
         return 1
     _, memory = torch.cuda.mem_get_info(device)
     width = max(len(tensor) for tensor in weights)
-    room = memory // 4 // (MAPS * width * SIDE**2 * size)
-    return min(FILLING, 1 << max(0, room.bit_length() - 1))
+    images = memory // 4 // (FULL_SIZE_MAPS * width * SIDE**2 * size)
+    return min(FILLING, 1 << max(0, images.bit_length() - 1))
 
 
 class NetworkAdapter:
-    """A network behind the adapter interface.
+    """Base class of adapters around one network.
 
-    A subclass names its ``capabilities``, its ``network_class`` (a module with ``width_of(state)``) and how a
-    query goes through the network (``forward``).
+    A subclass has ``capabilities``, ``title``, ``required_weights``, ``network_class`` (a module with a
+    classmethod ``like(state)``, which builds the network of a checkpoint's sizes) and ``forward``.
 
     Parameters
     ----------
     network : nn.Module
     device : str
-        Torch device of the computation; logits come back to the query's device.
+        Torch device that computes; logits return to the query's device.
     precision : {"float32", "bfloat16"}
     """
 
@@ -70,12 +70,12 @@ class NetworkAdapter:
 
     def __init__(self, network: nn.Module, device: str = "cpu", precision: str = "float32") -> None:
         self.device, self.dtype = torch.device(device), DTYPES[precision]
-        self.network = placed(network, self.device, self.dtype)
+        self.network = on_device(network, self.device, self.dtype)
         self.micro_batch = micro_batch(self.network)
 
     @classmethod
     def create(cls, name: str, weights: str, device: str, precision: str) -> Self:
-        """Adapter with the weights of ``name``; the width is read off the checkpoint.
+        """Create an adapter with the weights of ``name``, of the checkpoint's width.
 
         Raises
         ------
@@ -87,7 +87,7 @@ class NetworkAdapter:
 
     @classmethod
     def untrained(cls, width: int) -> nn.Module:
-        """The network with so many features, for a training to begin with."""
+        """Create the network with random weights, to train it."""
         return cls.network_class(width)
 
     def forward(self, query: Query) -> Tensor:
@@ -96,7 +96,7 @@ class NetworkAdapter:
 
     @cached_property
     def fingerprint(self) -> str:
-        """The same for adapters of one class, network and weights; these must not change any more."""
+        """Digest of class, device, precision, network and weights; they must not change afterwards."""
         kind = type(self).__module__, type(self).__qualname__, str(self.device), str(self.dtype)
         digest = hashlib.sha256(repr((*kind, self.network)).encode())
         for name, tensor in self.network.state_dict().items():

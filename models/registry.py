@@ -13,59 +13,36 @@ MODELS = Registry(
         "universeg-oracle": "segbench.models.universeg:UniverSegOracle",
         "multiverseg": "segbench.models.multiverseg:MultiverSeg",
         "sp-uvs": "segbench.models.sp_uvs:ScribblePromptUniverSeg",
-        "sp-uvs-1": "segbench.models.sp_uvs:ScribblePromptUniverSeg1",
-        "sp-uvs-2": "segbench.models.sp_uvs:ScribblePromptUniverSeg2",
-        "sp-uvs-10": "segbench.models.sp_uvs:ScribblePromptUniverSeg10",
+        "sp-uvs-1": "segbench.models.sp_uvs:MIN_CONTEXT_1",
+        "sp-uvs-2": "segbench.models.sp_uvs:MIN_CONTEXT_2",
+        "sp-uvs-10": "segbench.models.sp_uvs:MIN_CONTEXT_10",
         "random-walker": "segbench.models.random_walker:RandomWalker",
         "nnunet": "segbench.models.nnunet.adapter:NNUNet",
         "scribbleprompt-matched": "segbench.models.scribbleprompt_matched:ScribblePromptMatched",
         "scribbleprompt-interconv": "segbench.models.scribbleprompt_matched:ScribblePromptInterConv",
-        "simpleunet": "segbench.models.simpleunet:SimpleUNet",
-        "simpleunet-interconv": "segbench.models.simpleunet:SimpleUNetInterConv",
-        "nnunet2d": "segbench.models.nnunet2d:NNUNet2d",
-        "nnunet2d-interconv": "segbench.models.nnunet2d:NNUNet2dInterConv",
-        "swinunet": "segbench.models.swinunet:SwinUNet",
-        "swinunet-interconv": "segbench.models.swinunet:SwinUNetInterConv",
+        "simpleunet": "segbench.models.automatic:SimpleUNetModel",
+        "simpleunet-interconv": "segbench.models.automatic:SimpleUNetInterConv",
+        "nnunet2d": "segbench.models.automatic:NNUNet2d",
+        "nnunet2d-interconv": "segbench.models.automatic:NNUNet2dInterConv",
+        "swinunet": "segbench.models.automatic:SwinUNetModel",
+        "swinunet-interconv": "segbench.models.automatic:SwinUNetInterConv",
     },
     "segbench.models",
 )
-
-# Other cut-offs of SP+UVS, which only Fig. 15 shows.
-VARIANTS = ("sp-uvs-1", "sp-uvs-2", "sp-uvs-10")
-
-# InterConv's pair for interactive segmentation.
-PAIR = ("scribbleprompt-matched", "scribbleprompt-interconv")
-
-# In which protocols alone `--models all` takes a model.
-ONLY_IN: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(VARIANTS, ()),
-    **dict.fromkeys(PAIR, ("set-clicks", "set-scribbles", "manual-scribbles")),
-}
-
-# Whose weights a model takes; a model that is not here has none, or looks after its own.
-WEIGHTS = {
-    "scribbleprompt": ("scribbleprompt",),
-    "universeg": ("universeg",),
-    "universeg-oracle": ("universeg",),
-    "multiverseg": ("multiverseg", "scribbleprompt"),
-    "scribbleprompt-matched": ("scribbleprompt-matched",),
-    "scribbleprompt-interconv": ("scribbleprompt-interconv",),
-    **dict.fromkeys(("sp-uvs", *VARIANTS), ("scribbleprompt", "universeg")),
-}
 
 
 def create_model(
     name: str, weights: str = "bundled", device: str = "cpu", precision: str = "float32"
 ) -> ModelAdapter:
-    """An adapter ready to predict.
+    """Create an adapter that is ready to predict.
 
     Parameters
     ----------
     name : str
-        A name of ``MODELS``, or ``module:Class`` of a plug-in. A class with ``create`` gets all four
-        arguments; any other is called without arguments.
+        A name of `MODELS`, or ``module:Class`` of a plug-in. A class with ``create`` gets all four arguments;
+        any other class is called without arguments.
     weights : str
-        ``bundled``, ``official``, or a checkpoint file or folder of the released layouts, of any width.
+        ``bundled``, ``official``, or a checkpoint file or folder in the released layouts, of any width.
     device : str
         Torch device.
     precision : {"float32", "bfloat16"}
@@ -73,20 +50,42 @@ def create_model(
     Raises
     ------
     UnknownName
-        If there is no such model.
+        If no model has this name.
     WeightsError
         If the weights are missing, damaged or of another layout.
     PluginError
-        If a plug-in cannot be imported or made.
+        If a plug-in cannot be imported or created.
+
+    Examples
+    --------
+    >>> from segbench.models import create_model
+    >>> create_model("scribbleprompt").capabilities.interactive
+    True
     """
     model = MODELS.get(name)
     create = getattr(model, "create", None)
     try:
         adapter: ModelAdapter = create(name, weights, device, precision) if create else model()
-    except TypeError as error:  # most likely it wants other arguments
+    except TypeError as error:  # most likely other arguments are expected
         if name in MODELS.builtin:
             raise
-        raise PluginError(f"the model {name} cannot be made ({error}); see docs/plugins.md") from error
+        raise PluginError(f"the model {name} cannot be created ({error}); see docs/extending.md") from error
     if not hasattr(adapter, "predict"):
-        raise PluginError(f"the model {name} is no adapter: it has no method `predict`; see docs/plugins.md")
+        raise PluginError(f"the model {name} has no method `predict`; add one, see docs/extending.md")
     return adapter
+
+
+def required_weights(name: str) -> tuple[str, ...]:
+    """Names of the weights that a model needs, one file each; empty if it has none or manages its own."""
+    return tuple(getattr(MODELS.get(name), "required_weights", ()))
+
+
+def runs_by_default(name: str, protocol: str) -> bool:
+    """Whether ``--models all`` includes a model in a protocol that can use it."""
+    protocols = getattr(MODELS.get(name), "default_protocols", None)
+    return protocols is None or protocol in protocols
+
+
+def title(name: str) -> str:
+    """Name of a model for people; a plug-in without ``title`` is called by its name."""
+    return str(getattr(MODELS.get(name), "title", name))

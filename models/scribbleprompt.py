@@ -12,8 +12,11 @@ from segbench.protocols.adapter import Capabilities, Query
 class ScribblePrompt(NetworkAdapter):
     """Predicts from the image, all interactions so far and its previous logits."""
 
+    title = "ScribblePrompt"
     capabilities = Capabilities(interactive=True)
+    required_weights = ("scribbleprompt",)
     network_class = ScribblePromptUNet
 
     def forward(self, query: Query) -> Tensor:
+        """Logits (B, 1, H, W)."""
         return self.network(stack_inputs(query))

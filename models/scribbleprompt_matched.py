@@ -12,28 +12,34 @@ from segbench.protocols.adapter import Capabilities, Query
 
 
 class ScribblePromptMatched(NetworkAdapter):
-    """The baseline: every image from its own prompts.
+    """Baseline: predicts each image from its own prompts.
 
-    The InterConv paper trains on predictions from prompts alone, so that previous logits mean nothing to
-    these networks; the channel that ScribblePrompt has for them stays 0.
+    The InterConv paper trains on predictions from prompts alone. These networks therefore ignore previous
+    logits; the channel that ScribblePrompt has for them stays 0.
     """
 
+    title = "ScribblePrompt (matched)"
     capabilities = Capabilities(interactive=True)
+    required_weights: tuple[str, ...] = ("scribbleprompt-matched",)
+    default_protocols = ("set-clicks", "set-scribbles", "manual-scribbles")
     network_class = SimpleUNet
     interconv = False
 
     @classmethod
     def untrained(cls, width: int) -> SimpleUNet:
-        """The network with so many features, for a training to begin with."""
+        """Create the network with random weights, to train it."""
         return SimpleUNet(width, channels=5, classes=1, interconv=cls.interconv)
 
     def forward(self, query: Query) -> Tensor:
+        """Logits (B, 1, H, W)."""
         prompts = replace(query, previous_logits=None)
         return self.network(stack_inputs(prompts), query.sets)
 
 
 class ScribblePromptInterConv(ScribblePromptMatched):
-    """The images of a set together, each with its own prompts."""
+    """Predicts the images of a set together, each from its own prompts."""
 
+    title = "ScribblePrompt-InterConv"
     capabilities = Capabilities(interactive=True, setwise=True)
+    required_weights = ("scribbleprompt-interconv",)
     interconv = True

@@ -10,16 +10,16 @@ from segbench.models.scribbleprompt import ScribblePrompt
 from segbench.models.universeg import UniverSeg
 from segbench.protocols.adapter import Capabilities, Query
 
-MIN_CONTEXT = 5
-
 
 class ScribblePromptUniverSeg:
-    """UniverSeg before the first interaction, ScribblePrompt on its logits from then on.
+    """UniverSeg predicts before the first interaction; ScribblePrompt refines its logits from then on.
 
-    With fewer than ``MIN_CONTEXT`` entries there is no context, and ScribblePrompt works alone (Fig. 15).
+    With fewer than five context entries (``capabilities.min_context``) ScribblePrompt works alone (Fig. 15).
     """
 
-    capabilities = Capabilities(interactive=True, in_context=True, min_context=MIN_CONTEXT)
+    title = "SP+UVS"
+    capabilities = Capabilities(interactive=True, in_context=True, min_context=5)
+    required_weights = ("scribbleprompt", "universeg")
     version = UniverSeg.version
 
     def __init__(self, interactive: ScribblePrompt, in_context: UniverSeg) -> None:
@@ -29,7 +29,7 @@ class ScribblePromptUniverSeg:
 
     @classmethod
     def create(cls, name: str, weights: str, device: str, precision: str) -> ScribblePromptUniverSeg:
-        """Adapter of the two networks of one set of weights (a folder, ``bundled`` or ``official``)."""
+        """Create an adapter of two networks from one set: a folder, ``bundled`` or ``official``."""
         return cls(
             ScribblePrompt.create("scribbleprompt", weights, device, precision),
             UniverSeg.create("universeg", weights, device, precision),
@@ -42,19 +42,15 @@ class ScribblePromptUniverSeg:
         return self.interactive.predict(query)
 
 
-class ScribblePromptUniverSeg1(ScribblePromptUniverSeg):
-    """SP+UVS that uses a context of any size (Fig. 15)."""
+def _with_min_context(entries: int) -> type[ScribblePromptUniverSeg]:
+    """SP+UVS with another minimum context; only Fig. 15 shows these."""
+    attributes = {
+        "__doc__": f"SP+UVS with a minimum context of {entries} (Fig. 15).",
+        "title": f"SP+UVS, min. {entries}",
+        "capabilities": replace(ScribblePromptUniverSeg.capabilities, min_context=entries),
+        "default_protocols": (),
+    }
+    return type(f"ScribblePromptUniverSeg{entries}", (ScribblePromptUniverSeg,), attributes)
 
-    capabilities = replace(ScribblePromptUniverSeg.capabilities, min_context=1)
 
-
-class ScribblePromptUniverSeg2(ScribblePromptUniverSeg):
-    """SP+UVS with a minimum context of 2 images (Fig. 15)."""
-
-    capabilities = replace(ScribblePromptUniverSeg.capabilities, min_context=2)
-
-
-class ScribblePromptUniverSeg10(ScribblePromptUniverSeg):
-    """SP+UVS with a minimum context of 10 images (Fig. 15)."""
-
-    capabilities = replace(ScribblePromptUniverSeg.capabilities, min_context=10)
+MIN_CONTEXT_1, MIN_CONTEXT_2, MIN_CONTEXT_10 = map(_with_min_context, (1, 2, 10))

@@ -1,4 +1,4 @@
-"""Where weights come from: bundled with the package, the authors' public links, or a file of the user's."""
+"""Weights: bundled with the package, fetched from the authors' public links, or a file of the user."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Network = TypeVar("Network", bound=nn.Module)
 
 BUNDLED = Path(__file__).parent / "bundled"
-LIMIT = 1_000_000_000  # bytes of a public checkpoint at most; the largest takes 76 MB
+MAX_BYTES = 1_000_000_000  # of a public checkpoint; the largest takes 76 MB
 
 
 class WeightsError(SegbenchError, ValueError):
@@ -28,7 +28,7 @@ class WeightsError(SegbenchError, ValueError):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A public checkpoint: its file name, where it is, and its size in parameters (for the layout check)."""
+    """A public checkpoint: file name, link, and number of parameters, which checks its layout."""
 
     file: str
     url: str
@@ -57,12 +57,12 @@ OFFICIAL = {
 
 
 def official_folder() -> Path:
-    """Where fetched checkpoints lie: the user's cache folder."""
+    """Folder of fetched checkpoints, in the user's cache."""
     return Path(platformdirs.user_cache_dir("segbench")) / "weights"
 
 
 def weights_path(name: str, weights: str = "bundled") -> Path:
-    """File that holds the weights of a model; official ones are fetched first.
+    """Find the file that holds the weights of a model; official weights are fetched first.
 
     Parameters
     ----------
@@ -94,12 +94,12 @@ def weights_path(name: str, weights: str = "bundled") -> Path:
 
 
 def trained_folder(task: str, weights: str = "bundled") -> Path:
-    """Folder of the weights that were trained on a task, in a folder of weights or among the bundled ones."""
+    """Folder of the weights trained on a task, within a folder of weights or the bundled ones."""
     return (BUNDLED if weights == "bundled" else Path(weights)) / task.replace("/", "_")
 
 
 def trained_files(name: str, folder: Path) -> list[Path]:
-    """Weights ``<name>-<width>-<seed>.safetensors`` of a model that is trained on each task.
+    """Files ``<name>-<width>-<seed>.safetensors`` of a model that is trained on each task, sorted.
 
     Raises
     ------
@@ -115,13 +115,13 @@ def trained_files(name: str, folder: Path) -> list[Path]:
     return found
 
 
-def training_of(file: Path) -> dict[str, Any]:
-    """What a file of trained weights says of its training; nothing if it does not.
+def training_metadata(file: Path) -> dict[str, Any]:
+    """Read the training metadata in the header of a weights file; empty if it holds none.
 
     Raises
     ------
     WeightsError
-        If it is no safetensors file, or its header is damaged.
+        If the file is not a safetensors file, or its header is damaged.
     """
     text = read_header(file).get("training", "{}")
     try:
@@ -131,20 +131,20 @@ def training_of(file: Path) -> dict[str, Any]:
 
 
 def companion(weights: str) -> str:
-    """Weights of the second network of a pair: the same set, or the bundled one beside a single file."""
+    """Weights of a model's second network: the same set, or the bundled set if that is a single file."""
     return "bundled" if Path(weights).is_file() else weights
 
 
 def fetch(name: str, folder: Path | None = None, url: str | None = None) -> Path:
-    """Fetch a public checkpoint and record its checksum beside it; verified on every later use.
+    """Fetch a public checkpoint and record its checksum, which every later use verifies.
 
-    The authors publish no checksums, so the first download is checked by its layout, and every later use
-    against the checksum recorded then.
+    The authors publish no checksums. The first download is therefore checked by its layout, and every later
+    use by the checksum recorded then.
 
     Raises
     ------
     WeightsError
-        If the link cannot be reached, the file is not such a checkpoint, or it changed since it was fetched.
+        If the link cannot be reached, the file has another layout, or the file changed since it was fetched.
     """
     from segbench.datasets.task import DataError
     from segbench.datasets.transfer import forget, transfer
@@ -156,11 +156,13 @@ def fetch(name: str, folder: Path | None = None, url: str | None = None) -> Path
     if path.is_file() and record.is_file():
         verify(name, folder)
         return path
-    by_hand = f"download {url or checkpoint.url} and pass the file, or a folder of them, by --weights PATH"
+    manual_steps = (
+        f"download {url or checkpoint.url} and pass the file, or a folder of them, by --weights PATH"
+    )
     try:
         if not path.is_file():
             part = path.with_name(f"{path.name}.part")
-            transfer(url or checkpoint.url, part, LIMIT)
+            transfer(url or checkpoint.url, part, MAX_BYTES)
             part.rename(path)
             forget(part)
         _check_size(path, checkpoint.parameters)
@@ -168,29 +170,31 @@ def fetch(name: str, folder: Path | None = None, url: str | None = None) -> Path
         path.unlink()
         raise
     except (DataError, OSError) as error:
-        raise WeightsError(f"the public checkpoint of {name} cannot be fetched here: {by_hand}") from error
+        raise WeightsError(
+            f"the public checkpoint of {name} cannot be fetched here: {manual_steps}"
+        ) from error
     record.write_text(file_checksum(path))
     return path
 
 
 def verify(name: str, folder: Path | None = None) -> str:
-    """Checksum of a fetched checkpoint.
+    """Verify a fetched checkpoint and return its checksum.
 
     Raises
     ------
     WeightsError
-        If it is absent or no longer what was fetched.
+        If the file is absent or has changed since it was fetched.
     """
     path = (folder or official_folder()) / OFFICIAL[name].file
     record = path.with_suffix(".sha256")
     if not (path.is_file() and record.is_file()):
         raise WeightsError(
-            f"the public checkpoint of {name} is not here: python -m benchmark weights fetch {name}"
+            f"the public checkpoint of {name} has not been fetched: python -m benchmark weights fetch {name}"
         )
     found = file_checksum(path)
     if found.encode() != record.read_bytes().strip():
         raise WeightsError(
-            f"{path} is not the file that was fetched (wrong checksum): delete it and fetch it again"
+            f"{path} has changed since it was fetched (wrong checksum): delete it and fetch it again"
         )
     return found
 
@@ -207,12 +211,14 @@ def checksum(name: str, weights: str = "bundled") -> str:
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
-    """Tensors of a checkpoint file, safetensors or a state dict (bare or under ``model``); no pickled code.
+    """Read the tensors of a checkpoint: safetensors or a state dict, bare or under ``model``.
+
+    Pickled code is never run.
 
     Raises
     ------
     WeightsError
-        If the file is neither, or a tensor is no plain one of real numbers that the file holds in full.
+        If the file is neither, or holds anything but plain tensors of real numbers in full.
     """
     import torch
     from safetensors.torch import load_file
@@ -221,21 +227,25 @@ def read_state(path: Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             return load_file(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # each format has its own errors for a damaged file
+    except Exception as error:  # each format raises its own errors for a damaged file
         raise WeightsError(
             f"{path} is not a readable checkpoint (safetensors or a plain state dict)"
         ) from error
     state = state.get("model", state) if isinstance(state, dict) else state
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise WeightsError(f"{path} holds no state dict of tensors")
+        raise WeightsError(
+            f"{path} does not hold a state dict of tensors; give a safetensors file or a state dict"
+        )
     for name, value in state.items():
-        if not isinstance(name, str) or not _plain(value):
-            raise WeightsError(f"{path} holds {name!r}, which is no plain tensor with a name")
+        if not isinstance(name, str) or not _is_plain(value):
+            raise WeightsError(
+                f"{path} holds {name!r}, which is not a plain named tensor; give a plain state dict"
+            )
     return state
 
 
-def _plain(tensor: Tensor) -> bool:
-    """Whether it holds as many real numbers as its shape says; one repeated may stand for any number."""
+def _is_plain(tensor: Tensor) -> bool:
+    """Whether a tensor stores as many real numbers as its shape says; a stride of 0 could fake any shape."""
     import torch
 
     if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_complex() or tensor.is_nested:
@@ -244,12 +254,12 @@ def _plain(tensor: Tensor) -> bool:
 
 
 def read_header(path: Path) -> dict[str, str]:
-    """What a safetensors file says of itself besides its tensors.
+    """Read the metadata of a safetensors file.
 
     Raises
     ------
     WeightsError
-        If it is no such file.
+        If the file is not a safetensors file.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -261,23 +271,23 @@ def read_header(path: Path) -> dict[str, str]:
 
 
 def load_state(network_class: type[Network], path: Path) -> Network:
-    """A network of the checkpoint's own sizes with the checkpoint's weights.
+    """Build a network of a checkpoint's sizes and load its weights.
 
     Raises
     ------
     WeightsError
-        If names or shapes are not those of the layout; the first difference is named.
+        If a name or shape differs from the layout; the message names the first difference.
     """
     import torch
 
     state = read_state(path)
     wrong = WeightsError(f"{path} is not a checkpoint of {network_class.__name__}")
     try:
-        with torch.device("meta"):  # takes no memory, whatever sizes a damaged file names
+        with torch.device("meta"):  # allocates nothing, whatever sizes a damaged file names
             expected = network_class.like(state).state_dict()  # type: ignore[attr-defined]
     except WeightsError:
         raise
-    except Exception as error:  # sizes that make no network have errors of all kinds
+    except Exception as error:  # impossible sizes raise errors of all kinds
         raise wrong from error
     for name in sorted(expected.keys() | state.keys()):
         if name not in state or name not in expected:
@@ -295,5 +305,5 @@ def _check_size(path: Path, parameters: int) -> None:
     found = sum(value.numel() for value in read_state(path).values())
     if found != parameters:
         raise WeightsError(
-            f"{path.name} as fetched has {found:,} parameters, not the published {parameters:,}"
+            f"{path.name} as fetched has {found:,} parameters, not the published {parameters:,}; fetch again"
         )

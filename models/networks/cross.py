@@ -9,16 +9,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-FILLING = 64  # images that fill a GPU
+FILLING = 64  # images that use a GPU fully
 
 
 def _rows(x: Tensor, batch: int) -> Tensor:
-    """(B m, C, H, W) as (B, m, H W C): without a copy in channels-last memory, where sums run fastest."""
+    """Reshape (B m, C, H, W) to (B, m, H W C): no copy in channels-last memory, where sums are fastest."""
     return x.permute(0, 2, 3, 1).reshape(batch, x.shape[0] // batch, -1)
 
 
 def _sum(support: Tensor, batch: int) -> Tensor:
-    """Sum over the entries of a chunk, (B m, C, H, W) to (B, C, H, W), in float32 if there are several."""
+    """Sum the m entries of a chunk, (B m, C, H, W) to (B, C, H, W), in float32 if m > 1."""
     if len(support) == batch:
         return support
     _, channels, height, width = support.shape
@@ -27,7 +27,7 @@ def _sum(support: Tensor, batch: int) -> Tensor:
 
 
 class CrossConv(nn.Module):
-    """Convolution of a target with every context entry, split by channel so the target's part runs once."""
+    """Convolution of a target with every context entry, split by channel to convolve the target once."""
 
     def __init__(self, target: int, support: int, outputs: int) -> None:
         super().__init__()
@@ -35,12 +35,12 @@ class CrossConv(nn.Module):
         self.cross_conv = nn.Conv2d(target + support, outputs, 3, padding=1)
 
     def own(self, target: Tensor) -> Tensor:
-        """The target's part: (B, Ct, H, W) to (B, C, H, W)."""
+        """Convolve the target's channels: (B, Ct, H, W) to (B, C, H, W)."""
         weight = self.cross_conv.weight[:, : self.target_channels]
         return F.conv2d(target, weight, self.cross_conv.bias, padding=1)
 
     def forward(self, own: Tensor, support: Tensor) -> Tensor:
-        """The target's part added to that of some context entries: (B m, Cs, H, W) to (B m, C, H, W)."""
+        """Convolve context entries (B m, Cs, H, W) and add the target's part: (B m, C, H, W)."""
         v = F.conv2d(support, self.cross_conv.weight[:, self.target_channels :], padding=1)
         mixed = _rows(v, len(own)) + _rows(own, len(own))
         return mixed.reshape(v.permute(0, 2, 3, 1).shape).permute(0, 3, 1, 2)
@@ -88,15 +88,15 @@ class CrossBlock(nn.Module):
     def forward(
         self, target: Tensor, support: Iterable[Tensor], last: bool = False
     ) -> tuple[Tensor, list[Tensor]]:
-        """New features of the target and of the context.
+        """Update the features of the target and of the context.
 
         Parameters
         ----------
         target : (B, Ct, H, W)
         support : tensors (B m, Cs, H, W)
-            The context in chunks of m entries.
+            Chunks of m context entries.
         last : bool
-            Whether this is the last block, whose context features nobody reads; none are returned.
+            Whether this is the last block: its context features are not needed and not returned.
         """
         own = self.cross.own(target)
         total, addend = (torch.zeros_like(own, dtype=torch.float32) for _ in range(2))
@@ -107,7 +107,9 @@ class CrossBlock(nn.Module):
                 mixed = F.leaky_relu(mixed)
             if hasattr(self, "cross_norm"):
                 mixed = self.cross_norm(mixed)
-            total += addend.copy_(_sum(mixed, len(own)))  # as one operation it would allocate every time
+            total += addend.copy_(
+                _sum(mixed, len(own))
+            )  # a single operation would allocate memory every time
             entries += len(mixed) // len(own)
             if not last:
                 updated.append(self.support(mixed))
@@ -126,15 +128,14 @@ class OutConv(nn.Module):
 
 
 def _chunks(context: Tensor) -> list[Tensor]:
-    """Context (B, n, 2, H, W) as tensors (B m, 2, H, W) in channels-last memory.
+    """Split a context (B, n, 2, H, W) into tensors (B m, 2, H, W) in channels-last memory.
 
-    A prediction on a CPU takes entry by entry: features stay in the cache and memory is used again. A GPU
-    wants to be filled, but with no more than it has memory for. A training needs all features anyway, for
-    its gradients.
+    On a CPU m is 1 in prediction: features stay in the cache and memory is reused. On a GPU a chunk has about
+    `FILLING` images. Training keeps all features for its gradients, so there the context is one chunk.
     """
     size = 1 if context.device.type == "cpu" else max(1, FILLING // len(context))
-    parts = context.split(context.shape[1] if torch.is_grad_enabled() else size, dim=1)
-    return [part.flatten(0, 1).contiguous(memory_format=torch.channels_last) for part in parts]
+    chunks = context.split(context.shape[1] if torch.is_grad_enabled() else size, dim=1)
+    return [chunk.flatten(0, 1).contiguous(memory_format=torch.channels_last) for chunk in chunks]
 
 
 class CrossUNet(nn.Module):
@@ -187,7 +188,7 @@ class CrossUNet(nn.Module):
 
     @classmethod
     def like(cls, state: dict[str, Tensor]) -> Self:
-        """A network with the sizes of a checkpoint of a released layout."""
+        """Create a network with the sizes of a checkpoint."""
         return cls(cls.width_of(state))  # type: ignore[call-arg, arg-type]
 
     def _down(self, x: Tensor) -> Tensor:
@@ -197,7 +198,7 @@ class CrossUNet(nn.Module):
 
     @staticmethod
     def _joined(x: Tensor, skip: Tensor) -> Tensor:
-        """Features from below, upsampled, and those of the encoder."""
+        """Concatenate upsampled decoder features and encoder features."""
         x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
         return torch.cat([x, skip], dim=1)
 
@@ -238,8 +239,8 @@ class UniverSeg(CrossUNet):
 class MultiverSeg(CrossUNet):
     """The released MultiverSeg layout; width 256 in its checkpoint (18,903,297 parameters).
 
-    ``paper=True`` builds what the paper describes instead: five encoder stages, LayerNorm after the cross
-    convolution, bilinear downsampling.
+    ``paper=True`` builds the network that the paper describes: five encoder stages, LayerNorm after the
+    cross convolution, bilinear downsampling.
     """
 
     CHANNELS = 5  # image, box, positive, negative, previous logits

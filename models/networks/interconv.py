@@ -1,4 +1,4 @@
-"""InterConv: layers through which the images of a set share what they see (InterConv, section 3)."""
+"""InterConv: layers through which the images of a set share features (InterConv, section 3)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 
 class Grouping:
-    """Which images of a batch form a set; shared by all layers of a network.
+    """How a batch divides into sets; all layers of a network share one object.
 
     Attributes
     ----------
@@ -25,17 +25,17 @@ class Grouping:
         """Set context: mean over the images of each set, (N, ...) to (sets, ...) (equation 1)."""
         if self.sizes is None:
             return features
-        # Added one by one: a reduction over the first dimension takes several times as long on a CPU.
+        # On a CPU, a reduction over the first dimension takes several times as long as single additions.
         parts = features.split(list(self.sizes))
         return torch.stack([reduce(torch.add, part) / len(part) for part in parts])
 
     def add(self, features: Tensor, shared: Tensor) -> Tensor:
-        """Add to the features of each image (N, ...) those of its set (sets, ...)."""
+        """Add the features of a set (sets, ...) to those of each of its images (N, ...)."""
         if self.sizes is None:
             return features + shared
         if len(set(self.sizes)) == 1:
-            together = features.unflatten(0, (len(shared), -1)) + shared[:, None]
-            return together.flatten(0, 1)  # no copy, unlike joining the parts
+            by_set = features.unflatten(0, (len(shared), -1)) + shared[:, None]
+            return by_set.flatten(0, 1)  # no copy, unlike a concatenation
         parts = zip(features.split(list(self.sizes)), shared, strict=True)
         return torch.cat([part + own for part, own in parts])
 
@@ -43,8 +43,8 @@ class Grouping:
 class InterConv2d(nn.Conv2d):
     """Convolution of Concat(u; s), the features u of an image and their mean s over its set (equation 3).
 
-    It takes the place of a convolution with as many inputs and outputs. The weights that read s are applied
-    once a set, as convolving is linear: Conv(Concat(u; s)) = Conv_u(u) + Conv_s(s).
+    It replaces a convolution of the same inputs and outputs. Convolution is linear, so the weights that read
+    s are applied once per set: Conv(Concat(u; s)) = Conv_u(u) + Conv_s(s).
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ class InterConv2d(nn.Conv2d):
     kernel_size : int
     grouping : Grouping
     stride, padding : int
-        Padding keeps the size where it is not given.
+        Without a value, the padding keeps the size.
     bias : bool
     """
 
@@ -80,7 +80,7 @@ class InterConv2d(nn.Conv2d):
 
 
 class InterLinear(nn.Linear):
-    """The same with a kernel of one place, on features (N, H, W, inputs): InterConv in a transformer."""
+    """InterConv in a transformer: a linear layer on features (N, H, W, inputs)."""
 
     def __init__(self, inputs: int, outputs: int, grouping: Grouping, bias: bool = True) -> None:
         super().__init__(2 * inputs, outputs, bias)
@@ -94,10 +94,9 @@ class InterLinear(nn.Linear):
 
 
 class SetNetwork(nn.Module):
-    """A network that takes sets if it was made with InterConv, and single images if not.
+    """Base class of networks that segment sets with InterConv, and single images without it.
 
-    Subclasses build their layers with `grouping`, or with None for a baseline, and say how images go through
-    them (``segment``).
+    A subclass builds its layers with `grouping` (None for a baseline) and implements ``segment``.
 
     Attributes
     ----------
@@ -119,21 +118,21 @@ class SetNetwork(nn.Module):
         ----------
         x : (N, channels, H, W)
         sizes : sequence of int, optional
-            Images in a row that form each set, N in all; every image is on its own without it, and in a
-            baseline.
+            Number of consecutive images in each set; they add up to N. With None, or in a baseline, every
+            image is on its own.
         """
         self.group(sizes)
         return self.segment(x)
 
     def deep(self, x: Tensor, sizes: Sequence[int] | None = None) -> list[Tensor]:
-        """Logits that a training compares with the label, here those of `forward` alone; parameters as there.
+        """Logits that training compares with the label: those of `forward`, with the same parameters.
 
-        A network that is trained with deep supervision has more, of ``label[..., ::2, ::2]`` and so on.
+        A network with deep supervision returns more, at the resolutions ``label[..., ::2, ::2]`` and so on.
         """
         return [self(x, sizes)]
 
     def group(self, sizes: Sequence[int] | None) -> None:
-        """Say which images form a set, for all layers."""
+        """Set the sizes of the sets for all layers."""
         if self.grouping is not None:
             self.grouping.sizes = sizes
 
@@ -141,7 +140,7 @@ class SetNetwork(nn.Module):
 def convolution(
     inputs: int, outputs: int, kernel_size: int, grouping: Grouping | None
 ) -> nn.Conv2d | InterConv2d:
-    """A convolution that keeps the size, widened by the set context where there is a grouping."""
+    """Create a convolution that keeps the size, and reads the set context if there is a grouping."""
     if grouping is None:
         return nn.Conv2d(inputs, outputs, kernel_size, padding=kernel_size // 2)
     return InterConv2d(inputs, outputs, kernel_size, grouping)

@@ -23,12 +23,12 @@ class PlainUNet(SetNetwork):
     channels, classes : int
         Of input and output.
     interconv : bool
-        Whether every 3x3 convolution reads the set context besides.
+        Whether every 3x3 convolution also reads the set context.
 
     Raises
     ------
     WeightsError
-        If the package that builds it is missing.
+        If the package that builds the network is not installed.
     """
 
     MULTIPLES = (1, 2, 4, 8, 16, 16)
@@ -39,7 +39,7 @@ class PlainUNet(SetNetwork):
             from dynamic_network_architectures.architectures.unet import PlainConvUNet
         except ImportError as error:
             raise WeightsError(
-                "nnU-Net's network needs a package that is missing: pip install 'segbench[nnunet]'"
+                "nnU-Net's network needs another package: pip install 'segbench[nnunet]'"
             ) from error
 
         super().__init__(interconv)
@@ -65,7 +65,7 @@ class PlainUNet(SetNetwork):
         self.net.apply(PlainConvUNet.initialize)
 
     def _rebuild(self) -> None:
-        """Keep one name a layer, as a checkpoint holds it once, and widen the 3x3 convolutions."""
+        """Remove second names of layers, which checkpoints hold once, and widen the 3x3 convolutions."""
         from dynamic_network_architectures.building_blocks.simple_conv_blocks import ConvDropoutNormReLU
 
         del self.net.decoder.encoder
@@ -79,7 +79,7 @@ class PlainUNet(SetNetwork):
 
     @classmethod
     def like(cls, state: dict[str, Tensor]) -> Self:
-        """A network with the sizes of a checkpoint of this layout."""
+        """Create a network with the sizes of a checkpoint."""
         first, second = (
             state[f"net.encoder.stages.0.0.convs.{index}.all_modules.0.weight"].shape for index in (0, 1)
         )
@@ -88,7 +88,7 @@ class PlainUNet(SetNetwork):
         return cls(first[0], first[1] // factor, classes, factor == 2)
 
     def segment(self, x: Tensor) -> Tensor:
-        """(N, channels, H, W) to (N, classes, H, W); any size above 32 in one direction."""
+        """Logits (N, classes, H, W) of images (N, channels, H, W); one side must exceed 32 pixels."""
         return self._scales(x)[0]
 
     def deep(self, x: Tensor, sizes: Sequence[int] | None = None) -> list[Tensor]:
@@ -105,7 +105,7 @@ class PlainUNet(SetNetwork):
         return self._scales(x)
 
     def _scales(self, x: Tensor) -> list[Tensor]:
-        """Logits of every stage of the decoder, the largest first; padded for five halvings, then cropped."""
+        """Logits of every decoder stage, the largest first, for images padded to multiples of 32."""
         height, width = x.shape[-2:]
         scales = self.net(F.pad(x, (0, -width % 32, 0, -height % 32)))
         return [y[..., : -(-height >> level), : -(-width >> level)] for level, y in enumerate(scales)]

@@ -14,8 +14,8 @@ from segbench.models.networks.interconv import SetNetwork, convolution
 class SimpleUNet(SetNetwork):
     """Four convolutions down, each before a max-pool, and four up; equal features at every level.
 
-    ScribblePrompt-UNet of the InterConv paper is the same network with 5 channels and one class (its counts
-    leave no room for the bottleneck of the released ScribblePrompt).
+    The ScribblePrompt-UNet of the InterConv paper is this network with 5 channels and one class: its number
+    of parameters excludes the bottleneck of the released ScribblePrompt.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ class SimpleUNet(SetNetwork):
     channels, classes : int
         Of input and output.
     interconv : bool
-        Whether every 3x3 convolution reads the set context besides.
+        Whether every 3x3 convolution also reads the set context.
     """
 
     LEVELS = 4
@@ -44,14 +44,14 @@ class SimpleUNet(SetNetwork):
 
     @classmethod
     def like(cls, state: dict[str, Tensor]) -> Self:
-        """A network with the sizes of a checkpoint of this layout."""
+        """Create a network with the sizes of a checkpoint."""
         classes, width = state["out.weight"].shape[:2]
         inputs = state["downs.1.weight"].shape[1]
         factor = inputs // width  # 2 with InterConv
         return cls(width, state["downs.0.weight"].shape[1] // factor, classes, factor == 2)
 
     def segment(self, x: Tensor) -> Tensor:
-        """(N, channels, H, W) to (N, classes, H, W) of any size: padded for four halvings, then cropped."""
+        """Logits (N, classes, H, W) of images (N, channels, H, W) of any size, padded to multiples of 16."""
         height, width = x.shape[-2:]
         multiple = 2**self.LEVELS
         x = F.pad(x, (0, -width % multiple, 0, -height % multiple))

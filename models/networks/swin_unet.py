@@ -10,24 +10,22 @@ from torch import Tensor, nn
 
 from segbench.models.networks.interconv import Grouping, InterLinear, SetNetwork
 
-WINDOW = 7  # places a side
-DEPTH = 2  # blocks a stage, the second of each with shifted windows
+WINDOW = 7  # tokens a side
+DEPTH = 2  # blocks of a stage; the second has shifted windows
 HEADS = (3, 6, 12, 24)
 PATCH = 4  # pixels a side
 
 
 def linear(inputs: int, outputs: int, grouping: Grouping | None) -> nn.Linear:
-    """A linear layer, widened by the set context where there is a grouping."""
+    """Create a linear layer, which also reads the set context if there is a grouping."""
     return nn.Linear(inputs, outputs) if grouping is None else InterLinear(inputs, outputs, grouping)
 
 
 class WindowAttention(nn.Module):
-    """Attention within windows of 7x7 places of a map (N, H, W, C), with a bias by relative position.
+    """Attention within windows of 7x7 tokens of a map (N, H, W, C), with a bias by relative position.
 
-    Shifted windows begin three places after the others' edges. Instead of rolling the map, it is padded: what
-    lies beyond its edges is no place to attend to.
-
-    With a grouping, queries, keys, values and the output read the set context besides.
+    Shifted windows are offset by three tokens. The map is padded instead of rolled; padding is masked.
+    With a grouping, queries, keys, values and the output also read the set context.
     """
 
     index: Tensor
@@ -38,25 +36,25 @@ class WindowAttention(nn.Module):
         self.qkv = linear(features, 3 * features, grouping)
         self.proj = linear(features, features, grouping)
         self.bias = nn.Parameter(torch.zeros((2 * WINDOW - 1) ** 2, heads))
-        places = torch.cartesian_prod(torch.arange(WINDOW), torch.arange(WINDOW))
-        apart = places[:, None] - places + WINDOW - 1  # (49, 49, 2)
-        self.register_buffer("index", apart[..., 0] * (2 * WINDOW - 1) + apart[..., 1], persistent=False)
+        tokens = torch.cartesian_prod(torch.arange(WINDOW), torch.arange(WINDOW))
+        offsets = tokens[:, None] - tokens + WINDOW - 1  # (49, 49, 2)
+        self.register_buffer("index", offsets[..., 0] * (2 * WINDOW - 1) + offsets[..., 1], persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, H, W, C) to (N, H, W, C)."""
         top, bottom, left, right = *self._margins(x.shape[1]), *self._margins(x.shape[2])
         margins = (0, 0, left, right, top, bottom)
-        parts = _windows(F.pad(self.qkv(x), margins))  # (N, windows, 49, 3C)
-        query, key, value = parts.unflatten(3, (3, self.heads, -1)).permute(3, 0, 1, 4, 2, 5)
-        real = _windows(F.pad(torch.ones_like(x[:1, ..., :1]), margins))[0]  # (windows, 49, 1)
+        windows = _windows(F.pad(self.qkv(x), margins))  # (N, windows, 49, 3C)
+        query, key, value = windows.unflatten(3, (3, self.heads, -1)).permute(3, 0, 1, 4, 2, 5)
+        inside = _windows(F.pad(torch.ones_like(x[:1, ..., :1]), margins))[0]  # (windows, 49, 1)
         bias = self.bias[self.index].permute(2, 0, 1)  # (heads, 49, 49)
-        bias = bias.masked_fill(real[:, None, None, :, 0] == 0, float("-inf"))
+        bias = bias.masked_fill(inside[:, None, None, :, 0] == 0, float("-inf"))
         mixed = F.scaled_dot_product_attention(query, key, value, bias)  # (N, windows, heads, 49, C / heads)
-        whole = _whole(mixed.transpose(2, 3).flatten(3), top + x.shape[1] + bottom)
-        return self.proj(whole[:, top : top + x.shape[1], left : left + x.shape[2]])
+        merged = _merge_windows(mixed.transpose(2, 3).flatten(3), top + x.shape[1] + bottom)
+        return self.proj(merged[:, top : top + x.shape[1], left : left + x.shape[2]])
 
     def _margins(self, size: int) -> tuple[int, int]:
-        """Places to add before and after, for whole windows; a map of one window is not shifted."""
+        """Padding before and after, to whole windows; a map of one window is not shifted."""
         before = WINDOW - WINDOW // 2 if self.shifted and size > WINDOW else 0
         return before, -(before + size) % WINDOW
 
@@ -67,14 +65,14 @@ def _windows(x: Tensor) -> Tensor:
     return tiles.transpose(2, 3).flatten(3, 4).flatten(1, 2)
 
 
-def _whole(windows: Tensor, height: int) -> Tensor:
+def _merge_windows(windows: Tensor, height: int) -> Tensor:
     """(N, windows, 49, C) to (N, H, W, C)."""
     tiles = windows.unflatten(2, (WINDOW, WINDOW)).unflatten(1, (height // WINDOW, -1))
     return tiles.transpose(2, 3).flatten(3, 4).flatten(1, 2)
 
 
 class Block(nn.Module):
-    """Attention and a perceptron, each normalised before and added to what it reads."""
+    """Attention and a perceptron, each with layer normalisation before and a residual connection."""
 
     def __init__(self, features: int, heads: int, shifted: bool, grouping: Grouping | None) -> None:
         super().__init__()
@@ -91,7 +89,7 @@ class Block(nn.Module):
 
 
 class Merge(nn.Module):
-    """Four neighbouring places to one of twice the features: (N, H, W, C) to (N, H/2, W/2, 2C)."""
+    """Merge 2x2 tokens into one of twice the features: (N, H, W, C) to (N, H/2, W/2, 2C)."""
 
     def __init__(self, features: int) -> None:
         super().__init__()
@@ -104,7 +102,7 @@ class Merge(nn.Module):
 
 
 class Expand(nn.Module):
-    """One place to scale x scale of ``outputs`` features: (N, H, W, C) to (N, scale H, scale W, outputs)."""
+    """Expand a token to scale x scale tokens: (N, H, W, C) to (N, scale H, scale W, outputs)."""
 
     def __init__(self, features: int, outputs: int, scale: int) -> None:
         super().__init__()
@@ -120,7 +118,7 @@ class Expand(nn.Module):
 class SwinUNet(SetNetwork):
     """Four stages of shifted-window attention down, three up; skips are concatenated and reduced.
 
-    Paths are never dropped in training, unlike in the authors' code.
+    Training has no stochastic depth, unlike the authors' code.
 
     Parameters
     ----------
@@ -130,7 +128,7 @@ class SwinUNet(SetNetwork):
     channels, classes : int
         Of input and output.
     interconv : bool
-        Whether every attention reads the set context besides.
+        Whether every attention also reads the set context.
     """
 
     def __init__(self, width: int, channels: int = 1, classes: int = 21, interconv: bool = False) -> None:
@@ -155,13 +153,13 @@ class SwinUNet(SetNetwork):
 
     @classmethod
     def like(cls, state: dict[str, Tensor]) -> Self:
-        """A network with the sizes of a checkpoint of this layout."""
+        """Create a network with the sizes of a checkpoint."""
         width, channels = state["embed.weight"].shape[:2]
         interconv = state["downs.0.0.attention.qkv.weight"].shape[1] == 2 * width
         return cls(width, channels, state["out.weight"].shape[0], interconv)
 
     def segment(self, x: Tensor) -> Tensor:
-        """(N, channels, H, W) to (N, classes, H, W); padded for patches and halvings, then cropped."""
+        """Logits (N, classes, H, W) of images (N, channels, H, W), padded to multiples of 32."""
         height, width = x.shape[-2:]
         multiple = PATCH << len(self.merges)
         x = F.pad(x, (0, -width % multiple, 0, -height % multiple))
@@ -179,7 +177,7 @@ class SwinUNet(SetNetwork):
 
 
 def _initialise(module: nn.Module) -> None:
-    """Weights of linear layers and position biases as in Swin."""
+    """Initialise linear layers and position biases as Swin does."""
     if isinstance(module, nn.Linear):
         nn.init.trunc_normal_(module.weight, std=0.02)
         if module.bias is not None:

@@ -49,7 +49,7 @@ class ScribblePromptUNet(nn.Module):
             ConvPReLU(width if level else self.CHANNELS, width) for level in range(self.LEVELS)
         )
         self.bottleneck = ConvPReLU(width, width)
-        # The released list alternates a parameter-free upsampling with each convolution, hence odd indices.
+        # The released list alternates upsamplings without weights and convolutions: weights have odd indices.
         steps: list[nn.Module] = []
         for _ in range(self.LEVELS):
             steps += [nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True)]
@@ -64,7 +64,7 @@ class ScribblePromptUNet(nn.Module):
 
     @classmethod
     def like(cls, state: dict[str, Tensor]) -> Self:
-        """A network with the sizes of a checkpoint of this layout."""
+        """Create a network with the sizes of a checkpoint."""
         return cls(cls.width_of(state))
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""One task from its images to a trained network, by steps of which none is done twice."""
+"""Train nnU-Net on one task: export, plan, train and pack, resumable after each step."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from segbench.datasets.task import Task, TaskData
 from segbench.models.nnunet.raw import NAME, export
 from segbench.models.nnunet.schedule import Schedule
 from segbench.models.training.checkpointed import TrainingError
-from segbench.models.weights import trained_folder, training_of
+from segbench.models.weights import trained_folder, training_metadata
 
-WIDTH = 32  # features of the first stage of every network that nnU-Net plans
+WIDTH = 32  # nnU-Net's number of features in the first stage
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,13 @@ class Training:
     ----------
     task : Task
     output : Path
-        Folder of weights. The network becomes ``<task>/nnunet-32-<seed>.safetensors`` in it; logs, and while
-        it is being made all the rest, are in the folder ``<task>/nnunet-<seed>``.
+        Folder of weights. It receives ``<task>/nnunet-32-<seed>.safetensors``; logs and intermediate files
+        are in ``<task>/nnunet-<seed>``.
     schedule : Schedule
     seed : int
-        0 or more; another one is another run.
+        Not negative.
     precision : {"float32", "bfloat16"}
-        Of the CPU; on a GPU nnU-Net computes in float16 where that is safe.
+        Precision on a CPU. On a GPU nnU-Net uses float16 where that is safe.
     """
 
     task: Task
@@ -47,7 +47,7 @@ class Training:
 
     @property
     def folder(self) -> Path:
-        """Where it is made, and its logs stay."""
+        """Folder of logs and intermediate files."""
         return trained_folder(self.task.name, str(self.output)) / f"nnunet-{self.seed}"
 
     @property
@@ -57,18 +57,18 @@ class Training:
 
     @property
     def epochs(self) -> int:
-        """How many epochs are done."""
+        """Number of finished epochs."""
         if self.weights.is_file():
             return self.schedule.epochs
         return int(self.counter.read_text() or 0) if self.counter.is_file() else 0
 
     @property
     def counter(self) -> Path:
-        """The file in which the trainer counts its epochs."""
+        """File in which the trainer counts finished epochs."""
         return self.folder / "epochs"
 
     def run(self, data: TaskData, device: str, threads: int) -> Path:
-        """Export, plan, train and pack, or the steps of it that are left.
+        """Do the steps that are not done: export, plan, train and pack.
 
         Parameters
         ----------
@@ -82,36 +82,38 @@ class Training:
         Returns
         -------
         Path
-            The file of the network.
+            File of the finished network.
 
         Raises
         ------
         TrainingError
-            If nnU-Net is not installed, the folder holds another training, or a step fails; the message
-            names the log.
+            If nnU-Net is not installed, the folder holds another training, or a step fails (the message names
+            the log).
         DataError
             If the task has no train or no validation image.
         """
         require_nnunet()
-        about = self._about(data, device)
+        metadata = self._metadata(data, device)
         if self.weights.is_file():
-            self._agree(training_of(self.weights), about)
-            self._tidy()  # a stop may have come before it
+            self._require_equal(training_metadata(self.weights), metadata)
+            self._remove_intermediate_files()  # the process may have been stopped before
             return self.weights
-        self._begin(about)
-        where = {"device": device, "threads": threads, "folder": str(self.folder)}
+        self._create_folder(metadata)
+        environment = {"device": device, "threads": threads, "folder": str(self.folder)}
         kind = device.partition(":")[0]
-        asked = asdict(self.schedule) | {"seed": self.seed, "precision": self.precision}
-        asked["counter"] = str(self.counter)
-        self._once("export", lambda log: self._export(data))
-        self._once("plan", lambda log: _run(log, "plan", where))
-        self._once("train", lambda log: _run(log, "train", where, kind=kind, asked=asked))
-        self._step("pack", lambda log: _run(log, "pack", where, about=about, target=str(self.weights)))
-        self._tidy()
+        options = asdict(self.schedule) | {"seed": self.seed, "precision": self.precision}
+        options["counter"] = str(self.counter)
+        self._do_once("export", lambda log: self._export(data))
+        self._do_once("plan", lambda log: _run(log, "plan", environment))
+        self._do_once("train", lambda log: _run(log, "train", environment, kind=kind, options=options))
+        self._do(
+            "pack", lambda log: _run(log, "pack", environment, metadata=metadata, target=str(self.weights))
+        )
+        self._remove_intermediate_files()
         return self.weights
 
-    def _about(self, data: TaskData, device: str) -> dict[str, Any]:
-        """All that decides the outcome, and how long it was trained in words."""
+    def _metadata(self, data: TaskData, device: str) -> dict[str, Any]:
+        """Values that determine the outcome, and the schedule in words."""
         return {
             "task": self.task.name,
             "fingerprint": data.fingerprint,
@@ -123,46 +125,46 @@ class Training:
             "shortened": self.schedule.shortened,
         }
 
-    def _begin(self, about: dict[str, Any]) -> None:
-        """Make the folder, or see to it that it is of this training."""
+    def _create_folder(self, metadata: dict[str, Any]) -> None:
+        """Create the folder, or check that it belongs to this training."""
         config = self.folder / "training.json"
         if config.is_file():
-            self._agree(json.loads(config.read_text()), about)
+            self._require_equal(json.loads(config.read_text()), metadata)
         self.folder.mkdir(parents=True, exist_ok=True)
-        config.write_text(json.dumps(about, indent=2))
+        config.write_text(json.dumps(metadata, indent=2))
 
-    def _agree(self, found: dict[str, Any], about: dict[str, Any]) -> None:
-        differing = [name for name, value in about.items() if found.get(name) != value]
+    def _require_equal(self, found: dict[str, Any], metadata: dict[str, Any]) -> None:
+        differing = [name for name, value in metadata.items() if found.get(name) != value]
         if differing:
             name = differing[0]
             raise TrainingError(
                 f"{self.folder.parent} holds a training of {self.task} with another {name} "
-                f"({found.get(name)}, not {about[name]}); choose another --output or --seed"
+                f"({found.get(name)}, not {metadata[name]}); choose another --output or --seed"
             )
 
-    def _once(self, name: str, do: Callable[[Path], None]) -> None:
-        """Do a step unless its mark says that it is done."""
+    def _do_once(self, name: str, step: Callable[[Path], None]) -> None:
+        """Do a step unless its file ``<name>.done`` exists."""
         done = self.folder / f"{name}.done"
         if not done.exists():
-            self._step(name, do)
+            self._do(name, step)
             done.touch()
 
-    def _step(self, name: str, do: Callable[[Path], None]) -> None:
+    def _do(self, name: str, step: Callable[[Path], None]) -> None:
         try:
-            do(self.folder / f"{name}.log")
+            step(self.folder / f"{name}.log")
         except ChildFailed as error:
             raise TrainingError(f"nnU-Net failed to {name} {self.task} ({error})") from error
 
     def _export(self, data: TaskData) -> None:
-        """The raw data set, and our split where nnU-Net looks for one."""
+        """Write the raw data set, and our split where nnU-Net reads it."""
         shutil.rmtree(self.folder / "raw", ignore_errors=True)
         splits = export(data, self.folder / "raw" / NAME)
         preprocessed = self.folder / "preprocessed" / NAME
         preprocessed.mkdir(parents=True, exist_ok=True)
         (preprocessed / "splits_final.json").write_text(json.dumps(splits))
 
-    def _tidy(self) -> None:
-        """Keep logs, plans and curves; images and checkpoints take half a gigabyte, and go with the marks."""
+    def _remove_intermediate_files(self) -> None:
+        """Remove images, checkpoints (half a gigabyte) and ``.done`` files; logs, plans and curves stay."""
         for name in ("raw", "preprocessed"):
             shutil.rmtree(self.folder / name, ignore_errors=True)
         for path in (*self.folder.rglob("*.pth"), *self.folder.glob("*.done")):
@@ -170,29 +172,30 @@ class Training:
 
 
 class ChildFailed(RuntimeError):
-    """A child process has failed; the message is the last line of its log, and the log's name."""
+    """A child process failed; the message holds the last line of its log and the log's path."""
 
 
 def require_nnunet() -> None:
-    """Raise TrainingError where nnunetv2 is not installed."""
+    """Raise TrainingError unless nnunetv2 is installed."""
     if find_spec("nnunetv2") is None:
         raise TrainingError("nnU-Net is not installed: pip install -c constraints.txt 'segbench[nnunet]'")
 
 
-def child(step: str, **given: Any) -> list[str]:
-    """The command of a child process, with the arguments of its step."""
-    return [sys.executable, "-m", "segbench.models.nnunet.child", step, json.dumps(given)]
+def child_command(step: str, **arguments: Any) -> list[str]:
+    """Command line of a child process that does one step."""
+    return [sys.executable, "-m", "segbench.models.nnunet.child", step, json.dumps(arguments)]
 
 
 def last_line(log: str) -> str:
-    """What a log ends with: the exception, if it is that of a failure."""
+    """Last line of a log that is not empty: the exception, if the process failed."""
     return next((line.strip() for line in reversed(log.splitlines()) if line.strip()), "no message")
 
 
-def _run(log: Path, step: str, where: dict[str, Any], **given: Any) -> None:
+def _run(log: Path, step: str, environment: dict[str, Any], **arguments: Any) -> None:
     with log.open("a") as stream:
-        done = subprocess.run(child(step, **where, **given), stdout=stream, stderr=subprocess.STDOUT)
+        command = child_command(step, **environment, **arguments)
+        done = subprocess.run(command, stdout=stream, stderr=subprocess.STDOUT)
     if done.returncode:
-        killed = f"killed by signal {-done.returncode}, maybe for lack of memory"
+        killed = f"killed by signal {-done.returncode}, possibly for lack of memory"
         reason = killed if done.returncode < 0 else last_line(log.read_text(errors="replace"))
         raise ChildFailed(f"{reason}; log: {log}")

@@ -1,4 +1,4 @@
-"""A task as a data set of nnU-Net's raw format."""
+"""Export of a task to nnU-Net's raw format."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ import numpy as np
 
 from segbench.datasets.task import DataError, TaskData
 
-NAME = "Dataset001_task"  # every task has its own folders, so one name serves all
-SCALE = 65535  # of 16-bit images, which keep more of a resized image than 8 bits would
+NAME = "Dataset001_task"  # one name suffices, as each task has its own folders
+SCALE = 65535  # 16 bits keep more of a resized image than 8 bits
 
 
 def as_png(image: np.ndarray) -> np.ndarray:
-    """An image float32 in [0, 1] as nnU-Net reads it: uint16."""
+    """Convert an image from float32 in [0, 1] to uint16."""
     return np.round(image * SCALE).astype(np.uint16)
 
 
 def export(data: TaskData, folder: Path) -> list[dict[str, list[str]]]:
-    """Write the train and validation images of a task; those of the test split are left out.
+    """Write the train and validation images of a task, never test images.
 
     Parameters
     ----------
     data : TaskData
     folder : Path
-        Gets ``imagesTr`` (16-bit greyscale PNG), ``labelsTr`` (0 and 1) and ``dataset.json``.
+        Receives ``imagesTr`` (16-bit greyscale PNG), ``labelsTr`` (0 and 1) and ``dataset.json``.
 
     Returns
     -------
     list of dict
-        What belongs into ``splits_final.json``: one fold, ``train`` and ``val`` as in MultiverSeg, Table 1.
+        Content of ``splits_final.json``: one fold with ``train`` and ``val`` (MultiverSeg, Table 1).
 
     Raises
     ------
     DataError
-        If there is no train or no validation image.
+        If the task has no train or no validation image.
     """
     splits: dict[str, list[str]] = {}
     for split in ("train", "val"):
@@ -47,14 +47,14 @@ def export(data: TaskData, folder: Path) -> list[dict[str, list[str]]]:
         for name, index in zip(splits[split], indices, strict=True):
             _write(folder / "imagesTr" / f"{name}_0000.png", as_png(data.images[index, 0]))
             _write(folder / "labelsTr" / f"{name}.png", data.labels[index, 0].astype(np.uint8))
-    about = {
+    description = {
         "channel_names": {"0": "image"},
         "labels": {"background": 0, "foreground": 1},
         "numTraining": sum(map(len, splits.values())),
         "file_ending": ".png",
         "overwrite_image_reader_writer": "NaturalImage2DIO",
     }
-    (folder / "dataset.json").write_text(json.dumps(about, indent=2))
+    (folder / "dataset.json").write_text(json.dumps(description, indent=2))
     return [splits]
 
 

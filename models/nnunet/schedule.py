@@ -1,4 +1,4 @@
-"""How long a network is trained."""
+"""Length of nnU-Net trainings."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ TRAINER = "nnUNetTrainerScheduled"
 
 @dataclass(frozen=True)
 class Schedule:
-    """Epochs, and batches of each; the defaults are nnU-Net's own and the paper's."""
+    """Epochs and iterations per epoch; the defaults are nnU-Net's and the paper's."""
 
     epochs: int = 1000
     iterations: int = 250
 
     @property
     def shortened(self) -> bool:
-        """Whether there are fewer updates than in nnU-Net's own schedule."""
+        """Whether there are fewer iterations than in nnU-Net's own schedule."""
         return self.epochs * self.iterations < FULL.epochs * FULL.iterations
 
     def __str__(self) -> str:
@@ -24,5 +24,4 @@ class Schedule:
 
 
 FULL = Schedule()
-# What an updates takes on two cores is in docs/nnunet.md.
 SCHEDULES = {"paper": FULL, "small": Schedule(20, 20), "smoke": Schedule(2, 2)}

@@ -231,7 +231,7 @@ def train(
     precision : {"float32", "bfloat16"}
         Of the arithmetic (autocast); the weights are float32.
     start : str or None
-        Weights to begin with, as for `segbench.models.weights.weights_path`; those of a narrower network are widened.
+        Weights to begin with, see `weights_path`; those of a narrower network are widened.
     tasks : sequence of TaskData
         Real tasks whose train splits to learn from; none for fully synthetic ones.
 

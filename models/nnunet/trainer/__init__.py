@@ -1,1 +1,1 @@
-"""The folder in which nnunetv2 looks for our trainer (``nnUNet_extTrainer``); nothing else belongs here."""
+"""Folder in which nnunetv2 looks for external trainers (``nnUNet_extTrainer``)."""
