@@ -41,10 +41,10 @@ class Trainer:
 
     def __call__(self, item: TaskTraining, device: str) -> str | None:
         """What went wrong, as a sentence, or None."""
-        from segbench.datasets.registry import source
+        from segbench.datasets.registry import open_dataset
 
         try:
-            data = source(item.source, self.root).load(item.training.task, self.root)
+            data = open_dataset(item.source, self.root).load(item.training.task)
             item.training.run(data, device, self.threads)
         except Exception as error:
             return describe(error)[0]

@@ -1,17 +1,18 @@
-"""Data sets by name: built in, from a plug-in, imported, or a folder of the user's own."""
+"""Data sets by name: built in, from a plug-in, imported, or a folder of the user."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from segbench.datasets.importing import ImportedDataset
 from segbench.datasets.importing.store import imported_names
-from segbench.datasets.task import DataError, Task
+from segbench.datasets.task import DataError, ImageData, Task, TaskData
 from segbench.registry import PluginError, Registry, UnknownName
 
 EMBEDDED = {"tasks": "phantoms", "scans": "brain-phantom"}
-"""The data set of each kind that is drawn, not read: always there, so never counted as installed."""
+"""The data set of each kind that is drawn, not read: always available, never listed as installed."""
 
 DATASETS = Registry(
     kind="dataset",
@@ -33,7 +34,7 @@ DATASETS = Registry(
         "oasis3-t2tse": "segbench.datasets.sources.oasis3:OASIS3T2TSE",
         "adni-flair": "segbench.datasets.sources.adni:ADNIFLAIR",
         "phantoms": "segbench.datasets.phantoms:Phantoms",
-        "brain-phantom": "segbench.datasets.sources.brain_phantom:BrainPhantom",
+        "brain-phantom": "segbench.datasets.phantoms:BrainPhantom",
     },
     group="segbench.datasets",
 )
@@ -41,12 +42,12 @@ DATASETS = Registry(
 
 @runtime_checkable
 class Source(Protocol):
-    """A data set; a class without constructor arguments. `root` is the folder that holds all data sets.
+    """What a data set's class provides; the class is created without arguments.
 
-    A source that can be downloaded has ``archives``, or a method ``fetch(root) -> Path`` that downloads what
-    is absent and checks what is there; with both, the method is ``fetch(root, urls=())``. One whose ``kind``
-    is ``scans`` loads `ScanData`, ``scribbles`` `ScribbledData`; without that attribute it is of kind
-    ``tasks`` and loads `TaskData`.
+    `root` is the folder that holds all data sets. A source whose tasks are not `TaskData` names their class,
+    `ScanData` or `ScribbledData`, in the attribute ``data_type``. A source that can be downloaded has
+    ``archives``, or a method ``fetch(root) -> Path`` that downloads missing files and verifies existing ones;
+    with both, the method is ``fetch(root, urls=())``.
     """
 
     name: str
@@ -56,21 +57,52 @@ class Source(Protocol):
         ...
 
     def tasks(self, root: Path | None) -> list[Task]:
-        """The tasks, without loading images; DataError where the files are absent."""
+        """List the tasks without loading images; DataError where the files are missing."""
         ...
 
     def load(self, task: Task, root: Path | None) -> Any:
-        """`TaskData` or `ScanData` of one task; DataError where the files are absent or unusable."""
+        """Load one task as the source's ``data_type``; DataError where files are missing or unusable."""
         ...
 
 
-def names(root: Path | None) -> list[str]:
-    """Names of all data sets: the registered ones, and those that were imported into `root`."""
-    return list(dict.fromkeys([*DATASETS.names(), *imported_names(root)]))
+@dataclass(frozen=True)
+class Dataset:
+    """A data set and the folder that holds all data sets."""
+
+    source: Source
+    root: Path | None
+
+    @property
+    def name(self) -> str:
+        return self.source.name
+
+    @property
+    def kind(self) -> str:
+        """``tasks``, ``scans`` or ``scribbles``, from the class that its tasks are loaded as."""
+        data_type: type[ImageData] = getattr(self.source, "data_type", TaskData)
+        return data_type.kind
+
+    @property
+    def installed(self) -> bool:
+        """Whether the files are there."""
+        return self.source.installed(self.root)
+
+    def tasks(self) -> list[Task]:
+        """List the tasks without loading images; DataError where the files are missing."""
+        return self.source.tasks(self.root)
+
+    def load(self, task: Task) -> Any:
+        """Load one task: `TaskData`, `ScanData` or `ScribbledData`; DataError where files are unusable."""
+        return self.source.load(task, self.root)
 
 
-def source(name: str, root: Path | None = None) -> Source:
-    """The data set of a name.
+def open_dataset(name: str, root: Path | None = None) -> Dataset:
+    """Open the data set of a name in a data folder; names and errors as in `find_source`."""
+    return Dataset(find_source(name, root), root)
+
+
+def load_dataset(name: str, root: Path | None = None) -> list[Any]:
+    """Load all tasks of a data set.
 
     Parameters
     ----------
@@ -80,14 +112,47 @@ def source(name: str, root: Path | None = None) -> Source:
     root : Path, optional
         The folder that holds all data sets.
 
+    Returns
+    -------
+    list of TaskData, ScanData or ScribbledData
+
+    Raises
+    ------
+    UnknownName, PluginError, DataError
+        As in `find_source`; DataError also where files are missing or unusable.
+
+    Examples
+    --------
+    >>> [data.task.label for data in load_dataset("phantoms")][:3]
+    ['left-ventricle', 'right-ventricle', 'lesion']
+    """
+    dataset = open_dataset(name, root)
+    return [dataset.load(task) for task in dataset.tasks()]
+
+
+def dataset_names(root: Path | None) -> list[str]:
+    """Names of all data sets: the registered ones and those imported into `root`."""
+    return list(dict.fromkeys([*DATASETS.names(), *imported_names(root)]))
+
+
+def installed_datasets(root: Path | None, kind: str | None = None) -> list[str]:
+    """Names of the data sets whose files are under `root`, of one kind or of all; no embedded ones."""
+    names = [name for name in dataset_names(root) if name not in EMBEDDED.values()]
+    datasets = {name: open_dataset(name, root) for name in names}
+    return [name for name, data in datasets.items() if kind in (None, data.kind) and data.installed]
+
+
+def find_source(name: str, root: Path | None = None) -> Source:
+    """Find the source of a name; parameters as of `load_dataset`.
+
     Raises
     ------
     UnknownName
         If there is no such name; the message names the nearest one.
     DataError
-        If a plug-in's class is no source.
+        If a plug-in's class is not a source.
     PluginError
-        If a plug-in cannot be imported or made.
+        If a plug-in cannot be imported or created.
     """
     if name.startswith("folder:"):
         from segbench.datasets.folder import Folder
@@ -98,40 +163,15 @@ def source(name: str, root: Path | None = None) -> Source:
     except UnknownName as error:
         if name in imported_names(root):
             return ImportedDataset(name)
-        raise UnknownName("dataset", name, names(root)) from error
+        raise UnknownName("dataset", name, dataset_names(root)) from error
     try:
-        found = make()
-    except TypeError as error:  # most likely it wants arguments
+        source = make()
+    except TypeError as error:  # the class probably requires arguments
         if name in DATASETS.builtin:
             raise
         raise PluginError(
-            f"the dataset {name} cannot be made ({error}); its class takes no arguments"
+            f"the dataset {name} cannot be created ({error}); its class must take no arguments"
         ) from error
-    if not isinstance(found, Source):
-        raise DataError(f"{name} is no data source; its class needs name, installed, tasks and load")
-    return found
-
-
-def kind(name: str, root: Path | None = None) -> str:
-    """What a data set is made of: ``tasks`` or ``scans``; names and errors as in `source`."""
-    return kind_of(source(name, root))
-
-
-def installed(root: Path | None, kind: str | None = None) -> list[str]:
-    """Names of the evaluation data sets whose files are under `root`, of one kind or of all.
-
-    Never the embedded ones.
-    """
-    found = {name: source(name, root) for name in names(root) if name not in EMBEDDED.values()}
-    return [name for name, s in found.items() if kind in (None, kind_of(s)) and s.installed(root)]
-
-
-def load(name: str, root: Path | None = None) -> list[Any]:
-    """All tasks of a data set, each as `TaskData` or `ScanData`; names and errors as in `source`."""
-    found = source(name, root)
-    return [found.load(task, root) for task in found.tasks(root)]
-
-
-def kind_of(found: Source) -> str:
-    """What a data set is made of: ``tasks``, ``scans`` or ``scribbles``."""
-    return getattr(found, "kind", "tasks")
+    if not isinstance(source, Source):
+        raise DataError(f"{name} is not a data source; its class needs name, installed, tasks and load")
+    return source

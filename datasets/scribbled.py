@@ -1,4 +1,4 @@
-"""Images on which people have drawn: a task with the scribbles of several annotators on each image."""
+"""Images with scribbles that people have drawn, several annotators per image."""
 
 from __future__ import annotations
 
@@ -18,37 +18,39 @@ class ScribbledData(TaskData):
     Attributes
     ----------
     scribbles : float32 array (N, annotators, 2, H, W) in [0, 1]
-        What each has drawn on the structure, then on the background.
+        Scribbles of each annotator on the structure, then on the background.
 
     Raises
     ------
     DataError
-        As `TaskData`, and if the scribbles are not as said above.
+        As of `TaskData`, or if shape, type or values of the scribbles differ from these.
     """
+
+    kind = "scribbles"
 
     scribbles: np.ndarray
 
     def __post_init__(self) -> None:
         super().__post_init__()
         count, _, *size = self.images.shape
-        found = self.scribbles
-        if found.dtype != np.float32 or found.ndim != 5 or found.shape[1] == 0:
+        scribbles = self.scribbles
+        if scribbles.dtype != np.float32 or scribbles.ndim != 5 or scribbles.shape[1] == 0:
             raise DataError(f"{self.task}: scribbles must be float32 (N, annotators, 2, H, W)")
-        if (found.shape[0], *found.shape[2:]) != (count, 2, *size):
+        if (scribbles.shape[0], *scribbles.shape[2:]) != (count, 2, *size):
             raise DataError(
-                f"{self.task}: scribbles {found.shape} do not belong to images {self.images.shape}"
+                f"{self.task}: scribbles {scribbles.shape} do not match images {self.images.shape}"
             )
-        if not np.isfinite(found).all() or found.min() < 0 or found.max() > 1:
+        if not np.isfinite(scribbles).all() or scribbles.min() < 0 or scribbles.max() > 1:
             raise DataError(f"{self.task}: values of scribbles must be finite and lie in [0, 1]")
 
     @property
     def annotators(self) -> int:
-        """How many people have drawn on each image."""
+        """Number of people who have drawn on each image."""
         return int(self.scribbles.shape[1])
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over all that `TaskData` counts, and the scribbles."""
+        """SHA-256 of the fingerprint of `TaskData` and the scribbles."""
         digest = hashlib.sha256(super().fingerprint.encode())
         digest.update(repr(self.scribbles.shape).encode())
         digest.update(np.ascontiguousarray(self.scribbles).tobytes())

@@ -16,7 +16,7 @@ Split = Literal["train", "val", "test"]
 
 
 def name_part(text: str) -> str:
-    """A part of a task's name, which slashes join and file names hold."""
+    """Make a text one part of a task's name: slashes join the parts, and file names contain them."""
     return re.sub(r"[^\w.+-]+", "_", text)
 
 
@@ -44,24 +44,26 @@ class Task:
 
 
 @dataclass(frozen=True, eq=False)
-class TaskData:
-    """All images of one task.
+class ImageData:
+    """Images, their labels and splits: the base of `TaskData` and `ScanData`.
 
     Attributes
     ----------
     task : Task
     images : float32 array (N, 1, H, W) in [0, 1]
-    labels : bool array (N, 1, H, W)
+    labels : array (N, 1, H, W) of `LABEL_TYPE`
     subjects : str array (N,)
     split : str array (N,), each of `SPLITS`; a subject has one split
 
     Raises
     ------
     DataError
-        If shapes, types, values or splits are not as said above.
+        If shapes, types, values or splits differ from these.
     """
 
-    SPLITS: ClassVar[tuple[str, ...]] = ("train", "val", "test")
+    kind: ClassVar[str]  # of the data sets that are loaded as this class
+    SPLITS: ClassVar[tuple[str, ...]]
+    LABEL_TYPE: ClassVar[type[np.generic]]
 
     task: Task
     images: np.ndarray
@@ -70,39 +72,52 @@ class TaskData:
     split: np.ndarray
 
     def __post_init__(self) -> None:
-        n = len(self.images)
+        n, label_type = len(self.images), np.dtype(self.LABEL_TYPE)
         if n == 0:
             raise DataError(f"{self.task}: the data set is empty")
-        if self.images.dtype != np.float32 or self.labels.dtype != np.bool_:
-            raise DataError(f"{self.task}: images must be float32 and labels bool")
+        if self.images.dtype != np.float32 or self.labels.dtype != label_type:
+            raise DataError(f"{self.task}: images must be float32 and labels {label_type}")
         if self.images.ndim != 4 or self.images.shape[1] != 1 or self.images.shape != self.labels.shape:
             raise DataError(
-                f"{self.task}: images {self.images.shape} and labels {self.labels.shape} must share "
-                "one shape (N, 1, H, W)"
+                f"{self.task}: images {self.images.shape} and labels {self.labels.shape} must share one "
+                "shape (N, 1, H, W)"
             )
         if self.subjects.shape != (n,) or self.split.shape != (n,):
             raise DataError(f"{self.task}: subjects and split must have one entry per image")
         if not np.isfinite(self.images).all():
-            raise DataError(f"{self.task}: an image holds NaN or infinite values")
+            raise DataError(f"{self.task}: an image contains NaN or infinite values")
         if self.images.min() < 0 or self.images.max() > 1:
             raise DataError(f"{self.task}: image values must lie in [0, 1]")
         if not set(self.split) <= set(self.SPLITS):
-            raise DataError(f"{self.task}: splits must be train, val or test")
+            raise DataError(f"{self.task}: splits must be {', '.join(self.SPLITS[:-1])} or {self.SPLITS[-1]}")
 
     def __len__(self) -> int:
         return len(self.images)
 
-    def indices(self, split: Split) -> np.ndarray:
+    def indices(self, split: str) -> np.ndarray:
         """Indices of the images of one split, in order."""
         return np.flatnonzero(self.split == split)
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over name, arrays, subjects and split: what a unit's key takes for the data."""
-        digest = hashlib.sha256(self.task.name.encode())
+        """SHA-256 of names, arrays, subjects and split; part of the key of a unit."""
+        digest = hashlib.sha256("\0".join(self._names()).encode())
         digest.update(repr(self.images.shape).encode())
         digest.update(np.ascontiguousarray(self.images).tobytes())
-        digest.update(np.packbits(self.labels).tobytes())
-        digest.update("\0".join(map(str, self.subjects)).encode())
-        digest.update("\0".join(map(str, self.split)).encode())
+        bits = np.packbits(self.labels) if self.labels.dtype == np.bool_ else self.labels
+        digest.update(np.ascontiguousarray(bits).tobytes())
+        for column in (self.subjects, self.split):
+            digest.update("\0".join(map(str, column)).encode())
         return digest.hexdigest()
+
+    def _names(self) -> tuple[str, ...]:
+        return (self.task.name,)
+
+
+@dataclass(frozen=True, eq=False)
+class TaskData(ImageData):
+    """All images of one task; labels are bool."""
+
+    kind = "tasks"
+    SPLITS = ("train", "val", "test")
+    LABEL_TYPE = np.bool_

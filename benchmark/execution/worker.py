@@ -174,6 +174,6 @@ def _adapter(name: str, weights: str, device: str, precision: str) -> Any:
 
 @lru_cache(maxsize=4)
 def _data(source_name: str, task: Any, root: Path) -> Any:
-    from segbench.datasets.registry import source
+    from segbench.datasets.registry import open_dataset
 
-    return source(source_name, root).load(task, root)
+    return open_dataset(source_name, root).load(task)

@@ -18,7 +18,7 @@ from segbench.datasets.checks.sizes import sizes
 from segbench.datasets.checks.stored import files, recorded
 from segbench.datasets.checks.view import Finding, View, views
 from segbench.datasets.importing import ImportedDataset
-from segbench.datasets.registry import source
+from segbench.datasets.registry import open_dataset
 from segbench.datasets.task import DataError, Task
 
 Check = Callable[[View], Iterable[Finding]]
@@ -84,13 +84,13 @@ def verify(name: str, root: Path | None, track: Track = lambda tasks: tasks) -> 
     DataError
         If it is not there. A task that cannot be loaded is a finding.
     """
-    found = source(name, root)
-    tasks = found.tasks(root)
-    findings, summaries, across = list(recorded(found, root)), [], Across()
+    dataset = open_dataset(name, root)
+    tasks = dataset.tasks()
+    findings, summaries, across = list(recorded(dataset)), [], Across()
     for task in track(tasks):
         try:
-            data = found.load(task, root)
-            of_image = files(root or Path(), task) if isinstance(found, ImportedDataset) else ()
+            data = dataset.load(task)
+            of_image = files(root or Path(), task) if isinstance(dataset.source, ImportedDataset) else ()
         except DataError as error:
             findings.append(Finding("error", "task cannot be loaded", str(error), task.name))
             continue
@@ -103,7 +103,7 @@ def verify(name: str, root: Path | None, track: Track = lambda tasks: tasks) -> 
     findings += across.findings()
     order = ("error", "warning", "note")
     findings.sort(key=lambda row: (order.index(row.severity), row.what))
-    return Verified(found.name, summaries, across.pictures, findings)
+    return Verified(dataset.name, summaries, across.pictures, findings)
 
 
 def summary(view: View) -> dict[str, Any]:

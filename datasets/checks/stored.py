@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from segbench.datasets.checks.view import Finding
 from segbench.datasets.importing import ImportedDataset, store
-from segbench.datasets.registry import Source
+from segbench.datasets.registry import Dataset
 from segbench.datasets.splits import digest_of
 from segbench.datasets.task import DataError, Task
 
@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     Tables = dict[str, pyarrow.NativeFile]
 
 
-def recorded(found: Source, root: Path | None) -> Iterator[Finding]:
+def recorded(dataset: Dataset) -> Iterator[Finding]:
     """Whether the files of a data set are those of which a checksum was recorded; nothing where none was."""
-    if isinstance(found, ImportedDataset):
-        yield from manifest(root or Path(), found.name)
-    elif getattr(found, "archives", ()):
+    source, root = dataset.source, dataset.root
+    if isinstance(source, ImportedDataset):
+        yield from manifest(root or Path(), source.name)
+    elif getattr(source, "archives", ()):
         try:
-            found.fetch(root)  # type: ignore[attr-defined]  # of files that are there, it verifies them
+            source.fetch(root)  # type: ignore[attr-defined]  # of files that are there, it verifies them
         except DataError as error:
             yield Finding("error", "files changed", str(error))
 

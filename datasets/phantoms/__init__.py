@@ -84,7 +84,7 @@ class BrainPhantom:
     """
 
     name = "brain-phantom"
-    kind = "scans"
+    data_type = ScanData
 
     def installed(self, root: Path | None = None) -> bool:
         """Return True: embedded data need no files."""

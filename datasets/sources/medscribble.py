@@ -58,7 +58,7 @@ class MedScribble(InPlace):
     """
 
     name = "medscribble"
-    kind = "scribbles"
+    data_type = ScribbledData
     places = (FOLDER, f"{REPOSITORY}/{FOLDER}")
     archives = (Archive(URL, LIMIT, SHA256, (PATTERN,)),)
 

@@ -31,7 +31,7 @@ class RegisteredScans:
     structures; a warning says how many. The set of a subject is all its scans.
     """
 
-    kind = "scans"
+    data_type = ScanData
     name: ClassVar[str]
     cohort: ClassVar[str]
     modality: ClassVar[str]

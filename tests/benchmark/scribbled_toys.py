@@ -18,7 +18,7 @@ class Drawn:
     The first person marks all of it, the second its upper half; both draw a line of 24 pixels beside it.
     """
 
-    name, kind = "drawn", "scribbles"
+    name, data_type = "drawn", ScribbledData
 
     def installed(self, root):
         return True

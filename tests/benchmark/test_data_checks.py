@@ -43,9 +43,9 @@ def copy(folder, source, target):
 
 def split_of(folder) -> dict[str, str]:
     """The split of each image, by its name."""
-    from segbench.datasets.registry import source
+    from segbench.datasets.registry import find_source
 
-    found = source(f"folder:{folder}")
+    found = find_source(f"folder:{folder}")
     data = found.load(found.tasks(None)[0], None)
     return dict(zip(map(str, data.subjects), map(str, data.split), strict=True))
 

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 
 from segbench.datasets.scans import ALL, ScanData
 from segbench.datasets.task import Task, TaskData
-from segbench.models.weights import trained_files, training_of
+from segbench.models.weights import trained_files, training_metadata
 from segbench.protocols.adapter import Capabilities
 from segbench.protocols.annotators import CenterClicks
 from segbench.protocols.sequential import Sequential
@@ -58,7 +58,7 @@ class Many(Toys):
 class Scans:
     """Two collections of scans of two structures; each of the two test subjects has two."""
 
-    name, kind = "scans", "scans"
+    name, data_type = "scans", ScanData
 
     def installed(self, root):
         return True
@@ -208,7 +208,7 @@ class Learner:
 
     @classmethod
     def create(cls, name, weights, device, precision):
-        return cls(training_of(Path(weights))["threshold"])
+        return cls(training_metadata(Path(weights))["threshold"])
 
     def predict(self, query):
         return query.image - self.threshold

@@ -9,7 +9,7 @@ import pytest
 
 from segbench.datasets.phantoms import generator
 from segbench.datasets.phantoms.brain import draw
-from segbench.datasets.registry import kind, source
+from segbench.datasets.registry import find_source, open_dataset
 from segbench.datasets.scans import STRUCTURES, ScanData
 from segbench.datasets.sources.brain_phantom import SUBJECTS, VERSION
 from segbench.datasets.task import DataError, Task
@@ -17,7 +17,7 @@ from segbench.datasets.task import DataError, Task
 
 @pytest.fixture(scope="module")
 def brain() -> ScanData:
-    found = source("brain-phantom")
+    found = find_source("brain-phantom")
     return found.load(found.tasks(None)[0], None)
 
 
@@ -45,15 +45,17 @@ def explained(image: np.ndarray, label: np.ndarray) -> float:
 
 
 def test_it_is_one_task_of_scans_that_needs_nothing_on_disk(tmp_path) -> None:
-    found = source("brain-phantom")
-    assert kind("brain-phantom") == "scans"
+    found = find_source("brain-phantom")
+    assert open_dataset("brain-phantom").kind == "scans"
     assert found.installed(None) and found.installed(tmp_path)
     assert [t.name for t in found.tasks(tmp_path)] == ["brain-phantom/longitudinal/MR/coronal/all-structures"]
 
 
 def test_unknown_task_is_one_sentence() -> None:
     with pytest.raises(DataError, match="no task of brain-phantom"):
-        source("brain-phantom").load(Task("brain-phantom", "longitudinal", "CT", "coronal", "skull"), None)
+        find_source("brain-phantom").load(
+            Task("brain-phantom", "longitudinal", "CT", "coronal", "skull"), None
+        )
 
 
 def test_counts_ranges_and_splits(brain: ScanData) -> None:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from segbench.datasets import DataError, installed, source
-from segbench.datasets.registry import EMBEDDED, Source, kind
-from segbench.registry import UnknownName
+from segbench.datasets import DataError, installed_datasets, open_dataset
+from segbench.datasets.registry import DATASETS, EMBEDDED, Source
+from segbench.registry import PluginError, UnknownName
 
 
 class Plugin:
@@ -25,43 +25,60 @@ class NotASource:
     pass
 
 
-def test_misspelt_name_gets_the_nearest_one() -> None:
+class NeedsArguments(Plugin):
+    def __init__(self, folder: Path) -> None: ...
+
+
+def test_a_misspelt_name_gets_the_nearest_one() -> None:
     with pytest.raises(UnknownName, match=r"unknown dataset 'wcb'; did you mean wbc\?"):
-        source("wcb")
+        open_dataset("wcb")
 
 
 def test_nothing_is_installed_in_an_empty_folder(tmp_path: Path) -> None:
-    assert installed(tmp_path) == []
-    assert installed(None) == []
+    assert installed_datasets(tmp_path) == []
+    assert installed_datasets(None) == []
 
 
-def test_embedded_data_are_names_but_never_installed(tmp_path: Path) -> None:
-    assert {kind(name): name for name in EMBEDDED.values()} == EMBEDDED
-    assert not set(EMBEDDED.values()) & set(installed(tmp_path))
+def test_embedded_data_have_names_but_are_never_installed(tmp_path: Path) -> None:
+    assert {open_dataset(name).kind: name for name in EMBEDDED.values()} == EMBEDDED
+    assert not set(EMBEDDED.values()) & set(installed_datasets(tmp_path))
+
+
+@pytest.mark.parametrize("name", DATASETS.builtin)
+def test_a_registered_data_set_says_what_it_is(name: str) -> None:
+    dataset = open_dataset(name)
+    assert dataset.name == name and dataset.kind in ("tasks", "scans", "scribbles")
+    assert dataset.installed == (name in EMBEDDED.values())
+    if not dataset.installed:
+        with pytest.raises(DataError, match=name):
+            dataset.tasks()
 
 
 def test_real_data_are_installed(shared_data: Path) -> None:
-    assert installed(shared_data) == ["wbc", "medscribble"]
-    assert installed(shared_data, kind="tasks") == ["wbc"]
-    assert installed(shared_data, kind="scribbles") == ["medscribble"]
-    assert installed(shared_data, kind="scans") == []
+    assert {"wbc", "medscribble"} <= set(installed_datasets(shared_data))
+    assert "wbc" in installed_datasets(shared_data, kind="tasks")
+    assert "medscribble" in installed_datasets(shared_data, kind="scribbles")
 
 
-def test_scans_are_of_their_own_kind(tmp_path: Path) -> None:
+def test_installed_data_are_listed_by_kind(tmp_path: Path) -> None:
     scan = tmp_path / "adni/sub-A/ses-1/anat/sub-A_ses-1_space-talairach_FLAIR.nii.gz"
     scan.parent.mkdir(parents=True)
     scan.touch()
-    assert installed(tmp_path) == installed(tmp_path, kind="scans") == ["adni-flair"]
-    assert installed(tmp_path, kind="tasks") == []
-    assert [kind(name) for name in ("wbc", "phantoms", "adni-flair")] == ["tasks", "tasks", "scans"]
-    assert kind(f"{__name__}:Plugin") == "tasks"
+    assert installed_datasets(tmp_path) == installed_datasets(tmp_path, kind="scans") == ["adni-flair"]
+    assert installed_datasets(tmp_path, kind="tasks") == []
 
 
-def test_a_class_of_the_users_own_works_without_registration() -> None:
-    found = source(f"{__name__}:Plugin")
-    assert isinstance(found, Source) and found.name == "plugin"
+def test_a_class_works_without_registration(tmp_path: Path) -> None:
+    dataset = open_dataset(f"{__name__}:Plugin", tmp_path)
+    assert isinstance(dataset.source, Source) and dataset.root == tmp_path
+    assert (dataset.name, dataset.kind, dataset.installed, dataset.tasks()) == ("plugin", "tasks", True, [])
 
 
-def test_a_class_that_is_no_source_is_refused() -> None:
+def test_a_class_that_is_not_a_source_is_refused() -> None:
     with pytest.raises(DataError, match="needs name, installed, tasks and load"):
-        source(f"{__name__}:NotASource")
+        open_dataset(f"{__name__}:NotASource")
+
+
+def test_a_class_that_needs_arguments_is_refused() -> None:
+    with pytest.raises(PluginError, match="cannot be created"):
+        open_dataset(f"{__name__}:NeedsArguments")

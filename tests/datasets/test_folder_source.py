@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segbench.datasets import DataError, load, source
+from segbench.datasets import DataError, load_dataset
+from segbench.datasets.registry import find_source
 
 SHAPE = (20, 30)
 
@@ -38,20 +39,20 @@ def write(path: Path, values: np.ndarray) -> None:
 
 
 def names(path: Path) -> list[str]:
-    return [task.name for task in source(f"folder:{path}").tasks(None)]
+    return [task.name for task in find_source(f"folder:{path}").tasks(None)]
 
 
 def error(path: Path) -> str:
     with pytest.raises(DataError) as caught:
-        load(f"folder:{path}")
+        load_dataset(f"folder:{path}")
     message = str(caught.value)
     assert "\n" not in message
     return message
 
 
 def test_binary_masks_make_one_task(folder: Path) -> None:
-    assert source(f"folder:{folder}").installed(None)
-    (data,) = load(f"folder:{folder}")
+    assert find_source(f"folder:{folder}").installed(None)
+    (data,) = load_dataset(f"folder:{folder}")
     assert data.task.name == "my_knees/all/unknown/0/foreground"
     assert data.images.shape == (10, 1, 128, 128)
     assert data.labels.mean() == pytest.approx(4 * 30 / 30**2, abs=0.01)
@@ -62,7 +63,7 @@ def test_binary_masks_make_one_task(folder: Path) -> None:
 def test_every_value_of_integer_masks_is_a_task_and_lacking_images_are_left_out(folder: Path) -> None:
     for i, path in enumerate(sorted((folder / "masks").iterdir())):
         write(path, mask_of(1, 3) if i else mask_of(1))
-    one, three = load(f"folder:{folder}")
+    one, three = load_dataset(f"folder:{folder}")
     assert (one.task.label, three.task.label) == ("1", "3")
     assert (len(one), len(three)) == (10, 9)
     kept = np.isin(one.subjects, three.subjects)
@@ -81,7 +82,7 @@ def test_settings_name_the_task_and_its_labels(folder: Path) -> None:
 
 def test_subjects_by_pattern(folder: Path) -> None:
     (folder / "dataset.toml").write_text('subject_pattern = "^(p[0-9])_"')
-    (data,) = load(f"folder:{folder}")
+    (data,) = load_dataset(f"folder:{folder}")
     assert list(data.subjects) == [f"p{i // 2}" for i in range(10)]
     assert all(len(set(data.split[data.subjects == s])) == 1 for s in set(data.subjects))
 
@@ -89,7 +90,7 @@ def test_subjects_by_pattern(folder: Path) -> None:
 def test_subjects_by_table(folder: Path) -> None:
     rows = [f"p{i // 2}_{i % 2}.png,mouse {i % 5}\n" for i in range(10)]
     (folder / "subjects.csv").write_text("file,subject\n" + "".join(rows), encoding="utf-8-sig")
-    (data,) = load(f"folder:{folder}")
+    (data,) = load_dataset(f"folder:{folder}")
     assert sorted(set(data.subjects)) == [f"mouse {i}" for i in range(5)]
 
 
@@ -105,7 +106,7 @@ def test_formats_may_be_mixed(folder: Path) -> None:
 
 
 def test_no_folder(tmp_path: Path) -> None:
-    assert not source(f"folder:{tmp_path / 'absent'}").installed(None)
+    assert not find_source(f"folder:{tmp_path / 'absent'}").installed(None)
     assert "there is no folder" in error(tmp_path / "absent") and "images" in error(tmp_path / "absent")
 
 

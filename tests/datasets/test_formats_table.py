@@ -13,7 +13,7 @@ import pytest
 from made_files import contents, data, imported, noise, refused, save, square
 
 from segbench.datasets.importing.formats import ImportOptions, own
-from segbench.datasets.registry import source
+from segbench.datasets.registry import find_source
 
 WIDE = (20, 30)
 
@@ -288,7 +288,7 @@ def test_real_images_give_what_their_own_source_gives(tmp_path: Path, shared_dat
     file = write(tmp_path / "t.csv", said)
     given = ImportOptions(labels={"cytoplasm": (128,), "nucleus": (255,)}, modality="Microscopy")
     found = data(imported(file, tmp_path, given), tmp_path)
-    wbc = source("wbc", shared_data)
+    wbc = find_source("wbc", shared_data)
     for task in wbc.tasks(shared_data):
         if task.cohort == "CV":
             expected = wbc.load(task, shared_data)

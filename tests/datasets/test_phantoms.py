@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from segbench.datasets.phantoms import COHORTS, Phantoms
-from segbench.datasets.registry import source
+from segbench.datasets.registry import find_source
 from segbench.datasets.task import DataError, Task
 
 TASKS = Phantoms().tasks(None)
@@ -46,7 +46,7 @@ def test_tasks_cover_the_anatomies_of_the_paper():
 
 
 def test_they_need_nothing_on_disk_and_are_found_by_name(tmp_path):
-    found = source("phantoms")
+    found = find_source("phantoms")
     assert found.installed(None) and found.installed(tmp_path)
     assert found.tasks(tmp_path) == TASKS
 

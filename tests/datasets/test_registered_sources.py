@@ -9,7 +9,7 @@ import nibabel
 import numpy as np
 import pytest
 
-from segbench.datasets.registry import source
+from segbench.datasets.registry import find_source
 from segbench.datasets.scans import STRUCTURES, ScanData
 from segbench.datasets.sources.registered import RegisteredScans
 from segbench.datasets.task import DataError
@@ -83,7 +83,7 @@ def add(tmp_path: Path, files: dict[str, Path]):
 
 
 def load(name: str, root: Path) -> ScanData:
-    found = source(name)
+    found = find_source(name)
     return found.load(found.tasks(root)[0], root)
 
 
@@ -161,7 +161,7 @@ def test_an_unusable_volume_is_named(image, label, told, add, tmp_path) -> None:
 
 @pytest.mark.parametrize("name", ["oasis3-t2star", "oasis3-t2tse", "adni-flair"])
 def test_absent_volumes_say_where_they_belong(name, tmp_path) -> None:
-    found = source(name)
+    found = find_source(name)
     assert isinstance(found, RegisteredScans) and not found.installed(tmp_path) and not found.installed(None)
     for root in (tmp_path, None):
         with pytest.raises(DataError, match=rf"{name} is not .*put its volumes at .*/anat/.*--data-root"):
@@ -169,7 +169,9 @@ def test_absent_volumes_say_where_they_belong(name, tmp_path) -> None:
 
 
 def test_the_splits_are_those_of_table_3() -> None:
-    sizes = {n: tuple(source(n).subjects.values()) for n in ("oasis3-t2star", "oasis3-t2tse", "adni-flair")}
+    sizes = {
+        n: tuple(find_source(n).subjects.values()) for n in ("oasis3-t2star", "oasis3-t2tse", "adni-flair")
+    }
     assert sizes == {
         "oasis3-t2star": (777, 50, 47, 102),
         "oasis3-t2tse": (780, 49, 48, 99),

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from segbench.datasets.importing import PublicDataset, import_dataset
-from segbench.datasets.registry import load, source
+from segbench.datasets.registry import find_source, load_dataset
 from segbench.datasets.sources.buid import BUID
 from segbench.datasets.sources.drive import DRIVE
 from segbench.datasets.sources.hipxray import HipXRay
@@ -123,7 +123,7 @@ def imported(tmp_path: Path) -> Callable[..., dict[str, TaskData]]:
         if not folder.exists():
             MADE[kind](folder)
         import_dataset(kind.name, kind(), folder, tmp_path / "root", workers=2)
-        found = load(f"{kind.__module__}:{kind.__name__}", tmp_path / "root")
+        found = load_dataset(f"{kind.__module__}:{kind.__name__}", tmp_path / "root")
         return {data.task.name.removeprefix(f"{kind.name}/"): data for data in found}
 
     return run
@@ -216,7 +216,7 @@ def test_every_subject_has_a_split_that_is_the_same_each_time(kind, tmp_path) ->
     )
     assert one == other
     assert set(one["subjects"].values()) <= {"train", "val", "test"}
-    tasks = source(f"{kind.__module__}:{kind.__name__}").tasks(tmp_path / "a")
+    tasks = find_source(f"{kind.__module__}:{kind.__name__}").tasks(tmp_path / "a")
     assert [task.name for task in tasks] == list(one["tasks"])
 
 

@@ -12,7 +12,7 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
 from segbench.datasets.importing import import_dataset
-from segbench.datasets.registry import load
+from segbench.datasets.registry import load_dataset
 from segbench.datasets.sources.scd import SCD
 from segbench.datasets.task import DataError, TaskData
 
@@ -101,7 +101,8 @@ def make_volumes(folder: Path, direction: tuple[int, ...] = IDENTITY) -> None:
 def imported(folder: Path, root: Path) -> dict[str, TaskData]:
     import_dataset("scd", SCD(), folder, root, workers=2)
     return {
-        data.task.name.removeprefix("scd/"): data for data in load("segbench.datasets.sources.scd:SCD", root)
+        data.task.name.removeprefix("scd/"): data
+        for data in load_dataset("segbench.datasets.sources.scd:SCD", root)
     }
 
 

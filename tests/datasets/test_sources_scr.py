@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from segbench.datasets.importing import import_dataset
-from segbench.datasets.registry import load
+from segbench.datasets.registry import load_dataset
 from segbench.datasets.sources.scr import SCR
 from segbench.datasets.task import DataError
 
@@ -54,7 +54,9 @@ def save(file: Path, mask: np.ndarray) -> None:
 
 def test_labels_pictures_and_subjects(files, tmp_path) -> None:
     import_dataset("scr", SCR(), files, tmp_path / "root", workers=2)
-    found = {data.task.label: data for data in load("segbench.datasets.sources.scr:SCR", tmp_path / "root")}
+    found = {
+        data.task.label: data for data in load_dataset("segbench.datasets.sources.scr:SCR", tmp_path / "root")
+    }
     assert found.keys() == {label.replace(" ", "-") for label in CORNERS}
     for label, (row, column) in CORNERS.items():
         data = found[label.replace(" ", "-")]
@@ -79,7 +81,9 @@ def test_outlines_do_as_well_as_masks(files, tmp_path) -> None:
         (files / "points").mkdir(exist_ok=True)
         (files / "points" / f"{name}.pfs").write_text(text)
     import_dataset("scr", SCR(), files, tmp_path / "points")
-    one, other = (load("segbench.datasets.sources.scr:SCR", tmp_path / name) for name in ("masks", "points"))
+    one, other = (
+        load_dataset("segbench.datasets.sources.scr:SCR", tmp_path / name) for name in ("masks", "points")
+    )
     assert [data.fingerprint for data in one] == [data.fingerprint for data in other]
     cut = (files / "points" / "JPCLN002.pfs").read_text().replace("[Label=heart]", "[Label=liver]")
     (files / "points" / "JPCLN002.pfs").write_text(cut)
@@ -95,7 +99,7 @@ def test_pictures_without_labels_are_told(files, tmp_path) -> None:
 
 def test_clear_film_is_bright(files, tmp_path) -> None:
     import_dataset("scr", SCR(), files, tmp_path / "root")
-    picture = load("segbench.datasets.sources.scr:SCR", tmp_path / "root")[0].images[0, 0]
+    picture = load_dataset("segbench.datasets.sources.scr:SCR", tmp_path / "root")[0].images[0, 0]
     assert picture[10, 20] == 1
     assert picture[10, 40] == pytest.approx(0.5, abs=1e-4)
     assert np.count_nonzero(picture) == 2
@@ -107,7 +111,7 @@ def test_values_are_big_endian(files, tmp_path) -> None:
     film[1024:, :1024] = 515
     (files / "All247images" / "JPCLN001.IMG").write_bytes(film.tobytes())
     import_dataset("scr", SCR(), files, tmp_path / "root")
-    picture = load("segbench.datasets.sources.scr:SCR", tmp_path / "root")[0].images[0, 0]
+    picture = load_dataset("segbench.datasets.sources.scr:SCR", tmp_path / "root")[0].images[0, 0]
     assert picture[0, 0] == 1
     assert picture[0, 127] == pytest.approx((515 - 256) / 515, abs=1e-4)
     assert picture[127, 0] == 0

@@ -11,7 +11,7 @@ import pytest
 
 from segbench.datasets.importing import import_dataset
 from segbench.datasets.importing.store import read_manifest
-from segbench.datasets.registry import source
+from segbench.datasets.registry import find_source
 from segbench.datasets.sources.cobre import ASEG
 from segbench.datasets.task import DataError, TaskData
 
@@ -41,7 +41,7 @@ def cube() -> np.ndarray:
 
 def tasks(name: str, folder: Path, root: Path) -> dict[str, TaskData]:
     """All tasks of a data set once it is imported, by cohort, modality, axis and label."""
-    found = source(SOURCES[name])
+    found = find_source(SOURCES[name])
     import_dataset(name, found, folder, root, workers=2)  # type: ignore[arg-type]
     assert found.installed(root)
     return {task.name.removeprefix(f"{name}/"): found.load(task, root) for task in found.tasks(root)}

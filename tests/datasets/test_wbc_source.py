@@ -5,14 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from segbench.datasets import DataError, TaskData, load, source
+from segbench.datasets import DataError, TaskData, load_dataset
+from segbench.datasets.registry import find_source
 from segbench.datasets.download import checksum
 from segbench.datasets.sources.wbc import FOLDER, PATTERNS, SHA256
 
 
 @pytest.fixture(scope="module")
 def tasks(shared_data: Path) -> list[TaskData]:
-    return load("wbc", shared_data)
+    return load_dataset("wbc", shared_data)
 
 
 def test_four_tasks_with_all_images(tasks: list[TaskData]) -> None:
@@ -52,7 +53,7 @@ def test_labels_are_disjoint_but_for_ties_and_touch_no_stray_value(tasks: list[T
 
 
 def test_root_may_be_the_folder_itself(shared_data: Path) -> None:
-    assert source("wbc").installed(shared_data / FOLDER)
+    assert find_source("wbc").installed(shared_data / FOLDER)
 
 
 def test_recorded_checksum_holds(shared_data: Path) -> None:
@@ -62,14 +63,14 @@ def test_recorded_checksum_holds(shared_data: Path) -> None:
 @pytest.mark.parametrize("root", [None, Path("nowhere")])
 def test_absent_images_say_how_to_get_them(root: Path | None) -> None:
     with pytest.raises(DataError, match=r"data fetch wbc.*--data-root"):
-        source("wbc").tasks(root)
+        find_source("wbc").tasks(root)
 
 
 def test_an_image_without_its_mask_is_named(tmp_path: Path) -> None:
     for cohort in ("Dataset 1", "Dataset 2"):
         (tmp_path / FOLDER / cohort).mkdir(parents=True)
     (tmp_path / FOLDER / "Dataset 1" / "007.bmp").touch()
-    wbc = source("wbc")
+    wbc = find_source("wbc")
     jtsc, _, cv, _ = wbc.tasks(tmp_path)
     with pytest.raises(DataError, match=r"007\.bmp has no mask"):
         wbc.load(jtsc, tmp_path)

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from segbench.datasets.registry import source
+from segbench.datasets.registry import find_source
 from segbench.protocols.interactions import (
     center_click,
     center_clicks,
@@ -37,7 +37,7 @@ Way = tuple[int, Callable[[list], object]]  # threads, and what is timed, given 
 
 def pairs(count: int) -> tuple[np.ndarray, np.ndarray]:
     """Labels and predictions, bool arrays (count, H, W)."""
-    phantoms = source("phantoms")
+    phantoms = find_source("phantoms")
     labels = np.concatenate([phantoms.load(task, None).labels[:, 0] for task in phantoms.tasks(None)])
     rng = keyed_generator(0, "annotator")
     labels = labels[rng.choice(len(labels), count, replace=count > len(labels))]

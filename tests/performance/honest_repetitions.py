@@ -20,7 +20,7 @@ import torch
 
 from segbench.benchmark.regression.baseline import read
 from segbench.benchmark.regression.checking import SMOKE
-from segbench.datasets.registry import source
+from segbench.datasets.registry import find_source
 from segbench.models import create_model
 from segbench.protocols.cache import forget
 from segbench.protocols.config import Config
@@ -39,7 +39,7 @@ def repetitions(count: int, models: list[str], datasets: list[str], images: int)
     adapters = {name: create_model(name) for name in models}
     seeding = create_model(SEED_MODEL)
     root = Path()  # for what is made up no folder is needed
-    sources = [source(name, root) for name in datasets]
+    sources = [find_source(name, root) for name in datasets]
     data = [each.load(task, root) for each in sources for task in each.tasks(root)]
     for seed in range(count):
         config = Config(seed=seed, images=images, max_steps=6)

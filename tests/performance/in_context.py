@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from segbench.datasets.registry import load
+from segbench.datasets.registry import load_dataset
 from segbench.datasets.task import TaskData
 from segbench.models import create_model
 from segbench.protocols.adapter import Context, ModelAdapter, Query
@@ -55,7 +55,7 @@ def main() -> None:
     parser.add_argument("--split", default="val")
     parser.add_argument("--images", type=int, default=20)
     options = parser.parse_args()
-    tasks = load(options.dataset, options.data_root)
+    tasks = load_dataset(options.dataset, options.data_root)
     print(f"{'model':14}{'task':44}" + "".join(f"{size:>7}" for size in SIZES))
     for name in options.models.split(","):
         adapter = create_model(name, options.weights)

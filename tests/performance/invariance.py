@@ -13,14 +13,14 @@ import argparse
 import numpy as np
 import torch
 
-from segbench.datasets.registry import source
+from segbench.datasets.registry import find_source
 from segbench.models import create_model
 from segbench.protocols.adapter import Context, Interactions, Query
 
 
 def queries(count: int, context: int) -> Query:
     """Test images of the phantoms, with a click at the label's centre of mass and true context."""
-    phantoms = source("phantoms")
+    phantoms = find_source("phantoms")
     images, contexts, labels, clicks = [], [], [], []
     for task in phantoms.tasks(None):
         data = phantoms.load(task, None)

@@ -23,7 +23,7 @@ from typing import Any
 import torch
 from reference_loop import simulate
 
-from segbench.datasets.registry import load
+from segbench.datasets.registry import load_dataset
 from segbench.datasets.task import TaskData
 from segbench.models.multiverseg import MultiverSeg
 from segbench.models.network_adapter import DTYPES
@@ -112,7 +112,7 @@ def main() -> None:
     parser.add_argument("--task", default="lungs", help="label of a phantom task")
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
-    (data,) = [each for each in load("phantoms") if each.task.label == options.task]
+    (data,) = [each for each in load_dataset("phantoms") if each.task.label == options.task]
     print(f"{'width':>5}  {'':20}{'seconds':>9}{'predictions':>13}{'each (ms)':>11}{'ratio':>7}{'same':>6}")
     for width in map(int, options.widths.split(",")):
         rows = [("plain loop", *by_loop(data, width, options))]

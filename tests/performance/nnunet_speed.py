@@ -18,7 +18,7 @@ from itertools import product
 from pathlib import Path
 
 from segbench.benchmark.settings import resolve_root, resolve_workers
-from segbench.datasets.registry import load
+from segbench.datasets.registry import load_dataset
 from segbench.models.nnunet.pipeline import Training
 from segbench.models.nnunet.schedule import Schedule
 
@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--data-root")
     parser.add_argument("--iterations", type=int, default=10)
     given = parser.parse_args()
-    data = load(given.dataset, resolve_root(given.data_root))[0]
+    data = load_dataset(given.dataset, resolve_root(given.data_root))[0]
     schedule = Schedule(EPOCHS, given.iterations)
     print(f"{data.task}, {EPOCHS} epochs of {given.iterations} iterations")
     first = None

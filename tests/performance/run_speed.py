@@ -21,7 +21,7 @@ import torch
 from loop_speed import network
 from network_speed import operations, rates
 
-from segbench.datasets.registry import load
+from segbench.datasets.registry import load_dataset
 from segbench.models.multiverseg import MultiverSeg
 from segbench.models.registry import create_model
 from segbench.protocols.adapter import Query
@@ -93,7 +93,7 @@ def main() -> None:
     product, _ = rates(options.width, 128, 1, options.device)
     given = range(options.simulations), Config(images=options.images), seed, "multiverseg"
     began = time.perf_counter()
-    sittings = (protocol.prepare(data, model, *given) for data in load("phantoms")[: options.tasks])
+    sittings = (protocol.prepare(data, model, *given) for data in load_dataset("phantoms")[: options.tasks])
     needed = sum(len(records.steps) for _, records in run_simulations(sittings, model))
     seconds = time.perf_counter() - began
     rate = model.arithmetic * needed / model.asked / seconds  # what fills up a query is no result

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from in_context import context_images
 
-from segbench.datasets.registry import load
+from segbench.datasets.registry import load_dataset
 from segbench.datasets.task import TaskData
 from segbench.models import create_model
 from segbench.protocols.adapter import ModelAdapter
@@ -95,7 +95,7 @@ def main() -> None:
     options = parser.parse_args()
     protocol = PROTOCOLS.get(options.protocol)
     steps = options.steps or protocol.max_steps
-    tasks = load(options.dataset, options.data_root)
+    tasks = load_dataset(options.dataset, options.data_root)
     columns = "".join(f"{step:7}" for step in shown(steps))
     print(f"{'model':16}{'task':44}{columns}{'reached':>9}{'NoI':>7}")
     for name in options.models.split(","):

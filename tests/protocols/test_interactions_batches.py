@@ -10,7 +10,7 @@ import pytest
 import torch
 from scipy import ndimage
 
-from segbench.datasets.registry import load
+from segbench.datasets.registry import load_dataset
 from segbench.protocols.interactions import (
     Click,
     center_click,
@@ -175,7 +175,7 @@ def test_batches_of_different_lengths_are_refused(batched):
 
 
 def test_scribbles_on_real_labels(shared_data):
-    labels = np.concatenate([data.labels[:10, 0] for data in load("wbc", shared_data)])
+    labels = np.concatenate([data.labels[:10, 0] for data in load_dataset("wbc", shared_data)])
     masks = np.concatenate([labels, ~labels])
     alone = np.stack(list(map(centerline_scribble, masks, generators(len(masks)))))
     tensors = centerline_scribbles(torch.from_numpy(masks), generators(len(masks)))

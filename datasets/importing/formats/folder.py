@@ -1,4 +1,4 @@
-"""``folder``: 2D images in images/ and their masks in masks/, as `segbench.datasets.folder.Folder` takes them."""
+"""``folder``: 2D images in images/ and their masks in masks/, the layout of `Folder`."""
 
 from __future__ import annotations
 
