@@ -1,4 +1,4 @@
-"""What manifests and records say about data sets, tasks and weights, for the tables that list them."""
+"""Facts about data sets, tasks and weights from manifests and records."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 
 from segbench.datasets.scans import ALL
-from segbench.reports.artefact import AUTOMATIC_SETS, SUPERVISED
+from segbench.reports import protocols
 from segbench.results.resampling import plain
 from segbench.results.schema import TASK
 
@@ -16,21 +16,22 @@ if TYPE_CHECKING:
     from segbench.results import Results
 
 SPLITS = ("train", "val", "test")
-TRAINED = "trained on each task"  # in place of weights that are the same for all
-Training = Literal["paper", "synthetic", "nothing", "unknown"]
+SCAN = TASK[:-1]  # columns that name a data set of scans; the label names a structure
+TRAINED = "trained on each task"  # instead of weights that are the same for all tasks
+TrainingData = Literal["paper", "synthetic", "nothing", "unknown"]
 
 
 def tasks(results: Results) -> pd.DataFrame:
-    """All binary tasks that a run has looked at, also those that it left out; for the others see `scans`.
+    """List all binary tasks of a run, also the excluded ones; `scans` lists the others.
 
     Returns
     -------
     DataFrame
         A row per task: ``task``, its five parts, the number of images of each split (NaN where no manifest
-        says it), and ``evaluated``, whether there are records of it.
+        has it), and ``evaluated``, whether there are records of it.
     """
     rows: dict[str, dict[str, Any]] = {}
-    binary = results.images[results.images.protocol != AUTOMATIC_SETS]
+    binary = results.images[~results.images.protocol.isin(protocols.of_families(results, "scans"))]
     for name, *parts in binary[["task", *TASK]].drop_duplicates().to_numpy(object):
         rows[name] = {"task": name, **dict(zip(TASK, parts, strict=True)), "evaluated": True}
     for manifest in results.manifests:
@@ -45,71 +46,83 @@ def tasks(results: Results) -> pd.DataFrame:
     return table.sort_values("task", ignore_index=True)
 
 
+def scan_records(results: Results, split: str = "test") -> pd.DataFrame:
+    """Return the image records of automatically segmented scans, a row per structure of a scan."""
+    images = results.images
+    return images[images.protocol.isin(protocols.of_families(results, "scans")) & (images.split == split)]
+
+
 def scans(results: Results, split: str = "test") -> pd.DataFrame:
-    """The scans that `set-automatic` has segmented, with the mean Dice over the structures of each.
+    """List the automatically segmented scans with the mean Dice over the structures of each.
 
     Returns
     -------
     DataFrame
-        A row per model and scan: the columns that identify it, ``dice``, and ``group``, how its data set is
-        called: by its name, or where several tasks have it, by all parts of the task's. ``label`` and
-        ``task`` are those of the manifest. No rows where there are no such records.
+        A row per model and scan: the columns that identify it, ``dice``, and ``group``, the name of its data
+        set, or all parts of the task's name where a data set has several tasks. ``label`` and ``task`` are
+        those of the manifest. No rows without such records.
     """
-    images = results.images[(results.images.protocol == AUTOMATIC_SETS) & (results.images.split == split)]
-    keys = ["protocol", "model", *TASK[:-1], "simulation", "position", "image", "subject"]
-    keys += ["context_size", "context", "split"]
-    table = plain(images[[*keys, "dice"]]).groupby(keys, sort=True).dice.mean().reset_index()
-    whole = table[list(TASK[:-1])].agg("/".join, axis=1) if len(table) else table.dataset
-    shared = whole.groupby(table.dataset).transform("nunique") > 1
-    return table.assign(label=ALL, task=whole + f"/{ALL}", group=table.dataset.where(~shared, whole))
+    keys = ["protocol", "model", *SCAN, "simulation", "position", "image", "subject", "set_size", "split"]
+    records = plain(scan_records(results, split)[[*keys, "dice"]])
+    table = records.groupby(keys, sort=True).dice.mean().reset_index()
+    full_name = table[list(SCAN)].agg("/".join, axis=1) if len(table) else table.dataset
+    shared = full_name.groupby(table.dataset).transform("nunique") > 1
+    return table.assign(
+        label=ALL, task=full_name + f"/{ALL}", group=table.dataset.where(~shared, full_name)
+    )
 
 
 def task_names(results: Results) -> list[str]:
-    """Tasks with records, as manifests call them: the structures of a scan are one task."""
+    """List the tasks with records by their names in manifests, where all structures of a scan are one task."""
     images = results.images[["protocol", "task"]].drop_duplicates().astype(str)
-    structure = images.protocol == AUTOMATIC_SETS
-    whole = images.task.str.rsplit("/", n=1).str[0] + f"/{ALL}"
-    return sorted(images.task.where(~structure, whole).unique())
+    structure = images.protocol.isin(protocols.of_families(results, "scans"))
+    all_structures = images.task.str.rsplit("/", n=1).str[0] + f"/{ALL}"
+    return sorted(images.task.where(~structure, all_structures).unique())
 
 
 def models(results: Results) -> dict[str, str | None]:
-    """The models of the manifests with their weights: bundled, official, a path, `TRAINED` or None."""
+    """Return the weights of each model of the manifests: bundled, official, a path, `TRAINED` or None."""
     entries = [entry for m in results.manifests for entry in (m.get("models") or {}).items()]
     supervised = trainings(results)
     return {name: TRAINED if name in supervised else entry.get("weights") for name, entry in entries}
 
 
 def trainings(results: Results) -> dict[str, dict[str, dict[str, Any]]]:
-    """How the networks of protocol `supervised` were trained, by model and task, as far as manifests say."""
+    """Return the manifest's facts about networks trained on single tasks, by model and task.
+
+    A model with records but without an entry in a manifest has an empty dict.
+    """
     images = results.images
-    models = sorted(images.model[images.protocol == SUPERVISED].unique())
-    known: dict[str, dict[str, dict[str, Any]]] = {str(name): {} for name in models}
+    supervised = images.protocol.isin(protocols.of_families(results, "supervised"))
+    facts: dict[str, dict[str, dict[str, Any]]] = {
+        str(name): {} for name in sorted(images.model[supervised].unique())
+    }
     for manifest in results.manifests:
         for name, entry in (manifest.get("models") or {}).items():
             if entry.get("training"):
-                known.setdefault(name, {}).update(entry["training"])
-    return known
+                facts.setdefault(name, {}).update(entry["training"])
+    return facts
 
 
-def trained_on(results: Results) -> Training:
-    """What the networks of a run have learnt from.
+def trained_on(results: Results) -> TrainingData:
+    """Classify the training data of the networks of a run.
 
     Returns
     -------
     str
         ``paper``: the data sets of Table 3 (the official weights of MultiverSeg); ``synthetic``: no real
         image (the bundled weights, ``models/bundled/README.md``); ``nothing``: no model has weights;
-        ``unknown``: anything else, also the official weights of the other networks, whose collections differ.
+        ``unknown``: anything else, also the official weights of other networks, whose collections differ.
     """
-    named = models(results)
-    kinds = set(named.values()) - {None, TRAINED}
-    if not named:
+    weights = models(results)
+    kinds = set(weights.values()) - {None, TRAINED}
+    if not weights:
         return "unknown"
-    if kinds == {"official"} and "multiverseg" in named:
+    if kinds == {"official"} and "multiverseg" in weights:
         return "paper"
     return "nothing" if not kinds else "synthetic" if kinds == {"bundled"} else "unknown"
 
 
 def same_name(name: str) -> str:
-    """A data set's name without case and punctuation, which papers and files write differently."""
+    """Return a data set's name without case and punctuation, which differ between papers and files."""
     return re.sub(r"[^a-z0-9]", "", name.lower())

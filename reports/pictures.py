@@ -14,7 +14,7 @@ from segbench.datasets.registry import open_dataset
 from segbench.datasets.scans import ScanData
 from segbench.datasets.task import DataError, Task, TaskData
 from segbench.registry import UnknownName
-from segbench.reports import style
+from segbench.reports import protocols, style
 from segbench.reports.artefact import NO_CONTEXT, InsufficientRecords
 from segbench.results.schema import TASK
 
@@ -135,6 +135,12 @@ def method_title(model: str, context: str) -> str:
     """Return the title of a model, with the content of its context unless this is the usual one."""
     name = style.line_styles([model])[model].title
     return name if context in (NO_CONTEXT, "binary") else f"{name}, {context} context"
+
+
+def protocol_title(results: Results, protocol: str, split: str) -> str:
+    """Return the title of a protocol, with the split unless this is the test split."""
+    title = protocols.labels(results, protocol).title
+    return title if split == "test" else f"{title}, validation images"
 
 
 def draw(axes: Axes, image: np.ndarray, label: np.ndarray, frames: pd.DataFrame | None = None) -> None:

@@ -1,4 +1,4 @@
-"""A sheet about a task that a person can look at: pictures with their labels, and what they are like."""
+"""A sheet about one task: images with their labels, and plots of intensities and label sizes."""
 
 from __future__ import annotations
 
@@ -20,59 +20,59 @@ if TYPE_CHECKING:
     from matplotlib.gridspec import SubplotSpec
 
 ROWS, COLUMNS = 6, 8
-SUSPECTS = ROWS * COLUMNS // 3  # what findings take of a sheet at most
-EXTREMES = 2  # smallest labels, and as many largest
+SUSPECTS = ROWS * COLUMNS // 3  # maximum number of images with findings
+EXTREMES = 2  # number of smallest labels, and of largest labels
 DPI = 110
 SUSPECT, EXTREME = style.VERMILION, style.BLUE
 INSIDE, OUTSIDE = style.ORANGE, style.GREY
-WIDTH = 23  # letters in a line below a picture
+WIDTH = 23  # letters per line below an image
 BINS = 50
 LEGEND = (
-    "Yellow: outline of the label. Orange frame: found by `data verify`. "
-    "Blue frame: smallest and largest labels. The others are spread evenly over each split."
+    "Yellow: outline of the label. Orange frame: finding of `data verify`. "
+    "Blue frame: smallest and largest labels. The other images are spaced evenly over each split."
 )
 
 
 class Cell(NamedTuple):
-    """A picture of the sheet: its index in the task, why it is framed (or nothing) and the frame's colour."""
+    """An image of the sheet: its index in the task, the reason for its frame (or "") and the frame's colour."""
 
     image: int
-    why: str = ""
+    reason: str = ""
     color: str = ""
 
 
 def select(view: View, findings: Iterable[Finding]) -> list[Cell]:
-    """What fits on a sheet: images that findings name, the smallest and largest labels, and others.
+    """Choose the images of a sheet: those with findings, the smallest and largest labels, and others.
 
-    The others come from all splits in equal numbers, as far as these go, and evenly from each. Sorted by
+    The others come in equal numbers from all splits that have enough, evenly spaced. The cells are sorted by
     split and index.
     """
-    suspects = {image: found.what for found in findings for image in reversed(found.images)}
+    suspects = {image: finding.what for finding in findings for image in reversed(finding.images)}
     cells = {image: Cell(image, what, SUSPECT) for image, what in list(suspects.items())[:SUSPECTS]}
     order = np.argsort(view.labels.sum((1, 2)), kind="stable")
-    for which, chosen in (("smallest label", order[:EXTREMES]), ("largest label", order[-EXTREMES:])):
-        for image in map(int, chosen):
-            cells.setdefault(image, Cell(image, which, EXTREME))
-    rest = [[int(i) for i in np.flatnonzero(view.split == name) if i not in cells] for name in view.splits]
-    room = ROWS * COLUMNS - len(cells)
-    # The smallest split takes its share first, so that others can have what it leaves.
-    for place, images in enumerate(sorted(rest, key=len)):
-        count = min(len(images), room // (len(rest) - place))
-        room -= count
-        for at in np.linspace(0, len(images) - 1, count).round().astype(int):
-            cells[images[at]] = Cell(images[at])
+    for reason, images in (("smallest label", order[:EXTREMES]), ("largest label", order[-EXTREMES:])):
+        for image in map(int, images):
+            cells.setdefault(image, Cell(image, reason, EXTREME))
+    others = [[int(i) for i in np.flatnonzero(view.split == name) if i not in cells] for name in view.splits]
+    free = ROWS * COLUMNS - len(cells)
+    # The smallest split takes its share first and leaves the rest of it to larger splits.
+    for index, candidates in enumerate(sorted(others, key=len)):
+        count = min(len(candidates), free // (len(others) - index))
+        free -= count
+        for position in np.linspace(0, len(candidates) - 1, count).round().astype(int):
+            cells[candidates[position]] = Cell(candidates[position])
     return sorted(cells.values(), key=lambda cell: (view.splits.index(view.split[cell.image]), cell.image))
 
 
-@style.themed
+@style.themed()
 def sheet(view: View, findings: Iterable[Finding] = ()) -> Figure:
-    """Pictures, intensities within and outside the label, its size in each split, mean picture and label.
+    """Draw the sheet: images, intensities inside and outside the label, label sizes, mean image and label.
 
     Parameters
     ----------
     view : View
     findings : iterable of Finding
-        Of this task; the images that they name are shown and framed.
+        Findings about this task; their images are shown with a frame.
     """
     from matplotlib.figure import Figure
 
@@ -80,13 +80,16 @@ def sheet(view: View, findings: Iterable[Finding] = ()) -> Figure:
     grid = figure.add_gridspec(
         1, 2, width_ratios=(3.2, 1), wspace=0.16, left=0.012, right=0.985, top=0.925, bottom=0.085
     )
-    _contact(figure, grid[0], view, select(view, findings))
+    _draw_images(figure, grid[0], view, select(view, findings))
     right = grid[1].subgridspec(4, 2, height_ratios=(1, 1, 0.8, 0.8), hspace=0.62, wspace=0.12)
-    _histogram(figure.add_subplot(right[0, :]), view)
-    _sizes(figure.add_subplot(right[1, :]), view)
-    for row, (stack, what) in enumerate(((view.images, "picture"), (view.labels, "label")), 2):
-        _plain(figure.add_subplot(right[row, 0]), stack.mean(0), f"Mean {what}")
-        _plain(figure.add_subplot(right[row, 1]), stack.std(0), f"Spread of {what}")
+    _draw_intensities(figure.add_subplot(right[0, :]), view)
+    _draw_label_sizes(figure.add_subplot(right[1, :]), view)
+    for row, (stack, noun) in enumerate(((view.images, "image"), (view.labels, "label")), 2):
+        for column, (picture, name) in enumerate(((stack.mean(0), "Mean"), (stack.std(0), "Spread of"))):
+            axes = figure.add_subplot(right[row, column])
+            axes.imshow(picture, cmap="gray", vmin=0)
+            pictures.without_axes(axes)
+            axes.set_title(f"{name} {noun}", fontsize=9)
     counts = ", ".join(f"{name} {(view.split == name).sum()}" for name in view.splits)
     subjects = len(np.unique(view.subjects))
     figure.suptitle(view.task.name, x=0.012, y=0.985, ha="left", fontsize=14, fontweight="bold")
@@ -98,38 +101,38 @@ def sheet(view: View, findings: Iterable[Finding] = ()) -> Figure:
 
 
 def save(figure: Figure, folder: Path, view: View) -> Path:
-    """Write a sheet as PNG, named after its task, without a date."""
+    """Write a sheet as PNG, named after its task; the same sheet gives the same bytes."""
     path = folder / f"preview-{name_part(view.task.name.replace('/', '-'))}.png"
     figure.savefig(path, dpi=DPI, metadata={"Software": None})
     return path
 
 
-def _contact(figure: Figure, place: SubplotSpec, view: View, cells: list[Cell]) -> None:
+def _draw_images(figure: Figure, area: SubplotSpec, view: View, cells: list[Cell]) -> None:
     columns = round(math.sqrt(len(cells) * COLUMNS / ROWS))
-    grid = place.subgridspec(math.ceil(len(cells) / columns), columns, hspace=0.42, wspace=0.06)
+    grid = area.subgridspec(math.ceil(len(cells) / columns), columns, hspace=0.42, wspace=0.06)
     for number, cell in enumerate(cells):
         axes = figure.add_subplot(grid[number // columns, number % columns])
         pictures.draw(axes, view.images[cell.image], view.labels[cell.image])
         for spine in axes.spines.values() if cell.color else ():
             spine.set(visible=True, color=cell.color, linewidth=3)
         lines = [textwrap.shorten(f"{_short(str(view.subjects[cell.image]))} · {view.split[cell.image]}", 40)]
-        lines += textwrap.wrap(cell.why, WIDTH, max_lines=2)
+        lines += textwrap.wrap(cell.reason, WIDTH, max_lines=2)
         axes.set_xlabel(
             "\n".join(lines), fontsize=7, labelpad=3, linespacing=1.15, color=cell.color or "black"
         )
 
 
 def _short(name: str) -> str:
-    """A subject's name by its beginning and end, if it is long."""
+    """Replace the middle of a long name by an ellipsis."""
     longest = WIDTH - len(" · train")
     half = (longest - 1) // 2
     return name if len(name) <= longest else f"{name[:half]}…{name[-half:]}"
 
 
-def _histogram(axes: Axes, view: View) -> None:
+def _draw_intensities(axes: Axes, view: View) -> None:
     highest = 0.0
-    for part, color, name in ((view.labels, INSIDE, "within the label"), (~view.labels, OUTSIDE, "outside")):
-        counts, edges = np.histogram(view.images[part], BINS, (0, 1))
+    for mask, color, name in ((view.labels, INSIDE, "inside the label"), (~view.labels, OUTSIDE, "outside")):
+        counts, edges = np.histogram(view.images[mask], BINS, (0, 1))
         shares = counts / max(counts.sum(), 1)
         axes.stairs(shares, edges, color=color, fill=True, alpha=0.55, label=name)
         highest = max(highest, shares.max())
@@ -138,22 +141,15 @@ def _histogram(axes: Axes, view: View) -> None:
     axes.legend(frameon=False, fontsize=8, loc="upper center", ncols=2)
 
 
-def _sizes(axes: Axes, view: View) -> None:
+def _draw_label_sizes(axes: Axes, view: View) -> None:
     area, order = 100 * view.labels.mean((1, 2)), [name for name in view.splits if name in view.split]
-    # Steps of the golden ratio keep the points apart.
+    # Vertical shifts in steps of the golden ratio keep neighbouring points apart.
     rows = [order.index(name) + 0.6 * (i * 0.618 % 1 - 0.5) for i, name in enumerate(view.split)]
     axes.plot(area, rows, "o", markersize=2.5, color=style.SKY, alpha=0.7, markeredgewidth=0)
     for row, name in enumerate(order):
         low, middle, high = np.percentile(area[view.split == name], (25, 50, 75))
         axes.plot((low, high), (row, row), color="black", linewidth=1.5)
         axes.plot(middle, row, "|", color="black", markersize=16, markeredgewidth=2)
-    axes.set(xlabel="% of the picture; bars: median and quartiles", title="Size of the label")
+    axes.set(xlabel="% of the image; bars: median and quartiles", title="Size of the label")
     axes.set(xlim=(0, 1.05 * area.max() or 1), ylim=(len(order) - 0.5, -0.5))
     axes.set_yticks(range(len(order)), order, fontsize=8)
-
-
-def _plain(axes: Axes, picture: np.ndarray, title: str) -> None:
-    axes.imshow(picture, cmap="gray", vmin=0)
-    axes.set(xticks=[], yticks=[])
-    axes.grid(False)
-    axes.set_title(title, fontsize=9)

@@ -1,4 +1,4 @@
-// Contents: folded away where the screen is narrow, until asked for.
+// Contents: folded on narrow screens until the reader opens them.
 {
   const contents = document.querySelector("nav details");
   const narrow = matchMedia("(max-width: 72rem)");

@@ -1,4 +1,4 @@
-// Replay: unpacks the images that the page holds (reports/replay.py) and draws one step of all methods.
+// Replay: unpacks the images that reports/replay.py packed into the page, and draws one step of all methods.
 if (document.getElementById("replay-data")) {
   const data = JSON.parse(document.getElementById("replay-data").textContent);
   const root = document.getElementById("replay");
@@ -6,13 +6,13 @@ if (document.getElementById("replay-data")) {
   const [protocol, task, image] = ["protocol", "task", "image"].map((name) => field(`select[name=${name}]`));
   const slider = field("input");
   const panels = field(".panels");
-  const SIDE = 512; // pixels of a picture's longer side, so that outlines are fine
+  const SIDE = 512; // canvas pixels along the longer side, enough for fine outlines
 
   const element = (tag, className, text = "") => {
-    const made = document.createElement(tag);
-    made.className = className;
-    made.textContent = text;
-    return made;
+    const node = document.createElement(tag);
+    node.className = className;
+    node.textContent = text;
+    return node;
   };
 
   const plural = (count, unit) => `${count} ${count === 1 ? unit.replace(/s$/, "") : unit}`;
@@ -32,7 +32,7 @@ if (document.getElementById("replay-data")) {
     return mask;
   };
 
-  // An image with its label, and of every method the frames with prediction and marks.
+  // The picture, the label mask, and the frames of each method: prediction and interactions after each step.
   const unpack = async (entry) => {
     const picture = new Image();
     picture.src = `data:image/png;base64,${data.scenes[entry.scene]}`;
@@ -47,12 +47,13 @@ if (document.getElementById("replay-data")) {
       const frames = steps.map(([step, dice, row, column, signs]) => {
         const change = plane();
         previous = previous.map((byte, i) => byte ^ change[i]);
-        const marks = [];
+        const interactions = [];
         for (const [bit, color] of [[1, data.colors.positive], [2, data.colors.negative]]) {
           if (!(signs & bit)) continue;
-          marks.push(row < 0 ? { color, mask: unpacked(plane(), count) } : { color, row, column, plus: bit === 1 });
+          const drawn = row < 0 ? { mask: unpacked(plane(), count) } : { row, column, plus: bit === 1 };
+          interactions.push({ color, ...drawn });
         }
-        return { step, dice, marks, prediction: unpacked(previous, count) };
+        return { step, dice, interactions, prediction: unpacked(previous, count) };
       });
       return { title: entry.position ? data.methods[method] : data.seed, frames };
     });
@@ -91,12 +92,12 @@ if (document.getElementById("replay-data")) {
     context.stroke();
   };
 
-  const click = (context, mark, scale, newest) => {
-    const [x, y] = [(mark.column + 0.5) * scale, (mark.row + 0.5) * scale];
+  const disc = (context, click, scale, newest) => {
+    const [x, y] = [(click.column + 0.5) * scale, (click.row + 0.5) * scale];
     const radius = newest ? 13 : 9;
     context.beginPath();
     context.arc(x, y, radius, 0, 2 * Math.PI);
-    context.fillStyle = mark.color;
+    context.fillStyle = click.color;
     context.fill();
     context.lineWidth = newest ? 4 : 2;
     context.strokeStyle = newest ? "#ffffff" : "#000000";
@@ -104,7 +105,7 @@ if (document.getElementById("replay-data")) {
     context.beginPath();
     context.moveTo(x - 0.6 * radius, y);
     context.lineTo(x + 0.6 * radius, y);
-    if (mark.plus) { context.moveTo(x, y - 0.6 * radius); context.lineTo(x, y + 0.6 * radius); }
+    if (click.plus) { context.moveTo(x, y - 0.6 * radius); context.lineTo(x, y + 0.6 * radius); }
     context.lineWidth = 3;
     context.strokeStyle = "#000000";
     context.stroke();
@@ -121,10 +122,11 @@ if (document.getElementById("replay-data")) {
     if (last) paint(context, last.prediction, width, data.colors.prediction, 0.4);
     outline(context, label, width, data.colors.label, 3);
     for (const frame of frames) {
-      for (const mark of frame.marks) {
-        if (!mark.mask) { click(context, mark, scale, frame === last); continue; }
-        if (frame === last) outline(context, mark.mask, width, "#ffffff", 5);
-        paint(context, mark.mask, width, mark.color, frame === last ? 1 : 0.7);
+      for (const interaction of frame.interactions) {
+        const { mask, color } = interaction;
+        if (!mask) { disc(context, interaction, scale, frame === last); continue; }
+        if (frame === last) outline(context, mask, width, "#ffffff", 5);
+        paint(context, mask, width, color, frame === last ? 1 : 0.7);
       }
     }
   };
@@ -133,18 +135,19 @@ if (document.getElementById("replay-data")) {
 
   const state = (run, step, unit) => {
     const last = run.frames.at(-1);
-    if (step < last.step) return "goes on";
-    const needed = last.step ? `after ${plural(last.step, unit)}` : "without interaction";
-    return last.dice >= data.target ? `target met ${needed}` : `target not met ${needed}`;
+    if (step < last.step) return "not finished";
+    const effort = last.step ? `after ${plural(last.step, unit)}` : "without interaction";
+    return last.dice >= data.target ? `target Dice reached ${effort}` : `target Dice not reached ${effort}`;
   };
 
   let shown = null; // the unpacked image on the screen
+
   const show = () => {
     const step = Number(slider.value);
     const unit = data.groups[protocol.value].unit;
     field("output").textContent = `${step} of ${slider.max}`;
-    shown.runs.forEach((run, place) => {
-      const panel = panels.children[place];
+    shown.runs.forEach((run, index) => {
+      const panel = panels.children[index];
       const frames = run.frames.filter((frame) => frame.step <= step);
       const last = frames.at(-1);
       const dice = last ? `Dice ${(100 * last.dice).toFixed(1)}%` : "No prediction yet";
@@ -160,9 +163,9 @@ if (document.getElementById("replay-data")) {
 
   const open = async () => {
     const entry = data.images[image.value];
-    const unpackedEntry = await unpack(entry);
-    if (entry !== data.images[image.value]) return; // another was chosen meanwhile
-    shown = unpackedEntry;
+    const unpackedImage = await unpack(entry);
+    if (entry !== data.images[image.value]) return; // the reader has chosen another image meanwhile
+    shown = unpackedImage;
     slider.max = Math.max(...shown.runs.map((run) => run.frames.at(-1).step));
     panels.replaceChildren(...shown.runs.map((run) => {
       const panel = element("figure", "panel");
@@ -178,27 +181,28 @@ if (document.getElementById("replay-data")) {
     show();
   };
 
-  // ---- choosing; what was chosen stays where the new list has it
+  // ---- choosing: a new list keeps the chosen option if it contains it
 
   const fill = (select, options) => {
-    const before = select.selectedOptions[0]?.textContent;
+    const chosen = select.selectedOptions[0]?.textContent;
     select.replaceChildren(...options.map(([value, text]) => {
       const option = element("option", "", text);
       option.value = value;
-      option.selected = text === before;
+      option.selected = text === chosen;
       return option;
     }));
   };
 
   const listTasks = () => {
-    const there = new Set(data.images.filter((entry) => entry.group === Number(protocol.value)).map((e) => e.task));
-    fill(task, [...there].sort((a, b) => a - b).map((number) => [number, data.tasks[number]]));
+    const entries = data.images.filter((entry) => entry.group === Number(protocol.value));
+    const tasks = [...new Set(entries.map((entry) => entry.task))].sort((a, b) => a - b);
+    fill(task, tasks.map((number) => [number, data.tasks[number]]));
   };
 
   const listImages = () => {
-    const options = data.images.flatMap((entry, place) => {
-      const ours = entry.group === Number(protocol.value) && entry.task === Number(task.value);
-      return ours ? [[place, entry.position ? `Example ${entry.position}` : "Example 0, the seed image"]] : [];
+    const options = data.images.flatMap((entry, index) => {
+      const listed = entry.group === Number(protocol.value) && entry.task === Number(task.value);
+      return listed ? [[index, entry.position ? `Example ${entry.position}` : "Example 0, the seed image"]] : [];
     });
     const fresh = !image.options.length;
     fill(image, options);
@@ -212,7 +216,7 @@ if (document.getElementById("replay-data")) {
   image.addEventListener("change", open);
   slider.addEventListener("input", show);
   const legend = { label: "outline of the label", prediction: "prediction" };
-  Object.assign(legend, { positive: "positive marks (+)", negative: "negative marks (\u2212)" });
+  Object.assign(legend, { positive: "positive interactions (+)", negative: "negative interactions (\u2212)" });
   for (const [name, meaning] of Object.entries(legend)) {
     const swatch = element("i", "");
     swatch.style.background = data.colors[name];

@@ -1,5 +1,5 @@
 "use strict";
-// Tables: the head of a column sorts by it, upwards, downwards, and then as they came.
+// Tables: a click on a column head sorts the rows upwards, then downwards, then restores the original order.
 {
   const NUMBER = /^([+\u2212-]?)(\d[\d,]*\.?\d*)(?=$|[\s%\u00d7([,;])/;
   const MISSING = /^\s*[\u2013-]?\s*$/;
@@ -12,7 +12,7 @@
 
   const text = (row, column) => row.cells[column].textContent.trim();
 
-  // Missing cells stay last in both directions; rows that are equal keep the order in which they came.
+  // Missing cells stay last in both directions; equal rows keep their original order.
   const sorted = (rows, column, direction) => {
     const known = rows.filter((row) => !MISSING.test(text(row, column)));
     const missing = rows.filter((row) => MISSING.test(text(row, column)));
