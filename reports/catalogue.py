@@ -10,7 +10,7 @@ import pandas as pd
 from segbench.datasets.scans import ALL
 from segbench.reports import protocols
 from segbench.results.resampling import plain
-from segbench.results.schema import TASK
+from segbench.results.schema import IDENTITY, TASK
 
 if TYPE_CHECKING:
     from segbench.results import Results
@@ -62,14 +62,12 @@ def scans(results: Results, split: str = "test") -> pd.DataFrame:
         set, or all parts of the task's name where a data set has several tasks. ``label`` and ``task`` are
         those of the manifest. No rows without such records.
     """
-    keys = ["protocol", "model", *SCAN, "simulation", "position", "image", "subject", "set_size", "split"]
+    keys = [name for name in IDENTITY if name not in ("label", "task")]
     records = plain(scan_records(results, split)[[*keys, "dice"]])
     table = records.groupby(keys, sort=True).dice.mean().reset_index()
     full_name = table[list(SCAN)].agg("/".join, axis=1) if len(table) else table.dataset
     shared = full_name.groupby(table.dataset).transform("nunique") > 1
-    return table.assign(
-        label=ALL, task=full_name + f"/{ALL}", group=table.dataset.where(~shared, full_name)
-    )
+    return table.assign(label=ALL, task=full_name + f"/{ALL}", group=table.dataset.where(~shared, full_name))
 
 
 def task_names(results: Results) -> list[str]:
