@@ -71,7 +71,7 @@ def scans(results: Results, split: str = "test") -> pd.DataFrame:
 
 
 def task_names(results: Results) -> list[str]:
-    """List the tasks with records by their names in manifests, where all structures of a scan are one task."""
+    """List the tasks with records; as in manifests, all structures of a scan are one task."""
     images = results.images[["protocol", "task"]].drop_duplicates().astype(str)
     structure = images.protocol.isin(protocols.of_families(results, "scans"))
     all_structures = images.task.str.rsplit("/", n=1).str[0] + f"/{ALL}"

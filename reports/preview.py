@@ -34,7 +34,7 @@ LEGEND = (
 
 
 class Cell(NamedTuple):
-    """An image of the sheet: its index in the task, the reason for its frame (or "") and the frame's colour."""
+    """An image of the sheet: its index in the task, and the reason and colour of its frame, if any."""
 
     image: int
     reason: str = ""

@@ -1,13 +1,13 @@
-"""Where the numbers of a page come from: runs, weights, tasks, and what warns of taking them for more."""
+"""Runs, weights, trainings and tasks behind the numbers of a page, and warnings about them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from segbench.reports import bounds, catalogue, estimates, pictures, style
-from segbench.reports.artefact import AUTOMATIC_SETS, SETS, SUPERVISED
-from segbench.reports.tables.layout import Grid
+from segbench.reports import bounds, catalogue, estimates, pictures, protocols, style
+from segbench.reports.layout import Grid
+from segbench.text import render_command
 
 if TYPE_CHECKING:
     from segbench.results import Results
@@ -15,27 +15,22 @@ if TYPE_CHECKING:
 Manifest = Mapping[str, Any]
 
 
-def counted(count: int, noun: str) -> str:
-    """A number of things in words."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
-
-
-def listed(names: Sequence[str]) -> str:
-    """Names as a part of a sentence."""
+def join_names(names: Sequence[str]) -> str:
+    """Join names by commas and "and"."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def warnings(results: Results) -> list[dict[str, str]]:
-    """Why the numbers are not the papers', or not yet comparable; ``title`` and ``text`` each."""
-    return _weight_warnings(results) + _shortened(results) + _unfinished(results)
+    """List reasons why numbers are not comparable; each has ``title`` and ``text``."""
+    return _weight_warnings(results) + _short_trainings(results) + _unfinished(results)
 
 
 def facts(manifest: Manifest) -> list[tuple[str, str]]:
-    """What is known of a run, in the order in which people ask."""
+    """List the settings and versions of a run with their labels."""
     settings, git = dict(manifest.get("settings") or {}), manifest.get("git") or {}
     commit = git.get("commit")
     state = " (with uncommitted changes)" if git.get("dirty") else ""
-    known = {
+    values = {
         "Date": str(manifest.get("created", "unknown")).replace("T", " "),
         "Version": manifest.get("version"),
         "Git commit": f"{commit[:12]}{state}" if commit else None,
@@ -43,9 +38,9 @@ def facts(manifest: Manifest) -> list[tuple[str, str]]:
         "Simulations": manifest.get("simulations"),
         "Images per simulation": manifest.get("images"),
         "Target Dice": settings.pop("target_dice", None),
-        "Interactions at most": settings.pop("max_steps", None) or "the protocol's own",
+        "Maximum interactions": settings.pop("max_steps", None) or "as each protocol defines",
         "Weights": settings.pop("weights", None),
-        "Seed images by": _seed_model(manifest),
+        "Seed image segmented by": _seed_model(manifest),
         "Device": settings.pop("device", None),
         "Precision": settings.pop("precision", None),
         "Seed": settings.pop("seed", None),
@@ -54,143 +49,148 @@ def facts(manifest: Manifest) -> list[tuple[str, str]]:
         "Python": manifest.get("python"),
         **dict(sorted((manifest.get("packages") or {}).items())),
     }
-    return [(label, "unknown" if value is None else str(value)) for label, value in known.items()]
+    return [(label, "unknown" if value is None else str(value)) for label, value in values.items()]
 
 
 def commands(manifest: Manifest) -> str:
-    """The command lines that made a run, in their order."""
-    return "\n".join(map(str, manifest.get("commands") or filter(None, [manifest.get("command")])))
+    """Return the command lines of a run, in their order."""
+    arguments = manifest.get("all_arguments") or filter(None, [manifest.get("arguments")])
+    return "\n".join(render_command("run", one) for one in arguments)
 
 
-def experiments(manifest: Manifest) -> Grid | None:
-    """The parts of a run, each with what it played on what; None where the manifest does not say."""
-    parts = manifest.get("parts") or []
-    rows = [
-        [
-            style.wording(str(part.get("protocol"))).title,
-            ", ".join(map(str, part.get("models") or [])),
-            str(part.get("split", "unknown")),
-            str(part.get("context", "unknown")),
-            str(part.get("images") or "all"),
-            str(part.get("tasks", "unknown")),
-            str(part.get("simulations", "unknown")),
-            str(part.get("version", "unknown")),
-        ]
-        for part in parts
-    ]
-    heads = ["Protocol", "Models", "Split", "Context", "Images", "Tasks", "Simulations", "Version"]
-    return Grid(heads, rows) if rows else None
+def experiments(results: Results, manifest: Manifest) -> Grid | None:
+    """List the experiments of a run; None if the manifest lists none."""
+    columns = {
+        "models": "Models",
+        "split": "Split",
+        "context": "Context",
+        "images": "Images",
+        "tasks": "Tasks",
+        "simulations": "Simulations",
+        "version": "Version",
+    }
+    rows = []
+    for part in manifest.get("parts") or []:
+        cells = part | {"models": ", ".join(part.get("models") or []), "images": part.get("images") or "all"}
+        title = protocols.labels(results, str(part.get("protocol"))).title
+        rows.append([title, *(str(cells.get(name, "unknown")) for name in columns)])
+    return Grid(["Protocol", *columns.values()], rows) if rows else None
 
 
 def _seed_model(manifest: Manifest) -> str:
-    """Who segmented the first image of every context."""
+    """Return the model that segmented the first image of every context."""
     seed = manifest.get("seed_model")
     if not seed:
         return "none needed"
     name = str(seed.get("name"))
-    return f"{style.looks([name])[name].title}, {seed.get('weights')} weights"
+    return f"{style.line_styles([name])[name].title}, {seed.get('weights')} weights"
 
 
 def _weights(results: Results) -> dict[str, dict[str, Any]]:
-    """Weights and checksum of every model of the run, ``{}`` where no manifest names it."""
-    named: dict[str, dict[str, Any]] = {}
+    """Return weights and checksum of every model with records; ``{}`` if no manifest lists it."""
+    entries: dict[str, dict[str, Any]] = {}
     for manifest in results.manifests:
-        named |= manifest.get("models") or {}
-    looks = style.looks(results.images.model)
-    return {model: named.get(model, {}) for model in looks}
+        entries |= manifest.get("models") or {}
+    return {model: entries.get(model, {}) for model in style.line_styles(results.images.model)}
 
 
 def _weight_warnings(results: Results) -> list[dict[str, str]]:
-    """Weights that make the numbers not comparable with the papers'."""
-    looks = style.looks(results.images.model)
+    """Warn of weights whose numbers are not comparable with the papers'."""
+    styles = style.line_styles(results.images.model)
     bundled, other = [], []
     trained = catalogue.trainings(results)
     for model, entry in _weights(results).items():
         weights = None if model in trained else entry.get("weights", "unknown")
         if weights == "bundled":
-            bundled.append(looks[model].title)
+            bundled.append(styles[model].title)
         elif weights not in (None, "none", "official"):
-            other.append(looks[model].title)
+            other.append(styles[model].title)
     found = []
     if bundled:
         text = (
-            f"{listed(bundled)} ran with the small weights that come with this project, not with the "
-            "official ones of the papers. What is shown here is how those small networks do; it is not the "
-            "papers' result."
+            f"{join_names(bundled)} used the small networks that come with this project, not the official "
+            "weights of the papers. These numbers describe the small networks and are not the papers' result."
         )
         found.append({"title": "Bundled weights.", "text": text})
     if other:
         text = (
-            f"{listed(other)} ran with weights other than the official ones, or of unknown origin. "
-            "What is shown here is not the papers' result."
+            f"{join_names(other)} used weights that are not the official ones, or of unknown origin. "
+            "These numbers are not the papers' result."
         )
         found.append({"title": "Other weights.", "text": text})
     return found
 
 
-def _shortened(results: Results) -> list[dict[str, str]]:
-    """Networks that were trained on each task for less than their own schedule asks."""
+def _short_trainings(results: Results) -> list[dict[str, str]]:
+    """Warn of networks that were trained on single tasks with a shortened schedule."""
     labels = [
         bounds.label(results, model, tasks)
         for model, tasks in catalogue.trainings(results).items()
         if any(entry.get("shortened") for entry in tasks.values())
     ]
     text = (
-        f"{'; '.join(labels)}: trained for less than the full schedule. More training may reach more, so "
-        "that this is no upper bound in the paper's sense."
+        f"{'; '.join(labels)}: trained with less than the full schedule. Longer training may give a higher "
+        "Dice, so this is not an upper bound in the sense of the paper."
     )
     return [{"title": "Shortened training.", "text": text}] if labels else []
 
 
 def _unfinished(results: Results) -> list[dict[str, str]]:
-    """Methods that have not segmented all that others have: their averages are over other images."""
-    # Longer sets are another question, and not for every method.
+    """Warn of methods that segmented fewer images than others, so that averages are over other images."""
+    # Longer sets are another experiment, and not every method takes part in it.
     images = results.images[estimates.in_standard_sets(results, results.images)]
-    lacking = []
-    for (protocol, split), part in images.groupby(["protocol", "split"], observed=True):
-        place = _place(str(protocol))
-        whole = len(part[place].drop_duplicates())
-        where = pictures.group_title(str(protocol), str(split)).lower()
-        for (model, context), own in part.groupby(["model", "context"], observed=True):
-            done = len(own[place].drop_duplicates())
-            if done < whole:
-                method = pictures.title(str(model), str(context))
-                lacking.append(f"{method}, {where}: {done} of {whole} images")
-    if not lacking:
+    incomplete = []
+    for (protocol, split, _), rows in images.groupby(["protocol", "split", "annotator"], observed=True):
+        key = _image_key(protocols.labels(results, str(protocol)).family)
+        total = len(rows[key].drop_duplicates())
+        title = pictures.protocol_title(results, str(protocol), str(split)).lower()
+        for (model, context), segmented in rows.groupby(["model", "context"], observed=True):
+            count = len(segmented[key].drop_duplicates())
+            if count < total:
+                method = pictures.method_title(str(model), str(context))
+                incomplete.append(f"{method}, {title}: {count} of {total} images")
+    if not incomplete:
         return []
-    text = f"{'; '.join(lacking)}. Averages over different images do not compare; run again to finish."
+    text = (
+        f"{'; '.join(incomplete)}. Averages over different images are not comparable. "
+        "Repeat the command of the run to finish it."
+    )
     return [{"title": "Unfinished run.", "text": text}]
 
 
-def _place(protocol: str) -> list[str]:
-    """What tells apart the images that every method is to segment; not all do so at several set sizes."""
-    if protocol == SUPERVISED:  # some tasks and models may have been trained more often than others
+def _image_key(family: str) -> list[str]:
+    """Return the columns that identify an image that every method of a family is to segment.
+
+    Set sizes are not among them, as not every method segments sets of several sizes.
+    """
+    if family == "supervised":  # some tasks and models may have more trainings than others
         return ["task", "image"]
-    if protocol == AUTOMATIC_SETS:  # a structure that is absent from a scan may have been predicted by some
-        return ["dataset", "cohort", "modality", "axis", "image"]
-    if protocol in SETS:
-        return ["task", "simulation", "image"]
-    return ["task", "simulation", "position", *(["context_size"] if protocol in estimates.IN_CONTEXT else [])]
+    if family == "scans":  # only some models may predict a structure that is absent from a scan
+        return [*catalogue.SCAN, "image"]
+    if family in ("sets", "manual"):
+        return ["task", "simulation", "person", "image"]
+    given = ["context_size"] if family in ("in-context", "interactive-in-context") else []
+    return ["task", "simulation", "position", *given]
 
 
 def models(results: Results) -> Grid:
-    """Weights and checksum of every model."""
-    looks = style.looks(results.images.model)
+    """List weights and checksum of every model."""
+    styles = style.line_styles(results.images.model)
     trained = catalogue.trainings(results)
     rows = []
     for model, entry in _weights(results).items():
         weights = catalogue.TRAINED if model in trained else entry.get("weights", "unknown")
         named = "none needed" if weights is None else str(weights)
-        rows.append([looks[model].title, model, named, _short(entry, "checksum")])
+        rows.append([styles[model].title, model, named, _shortened(entry, "checksum")])
     return Grid(["Method", "Name", "Weights", "Checksum"], rows)
 
 
 def trainings(results: Results) -> Grid | None:
-    """How the networks of each task were trained; None where no manifest says it."""
-    looks = style.looks(catalogue.trainings(results))
+    """List the trainings of the networks of each task; None if no manifest has any."""
+    styles = style.line_styles(catalogue.trainings(results))
     rows = [
         [
-            looks[model].title,
+            styles[model].title,
             task,
             str(entry.get("trainer", "unknown")),
             bounds.schedule(results, model, [task]) or "unknown",
@@ -200,35 +200,35 @@ def trainings(results: Results) -> Grid | None:
         for model, tasks in catalogue.trainings(results).items()
         for task, entry in sorted(tasks.items())
     ]
-    return Grid(["Method", "Task", "Trainer", "Schedule", "Precision", "Runs"], rows) if rows else None
+    return Grid(["Method", "Task", "Trainer", "Schedule", "Precision", "Trainings"], rows) if rows else None
 
 
-def _short(entry: Mapping[str, Any], name: str) -> str:
-    """The first digits of a checksum, enough to compare by eye."""
+def _shortened(entry: Mapping[str, Any], name: str) -> str:
+    """Return the first digits of a checksum, enough to compare by eye."""
     return str(entry.get(name) or "–")[:16]
 
 
 def tasks(results: Results) -> Grid:
-    """Every task of the tables or of a manifest, with the size of its splits."""
-    known: dict[str, dict[str, Any]] = {name: {} for name in catalogue.task_names(results)}
+    """List every task of the records and manifests with the sizes of its splits."""
+    entries: dict[str, dict[str, Any]] = {name: {} for name in catalogue.task_names(results)}
     for manifest in results.manifests:
-        known |= manifest.get("tasks") or {}
+        entries |= manifest.get("tasks") or {}
     columns = ("test", "val", "train")
     rows = [
         [
             name,
-            *(str(known[name].get(column, "unknown")) for column in columns),
-            _short(known[name], "fingerprint"),
-            str(known[name].get("source", "unknown")),
+            *(str(entry.get(column, "unknown")) for column in columns),
+            _shortened(entry, "fingerprint"),
+            str(entry.get("source", "unknown")),
         ]
-        for name in sorted(known)
+        for name, entry in sorted(entries.items())
     ]
     heads = ["Task", "Test images", "Validation images", "Training images", "Data fingerprint", "Source"]
     return Grid(heads, rows)
 
 
-def left_out(manifests: Sequence[Manifest]) -> list[str]:
-    """Models and tasks that a run did not take, with the reason, each once."""
+def excluded(manifests: Sequence[Manifest]) -> list[str]:
+    """List the models and tasks that a run excluded, with the reason, each once."""
     items = [item for manifest in manifests for item in manifest.get("left_out") or []]
     lines = [f"{item.get('kind', '')} {item.get('name', '')}: {item.get('reason', '')}" for item in items]
     return list(dict.fromkeys(lines))

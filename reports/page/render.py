@@ -1,4 +1,4 @@
-"""The page's text: the answer, the artefacts in their groups, and all that the template shows."""
+"""The page as HTML: main results, artefacts in groups, missing records and provenance."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from segbench.reports import bounds, catalogue, style
-from segbench.reports.artefact import SUPERVISED, InsufficientRecords
+from segbench.reports import bounds, catalogue, protocols
+from segbench.reports.artefact import InsufficientRecords
+from segbench.reports.artefacts import comparisons, set_gains
+from segbench.reports.layout import Grid
 from segbench.reports.missing import whole_study
-from segbench.reports.page import provenance, sets
+from segbench.reports.page import provenance
 from segbench.reports.replay import BUDGET, Replay, replay
-from segbench.reports.tables.comparisons import sentences
-from segbench.reports.tables.layout import Grid
+from segbench.text import count_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     from segbench.results import Results
 
 INTERCONV = "InterConv, "
-PICTURES = "Pictures of what happened"
-# Artefacts in the order of the page; whatever is in no other group is in the last.
+PICTURES = "Pictures of single images"
+# Artefacts in the order of the page; the last group takes all that no other group names.
 GROUPS: dict[str, tuple[str, ...]] = {
     "Experiment 1: one image after another": (
         *("fig3", "fig4", "table7", "fig11", "fig16", "fig12", "fig13", "fig14", "fig15"),
@@ -51,27 +52,27 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Beyond the papers": (),
 }
 
-LARGEST = 28_000_000  # bytes of the page's pictures, so that all of it stays below 30 MB
+MAX_PICTURES = 28_000_000  # bytes of all pictures in base64, which keeps the page below 30 MB
 SCRIPTS = ("tables.js", "replay.js", "contents.js")
 POLICY = "default-src 'none'; img-src data:; style-src '{style}'; script-src '{script}'; base-uri 'none'"
 
 
 @dataclass(frozen=True)
 class Section:
-    """A drawn artefact on the page.
+    """An artefact on the page.
 
     Attributes
     ----------
-    name, kind, title, caption, interval
-        As of the artefact; the interval with its numbers of units.
+    name, kind, title, caption, interval : str
+        Those of the artefact; the interval with the numbers of its units.
     numbers : Grid or None
-        The table, or a figure's numbers; None for a figure that shows none.
+        The table, or the numbers of a figure; None for a picture.
     files : sequence of str
-        What was written, relative to the page.
+        Files of the artefact, relative to the page.
     picture : Path or None
         A figure as PNG.
     width : int
-        Of the picture, in CSS pixels.
+        Width of the picture in CSS pixels.
     """
 
     name: str
@@ -86,7 +87,7 @@ class Section:
 
     @property
     def short(self) -> str:
-        return short(self.name)
+        return display_name(self.name)
 
     @property
     def topic(self) -> str:
@@ -95,43 +96,49 @@ class Section:
 
     @property
     def alt(self) -> str:
-        where = " The figures themselves are in the table of numbers below." if self.numbers else ""
-        return f"{self.title}. {self.caption}{where}"
+        numbers = " The table below contains the numbers." if self.numbers else ""
+        return f"{self.title}. {self.caption}{numbers}"
 
     @property
     def source(self) -> str:
-        """The picture itself, as an address."""
+        """The picture as a data URL."""
         assert self.picture is not None
         return f"data:image/png;base64,{base64.b64encode(self.picture.read_bytes()).decode()}"
 
     @property
     def downloads(self) -> list[tuple[str, str]]:
-        """Kind and address of each file."""
-        kinds = {"md": "Markdown", "tex": "LaTeX"}
+        """Format and address of each file."""
+        formats = {"md": "Markdown", "tex": "LaTeX"}
         suffixes = [(Path(file).suffix[1:], file) for file in self.files]
-        return [(kinds.get(suffix, suffix.upper()), file) for suffix, file in suffixes]
+        return [(formats.get(suffix, suffix.upper()), file) for suffix, file in suffixes]
 
 
 @dataclass(frozen=True)
 class Missing:
-    """What artefacts lack; ``blocked`` where they could not be drawn, ``reason`` where it is not the gaps."""
+    """Artefacts that lack the same records; ``reason`` explains a failure that these do not explain."""
 
     names: Sequence[str]
-    blocked: bool
+    blocked: bool  # the artefacts could not be drawn
     gaps: Sequence[Gap]
     reason: str = ""
 
     @property
     def title(self) -> str:
-        first, *others = (short(name) for name in self.names)
-        return provenance.listed([first, *(name.removeprefix(INTERCONV) for name in others)])
+        first, *others = (display_name(name) for name in self.names)
+        return provenance.join_names([first, *(name.removeprefix(INTERCONV) for name in others)])
 
 
-def short(name: str) -> str:
-    """An artefact's name as people say it: ``fig3`` as Fig. 3, ``interconv-fig3`` as InterConv, Fig. 3."""
+def display_name(name: str) -> str:
+    """Return the name of an artefact for people.
+
+    Examples
+    --------
+    >>> display_name("fig3"), display_name("interconv-table1")
+    ('Fig. 3', 'InterConv, Table 1')
+    """
     paper = INTERCONV if name.startswith("interconv-") else ""
-    for part, word in (("interconv-", ""), ("fig", "Fig. "), ("table", "Table "), ("-", " ")):
-        name = name.replace(part, word)
+    for old, new in (("interconv-", ""), ("fig", "Fig. "), ("table", "Table "), ("-", " ")):
+        name = name.replace(old, new)
     return paper + name[:1].upper() + name[1:]
 
 
@@ -142,10 +149,10 @@ def page(
     whole: bool = True,
     comparisons: pd.DataFrame | None = None,
 ) -> str:
-    """The whole page as HTML, with all pictures, styles and scripts in it.
+    """Render the page as HTML that contains all pictures, styles and scripts.
 
-    Names from data sets and plug-ins are escaped by the template, and the page allows no script but its own
-    and no address outside.
+    The template escapes names from data sets and plug-ins. The content security policy forbids foreign
+    scripts and all network addresses.
 
     Parameters
     ----------
@@ -153,9 +160,9 @@ def page(
     sections : sequence of Section
     missing : sequence of Missing
     whole : bool
-        Whether the page has the replay, for which the images are loaded.
+        Whether the page contains the replay, for which the images are loaded.
     comparisons : DataFrame, optional
-        The table of that name, where it is at hand.
+        Data of the artefact ``comparisons``, if they are already computed.
     """
     from markupsafe import Markup
 
@@ -165,8 +172,8 @@ def page(
     }
     css, script = texts["style.css"], "".join(texts[name] for name in SCRIPTS)
     pictured = sum(section.picture.stat().st_size for section in sections if section.picture)
-    room = LARGEST - 4 * pictured // 3  # in base64
-    shown, refusal = _replay(results, min(room, BUDGET)) if whole else (None, "")
+    room = MAX_PICTURES - 4 * pictured // 3  # in base64
+    replayed, refusal = _replay(results, min(room, BUDGET)) if whole else (None, "")
     return (
         _environment()
         .get_template("index.html")
@@ -179,28 +186,32 @@ def page(
             warnings=provenance.warnings(results),
             groups=_grouped(sections),
             pictures=PICTURES,
-            replay=shown,
+            replay=replayed,
             refusal=refusal,
             missing=missing,
             study=whole_study(results),
             runs=[
-                (provenance.facts(manifest), provenance.commands(manifest), provenance.experiments(manifest))
+                (
+                    provenance.facts(manifest),
+                    provenance.commands(manifest),
+                    provenance.experiments(results, manifest),
+                )
                 for manifest in results.manifests
             ],
             models=provenance.models(results),
             trainings=provenance.trainings(results),
             tasks=provenance.tasks(results),
-            left_out=provenance.left_out(results.manifests),
+            excluded=provenance.excluded(results.manifests),
         )
     )
 
 
 def _environment() -> Environment:
-    """Templates that escape every value, also in JSON."""
+    """Create templates that escape every value, also in JSON."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=PackageLoader("reports", "page"),
+        loader=PackageLoader("segbench.reports", "page"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -212,24 +223,24 @@ def _environment() -> Environment:
 
 
 def _hash(text: str) -> str:
-    """What a content security policy calls an inline style or script."""
+    """Return the hash by which a content security policy allows an inline style or script."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
-def _answer(results: Results, comparisons: pd.DataFrame | None) -> list[str]:
-    """Which method needs the fewest interactions, what sets gain and what training on each task reaches.
+def _answer(results: Results, table: pd.DataFrame | None) -> list[str]:
+    """Summarise the results in sentences: fewest interactions, gain of sets, supervised upper bounds.
 
-    Or why nobody can say.
+    Without any of these, the one sentence gives the reason.
     """
-    gains = [*sets.sentences(results), *bounds.sentences(results)]
+    gains = [*set_gains.sentences(results), *bounds.sentences(results)]
     try:
-        return [*sentences(results, comparisons), *gains]
+        return [*comparisons.sentences(results, table), *gains]
     except InsufficientRecords as error:
         return gains or [str(error)]
 
 
 def _replay(results: Results, budget: int) -> tuple[Replay | None, str]:
-    """The replay, or why there is none."""
+    """Return the replay, or the reason why there is none."""
     try:
         return replay(results, budget), ""
     except InsufficientRecords as error:
@@ -237,24 +248,26 @@ def _replay(results: Results, budget: int) -> tuple[Replay | None, str]:
 
 
 def _grouped(sections: Sequence[Section]) -> dict[str, list[Section]]:
-    """Sections by group, in the order of the page."""
-    named = {section.name: section for section in sections}
-    groups = {title: [named.pop(name) for name in names if name in named] for title, names in GROUPS.items()}
-    groups[list(GROUPS)[-1]] += named.values()
+    """Sort sections into groups, in the order of the page."""
+    by_name = {section.name: section for section in sections}
+    groups = {
+        title: [by_name.pop(name) for name in names if name in by_name] for title, names in GROUPS.items()
+    }
+    groups[list(GROUPS)[-1]] += by_name.values()
     return groups
 
 
 def _summary(results: Results) -> str:
-    """What was measured, in one line."""
+    """Return one line: the protocols, and the numbers of models, tasks, simulations, trainings and people."""
     images = results.images
-    titles = [style.wording(name).title for name in style.protocols_in_order(images.protocol)]
-    trained = images.protocol == SUPERVISED  # there, simulations are training runs
+    titles = [protocols.labels(results, name).title for name in protocols.in_order(images.protocol)]
+    trained = images.protocol.isin(protocols.of_families(results, "supervised"))
     sizes = {
         "model": images.model.nunique(),
         "task": len(catalogue.task_names(results)),
         "simulation": images.simulation[~trained].nunique(),
-        "training run": images.simulation[trained].nunique(),
+        "training": images.training[trained].nunique(),
     }
-    optional = ("simulation", "training run") if trained.any() else ("training run",)
-    counts = [provenance.counted(size, noun) for noun, size in sizes.items() if size or noun not in optional]
+    optional = ("simulation", "training") if trained.any() else ("training",)
+    counts = [count_of(size, noun) for noun, size in sizes.items() if size or noun not in optional]
     return " · ".join([", ".join(titles) or "no protocols", *counts])
