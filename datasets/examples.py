@@ -1,4 +1,4 @@
-"""What data sets are read as: pictures with their masks, case by case, as their authors released them."""
+"""Examples: images with their masks, read from a data set's released files before any preprocessing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ import numpy as np
 
 from segbench.datasets.task import DataError
 
-SPLITS_AS_NAMED = {
+FileCase = tuple[str, dict[str, Path]]
+"""A case of some files: its name, and its files by kind, such as ``image`` and ``label map``."""
+
+SPLIT_NAMES = {
     "train": "train",
     "training": "train",
     "val": "val",
@@ -20,23 +23,23 @@ SPLITS_AS_NAMED = {
     "test": "test",
     "testing": "test",
 }
-"""What data sets call the three splits."""
+"""Split of each name that data sets use."""
 
 
 class Example(NamedTuple):
-    """A picture and its masks before any preprocessing: an image of as many tasks as there are masks.
+    """An image and its masks before any preprocessing: one image of as many tasks as there are masks.
 
     Attributes
     ----------
     file : Path
-        What errors name.
+        The image file, for error messages.
     subject : str
     image : array (H, W), or (H, W, C) with 1 to 4 channels, of any range
-    masks : mapping of each label to a bool array (H, W); empty ones are left out of the label's task
+    masks : mapping of each label to a bool array (H, W); empty masks are left out of the task
     cohort, modality, axis : str
-        The other parts of the task's name.
+        The other parts of the name of the task.
     split : str or None
-        ``train``, ``val`` or ``test`` where the data set itself says so.
+        ``train``, ``val`` or ``test`` where the data set defines splits.
     """
 
     file: Path
@@ -50,20 +53,20 @@ class Example(NamedTuple):
 
 
 class Reader(Protocol):
-    """Reads one layout. Cases are read side by side, so one holds no more than a subject's files."""
+    """Reader of one layout. Cases are read in parallel: a case holds the files of one subject at most."""
 
     def cases(self, folder: Path) -> Sequence[Any]:
-        """What can be read on its own (a subject's folder, a pair of files), in order; no image is opened.
+        """List what can be read independently (files of a subject, a pair of files); open no image.
 
         Raises
         ------
         DataError
-            If `folder` has another layout, or a file lacks its partner.
+            If `folder` has another layout, or a file has no partner.
         """
         ...
 
     def examples(self, case: Any) -> Iterable[Example]:
-        """The pictures of a case.
+        """Read the images of a case.
 
         Raises
         ------
@@ -74,7 +77,12 @@ class Reader(Protocol):
 
 
 def named_split(name: str, where: str) -> str:
-    """``train``, ``val`` or ``test``, however a data set calls it; DataError for another name."""
-    if name.lower() not in SPLITS_AS_NAMED:
+    """Translate a data set's name of a split to ``train``, ``val`` or ``test``; DataError if unknown."""
+    if name.lower() not in SPLIT_NAMES:
         raise DataError(f"{where} names the split {name!r}; name train, val or test")
-    return SPLITS_AS_NAMED[name.lower()]
+    return SPLIT_NAMES[name.lower()]
+
+
+def wrong_layout(folder: Path, title: str, file: str) -> DataError:
+    """Make the error for a folder that holds no file of a data set; `file` is one of its layout."""
+    return DataError(f"{folder} is not {title}: it holds no {file}; give the folder of the unpacked data set")

@@ -147,7 +147,7 @@ def fetch(name: str, folder: Path | None = None, url: str | None = None) -> Path
         If the link cannot be reached, the file has another layout, or the file changed since it was fetched.
     """
     from segbench.datasets.task import DataError
-    from segbench.datasets.transfer import forget, transfer
+    from segbench.datasets.download import discard, transfer
 
     checkpoint = OFFICIAL[name]
     folder = folder or official_folder()
@@ -164,7 +164,7 @@ def fetch(name: str, folder: Path | None = None, url: str | None = None) -> Path
             part = path.with_name(f"{path.name}.part")
             transfer(url or checkpoint.url, part, MAX_BYTES)
             part.rename(path)
-            forget(part)
+            discard(part)
         _check_size(path, checkpoint.parameters)
     except WeightsError:
         path.unlink()

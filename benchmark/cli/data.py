@@ -40,17 +40,17 @@ command.add_command(data_preview.command)
 )
 def fetch(name: str, data_root: str | None, urls: tuple[str, ...]) -> None:
     from segbench.benchmark.settings import resolve_root
-    from segbench.datasets.download import downloads, first_records
+    from segbench.datasets.download import download_folder, pending_checksums
     from segbench.datasets.download import fetch as fetch_archives
-    from segbench.datasets.registry import source
+    from segbench.datasets.registry import find_source
 
     root = resolve_root(data_root)
-    found = source(name, root)
+    found = find_source(name, root)
     archives = getattr(found, "archives", ())
     if urls and not archives:
         raise UsageError(f"{name} cannot be taken from another link; leave out --url")
-    folder, there = downloads(root, found.name), found.installed(root)
-    records = first_records(archives, folder)
+    folder, there = download_folder(root, found.name), found.installed(root)
+    records = pending_checksums(archives, folder)
     if hasattr(found, "fetch"):
         place = found.fetch(root, urls) if urls else found.fetch(root)
     elif archives:

@@ -23,9 +23,8 @@ def draw(rng: np.random.Generator) -> d.Drawing:
     coverage = d.fill(*[t["outline"] for t in teeth])
     attenuation = _head(rng, warp, bow) + _dentition(rng, teeth, coverage)
     film = d.radiograph(rng, np.clip(attenuation, 0, None), rng.uniform(1200, 5000))
-    return d.finish(film * (1 + 0.1 * d.field(rng, 2)), gamma=rng.uniform(0.85, 1.25)), {
-        "teeth": d.label(coverage)
-    }
+    image = d.finish(film * (1 + 0.1 * d.field(rng, 2)), gamma=rng.uniform(0.85, 1.25))
+    return image, {"teeth": d.label(coverage)}
 
 
 def _rows(rng: np.random.Generator, warp: d.Warp, bow: float) -> list[dict[str, np.ndarray]]:

@@ -1,35 +1,35 @@
-"""ACDC, cine-MRI of the heart (Bernard et al., IEEE TMI 37, 2018), evaluation data of both papers."""
+"""ACDC, cine-MRI of the heart (Bernard et al., IEEE TMI 37, 2018)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 from segbench.datasets.download import Archive
-from segbench.datasets.examples import Example
-from segbench.datasets.files.volumes import STORED, read_label_map, read_volume, slices, without_outliers
-from segbench.datasets.importing import PublicDataset
-from segbench.datasets.sources.files import files
-from segbench.datasets.sources.volume_pairs import Scan, scans
-from segbench.datasets.task import DataError
-
-LABELS = {"right-ventricle": 1, "myocardium": 2, "left-ventricle": 3}
+from segbench.datasets.files.finding import find_files
+from segbench.datasets.files.slices import STORED
+from segbench.datasets.sources.volume_pairs import VolumePairs
 
 
-class ACDC(PublicDataset):
+class ACDC(VolumePairs):
     """Short-axis slices of 99 patients at the end of diastole.
 
     ``training/patientNNN`` holds the first frame, ``patientNNN_frame01.nii.gz``, and its label map
-    ``patientNNN_frame01_gt.nii.gz``. Slices are acquired one by one, so only these are used, as they are
-    stored: of each label the largest. Intensities are cut by `without_outliers`.
+    ``patientNNN_frame01_gt.nii.gz``. Slices are acquired one by one; only stored slices are used.
 
-    The first frame is the end of diastole of every patient but 090, who has no label map of it and is left
-    out: hence the 99 scans of the papers (MultiverSeg, Table 2). ``testing``, whose label maps came later
-    than the collection that both papers use, is left out too.
+    The first frame is the end of diastole of every patient except 090, who has no label map of it and is
+    left out: the 99 scans of the papers (MultiverSeg, Table 2). ``testing`` is left out: its label maps were
+    released after the collection of both papers.
     """
 
     name = "acdc"
-    # Made when it is asked for, so its bytes may differ from one time to the next.
+    title = "ACDC"
+    example_file = "training/patientNNN/patientNNN_frame01.nii.gz"
+    labels: ClassVar = {"right-ventricle": 1, "myocardium": 2, "left-ventricle": 3}
+    cohort = "Challenge2017"
+    modality = "cine-MRI"
+    axes = STORED
+    # The server packs this archive for every download, and its bytes may change.
     archives = (
         Archive(
             "https://humanheart-project.creatis.insa-lyon.fr/database/api/v1/collection/"
@@ -38,22 +38,11 @@ class ACDC(PublicDataset):
         ),
     )
 
-    def cases(self, folder: Path) -> list[Scan]:
-        frames = [f for f in files(folder, "patient*/patient*_frame01*.nii.gz") if _trained_on(f)]
-        if not frames:
-            raise DataError(
-                f"{folder} is not ACDC; no training/patientNNN/patientNNN_frame01.nii.gz is in it"
-            )
-        truth = [frame for frame in frames if frame.name.endswith("_gt.nii.gz")]
-        return scans(set(frames) - set(truth), truth, lambda path: path.parent.name)
+    def find(self, folder: Path) -> tuple[set[Path], set[Path]]:
+        files = find_files(folder, "patient*/patient*_frame01*.nii.gz")
+        frames = {file for file in files if file.parent.parent.name != "testing"}
+        label_maps = {file for file in frames if file.name.endswith("_gt.nii.gz")}
+        return frames - label_maps, label_maps
 
-    def examples(self, case: Scan) -> Iterator[Example]:
-        image = without_outliers(read_volume(case.image))
-        labels = read_label_map(case.labels, image)
-        yield from slices(
-            image, labels, LABELS, case.subject, STORED, cohort="Challenge2017", modality="cine-MRI"
-        )
-
-
-def _trained_on(frame: Path) -> bool:
-    return frame.parent.parent.name != "testing"
+    def key(self, path: Path) -> str:
+        return path.parent.name

@@ -1,4 +1,4 @@
-"""ADNI, clinical FLAIR scans of ageing brains in slices of 5 mm (InterConv, section 4.2)."""
+"""ADNI, clinical FLAIR scans of ageing brains, slices of 5 mm (InterConv, section 4.2)."""
 
 from __future__ import annotations
 
@@ -15,4 +15,4 @@ class ADNIFLAIR(RegisteredScans):
     modality = "FLAIR"
     folder = "adni"
     ending = "space-talairach_FLAIR.nii.gz"
-    subjects: ClassVar = {"train": 636, "stopping-val": 106, "val": 106, "test": 213}
+    split_counts: ClassVar = {"train": 636, "stopping-val": 106, "val": 106, "test": 213}

@@ -1,4 +1,4 @@
-"""BUID, breast ultrasound (Al-Dhabyani et al., Data in Brief 28, 2020), evaluation data of both papers."""
+"""BUID, breast ultrasound (Al-Dhabyani et al., Data in Brief 28, 2020)."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from segbench.datasets.download import Archive
-from segbench.datasets.examples import Example
-from segbench.datasets.files.images import read_image
+from segbench.datasets.examples import Example, wrong_layout
+from segbench.datasets.files.finding import find_files, require_file
+from segbench.datasets.files.images import read_image, read_region
 from segbench.datasets.importing import PublicDataset
-from segbench.datasets.sources.files import files, region, required
 from segbench.datasets.task import DataError
 
 COHORTS = ("benign", "malignant")
@@ -20,14 +20,14 @@ COHORTS = ("benign", "malignant")
 class BUID(PublicDataset):
     """647 images with a tumour, 437 of them benign and 210 malignant.
 
-    ``Dataset_BUSI_with_GT/benign`` holds ``benign (N).png`` and its mask ``benign (N)_mask.png``, with more
-    tumours also ``benign (N)_mask_1.png`` and so on, which are one label here; ``malignant`` likewise. The
-    133 images of ``normal`` show none and are left out. The release does not say which images are of one
-    woman, so each is a subject of its own.
+    ``Dataset_BUSI_with_GT/benign`` holds ``benign (N).png`` and its mask ``benign (N)_mask.png``; further
+    tumours have masks ``benign (N)_mask_1.png`` and so on. All masks of an image are one label.
+    ``malignant`` has the same layout. The 133 images of ``normal`` show no tumour and are left out. The
+    release does not name patients: each image is a subject of its own.
     """
 
     name = "buid"
-    # The checksum is the one that torch-em, a public library, records.
+    # Checksum recorded by torch-em, a public library.
     archives = (
         Archive(
             "https://scholar.cu.edu.eg/Dataset_BUSI.zip",
@@ -38,22 +38,22 @@ class BUID(PublicDataset):
 
     def cases(self, folder: Path) -> list[tuple[Path, list[Path]]]:
         """Each image and its masks."""
-        found: dict[Path, list[Path]] = {}
-        for file in (file for cohort in COHORTS for file in files(folder, f"{cohort}/{cohort} (*.png")):
+        masks_of: dict[Path, list[Path]] = {}
+        for file in (file for cohort in COHORTS for file in find_files(folder, f"{cohort}/{cohort} (*.png")):
             stem, mask, _ = file.stem.partition("_mask")
-            found.setdefault(file.with_name(f"{stem}.png"), []).extend([file] if mask else [])
-        if not found:
-            raise DataError(f"{folder} is not BUID; there is no benign/benign (1).png in it")
-        for image, masks in found.items():
+            masks_of.setdefault(file.with_name(f"{stem}.png"), []).extend([file] if mask else [])
+        if not masks_of:
+            raise wrong_layout(folder, "BUID", "benign/benign (1).png")
+        for image, masks in masks_of.items():
             if not masks:
                 raise DataError(f"{image} has no mask; unpack the data set again or remove the file")
-            required(image, masks[0])
-        return list(found.items())
+            require_file(image, masks[0])
+        return list(masks_of.items())
 
     def examples(self, case: tuple[Path, list[Path]]) -> Iterator[Example]:
         file, masks = case
         image = read_image(file)
-        tumour = np.any([region(mask, file, image.shape[:2]) for mask in masks], axis=0)
+        tumour = np.any([read_region(mask, file, image.shape[:2]) for mask in masks], axis=0)
         subject = file.stem.replace(" (", "-").rstrip(")")
         yield Example(
             file, subject, image, {"tumour": tumour}, cohort=file.parent.name, modality="Ultrasound"

@@ -1,24 +1,14 @@
-"""COBRE, MRI of the brain (Aine et al., Neuroinformatics 15, 2017), test data of MultiverSeg."""
+"""COBRE, MRI of the brain (Aine et al., Neuroinformatics 15, 2017)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
-from segbench.datasets.examples import Example
-from segbench.datasets.files.volumes import (
-    AXES,
-    read_label_map,
-    read_volume,
-    slices,
-    turned,
-    without_outliers,
-)
-from segbench.datasets.importing import PublicDataset
+from segbench.datasets.files.finding import find_files
+from segbench.datasets.files.slices import AXES
 from segbench.datasets.scans import FREESURFER
-from segbench.datasets.sources.files import files
-from segbench.datasets.sources.volume_pairs import Scan, scans
-from segbench.datasets.task import DataError
+from segbench.datasets.sources.volume_pairs import VolumePairs
 
 ASEG = FREESURFER | {
     7: "left-cerebellum-white-matter",
@@ -50,41 +40,32 @@ ASEG = FREESURFER | {
 """Name of each of the 45 numbers of FreeSurfer's ``aseg.mgz``."""
 
 
-class COBRE(PublicDataset):
-    """Coronal slices of T1-weighted scans: of each of 45 labels the largest.
+class COBRE(VolumePairs):
+    """Coronal slices of T1-weighted scans with 45 labels.
 
-    COBRE is released as scans without label maps; the papers' are FreeSurfer's (Fischl, NeuroImage 62,
-    2012). So first run ``recon-all -i SCAN -s SUBJECT -all`` on each scan. What is read is the folder that
-    ``SUBJECTS_DIR`` names: ``SUBJECT/mri/norm.mgz``, the head's normalized brain at 1 mm, and
-    ``SUBJECT/mri/aseg.mgz``. FreeSurfer's templates (``fsaverage...``) are left out. Scans named
-    ``SUBJECT_ses-...`` are of one subject. Volumes are turned into one orientation.
+    COBRE is released without label maps; those of the papers are FreeSurfer's (Fischl, NeuroImage 62, 2012).
+    Run ``recon-all -i SCAN -s SUBJECT -all`` on each scan first, and import the folder ``SUBJECTS_DIR``. Its
+    ``SUBJECT/mri/norm.mgz`` (normalized brain at 1 mm) and ``SUBJECT/mri/aseg.mgz`` are read. FreeSurfer's
+    templates (``fsaverage...``) are left out. Scans named ``SUBJECT_ses-...`` belong to one subject.
 
-    The paper counts 45 labels (Table 2) and names none. FreeSurfer's table of ``aseg`` has 49 numbers; left
-    out are the four for hypointensities of one side, so that 45 remain. Small structures do not show in
-    every brain. Which release of COBRE and of FreeSurfer the paper used, and whether it aligned the heads
-    first, is not known.
+    The paper counts 45 labels (Table 2) without names. FreeSurfer's table of ``aseg`` has 49 numbers; without
+    the four for hypointensities of one side, 45 remain. Small structures are not visible in every brain. The
+    paper does not state the releases of COBRE and FreeSurfer, or whether it aligned the heads.
     """
 
     name = "cobre"
+    title = "a folder of FreeSurfer's results (recon-all) for COBRE"
+    example_file = "SUBJECT/mri/norm.mgz"
+    labels: ClassVar = {label: number for number, label in ASEG.items()}
+    modality = "T1-weighted MRI"
+    axes: ClassVar = {"coronal": AXES["coronal"]}
 
-    def cases(self, folder: Path) -> list[Scan]:
-        found = [f for f in files(folder, "mri/*.mgz") if not f.parent.parent.name.startswith("fsaverage")]
-        images, truth = ([f for f in found if f.name == name] for name in ("norm.mgz", "aseg.mgz"))
-        if not images:
-            raise DataError(
-                f"{folder} holds no SUBJECT/mri/norm.mgz; run FreeSurfer's recon-all on the scans of COBRE "
-                "and name the folder of its results"
-            )
-        return scans(images, truth, lambda path: path.parent.parent.name)
+    def find(self, folder: Path) -> tuple[list[Path], list[Path]]:
+        files = [f for f in find_files(folder, "mri/*.mgz") if not self.key(f).startswith("fsaverage")]
+        return [f for f in files if f.name == "norm.mgz"], [f for f in files if f.name == "aseg.mgz"]
 
-    def examples(self, case: Scan) -> Iterator[Example]:
-        image = without_outliers(read_volume(case.image))
-        labels = read_label_map(case.labels, image)
-        yield from slices(
-            turned(image),
-            turned(labels),
-            {label: number for number, label in ASEG.items()},
-            case.subject.split("_ses-")[0],
-            {"coronal": AXES["coronal"]},
-            modality="T1-weighted MRI",
-        )
+    def key(self, path: Path) -> str:
+        return path.parent.parent.name
+
+    def subject(self, key: str) -> str:
+        return key.split("_ses-")[0]

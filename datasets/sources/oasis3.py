@@ -15,7 +15,7 @@ class OASIS3T2Star(RegisteredScans):
     modality = "T2star"
     folder = "oasis3"
     ending = "space-talairach_T2star.nii.gz"
-    subjects: ClassVar = {"train": 777, "stopping-val": 50, "val": 47, "test": 102}
+    split_counts: ClassVar = {"train": 777, "stopping-val": 50, "val": 47, "test": 102}
 
 
 class OASIS3T2TSE(RegisteredScans):
@@ -26,4 +26,4 @@ class OASIS3T2TSE(RegisteredScans):
     modality = "T2-TSE"
     folder = "oasis3"
     ending = "acq-TSE_space-talairach_T2w.nii.gz"
-    subjects: ClassVar = {"train": 780, "stopping-val": 49, "val": 48, "test": 99}
+    split_counts: ClassVar = {"train": 780, "stopping-val": 49, "val": 48, "test": 99}

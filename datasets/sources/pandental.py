@@ -4,47 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from segbench.datasets.download import Archive
-from segbench.datasets.examples import Example
+from segbench.datasets.examples import Example, FileCase, wrong_layout
+from segbench.datasets.files.finding import find_files, match_files
 from segbench.datasets.files.images import read_image
 from segbench.datasets.importing import PublicDataset
-from segbench.datasets.sources.files import files, matched
-from segbench.datasets.task import DataError
 
 # Folder of each label, by cohort.
 COHORTS = {
     "v1": {"teeth": "Original_Masks"},
     "v2": {"mandible": "Segmentation1", "mandible-2": "Segmentation2"},
 }
+# Images that MegaMedical, the collection of both papers, leaves out of cohort v2 for an unstated reason.
 LEFT_OUT = frozenset(map(str, (19, 39, 64, 65, 68, 70, 76, 78, 79, 98, 106, 107, 109, 111, 112, 113, 116)))
 
 
-class _Case(NamedTuple):
-    cohort: str
-    number: str
-    files: dict[str, Path]
-
-
 class PanDental(PublicDataset):
-    """116 X-rays with the mandible, as two experts drew it, and the teeth; evaluation data of both papers.
+    """116 X-rays with the teeth, and with the mandible as drawn by two experts.
 
     Cohort ``v2`` is the release (Mendeley Data, hxt48yk462, version 2): ``Images/N.png`` and, black outside
-    the mandible, ``Segmentation1/N.png`` and ``Segmentation2/N.png``. The papers' label is the first,
-    ``mandible``; the other expert's is ``mandible-2``. MegaMedical, the collection that both papers are
-    built on, leaves 17 pictures out of this cohort without saying why; so does this, and 99 remain.
+    the mandible, ``Segmentation1/N.png`` and ``Segmentation2/N.png``. The label of the papers is the first,
+    ``mandible``; the second expert's is ``mandible-2``. Without the images in `LEFT_OUT`, 99 remain.
 
-    Cohort ``v1`` is the teeth, drawn later on all 116 (Helli and Hamamci, Duzce University Journal of Science
-    and Technology 10(1), 2022): their ``Original_Masks.zip``, which is not in the release, unpacked into a
-    folder ``Original_Masks`` beside a folder ``Images`` with the release's pictures. Where it is absent there
-    is no such cohort. Together they are the papers' 215 scans. The same number is the same person.
+    Cohort ``v1`` has teeth drawn later on all 116 images (Helli and Hamamci, Duzce University Journal of
+    Science and Technology 10(1), 2022). Their ``Original_Masks.zip`` is not part of the release; unpack it
+    into a folder ``Original_Masks`` next to a folder ``Images`` with the released images. Without it this
+    cohort is absent. Together they are the papers' 215 scans. Equal numbers are the same person.
     """
 
     name = "pandental"
-    # Link and checksum are those that torch-em, a public library, records.
+    # Link and checksum recorded by torch-em, a public library.
     archives = (
         Archive(
             "https://data.mendeley.com/public-files/datasets/hxt48yk462/files/"
@@ -54,32 +46,32 @@ class PanDental(PublicDataset):
         ),
     )
 
-    def cases(self, folder: Path) -> list[_Case]:
-        found = [case for cohort in COHORTS for case in _cases(cohort, folder)]
-        if not found:
-            raise DataError(f"{folder} is not PanDental; there is no Segmentation1/1.png in it")
-        return found
+    def cases(self, folder: Path) -> list[tuple[str, FileCase]]:
+        """The cohort and the files of each image."""
+        cases = [(cohort, case) for cohort in COHORTS for case in _cases(cohort, folder)]
+        if not cases:
+            raise wrong_layout(folder, "PanDental", "Segmentation1/1.png")
+        return cases
 
-    def examples(self, case: _Case) -> Iterator[Example]:
-        paths = dict(case.files)
-        file = paths.pop("image")
-        masks = {label: _drawn(path) for label, path in paths.items()}
-        yield Example(file, case.number, read_image(file), masks, cohort=case.cohort, modality="X-Ray")
-
-
-def _cases(cohort: str, folder: Path) -> Iterator[_Case]:
-    first = files(folder, f"{next(iter(COHORTS[cohort].values()))}/*.png")
-    for place in sorted({file.parents[1] for file in first}):
-        names = {"image": "Images"} | COHORTS[cohort]
-        kinds = {kind: files(place, f"{name}/*.png") for kind, name in names.items()}
-        for number, found in matched(lambda file: file.stem, kinds):
-            if cohort == "v1" or number not in LEFT_OUT:
-                yield _Case(cohort, number, found)
+    def examples(self, case: tuple[str, FileCase]) -> Iterator[Example]:
+        cohort, (number, files) = case
+        masks = {label: _drawn_region(files[label]) for label in COHORTS[cohort]}
+        image = read_image(files["image"])
+        yield Example(files["image"], number, image, masks, cohort=cohort, modality="X-Ray")
 
 
-def _drawn(file: Path) -> np.ndarray:
-    """Where a picture is not black, whatever its alpha channel says."""
-    picture = read_image(file)
-    if picture.ndim == 2:
-        return picture > 0
-    return np.any(picture[..., :3] if picture.shape[2] > 2 else picture[..., :1], axis=2)
+def _cases(cohort: str, folder: Path) -> Iterator[FileCase]:
+    masks = find_files(folder, f"{next(iter(COHORTS[cohort].values()))}/*.png")
+    names = {"image": "Images"} | COHORTS[cohort]
+    for parent in sorted({file.parents[1] for file in masks}):
+        kinds = {kind: find_files(parent, f"{name}/*.png") for kind, name in names.items()}
+        cases = match_files(lambda file: file.stem, kinds)
+        yield from (case for case in cases if cohort == "v1" or case[0] not in LEFT_OUT)
+
+
+def _drawn_region(file: Path) -> np.ndarray:
+    """The pixels that are not black, whatever their alpha channel."""
+    image = read_image(file)
+    if image.ndim == 2:
+        return image > 0
+    return np.any(image[..., :3] if image.shape[2] > 2 else image[..., :1], axis=2)

@@ -1,4 +1,4 @@
-"""SCD, sets of cardiac MRI that the Cardiac Atlas Project distributes, evaluation data of both papers."""
+"""SCD, cardiac MRI distributed by the Cardiac Atlas Project."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from segbench.datasets.examples import Example
-from segbench.datasets.files.volumes import STORED, read_label_map, read_volume, slices, without_outliers
+from segbench.datasets.examples import Example, wrong_layout
+from segbench.datasets.files.finding import find_files, require_file
+from segbench.datasets.files.slices import STORED, cut_slices
+from segbench.datasets.files.volumes import clip_outliers, read_label_map, read_volume
 from segbench.datasets.importing import PublicDataset
-from segbench.datasets.sources.files import files, required
 from segbench.datasets.sources.sunnybrook import Study, studies
 from segbench.datasets.task import DataError
 
@@ -22,56 +23,54 @@ class SCD(PublicDataset):
     """Slices of the heart in six cohorts, each with one label.
 
     ``LAS`` (Tobon-Gomez et al., IEEE TMI 34(7), 2015): ``CASE/image.mhd`` and the left atrium,
-    ``CASE/gt_binary.mhd``; cases without the latter are the challenge's test and left out.
+    ``CASE/gt_binary.mhd``; the challenge's test cases have no ``gt_binary.mhd`` and are left out.
 
     ``LAF_Pre`` and ``LAF_Post``, before and after ablation (Karim et al., JCMR 15:105, 2013): ``de_a_N.nrrd``
-    and the left atrium ``la_seg_a_N.nrrd``, with ``b`` in place of ``a`` after it. Whether a number is one
-    person in both is not known, so it is one subject.
+    and the left atrium ``la_seg_a_N.nrrd``, with ``b`` instead of ``a`` after ablation. Equal numbers
+    may be the same person: each number is one subject.
 
     ``VIS_human`` and ``VIS_pig`` (Karim et al., Medical Image Analysis 30, 2016): ``pN_de.nrrd`` and the
     myocardium ``pN_myo.nrrd``, below a folder with ``human`` or ``pig`` in its name.
 
     ``Sunnybrook``: see `segbench.datasets.sources.sunnybrook`.
 
-    Slices are those stored, of each subject the one with the largest label. Cohorts and the names of the
-    volumes' files are as documented by MegaMedical, the collection that both papers are built on. It has the
-    first five; the papers count 100 scans and do not say of which.
+    Of each subject the stored slice with the largest label is used. Cohorts and file names are as documented
+    by MegaMedical, the collection of both papers, which has the first five cohorts. The papers count 100
+    scans and do not name the cohorts.
     """
 
     name = "scd"
 
     def cases(self, folder: Path) -> list[_Pair | Study]:
-        found: list[_Pair | Study] = [*_pairs(folder), *studies(folder)]
-        if not found:
-            raise DataError(
-                f"{folder} is not SCD; there are no contours-manual/IRCCI-expert, gt_binary.mhd, de_a_1.nrrd "
-                "or p1_de.nrrd in it"
-            )
-        return found
+        cases: list[_Pair | Study] = [*_pairs(folder), *studies(folder)]
+        if not cases:
+            files = "contours-manual/IRCCI-expert, gt_binary.mhd, de_a_1.nrrd or p1_de.nrrd"
+            raise wrong_layout(folder, "SCD", files)
+        return cases
 
     def examples(self, case: _Pair | Study) -> Iterator[Example]:
         return case.examples()
 
 
 class _Cohort(NamedTuple):
-    """Volumes of a kind, found by one file; what of its name makes that of the image and of the label map."""
+    """A cohort of volumes: a pattern of files, and how to turn their names into those of the pair."""
 
     name: str
-    people: str  # whose numbers these are
+    group: str  # first part of the names of subjects
     label: str
     modality: str
     pattern: str
     image: tuple[str, str]
-    truth: tuple[str, str]
+    label_map: tuple[str, str]
 
 
-SAME = ("", "")
+UNCHANGED = ("", "")
 COHORTS = (
-    _Cohort("LAS", "LAS", "left-atrium", "MRI", "gt_binary.mhd", ("gt_binary", "image"), SAME),
-    _Cohort("LAF_Pre", "LAF", "left-atrium", "LGE-MRI", "de_a_*.nrrd", SAME, ("de_", "la_seg_")),
-    _Cohort("LAF_Post", "LAF", "left-atrium", "LGE-MRI", "de_b_*.nrrd", SAME, ("de_", "la_seg_")),
-    _Cohort("VIS_human", "human", "myocardium", "LGE-MRI", "p*_de.nrrd", SAME, ("_de", "_myo")),
-    _Cohort("VIS_pig", "pig", "myocardium", "LGE-MRI", "p*_de.nrrd", SAME, ("_de", "_myo")),
+    _Cohort("LAS", "LAS", "left-atrium", "MRI", "gt_binary.mhd", ("gt_binary", "image"), UNCHANGED),
+    _Cohort("LAF_Pre", "LAF", "left-atrium", "LGE-MRI", "de_a_*.nrrd", UNCHANGED, ("de_", "la_seg_")),
+    _Cohort("LAF_Post", "LAF", "left-atrium", "LGE-MRI", "de_b_*.nrrd", UNCHANGED, ("de_", "la_seg_")),
+    _Cohort("VIS_human", "human", "myocardium", "LGE-MRI", "p*_de.nrrd", UNCHANGED, ("_de", "_myo")),
+    _Cohort("VIS_pig", "pig", "myocardium", "LGE-MRI", "p*_de.nrrd", UNCHANGED, ("_de", "_myo")),
 )
 
 
@@ -80,29 +79,31 @@ class _Pair(NamedTuple):
 
     cohort: _Cohort
     image: Path
-    truth: Path
+    label_map: Path
 
     def examples(self) -> Iterator[Example]:
-        image = without_outliers(read_volume(self.image))
-        truth = read_label_map(self.truth, image)
-        shown = replace(truth, values=(truth.values > 0).astype(np.uint8))
-        name, people, label, modality, *_ = self.cohort
+        image = clip_outliers(read_volume(self.image))
+        labels = read_label_map(self.label_map, image)
+        labels = replace(labels, values=(labels.values > 0).astype(np.uint8))
+        name, group, label, modality, *_ = self.cohort
         number = re.sub(r"\D", "", self.image.stem) or self.image.parent.name
-        subject = f"{people}-{number}"
-        yield from slices(image, shown, {label: 1}, subject, STORED, cohort=name, modality=modality)
+        subject = f"{group}-{number}"
+        yield from cut_slices(image, labels, {label: 1}, subject, STORED, cohort=name, modality=modality)
 
 
 def _pairs(folder: Path) -> Iterator[_Pair]:
     for cohort in COHORTS:
-        for file in files(folder, cohort.pattern):
-            if not cohort.name.startswith("VIS_") or _species(file, folder) == cohort.people:
-                image, truth = (file.with_name(file.name.replace(*c)) for c in (cohort.image, cohort.truth))
-                yield _Pair(cohort, required(image, file), required(truth, file))
+        for file in find_files(folder, cohort.pattern):
+            if not cohort.name.startswith("VIS_") or _species(file, folder) == cohort.group:
+                image, label_map = (
+                    file.with_name(file.name.replace(*c)) for c in (cohort.image, cohort.label_map)
+                )
+                yield _Pair(cohort, require_file(image, file), require_file(label_map, file))
 
 
 def _species(file: Path, folder: Path) -> str:
-    place = folder.resolve().name / file.parent.relative_to(folder)
-    found = re.findall("human|pig", place.as_posix().lower())
-    if not found:
-        raise DataError(f"{file} is in no folder of people or pigs; put it into one called human or pig")
-    return str(found[-1])
+    path = folder.resolve().name / file.parent.relative_to(folder)
+    names = re.findall("human|pig", path.as_posix().lower())
+    if not names:
+        raise DataError(f"{file} is in no folder named human or pig; put it into one")
+    return str(names[-1])

@@ -1,4 +1,4 @@
-"""STARE, retinal vessels (Hoover et al., IEEE TMI 19(3), 2000), training data of both papers."""
+"""STARE, retinal vessels (Hoover et al., IEEE TMI 19(3), 2000)."""
 
 from __future__ import annotations
 
@@ -10,75 +10,63 @@ from pathlib import Path
 import numpy as np
 
 from segbench.datasets.download import Archive
-from segbench.datasets.examples import Example
+from segbench.datasets.examples import Example, FileCase, wrong_layout
+from segbench.datasets.files.finding import find_files, match_files
 from segbench.datasets.importing import PublicDataset
-from segbench.datasets.sources.files import files, matched
 from segbench.datasets.task import DataError
 
-PROBING = "http://cecas.clemson.edu/~ahoover/stare/probing"
-LIMIT = 100_000_000  # bytes; an image takes a megabyte
 OBSERVERS = ("ah", "vk")  # Adam Hoover, Valentina Kouznetsova
+SHA256 = {  # recorded by torch-em, a public library
+    "stare-images": "5f7b509b6067cad4f1be84933145d783de9ec087b3eaaf4db0103dd0144dd433",
+    "labels-ah": "ebf2f1e17ca955f24579d9edd990e2dae79a5c82def69f0985d8e24f826ddd2f",
+    "labels-vk": "47474a701536b0cfdb369fdce012be36141e9f44d80387f0179446b5cb0f5576",
+}
 
 
 class STARE(PublicDataset):
-    """20 photographs of the eye's background, in which two people drew the vessels: a label for each.
+    """20 fundus photographs with the vessels drawn by two observers, one label each.
 
     The archives ``stare-images.tar``, ``labels-ah.tar`` and ``labels-vk.tar`` hold ``imNNNN.ppm.gz``,
-    ``imNNNN.ah.ppm.gz`` and ``imNNNN.vk.ppm.gz``, 255 where a vessel is. They may lie in one folder or in
-    several, and be unpacked to ``.ppm``. The rest of STARE's photographs has no drawn vessels and must not
-    lie with them. Every picture is a subject of its own.
+    ``imNNNN.ah.ppm.gz`` and ``imNNNN.vk.ppm.gz``, 255 in vessels. They may lie in one folder or in several,
+    and be decompressed to ``.ppm``. STARE's other photographs have no vessels and must lie elsewhere. Every
+    image is a subject of its own.
     """
 
     name = "stare"
-    # The checksums are those that torch-em, a public library, records. With them http is safe; the host's
-    # certificate is refused by many clients.
-    archives = (
-        Archive(
-            f"{PROBING}/stare-images.tar",
-            LIMIT,
-            "5f7b509b6067cad4f1be84933145d783de9ec087b3eaaf4db0103dd0144dd433",
-        ),
-        Archive(
-            f"{PROBING}/labels-ah.tar",
-            LIMIT,
-            "ebf2f1e17ca955f24579d9edd990e2dae79a5c82def69f0985d8e24f826ddd2f",
-        ),
-        Archive(
-            f"{PROBING}/labels-vk.tar",
-            LIMIT,
-            "47474a701536b0cfdb369fdce012be36141e9f44d80387f0179446b5cb0f5576",
-        ),
+    # Many clients reject the certificate of the host; the checksums make http safe.
+    archives = tuple(
+        Archive(f"http://cecas.clemson.edu/~ahoover/stare/probing/{name}.tar", 100_000_000, sha256)
+        for name, sha256 in SHA256.items()
     )
 
-    def cases(self, folder: Path) -> list[tuple[str, dict[str, Path]]]:
-        """The name and the files of each picture."""
-        plain = files(folder, "im[0-9]*.ppm")
-        packed = files(folder, "im[0-9]*.ppm.gz")
-        found = [*plain, *(file for file in packed if file.with_suffix("") not in plain)]
-        kinds = {kind: [f for f in found if f.name.split(".")[1] == kind] for kind in ("ppm", *OBSERVERS)}
-        if not found:
-            raise DataError(f"{folder} is not STARE; there is no im0001.ppm.gz in it")
-        named = {"image" if kind == "ppm" else f"{kind} label": paths for kind, paths in kinds.items()}
-        return matched(lambda file: file.name.split(".")[0], named)
+    def cases(self, folder: Path) -> list[FileCase]:
+        plain = find_files(folder, "im[0-9]*.ppm")
+        packed = find_files(folder, "im[0-9]*.ppm.gz")
+        files = [*plain, *(file for file in packed if file.with_suffix("") not in plain)]
+        if not files:
+            raise wrong_layout(folder, "STARE", "im0001.ppm.gz")
+        names = {"image": "ppm"} | {f"{observer} label": observer for observer in OBSERVERS}
+        kinds = {kind: [f for f in files if f.name.split(".")[1] == name] for kind, name in names.items()}
+        return match_files(lambda file: file.name.split(".")[0], kinds)
 
-    def examples(self, case: tuple[str, dict[str, Path]]) -> Iterator[Example]:
-        name, found = case
-        masks = {f"vessels-{who}": _vessels(found[f"{who} label"]) for who in OBSERVERS}
-        yield Example(found["image"], name, _pixels(found["image"]), masks, modality="Optical camera")
+    def examples(self, case: FileCase) -> Iterator[Example]:
+        name, files = case
+        masks = {f"vessels-{observer}": _read_vessels(files[f"{observer} label"]) for observer in OBSERVERS}
+        yield Example(files["image"], name, _read_ppm(files["image"]), masks, modality="Optical camera")
 
 
-def _vessels(file: Path) -> np.ndarray:
-    pixels = _pixels(file)
+def _read_vessels(file: Path) -> np.ndarray:
+    pixels = _read_ppm(file)
     return np.any(pixels, axis=2) if pixels.ndim == 3 else pixels > 0
 
 
-def _pixels(file: Path) -> np.ndarray:
-    """A picture in the format PPM or PGM, compressed or not."""
+def _read_ppm(file: Path) -> np.ndarray:
+    """Read an image in the format PPM or PGM, compressed or not."""
     from PIL import Image
 
     try:
         content = file.read_bytes()
         plain = gzip.decompress(content) if file.suffix == ".gz" else content
         return np.array(Image.open(io.BytesIO(plain), formats=["PPM"]))
-    except Exception as error:  # damage shows as errors of gzip, zlib and Pillow alike
+    except Exception as error:  # gzip, zlib and Pillow raise many types for damaged files
         raise DataError(f"{file} cannot be read ({error}); unpack or fetch it again") from error

@@ -1,11 +1,10 @@
-"""White blood cells, held-out evaluation data of both papers (Zheng et al., Micron 107, 2018)."""
+"""White blood cells in stained smears (Zheng et al., Micron 107, 2018)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
-from segbench.datasets.download import Archive, downloads, fetch, verify
+from segbench.datasets.download import Archive
 from segbench.datasets.files.images import LabelledImage, pair, task_from_files
 from segbench.datasets.sources.in_place import InPlace
 from segbench.datasets.task import Task, TaskData
@@ -23,49 +22,25 @@ class WBC(InPlace):
     """400 single cells, 300 of the Jiangxi Tecom company (JTSC) and 100 of CellaVision (CV).
 
     ``Dataset 1/NNN.bmp`` and ``NNN.png``, ``Dataset 2/`` likewise. Mask value 255 is the nucleus, 128 the
-    cytoplasm around it; a few masks hold stray values, which belong to neither. Every image is a cell of its
-    own, hence a subject of its own: its cohort and number.
+    cytoplasm around it; the other values of a few masks belong to neither. Each image is a subject of its
+    own, named by its cohort and number.
     """
 
     name = "wbc"
-    places = (FOLDER, f"{FOLDER}-master")
+    folders = (FOLDER, f"{FOLDER}-master")
     archives = (Archive(URL, LIMIT, SHA256, PATTERNS),)
+    unpacked = FOLDER
 
     @staticmethod
-    def complete(folder: Path) -> bool:
+    def is_complete(folder: Path) -> bool:
         return all((folder / cohort).is_dir() for cohort in COHORTS.values())
 
     def tasks(self, root: Path | None) -> list[Task]:
-        self.required(root)
+        self.require(root)
         return [Task(self.name, cohort, "Microscopy", "0", label) for cohort in COHORTS for label in LABELS]
 
     def load(self, task: Task, root: Path | None) -> TaskData:
-        folder = self.required(root) / COHORTS[task.cohort]
+        folder = self.require(root) / COHORTS[task.cohort]
         pairs = pair(folder.glob("*.bmp"), folder.glob("*.png"))
         files = [LabelledImage(image, mask, f"{task.cohort}-{image.stem}") for image, mask in pairs]
         return task_from_files(task, files, LABELS[task.label])
-
-    def fetch(self, root: Path, urls: Sequence[str] = ()) -> Path:
-        """Download the images into `root`, or verify those that are there.
-
-        Parameters
-        ----------
-        root : Path
-        urls : sequence of str
-            A link to take instead of the official one.
-
-        Returns
-        -------
-        Path
-            The folder with the images.
-
-        Raises
-        ------
-        DataError
-            If they cannot be fetched or are not the recorded ones.
-        """
-        found = self.found(root)
-        if found is None:
-            return fetch(self.archives, root / FOLDER, downloads(root, self.name), urls)
-        verify(self.archives, found)
-        return found

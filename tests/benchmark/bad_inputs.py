@@ -117,12 +117,12 @@ TABLE = [
         (
             "a wrong checksum",
             "data fetch buid --url file:pack.zip --data-root root",
-            "is not the recorded file (checksum)",
+            "differs from the recorded file (checksum)",
         ),
         (
             "a link of another kind",
             "data fetch buid --url ftp://localhost/x.zip --data-root root",
-            "is no link that can be fetched",
+            "cannot be fetched",
         ),
         (
             "a file link to nothing",
@@ -136,7 +136,7 @@ TABLE = [
         FAILED,
         ("an output that is a file", "--output pack.zip", "pack.zip"),
         ("an output below a file", "--output pack.zip/run", "pack.zip"),
-        ("an output that holds other files", "--output mine", "holds files that are no run"),
+        ("an output that holds other files", "--output mine", "holds files that do not belong to a run"),
         ("an output on a full or read-only disk", "--output /proc/new", "cannot write /proc/new"),
         ("a run of other settings", "--seed 7 --output old", "with other settings (seed"),
         ("an output name that is too long", f"--output {'n' * 300}", "name too long"),
@@ -172,7 +172,7 @@ TABLE = [
             "--models bad_plugins:RaisesInInit",
             "the plug-in bad_plugins failed",
         ),
-        ("a class that is no data set", "--datasets bad_plugins:NoSource", "is no data source"),
+        ("a class that is no data set", "--datasets bad_plugins:NoSource", "is not a data source"),
         ("a data set that fails", "--datasets bad_plugins:BadSource", "the plug-in bad_plugins failed"),
         ("a data set that fails to load", "--datasets bad_plugins:BadLoad", "the plug-in bad_plugins failed"),
         ("a data set without tasks", "--datasets toys:Empty", "none of the 0 tasks"),

@@ -58,7 +58,7 @@ def here(good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.syspath_prepend(folder)
     monkeypatch.delenv("SEGBENCH_DATA", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr("segbench.datasets.transfer.PAUSES", ())
+    monkeypatch.setattr("segbench.datasets.download.transfers.PAUSES", ())
     return folder
 
 

@@ -20,7 +20,7 @@ from click.testing import CliRunner, Result
 
 from segbench.benchmark.cli import cli
 from segbench.datasets.download import Archive
-from segbench.datasets.registry import load
+from segbench.datasets.registry import load_dataset
 from segbench.datasets.sources.buid import BUID
 from segbench.datasets.sources.wbc import FOLDER
 
@@ -104,14 +104,14 @@ def test_what_has_to_be_imported_is_imported_at_once(tmp_path: Path) -> None:
     said = run(root, "buid", "--url", path.as_uri())
     assert said.exit_code == 0, said.output
     assert "buid: 1 task, 1 picture of 5 subjects" in said.output
-    (data,) = load("buid", root)
+    (data,) = load_dataset("buid", root)
     assert data.task.name == "buid/benign/Ultrasound/0/tumour" and len(data) == 5
     assert f"buid is already in {root}" in run(root, "buid").output
 
 
 def test_another_archive_than_the_recorded_one_is_not_imported(tmp_path: Path) -> None:
     said = run(tmp_path / "root", "buid", "--url", buid_zip(tmp_path / "x.zip").as_uri())
-    assert said.exit_code == 1 and "is not the recorded file" in said.stderr
+    assert said.exit_code == 1 and "differs from the recorded file" in said.stderr
 
 
 @pytest.mark.usefixtures("unrecorded")
@@ -123,7 +123,7 @@ def test_a_wrong_first_download_is_in_nobodys_way(tmp_path: Path) -> None:
     assert "what was fetched is not buid, and was removed" in said.stderr
     assert not [path for path in root.rglob("*") if path.is_file()]
     said = run(root, "buid", "--url", right.as_uri())
-    assert said.exit_code == 0 and len(load("buid", root)) == 1, said.output
+    assert said.exit_code == 0 and len(load_dataset("buid", root)) == 1, said.output
 
 
 @pytest.mark.usefixtures("unrecorded")
@@ -150,7 +150,7 @@ def test_a_full_disk_costs_no_download(tmp_path: Path, monkeypatch: pytest.Monke
         patch.setattr("segbench.datasets.importing.store.write_manifest", full)
         said = run(root, "buid", "--url", path.as_uri())
     assert said.exit_code == 1 and "No space left" in said.stderr
-    assert run(root, "buid").exit_code == 0 and len(load("buid", root)) == 1
+    assert run(root, "buid").exit_code == 0 and len(load_dataset("buid", root)) == 1
 
 
 def test_a_terminated_import_is_cleared_away(tmp_path: Path) -> None:
@@ -189,7 +189,7 @@ def test_a_mirror_stands_in_for_the_official_link(
     other.write_bytes(archive.read_bytes() + b"!")
     refused = run(tmp_path / "elsewhere", "publicsets:Public", "--url", other.as_uri())
     assert refused.exit_code == 1
-    assert "is not the recorded file" in refused.stderr and "Traceback" not in refused.output
+    assert "differs from the recorded file" in refused.stderr and "Traceback" not in refused.output
     assert not list((tmp_path / "elsewhere").rglob("*.txt"))
 
 

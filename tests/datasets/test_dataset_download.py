@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from served import Web, serving
 
-from segbench.datasets import DataError, transfer
-from segbench.datasets.download import Archive, checksum, fetch, first_records
+from segbench.datasets import DataError
+from segbench.datasets.download import Archive, checksum, fetch, pending_checksums, transfers
 from segbench.datasets.sources.wbc import FOLDER, WBC
 
 PATTERNS = ("a/*.bmp",)
@@ -25,7 +25,7 @@ NEVER = "http://127.0.0.1:1/never-asked.zip"
 @pytest.fixture
 def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(transfer, "PAUSES", ())  # one try a call
+    monkeypatch.setattr(transfers, "PAUSES", ())  # one try a call
     with serving() as web:
         yield web
 
@@ -93,7 +93,7 @@ def test_a_second_archive_that_fails_costs_nothing_of_the_first(web: Web, tmp_pa
     first = Archive(web.put("first.zip", ONE), 1000)
     second = Archive(web.put("second.zip", zipped(**{"r/b": b"b" * 500}), cuts=[400]), 1000)
     with pytest.raises(
-        DataError, match=r"second.zip broke off after 400 of \d+ bytes .* run the same command"
+        DataError, match=r"second.zip broke off after 400 of \d+ bytes .* repeat the command"
     ):
         get(tmp_path, first, second)
     assert not (tmp_path / "data").exists()
@@ -104,7 +104,7 @@ def test_a_second_archive_that_fails_costs_nothing_of_the_first(web: Web, tmp_pa
 
 def test_another_file_than_the_recorded_one_is_removed(web: Web, tmp_path: Path) -> None:
     archive = Archive(web.put("x.zip", TWO), 1000, DIGEST)
-    with pytest.raises(DataError, match=rf"what {web.address}/x.zip gave is not the recorded file"):
+    with pytest.raises(DataError, match=rf"the file from {web.address}/x.zip differs from the recorded file"):
         get(tmp_path, archive)
     assert below(tmp_path) == {}
     web.put("x.zip", ONE)
@@ -118,20 +118,20 @@ def test_bytes_changed_on_the_way_are_noticed_after_a_resumed_transfer(web: Web,
         get(tmp_path, archive)
     part = tmp_path / "downloads" / "x" / "x.zip.part"
     part.write_bytes(b"P" + part.read_bytes()[1:].swapcase())
-    with pytest.raises(DataError, match="not the recorded file"):
+    with pytest.raises(DataError, match="differs from the recorded file"):
         get(tmp_path, archive)
     assert below(tmp_path) == {}
 
 
 def test_without_a_known_checksum_the_first_download_sets_it(web: Web, tmp_path: Path) -> None:
     archive, record = Archive(web.put("x.zip", ONE), 1000), tmp_path / "downloads" / "x" / "x.zip.sha256"
-    assert first_records([archive], record.parent) == [record]
+    assert pending_checksums([archive], record.parent) == [record]
     get(tmp_path, archive)
     assert record.read_text() == f"{DIGEST}  x.zip\n"
-    assert first_records([archive], record.parent) == []
+    assert pending_checksums([archive], record.parent) == []
     (tmp_path / "data").rename(tmp_path / "moved")
     web.put("x.zip", TWO)
-    with pytest.raises(DataError, match=r"not the file that was fetched first .* remove .*x\.zip\.sha256"):
+    with pytest.raises(DataError, match=r"differs from the first download .* remove .*x\.zip\.sha256"):
         get(tmp_path, archive)
     assert not (tmp_path / "data").exists() and [p.name for p in record.parent.iterdir()] == ["x.zip.sha256"]
     web.put("x.zip", ONE)
@@ -141,14 +141,14 @@ def test_without_a_known_checksum_the_first_download_sets_it(web: Web, tmp_path:
 
 @pytest.mark.parametrize("content", [b"<html>log in</html>", b"", ONE[:-30]], ids=["page", "empty", "cut"])
 def test_what_is_no_archive_sets_no_checksum(web: Web, tmp_path: Path, content: bytes) -> None:
-    with pytest.raises(DataError, match="no intact archive"):
+    with pytest.raises(DataError, match="not an intact archive"):
         get(tmp_path, Archive(web.put("x.zip", content), 1000))
     assert below(tmp_path) == {}
 
 
 def test_a_mirror_must_give_the_same(web: Web, tmp_path: Path) -> None:
     archive = Archive(NEVER, 1000, DIGEST)
-    with pytest.raises(DataError, match="not the recorded file"):
+    with pytest.raises(DataError, match="differs from the recorded file"):
         get(tmp_path, archive, urls=(web.put("bad.zip", TWO),))
     get(tmp_path, archive, urls=(web.put("good.zip", ONE),))
     assert below(tmp_path) == {"data/a/1.bmp": b"one"}
@@ -156,7 +156,7 @@ def test_a_mirror_must_give_the_same(web: Web, tmp_path: Path) -> None:
 
 def test_a_mirror_on_disk_is_read_in_place_and_never_removed(tmp_path: Path) -> None:
     mine, root, archive = tmp_path / "my copy.zip", tmp_path / "root", Archive(NEVER, 1000, DIGEST)
-    for content, says in ((TWO, "not the recorded file"), (ONE, None)):
+    for content, says in ((TWO, "differs from the recorded file"), (ONE, None)):
         mine.write_bytes(content)
         if says:
             with pytest.raises(DataError, match=says):
@@ -170,7 +170,7 @@ def test_a_mirror_on_disk_is_read_in_place_and_never_removed(tmp_path: Path) -> 
 def test_a_bad_mirror_on_disk_costs_nothing_of_the_official_download(web: Web, tmp_path: Path) -> None:
     archive, mine = Archive(web.put("x.zip", ONE, cuts=[60]), 1000, DIGEST), tmp_path / "mine.zip"
     mine.write_bytes(TWO)
-    for urls, says in (((), "broke off"), ((mine.as_uri(),), "not the recorded file")):
+    for urls, says in (((), "broke off"), ((mine.as_uri(),), "differs from the recorded file")):
         with pytest.raises(DataError, match=says):
             get(tmp_path, archive, urls=urls)
     get(tmp_path, archive)
@@ -180,9 +180,9 @@ def test_a_bad_mirror_on_disk_costs_nothing_of_the_official_download(web: Web, t
 @pytest.mark.parametrize(
     ("urls", "says"),
     [
-        (("ftp://there/x.zip",), "ftp://there/x.zip is no link that can be fetched"),
-        (("/home/x.zip",), "/home/x.zip is no link"),
-        (("file:///absent/x.zip",), "there is no file /absent/x.zip"),
+        (("ftp://there/x.zip",), "ftp://there/x.zip cannot be fetched"),
+        (("/home/x.zip",), "/home/x.zip cannot be fetched"),
+        (("file:///absent/x.zip",), "/absent/x.zip does not exist"),
         (("file:a", "file:b"), f"as many links are needed as there are archives, in this order: {NEVER}"),
     ],
 )
@@ -226,7 +226,7 @@ def test_a_full_disk_leaves_the_data_folder_as_it_was(
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "open", full)
-        with pytest.raises(DataError, match=rf"the disk of {root} is full; free some space and run the same"):
+        with pytest.raises(DataError, match=rf"the disk of {root} is full; free some space and repeat the"):
             get(root, archive)
     assert {p.name for p in root.iterdir()} == {"other", "downloads"}
     assert sorted(below(root / "downloads")) == ["x/x.zip.part", "x/x.zip.part.json"]

@@ -17,9 +17,8 @@ from pathlib import Path
 import pytest
 from served import Web, serving
 
-from segbench.datasets import transfer as module
+from segbench.datasets.download import transfer, transfers
 from segbench.datasets.task import DataError
-from segbench.datasets.transfer import transfer
 
 CONTENT = bytes(range(256)) * 1200  # 307,200 bytes, unlike at every shift below 256
 OTHER = CONTENT[::-1]
@@ -29,13 +28,13 @@ LIMIT = 1_000_000
 @pytest.fixture
 def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(module, "PAUSES", ())  # one try a call
+    monkeypatch.setattr(transfers, "PAUSES", ())  # one try a call
     with serving() as web:
         yield web
 
 
 def tries(monkeypatch: pytest.MonkeyPatch, further: int) -> None:
-    monkeypatch.setattr(module, "PAUSES", (0,) * further)
+    monkeypatch.setattr(transfers, "PAUSES", (0,) * further)
 
 
 @contextmanager
@@ -83,7 +82,7 @@ def test_a_broken_transfer_says_what_to_do_and_the_next_call_asks_for_the_rest(
 ) -> None:
     url, part = web.put("x", CONTENT, cuts=[200_000]), tmp_path / "x.part"
     with pytest.raises(
-        DataError, match=r"broke off after 200000 of 307200 bytes .* run the same command again"
+        DataError, match=r"broke off after 200000 of 307200 bytes .* repeat the command"
     ):
         transfer(url, part, LIMIT)
     assert part.read_bytes() == CONTENT[:200_000]
@@ -122,7 +121,7 @@ def test_starting_over_is_no_progress(web: Web, tmp_path: Path, monkeypatch: pyt
 )
 def test_without_ranges_or_a_version_it_starts_over(web: Web, tmp_path: Path, how: dict[str, object]) -> None:
     url, part = web.put("x", CONTENT, cuts=[200_000], **how), tmp_path / "x.part"
-    with pytest.raises(DataError, match="run the same command again"):
+    with pytest.raises(DataError, match="repeat the command"):
         transfer(url, part, LIMIT)
     transfer(url, part, LIMIT)
     assert part.read_bytes() == CONTENT
@@ -181,7 +180,7 @@ def test_a_length_that_is_never_reached_is_an_error(
 
 @pytest.mark.parametrize("chunked", [True, False])
 def test_a_file_that_is_too_large_is_dropped(web: Web, tmp_path: Path, chunked: bool) -> None:
-    with pytest.raises(DataError, match=r"/x gives is larger than 300000 bytes"):
+    with pytest.raises(DataError, match=r"/x is larger than 300000 bytes"):
         transfer(web.put("x", CONTENT, chunked=chunked), tmp_path / "x.part", limit=300_000)
     assert list(tmp_path.iterdir()) == []
 

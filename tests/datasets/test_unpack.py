@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from segbench.datasets import unpack as module
+from segbench.datasets.download import unpack, unpacking
 from segbench.datasets.task import DataError
-from segbench.datasets.unpack import unpack
 
 FILES = {"r/a/1.txt": b"one" * 100, "r/two": b"2" * 5000}
 
@@ -146,7 +145,7 @@ def test_bombs_stop_at_the_limit_whatever_they_claim(tmp_path: Path) -> None:
 
 
 def test_too_many_entries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "ENTRIES", 3)
+    monkeypatch.setattr(unpacking, "MAX_ENTRIES", 3)
     path = zipped(tmp_path / "x.zip", {f"{i}/": b"" for i in range(4)})
     refused(path, tmp_path / "to", "more than 3 entries")
 
@@ -154,13 +153,13 @@ def test_too_many_entries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize("names", [("a", "./a"), ("a", "a/b"), ("a/b", "a")])
 def test_no_file_takes_the_place_of_another(tmp_path: Path, names: tuple[str, ...]) -> None:
     path = tarred(tmp_path / "x.tar", dict.fromkeys(names, b"1"))
-    refused(path, tmp_path / "to", f"in the place of another, '{names[1]}'")
+    refused(path, tmp_path / "to", f"conflicts with another, '{names[1]}'")
 
 
 def test_what_was_there_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "to").mkdir()
     (tmp_path / "to" / "a").write_bytes(b"mine")
-    refused(zipped(tmp_path / "x.zip", {"a": b"theirs"}), tmp_path / "to", "in the place of another")
+    refused(zipped(tmp_path / "x.zip", {"a": b"theirs"}), tmp_path / "to", "conflicts with another")
     assert (tmp_path / "to" / "a").read_bytes() == b"mine"
 
 
@@ -177,13 +176,13 @@ def test_an_encrypted_archive_is_said_to_be(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["x.zip", "x.tar.gz"])
 def test_what_is_no_archive_is_refused(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
-    refused(tmp_path / name, tmp_path / "to", "no intact archive")
+    refused(tmp_path / name, tmp_path / "to", "not an intact archive")
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>log in</html>"])
 def test_a_web_page_is_never_taken_for_a_file(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "labels.csv").write_bytes(content)
-    refused(tmp_path / "labels.csv", tmp_path / "to", "no intact archive")
+    refused(tmp_path / "labels.csv", tmp_path / "to", "not an intact archive")
 
 
 def test_an_archive_without_files_is_refused(tmp_path: Path) -> None:
@@ -199,20 +198,20 @@ def test_an_archive_cut_short_is_damaged(tmp_path: Path, name: str) -> None:
     whole = path.read_bytes()
     for share in (0.02, 0.3, 0.9, 0.999):
         path.write_bytes(whole[: int(len(whole) * share)])
-        refused(path, tmp_path / f"to-{share}", "no intact archive")
+        refused(path, tmp_path / f"to-{share}", "not an intact archive")
 
 
 def test_changed_bytes_are_damage(tmp_path: Path) -> None:
     path = zipped(tmp_path / "x.zip", FILES, zipfile.ZIP_STORED)
     path.write_bytes(path.read_bytes().replace(b"oneone", b"twoone", 1))
-    refused(path, tmp_path / "to", "no intact archive")
+    refused(path, tmp_path / "to", "not an intact archive")
     packed = bytearray(tarred(tmp_path / "x.tgz", FILES, mode="w:gz").read_bytes())
     packed[-8] ^= 1  # gzip's own checksum
     (tmp_path / "x.tgz").write_bytes(packed)
-    refused(tmp_path / "x.tgz", tmp_path / "to-tgz", "no intact archive")
+    refused(tmp_path / "x.tgz", tmp_path / "to-tgz", "not an intact archive")
 
 
 def test_a_damaged_header_is_not_taken_for_the_end(tmp_path: Path) -> None:
     path = tarred(tmp_path / "x.tar", FILES)
     path.write_bytes(path.read_bytes().replace(b"r/two", b"r/six"))
-    refused(path, tmp_path / "to", "no intact archive")
+    refused(path, tmp_path / "to", "not an intact archive")

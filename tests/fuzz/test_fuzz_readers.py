@@ -22,16 +22,17 @@ from mutants import attempt, campaigns, damaged, damaged_files
 from PIL import Image
 from safetensors.torch import save_file
 
+from segbench.datasets.download import unpack
 from segbench.datasets.files.images import read_image, read_mask
-from segbench.datasets.files.volumes import AXES, read_label_map, read_volume, slices, turned
+from segbench.datasets.files.slices import AXES, cut_slices
+from segbench.datasets.files.volumes import read_label_map, read_volume, reorient
 from segbench.datasets.folder import Folder
 from segbench.datasets.importing import ImportedDataset, read_split
 from segbench.datasets.importing.formats import find_reader
 from segbench.datasets.preprocess import prepare_image
 from segbench.datasets.task import DataError
-from segbench.datasets.unpack import unpack
 from segbench.models.networks import UniverSeg
-from segbench.models.weights import WeightsError, load_state, training_of
+from segbench.models.weights import WeightsError, load_state, training_metadata
 from segbench.results import load
 from segbench.results.store import StoreError
 
@@ -99,7 +100,7 @@ def test_volumes(examples: int, dicom: bool, good: Path, tmp_path: Path) -> None
 
         def cut() -> None:
             found = read_volume(path)
-            list(slices(turned(found), turned(found), {"label": 1}, "subject", AXES))
+            list(cut_slices(reorient(found), reorient(found), {"label": 1}, "subject", AXES))
 
         tried(cut, lambda: read_label_map(path, volume), errors=DataError)
         (images / name).write_bytes(before)
@@ -186,7 +187,7 @@ def test_weights(examples: int, good: Path, tmp_path: Path) -> None:
     def read(file: tuple[str, bytes]) -> None:
         path = tmp_path / f"damaged{Path(file[0]).suffix}"
         path.write_bytes(file[1])
-        tried(lambda: load_state(UniverSeg, path), lambda: training_of(path), errors=WeightsError)
+        tried(lambda: load_state(UniverSeg, path), lambda: training_metadata(path), errors=WeightsError)
 
     attempt(strategy, examples, read)
 

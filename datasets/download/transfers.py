@@ -1,4 +1,4 @@
-"""Downloading a file over HTTP; a broken transfer goes on where it stopped (RFC 9110, section 14)."""
+"""Download a file over HTTP; an interrupted transfer continues where it stopped (RFC 9110, section 14)."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     import requests
 
 CHUNK = 1 << 16  # bytes
-PAUSES = (1, 2, 4)  # seconds before each further try without progress
+PAUSES = (1, 2, 4)  # seconds before each retry without progress
 TIMEOUT = 30  # seconds without a byte
-BY_HAND = "download it in a browser and pass --url file:PATH"
+MANUAL_DOWNLOAD = "download it in a browser and pass --url file:PATH"
 
 
 class _State(NamedTuple):
-    """What ``<part>.json`` says of a part: its link, the version of the file there, and the whole length."""
+    """Content of ``<part>.json``: the link, the version of the file on the server, and its full length."""
 
     url: str
     version: str | None = None
@@ -30,46 +30,45 @@ class _State(NamedTuple):
 
 
 def transfer(url: str, part: Path, limit: int) -> None:
-    """Download a link, or what is missing of it; without any request if nothing is.
+    """Download a link, or only its missing bytes; a complete file costs no request.
 
-    A part is continued if it came from the same link, the server takes ranges and the file there has not
-    changed, which its ETag or its date tells. Otherwise it begins anew.
+    A part is continued if it came from the same link, the server supports ranges, and the ETag or date of
+    the file has not changed. Otherwise the download restarts.
 
     Parameters
     ----------
     url : str
         An http or https link.
     part : Path
-        The file to write, which stays after an error and is complete afterwards.
+        The file to write. It is complete on return, and stays after an error.
     limit : int
-        Bytes that it may take.
+        Most bytes of the file.
 
     Raises
     ------
     DataError
-        If the link cannot be reached, the connection breaks again and again, or the file is larger than
-        `limit`.
+        If the link cannot be reached, the connection breaks repeatedly, or the file is larger than `limit`.
     OSError
         If the file cannot be written.
     """
     import requests
     import urllib3
 
-    pauses, most = iter(PAUSES), _size(part)
+    pauses, largest = iter(PAUSES), _size(part)
     while True:
         try:
             return _attempt(url, part, limit)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            if _size(part) > most:
-                pauses, most = iter(PAUSES), _size(part)
+            if _size(part) > largest:
+                pauses, largest = iter(PAUSES), _size(part)
             pause = next(pauses, None)
-            if pause is None or not _may_pass(error):
-                raise DataError(_sentence(url, part, error)) from error
+            if pause is None or not _is_temporary(error):
+                raise DataError(_describe(url, part, error)) from error
             time.sleep(pause)
 
 
-def forget(part: Path) -> None:
-    """Remove a part and what is known of it."""
+def discard(part: Path) -> None:
+    """Remove a partial download and its state."""
     part.unlink(missing_ok=True)
     _state_file(part).unlink(missing_ok=True)
 
@@ -80,22 +79,22 @@ def _attempt(url: str, part: Path, limit: int) -> None:
     state, size = _read_state(url, part), _size(part)
     if size == state.length:
         return
-    # Another encoding would make lengths and ranges those of something else.
+    # Lengths and ranges of another encoding would not be those of the file.
     headers = {"Accept-Encoding": "identity"}
     if size and state.version:
         headers |= {"Range": f"bytes={size}-", "If-Range": state.version}
     with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
         if response.status_code == requests.codes.requested_range_not_satisfiable:
-            forget(part)
+            discard(part)
             raise requests.ConnectionError("the file became shorter")
         response.raise_for_status()
         encoding = response.headers.get("Content-Encoding", "identity")
-        if encoding != "identity" and not url.endswith("gz"):  # some servers say it of a file.tar.gz
-            raise DataError(f"the server gives {url} only as {encoding}; {BY_HAND}")
+        if encoding != "identity" and not url.endswith("gz"):  # some servers send it with a file.tar.gz
+            raise DataError(f"the server sends {url} only as {encoding}; {MANUAL_DOWNLOAD}")
         if response.status_code != requests.codes.partial_content:
-            state = _begin(url, part, response.headers)
+            state = _restart(url, part, response.headers)
         elif not _continues(response.headers, state, size):
-            forget(part)
+            discard(part)
             raise requests.ConnectionError("the file changed")
         _receive(response, part, state.length, limit)
     if state.length is None:
@@ -104,9 +103,9 @@ def _attempt(url: str, part: Path, limit: int) -> None:
         raise requests.ConnectionError("the transfer ended early")
 
 
-def _begin(url: str, part: Path, headers: Mapping[str, str]) -> _State:
+def _restart(url: str, part: Path, headers: Mapping[str, str]) -> _State:
     part.parent.mkdir(parents=True, exist_ok=True)
-    part.write_bytes(b"")  # before its state, which must never be that of other bytes
+    part.write_bytes(b"")  # before the state: a state must never describe older bytes
     length = headers.get("Content-Length", "")
     state = _State(url, _version(headers), int(length) if length.isdecimal() else None)
     _write_state(part, state)
@@ -122,60 +121,59 @@ def _receive(response: requests.Response, part: Path, length: int | None, limit:
         for chunk in response.raw.stream(CHUNK, decode_content=False):
             size += len(chunk)
             if max(size, length or 0) > limit:
-                forget(part)
-                raise DataError(f"what {response.url} gives is larger than {limit} bytes; not downloaded")
+                discard(part)
+                raise DataError(f"the file at {response.url} is larger than {limit} bytes; not downloaded")
             file.write(chunk)
             bar.update(len(chunk))
 
 
 def _continues(headers: Mapping[str, str], state: _State, size: int) -> bool:
-    """Whether a partial answer begins where the part ends, and is of the same file."""
-    found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", headers.get("Content-Range", ""))
-    if not found or int(found[1]) != size or _version(headers) not in (None, state.version):
+    """Whether a partial response starts at the end of the part and belongs to the same file."""
+    content_range = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", headers.get("Content-Range", ""))
+    if not content_range or int(content_range[1]) != size or _version(headers) not in (None, state.version):
         return False
-    return found[2] == "*" or state.length is None or int(found[2]) == state.length
+    return content_range[2] == "*" or state.length is None or int(content_range[2]) == state.length
 
 
 def _version(headers: Mapping[str, str]) -> str | None:
-    """What ``If-Range`` may name: a strong ETag, or else the date."""
+    """The value for ``If-Range``: a strong ETag, else the date."""
     etag = headers.get("ETag", "")
     return etag if etag.startswith('"') else headers.get("Last-Modified")
 
 
-def _may_pass(error: Exception) -> bool:
-    """Whether the same request may succeed a little later."""
+def _is_temporary(error: Exception) -> bool:
+    """Whether the same request may succeed later."""
     import requests
 
     response = getattr(error, "response", None)
     if response is None:
-        return not (isinstance(error, ValueError) or _certificate(error))  # the first: an impossible link
+        # Invalid links are a ValueError.
+        return not (isinstance(error, ValueError) or _is_certificate_error(error))
     status: int = response.status_code
     return status >= 500 or status == requests.codes.too_many_requests
 
 
-def _certificate(error: Exception) -> bool:
-    """Whether the host could not prove who it is."""
+def _is_certificate_error(error: Exception) -> bool:
     import requests
 
     return isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error)
 
 
-def _sentence(url: str, part: Path, error: Exception) -> str:
+def _describe(url: str, part: Path, error: Exception) -> str:
+    """Say in one sentence why a download failed, and what to do."""
     response, request = getattr(error, "response", None), getattr(error, "request", None)
-    if _certificate(error):
+    if _is_certificate_error(error):
         host = urlsplit(url if request is None else request.url).hostname
-        return f"cannot download {url}, the certificate of {host} is not accepted; {BY_HAND}"
+        return f"cannot download {url}, the certificate of {host} is not accepted; {MANUAL_DOWNLOAD}"
     reason = type(error).__name__
     if reason == "HTTPError" and response is not None:
         reason = f"HTTP status {response.status_code}"
     size, length = _size(part), _read_state(url, part).length
-    if size and _may_pass(error):
-        came = f"{size} bytes" if length is None else f"{size} of {length} bytes"
-        return (
-            f"the download of {url} broke off after {came} ({reason}); run the same command again to continue"
-        )
+    if size and _is_temporary(error):
+        progress = f"{size} bytes" if length is None else f"{size} of {length} bytes"
+        return f"the download of {url} broke off after {progress} ({reason}); repeat the command to continue"
     advice = "the link may have moved, see `list datasets`"
-    if response is None or _may_pass(error):
+    if response is None or _is_temporary(error):
         advice = "check the network" if response is None else "try again later"
     return f"cannot download {url} ({reason}); {advice}, or get the file elsewhere and pass --url file:PATH"
 

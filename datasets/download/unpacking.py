@@ -1,4 +1,4 @@
-"""Unpacking what came from elsewhere: only plain files, only into one folder, no more than was agreed."""
+"""Unpack untrusted archives: plain files only, inside one folder only, up to a size limit."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from typing import IO, TypeVar
 
 from segbench.datasets.task import DataError
 
-CHUNK = 1 << 20  # bytes that memory holds at once
-ENTRIES = 500_000  # files and folders of an archive at most
+CHUNK = 1 << 20  # bytes in memory at once
+MAX_ENTRIES = 500_000  # files and folders of an archive
 ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz")
-PAGES = (b"<!doctype html", b"<html")
+HTML_STARTS = (b"<!doctype html", b"<html")
 
-Entry = tuple[str, IO[bytes] | None]  # name, and content if it is a file
+Entry = tuple[str, IO[bytes] | None]  # name, and content (None for a folder)
 T = TypeVar("T")
 
 
-class _Refused(Exception):
-    """Why an archive is not unpacked."""
+class _Unsafe(Exception):
+    """The reason to reject an archive."""
 
 
 class _Damaged(Exception):
-    """Why an archive cannot be read."""
+    """The reason why an archive cannot be read."""
 
 
 def unpack(path: Path, folder: Path, name: str, link: str, limit: int) -> None:
-    """Unpack an archive into a folder; a file of another kind is copied into it.
+    """Unpack an archive into a folder, or copy a file of another kind.
 
-    The kind is told by the content: zip, or tar, also compressed. Sizes are counted while unpacking; what the
-    archive says of itself is not relied on. After an error `folder` may hold a part of the files.
+    The content decides the kind: zip, tar or compressed tar. Sizes are counted while unpacking; sizes in the
+    headers of the archive are ignored. After an error `folder` may hold some of the files.
 
     Parameters
     ----------
@@ -41,45 +41,45 @@ def unpack(path: Path, folder: Path, name: str, link: str, limit: int) -> None:
     folder : Path
         May exist; its files are never overwritten.
     name : str
-        What the archive is called where it comes from.
+        File name of the archive at its origin.
     link : str
-        What errors name.
+        Link for error messages.
     limit : int
-        Bytes that the files may take.
+        Most bytes of all files.
 
     Raises
     ------
     DataError
-        If the archive is damaged, encrypted or empty, is too large, or has an entry that is no plain file or
+        If the archive is damaged, encrypted, empty or too large, or has an entry that is not a plain file or
         lies outside `folder`.
     OSError
         If the files cannot be written.
     """
     try:
         _write(_entries(path, name), folder.resolve(), limit)
-    except _Refused as error:
+    except _Unsafe as error:
         raise DataError(f"the archive {link} {error}; not unpacked") from None
     except _Damaged as error:
-        raise DataError(f"what {link} gave is no intact archive ({error}); fetch it again") from error
+        raise DataError(f"{link} is not an intact archive ({error}); fetch it again") from error
 
 
 def _write(entries: Iterator[Entry], folder: Path, limit: int) -> None:
     written = files = 0
     for count, (name, content) in enumerate(_intact(entries), 1):
-        if count > ENTRIES:
-            raise _Refused(f"has more than {ENTRIES} entries")
-        place = _place(folder, name)
+        if count > MAX_ENTRIES:
+            raise _Unsafe(f"has more than {MAX_ENTRIES} entries")
+        path = _safe_path(folder, name)
         if content is None:
             continue
-        with _new(place, name) as file:
+        with _create(path, name) as file:
             for chunk in _intact(_chunks(content)):
                 written += len(chunk)
                 if written > limit:
-                    raise _Refused(f"unpacks to more than {limit} bytes")
+                    raise _Unsafe(f"unpacks to more than {limit} bytes")
                 file.write(chunk)
         files += 1
     if not files:
-        raise _Refused("holds no file")
+        raise _Unsafe("holds no file")
 
 
 def _chunks(content: IO[bytes]) -> Iterator[bytes]:
@@ -87,33 +87,33 @@ def _chunks(content: IO[bytes]) -> Iterator[bytes]:
         yield chunk
 
 
-def _intact(parts: Iterable[T]) -> Iterator[T]:
-    """The same; readers of archives raise almost anything at damaged ones."""
+def _intact(items: Iterable[T]) -> Iterator[T]:
+    """Yield the items; readers raise almost any exception for a damaged archive."""
     try:
-        yield from parts
-    except (_Refused, _Damaged):
+        yield from items
+    except (_Unsafe, _Damaged):
         raise
     except Exception as error:
         raise _Damaged(str(error) or type(error).__name__) from error
 
 
-def _place(folder: Path, name: str) -> Path:
-    """Where an entry belongs; some archives made on Windows have backslashes."""
+def _safe_path(folder: Path, name: str) -> Path:
+    """Path of an entry inside `folder`; archives from Windows may hold backslashes."""
     try:
-        place = (folder / name.replace("\\", "/")).resolve()
+        path = (folder / name.replace("\\", "/")).resolve()
     except ValueError:  # a null byte
-        place = Path()
-    if not place.is_relative_to(folder):
-        raise _Refused(f"has an unsafe entry, {name!r}")
-    return place
+        path = folder.parent
+    if not path.is_relative_to(folder):
+        raise _Unsafe(f"has an unsafe entry, {name!r}")
+    return path
 
 
-def _new(place: Path, name: str) -> IO[bytes]:
+def _create(path: Path, name: str) -> IO[bytes]:
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        return place.open("xb")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("xb")
     except (FileExistsError, NotADirectoryError):
-        raise _Refused(f"has an entry in the place of another, {name!r}") from None
+        raise _Unsafe(f"has an entry that conflicts with another, {name!r}") from None
 
 
 def _entries(path: Path, name: str) -> Iterator[Entry]:
@@ -123,7 +123,7 @@ def _entries(path: Path, name: str) -> Iterator[Entry]:
         yield from _zip_entries(path)
     elif _is_tar(path):
         yield from _tar_entries(path)
-    elif any(page in head.lower() for page in PAGES):
+    elif any(start in head.lower() for start in HTML_STARTS):
         raise _Damaged("a web page")
     elif not head or name.lower().endswith(ARCHIVES):
         raise _Damaged("neither zip nor tar" if head else "an empty file")
@@ -133,7 +133,7 @@ def _entries(path: Path, name: str) -> Iterator[Entry]:
 
 
 def _is_tar(path: Path) -> bool:
-    """Whether a tar has an entry; a file of zeros would be one without any."""
+    """Whether a file is a tar with an entry; a file of zeros is a tar without entries."""
     try:
         with tarfile.open(path) as file:
             return file.next() is not None
@@ -145,9 +145,9 @@ def _zip_entries(path: Path) -> Iterator[Entry]:
     with zipfile.ZipFile(path) as file:
         for entry in file.infolist():
             if entry.flag_bits & 1:
-                raise _Refused("is encrypted")
+                raise _Unsafe("is encrypted")
             if stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
-                raise _Refused(f"has an unsafe entry, {entry.filename!r}")
+                raise _Unsafe(f"has an unsafe entry, {entry.filename!r}")
             if entry.is_dir():
                 yield entry.filename, None
                 continue
@@ -159,9 +159,9 @@ def _tar_entries(path: Path) -> Iterator[Entry]:
     with tarfile.open(path) as file:
         for entry in file:
             if not (entry.isfile() or entry.isdir()):
-                raise _Refused(f"has an unsafe entry, {entry.name!r}")
+                raise _Unsafe(f"has an unsafe entry, {entry.name!r}")
             yield entry.name, file.extractfile(entry)
-        # A damaged header looks like the end; there are zeros, or nothing, and compression's own checksum.
+        # tarfile takes a damaged header for the end. A real end is zeros or nothing.
         stream = file.fileobj
         assert stream is not None
         stream.seek(file.offset)
