@@ -1,4 +1,4 @@
-"""Two methods on the images that both were given: paired changes, differences and who needs less."""
+"""Two models on the images of both: relative changes, differences, and the probability of needing fewer."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from segbench.results.distribution import distribution, middle
-from segbench.results.intervals import check, intervals
+from segbench.results.distribution import distribution, interquartile
+from segbench.results.improvement import require_models
+from segbench.results.intervals import intervals, validate
 from segbench.results.resampling import (
+    PASS,
     Design,
     Floats,
     Integers,
     StatisticsError,
     Unit,
-    plain,
-    rank,
+    group_codes,
     require,
-    take_apart,
+    sums_per_pass,
+    to_design,
 )
 from segbench.results.schema import TASK
-
-SAME_IMAGE = ("protocol", *TASK, "simulation", "position", "image")
 
 
 def paired_change(
@@ -40,7 +40,7 @@ def paired_change(
 ) -> pd.DataFrame:
     """Change in percent of the total per image set from each baseline to a model (MultiverSeg, Fig. 4).
 
-    Only images that both methods were given, at the same place of the same simulation, are compared.
+    Only images that both models segmented, at the same position of the same pass, are compared.
 
     Parameters
     ----------
@@ -49,10 +49,10 @@ def paired_change(
     model, baselines : str, sequence of str
         Names in the column ``model``.
     by : sequence of str
-        Columns that tell the groups apart, without ``model``.
+        Columns that define the groups, without ``model``.
     average : {"tasks", "totals"}
         ``tasks``: hierarchical mean of the changes of the tasks (Fig. 4). ``totals``: change of the
-        hierarchical mean of the totals, to which the figures of section 6.2 and Table 7 agree.
+        hierarchical mean of the totals (section 6.2 and Table 7).
 
     Returns
     -------
@@ -64,18 +64,19 @@ def paired_change(
     ------
     StatisticsError
         As `bootstrap`, and if a baseline shares no image with the model or is the model, or if a model has
-        several results of one image at the same place, for instance with different contexts.
+        several results of one image at the same position, for instance with different contexts.
     """
-    check(unit, reps, level)
     if average not in ("tasks", "totals"):
         raise StatisticsError(f"average must be tasks or totals, not {average!r}")
-    tables = []
-    for baseline, shared in _pairs(images, model, baselines, value, by):
-        design = take_apart(shared, value, ["model", *by], "total")
-        ours, _ = _of(design.groups, model, baseline)
+
+    def compare(baseline: str, shared: pd.DataFrame) -> pd.DataFrame:
+        design = to_design(shared, value, ["model", *by], "total", unit)
+        new, _ = _rows_of(design.groups, model, baseline)
         change = _change(design, model, baseline, average)
-        tables.append(_against(baseline, intervals(design, change, unit, reps, seed, level, ours)))
-    return pd.concat(tables, ignore_index=True)
+        return intervals(design, change, reps, seed, level, new)
+
+    validate(unit, reps, level)
+    return _tables(compare, images, model, baselines, value, by)
 
 
 def interquartile_difference(
@@ -94,14 +95,19 @@ def interquartile_difference(
     Parameters, errors and result are those of `paired_change`, except that the difference is in the unit of
     ``value``; negative: the model needs fewer. See `segbench.results.statistics.interquartile_mean`.
     """
-    check(unit, reps, level)
-    tables = []
-    for baseline, shared in _pairs(images, model, baselines, value, by):
-        design, values = distribution(take_apart(shared, value, ["model", *by], "mean"))
-        ours, _ = _of(design.groups, model, baseline)
-        difference = _difference(design, values, model, baseline)
-        tables.append(_against(baseline, intervals(design, difference, unit, reps, seed, level, ours)))
-    return pd.concat(tables, ignore_index=True)
+
+    def compare(baseline: str, shared: pd.DataFrame) -> pd.DataFrame:
+        design, values = distribution(to_design(shared, value, ["model", *by], unit=unit))
+        new, old = _rows_of(design.groups, model, baseline)
+
+        def difference(shares: Floats) -> Floats:
+            means = interquartile(values, design.over_tasks(shares))
+            return means[..., new] - means[..., old]
+
+        return intervals(design, difference, reps, seed, level, new)
+
+    validate(unit, reps, level)
+    return _tables(compare, images, model, baselines, value, by)
 
 
 def probability_of_superiority(
@@ -115,18 +121,18 @@ def probability_of_superiority(
     seed: int = 0,
     level: float = 0.95,
 ) -> pd.DataFrame:
-    """Probability that a set of images takes a model less than a baseline.
+    """Probability that a model needs less than a baseline for a set of images.
 
-    For each task it is the share of the simulations in which the model's total over the images of both is the
-    lower one, equal totals counting half; then the hierarchical mean over the tasks.
+    The probability of a task is the share of the passes in which the model's total over the images of both is
+    lower; equal totals count half. The result is the hierarchical mean over the tasks.
 
     Parameters
     ----------
     images, model, baselines, value, by, reps, seed, level
         As in `paired_change`.
-    unit : {"simulation"}
-        The total of a set joins many subjects, so that resampling these does not repeat the comparison: it
-        would pull every probability towards a half.
+    unit : {"simulation", "training", "person"}
+        Not the subject: the total of a set joins many subjects, and resampling these does not repeat the
+        comparison. It would pull every probability towards a half.
 
     Returns
     -------
@@ -138,56 +144,62 @@ def probability_of_superiority(
     StatisticsError
         As `paired_change`, and if the unit is the subject.
     """
-    check(unit, reps, level)
-    if unit != "simulation":
-        raise StatisticsError("the probability that a set takes less is defined over simulations only")
+
+    def compare(_: str, shared: pd.DataFrame) -> pd.DataFrame:
+        keys = list(dict.fromkeys([*by, *TASK]))
+        totals = sums_per_pass(shared, value, ["model", *keys])
+        both = totals[totals.model == model].merge(
+            totals[totals.model != model].drop(columns="model"),
+            on=[name for name in totals if name not in ("model", value)],
+        )
+        new, old = both[f"{value}_x"], both[f"{value}_y"]
+        less = both.assign(less=(new < old) + 0.5 * (new == old))
+        design = to_design(less, "less", ["model", *by], unit=unit)
+        return intervals(design, design.over_tasks, reps, seed, level)
+
+    validate(unit, reps, level)
+    if unit == "subject":
+        raise StatisticsError("the probability of needing less is defined over simulations only")
+    return _tables(compare, images, model, baselines, value, by)
+
+
+def _tables(
+    compare: Callable[[str, pd.DataFrame], pd.DataFrame],
+    images: pd.DataFrame,
+    model: str,
+    baselines: Sequence[str],
+    value: str,
+    by: Sequence[str],
+) -> pd.DataFrame:
+    """Join the tables of all baselines; the baseline stands in the second column."""
     tables = []
     for baseline, shared in _pairs(images, model, baselines, value, by):
-        keys = list(dict.fromkeys([*by, *TASK, "simulation"]))
-        totals = plain(shared.groupby([*keys, "model"], observed=True)[value].sum().reset_index())
-        new, old = (totals[totals.model == name].set_index(keys)[value] for name in (model, baseline))
-        less = ((new < old) + 0.5 * (new == old)).rename("less").reset_index().assign(model=model)
-        design = take_apart(less, "less", ["model", *by], "mean")
-        tables.append(_against(baseline, intervals(design, design.over_tasks, unit, reps, seed, level)))
+        table = compare(baseline, shared)
+        table.insert(1, "baseline", baseline)
+        tables.append(table)
     return pd.concat(tables, ignore_index=True)
 
 
-def _against(baseline: str, table: pd.DataFrame) -> pd.DataFrame:
-    table.insert(1, "baseline", baseline)
-    return table
-
-
-def _of(rows: pd.DataFrame, model: str, baseline: str) -> tuple[Integers, Integers]:
-    """Places of both methods; these correspond, as both have the same tasks and the model sorts first."""
+def _rows_of(rows: pd.DataFrame, model: str, baseline: str) -> tuple[Integers, Integers]:
+    """Row numbers of both models; these correspond, as both have the same tasks and the model sorts first."""
     return np.flatnonzero(rows["model"] == model), np.flatnonzero(rows["model"] == baseline)
 
 
 def _change(design: Design, model: str, baseline: str, average: str) -> Callable[[Floats], Floats]:
-    """What makes the estimates of the leaves, (n, 1, leaves), the model's changes in percent."""
-    new, old = _of(design.leaves, model, baseline)
-    ours, theirs = _of(design.groups, model, baseline)
+    """Return a map from per-cell estimates, (n, 1, cells), to the model's changes in percent."""
+    new_cells, old_cells = _rows_of(design.cells, model, baseline)
+    new, old = _rows_of(design.groups, model, baseline)
 
     def of_totals(estimates: Floats) -> Floats:
         means = design.over_tasks(estimates)
-        return _percent(means[..., ours], means[..., theirs])
+        return _percent(means[..., new], means[..., old])
 
     def of_tasks(estimates: Floats) -> Floats:
         changes = np.full_like(estimates, np.nan)
-        changes[..., new] = _percent(estimates[..., new], estimates[..., old])
-        return design.over_tasks(changes)[..., ours]
+        changes[..., new_cells] = _percent(estimates[..., new_cells], estimates[..., old_cells])
+        return design.over_tasks(changes)[..., new]
 
     return of_totals if average == "totals" else of_tasks
-
-
-def _difference(design: Design, values: Floats, model: str, baseline: str) -> Callable[[Floats], Floats]:
-    """What makes shares at or below each value, (n, values, leaves), differences of interquartile means."""
-    ours, theirs = _of(design.groups, model, baseline)
-
-    def difference(estimates: Floats) -> Floats:
-        means = middle(values, design.over_tasks(estimates))
-        return means[..., ours] - means[..., theirs]
-
-    return difference
 
 
 def _percent(new: Floats, old: Floats) -> Floats:
@@ -197,24 +209,24 @@ def _percent(new: Floats, old: Floats) -> Floats:
 def _pairs(
     images: pd.DataFrame, model: str, baselines: Sequence[str], value: str, by: Sequence[str]
 ) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Each baseline with the rows of both models, where both saw the same image at the same place."""
-    place_of = list(dict.fromkeys([*SAME_IMAGE, *by]))
-    require(images, ["model", *place_of, value])
-    present = set(images["model"].unique())
-    known = images[[name for name in dict.fromkeys(["model", *place_of, "subject", value]) if name in images]]
+    """Each baseline with the rows of both models on the images that both segmented at the same position."""
+    same = ["protocol", *TASK, *(name for name in PASS if name in images), "position", "image", *by]
+    same = list(dict.fromkeys(same))
+    require(images, ["model", *same, value])
+    columns = dict.fromkeys(["model", *same, "subject", value])
+    known = images[[name for name in columns if name in images]]
     for baseline in baselines:
-        if model == baseline or not {model, baseline} <= present:
-            names = ", ".join(sorted(present))
-            raise StatisticsError(f"cannot compare {model} with {baseline}; there are results of {names}")
+        require_models(images["model"], model, baseline)
         pair = known[known["model"].isin([model, baseline])]
-        place = rank(pair[name] for name in place_of)
-        ours = np.bincount(place, pair["model"] == model)
-        theirs = np.bincount(place) - ours
-        if max(ours.max(), theirs.max()) > 1:
+        image = group_codes(pair[name] for name in same)
+        new = np.bincount(image, pair["model"] == model)
+        old = np.bincount(image) - new
+        if max(new.max(), old.max()) > 1:
             raise StatisticsError(
-                f"{model} or {baseline} has several results of an image at the same place; select one context"
+                f"{model} or {baseline} has several results of an image at the same position; "
+                "select one context"
             )
-        shared = pair[((ours == 1) & (theirs == 1))[place]]
+        shared = pair[((new == 1) & (old == 1))[image]]
         if shared.empty:
             raise StatisticsError(
                 f"{model} and {baseline} share no image; run both on the same tasks and seed"

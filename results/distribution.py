@@ -1,6 +1,6 @@
-"""How interactions are distributed over images: performance profiles and interquartile means.
+"""Distribution of the interactions over images: performance profiles and interquartile means.
 
-Both read one distribution, in which every image has the weight that it has in the hierarchical mean.
+Every image has its weight in the hierarchical mean.
 """
 
 from __future__ import annotations
@@ -11,53 +11,54 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from segbench.results.intervals import check, intervals
-from segbench.results.resampling import Design, Floats, StatisticsError, Unit, require, take_apart
+from segbench.results.intervals import intervals, validate
+from segbench.results.resampling import Design, Floats, StatisticsError, Unit, require, to_design
 
-MOST_VALUES = 256  # distinct values of which an interquartile mean is taken
+MAX_VALUES = 256  # distinct values that an interquartile mean can be taken of
 
 
 def performance_profile(
     images: pd.DataFrame,
-    most: int,
+    max_interactions: int,
     by: Sequence[str] = ("protocol", "model"),
     unit: Unit = "simulation",
     reps: int = 1000,
     seed: int = 0,
     level: float = 0.95,
 ) -> pd.DataFrame:
-    """Share of the images that reached the target within 0, 1, ..., ``most`` interactions.
+    """Share of the images that reached the target within 0, 1, ..., ``max_interactions`` interactions.
 
     Parameters
     ----------
     images : DataFrame
-        Rows as `results.load` gives them in ``images``.
-    most : int
-        Last number of interactions.
+        Rows of ``images`` of `segbench.results.load`.
+    max_interactions : int
+        Last point of the profile.
     by, unit, reps, seed, level
         As in `segbench.results.statistics.bootstrap`.
 
     Returns
     -------
     DataFrame
-        A row per group and number of ``interactions``, in this order, otherwise as of `bootstrap`; shares
+        A row per group and number of ``interactions``, in this order; other columns as of `bootstrap`; shares
         from 0 to 1. An image that never reached the target is never counted: at the maximum the curve stays
         below 1 by the share of failures. All points of all curves share their draws.
 
     Raises
     ------
     StatisticsError
-        As `bootstrap`, and if ``most`` is negative.
+        As `bootstrap`, and if ``max_interactions`` is negative.
     """
-    check(unit, reps, level)
-    if most < 0:
-        raise StatisticsError(f"the profile needs a number of interactions of at least 0, not {most}")
+    validate(unit, reps, level)
+    if max_interactions < 0:
+        raise StatisticsError(f"max_interactions must be at least 0, not {max_interactions}")
     require(images, ["interactions", "reached"])
-    needed = images.interactions.where(images.reached.astype(bool), most + 1)
-    design = shares(take_apart(images.assign(needed=needed), "needed", by, "mean"), np.arange(most + 1))
-    table = intervals(design, design.over_tasks, unit, reps, seed, level)
-    table.insert(len(by), "interactions", np.repeat(np.arange(most + 1), len(design.groups)))
-    group = np.tile(np.arange(len(design.groups)), most + 1)
+    needed = images.interactions.where(images.reached.astype(bool), max_interactions + 1)
+    points = np.arange(max_interactions + 1)
+    design = _cumulative(to_design(images.assign(needed=needed), "needed", by, unit=unit), points)
+    table = intervals(design, design.over_tasks, reps, seed, level)
+    table.insert(len(by), "interactions", np.repeat(points, len(design.groups)))
+    group = np.tile(np.arange(len(design.groups)), len(points))
     return table.iloc[np.argsort(group, kind="stable")].reset_index(drop=True)
 
 
@@ -70,11 +71,11 @@ def interquartile_mean(
     seed: int = 0,
     level: float = 0.95,
 ) -> pd.DataFrame:
-    """Mean of the middle half of the images, each with its weight in the hierarchical mean.
+    """Mean of the middle half of the images, weighted as in the hierarchical mean.
 
     The lowest and the highest quarter of the weight are cut off; an image at the edge counts with the part of
-    its weight inside. As long as less than a quarter fails, the result does not depend on the maximum that
-    failures count with.
+    its weight inside. While less than a quarter of the images fail, the result does not depend on the maximum
+    that failures count with.
 
     Parameters
     ----------
@@ -93,30 +94,30 @@ def interquartile_mean(
     StatisticsError
         As `bootstrap`, and if the column has more than 256 distinct values.
     """
-    check(unit, reps, level)
-    design, values = distribution(take_apart(images, value, by, "mean"))
+    validate(unit, reps, level)
+    design, values = distribution(to_design(images, value, by, unit=unit))
     return intervals(
-        design, lambda estimates: middle(values, design.over_tasks(estimates)), unit, reps, seed, level
+        design, lambda shares: interquartile(values, design.over_tasks(shares)), reps, seed, level
     )
 
 
 def distribution(design: Design) -> tuple[Design, Floats]:
-    """A design whose estimates are the shares at or below each distinct value; and these values."""
+    """Return a design that estimates the share at or below each distinct value, and these values."""
     values = np.unique(design.values)
-    if len(values) > MOST_VALUES:
+    if len(values) > MAX_VALUES:
         raise StatisticsError(
-            f"an interquartile mean is of counts, such as interactions; there are {len(values)} distinct "
-            f"values, more than {MOST_VALUES}"
+            f"an interquartile mean needs counts, such as interactions; the column has {len(values)} "
+            f"distinct values, more than {MAX_VALUES}"
         )
-    return shares(design, values), values
+    return _cumulative(design, values), values
 
 
-def shares(design: Design, thresholds: np.ndarray) -> Design:
-    """The design whose k-th estimate is the share of the values that are at most the k-th threshold."""
+def _cumulative(design: Design, thresholds: np.ndarray) -> Design:
+    """Return a design whose k-th estimate is the share of values up to the k-th threshold."""
     return replace(design, values=design.values <= thresholds[:, None])
 
 
-def middle(values: Floats, below: Floats) -> Floats:
+def interquartile(values: Floats, shares: Floats) -> Floats:
     """Interquartile means, (n, 1, groups), from the shares at or below each value, (n, values, groups)."""
-    inside = np.diff(np.clip(below, 0.25, 0.75), axis=1, prepend=0.25)
+    inside = np.diff(np.clip(shares, 0.25, 0.75), axis=1, prepend=0.25)
     return 2 * np.einsum("k,nkg->ng", values, inside)[:, None]

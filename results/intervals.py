@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -14,16 +15,15 @@ from segbench.results.resampling import (
     Integers,
     StatisticsError,
     Unit,
-    distinct,
-    rank,
-    resampled,
+    count_distinct,
+    group_codes,
+    resample,
 )
 
 
 def intervals(
     design: Design,
-    read: Callable[[Floats], Floats],
-    unit: Unit,
+    estimate: Callable[[Floats], Floats],
     reps: int,
     seed: int,
     level: float,
@@ -34,12 +34,12 @@ def intervals(
     Parameters
     ----------
     design : Design
-    read : callable
-        Makes the estimates of the leaves, (n, k, leaves), those that are wanted, (n, m, groups).
-    unit, reps, seed, level
+    estimate : callable
+        Maps per-cell estimates (n, k, cells) to group estimates (n, m, groups).
+    reps, seed, level
         As in `segbench.results.statistics.bootstrap`.
     groups : int array, optional
-        Which of the design's groups ``read`` returns; all of them by default.
+        The design's groups that ``estimate`` returns; all of them by default.
 
     Returns
     -------
@@ -47,42 +47,33 @@ def intervals(
         The groups' columns, mean, std, low, high, unit and n_units; m times the groups, in this order.
     """
     chosen = np.arange(len(design.groups)) if groups is None else groups
-    point = read(design.point()).ravel()
+    point = estimate(design.point()).ravel()
     repeats = len(point) // len(chosen)
-    spread, n_units = (np.tile(column[chosen], repeats) for column in _units(design, unit))
-    values = np.vstack([read(part).reshape(-1, len(point)) for part in resampled(design, unit, reps, seed)])
+    spread, n_units = (np.tile(column[chosen], repeats) for column in _units(design))
+    values = np.vstack([estimate(part).reshape(-1, len(point)) for part in resample(design, reps, seed)])
     values = np.where(spread, values, 0)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # what has no estimate has no interval either
+        warnings.simplefilter("ignore", RuntimeWarning)  # a group without an estimate has no interval
         low, high = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2], axis=0)
         std = np.nanstd(values, axis=0, ddof=1)
-    return (
-        design.groups.iloc[np.tile(chosen, repeats)]
-        .assign(
-            mean=point,
-            std=np.where(spread, std, np.nan),
-            low=np.where(spread, low, np.nan),
-            high=np.where(spread, high, np.nan),
-            unit=unit,
-            n_units=n_units,
-        )
-        .reset_index(drop=True)
-    )
+    table = design.groups.iloc[np.tile(chosen, repeats)].reset_index(drop=True).assign(mean=point)
+    for name, column in (("std", std), ("low", low), ("high", high)):
+        table[name] = np.where(spread, column, np.nan)
+    return table.assign(unit=design.unit, n_units=n_units)
 
 
-def _units(design: Design, unit: Unit) -> tuple[np.ndarray, Integers]:
-    """For each group: whether any of its leaves has two units, and how many distinct ones it has."""
-    stratum, units = design.clusters(unit)
-    cluster = rank([stratum[design.leaf], units])
-    spread = np.maximum.reduceat(distinct(design.leaf, cluster), design.starts) > 1
-    group = np.searchsorted(design.starts, np.arange(len(design.leaves)), side="right") - 1
-    return spread, distinct(group[design.leaf], cluster)
+def _units(design: Design) -> tuple[np.ndarray, Integers]:
+    """For each group: whether any of its cells has two units, and the number of distinct units."""
+    unit = group_codes([design.stratum[design.cell], design.member])
+    spread = np.maximum.reduceat(count_distinct(design.cell, unit), design.starts) > 1
+    return spread, count_distinct(design.group[design.cell], unit)
 
 
-def check(unit: str, reps: int, level: float, statistic: str = "mean") -> None:
-    """Refuse arguments out of range with a `StatisticsError`."""
-    if unit not in ("simulation", "subject"):
-        raise StatisticsError(f"unit must be simulation or subject, not {unit!r}")
+def validate(unit: str, reps: int, level: float, statistic: str = "mean") -> None:
+    """Raise a `StatisticsError` if an argument is out of range."""
+    *units, last = get_args(Unit)
+    if unit not in (*units, last):
+        raise StatisticsError(f"unit must be {', '.join(units)} or {last}, not {unit!r}")
     if statistic not in ("mean", "total"):
         raise StatisticsError(f"statistic must be mean or total, not {statistic!r}")
     if reps < 2:

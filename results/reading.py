@@ -1,4 +1,4 @@
-"""Reading runs back: all their units as tables, after a look at whether they may be read together."""
+"""Read the units of runs as tables, after checking that they may be read together."""
 
 from __future__ import annotations
 
@@ -11,32 +11,38 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from segbench.results.schema import IMAGE_KEY, IMAGES, typed
-from segbench.results.store import ARROW, COLUMNS, KEYS, READERS, TIMINGS, Run, StoreError, differences
+from segbench.results.schema import ARROW, COLUMNS, IMAGE_KEY, IMAGES, KEYS, TIMINGS, typed
+from segbench.results.store import READERS, Run, StoreError, differences
 
-TOGETHER = 500  # units whose tables are joined at once
+BATCH = 500  # units whose tables are joined at once
 
 
 class Results:
-    """Everything that one or several runs recorded.
+    """The records of one or several runs as DataFrames.
+
+    The columns of all tables are declared, with units and meanings, in `segbench.results.schema`. Rows are
+    sorted by the table's key. Text is held as categories in alphabetical order; `segbench.results.statistics`
+    returns plain text.
 
     Parameters
     ----------
     images : DataFrame
-        Columns of `segbench.results.schema.IMAGES`, sorted by `segbench.results.schema.IMAGE_KEY`; text as categories.
+        One row per image: columns `segbench.results.schema.IMAGES`.
     manifests : list of dict
-        The manifest of each run, in the order of the runs.
+        The manifest of each run: settings, versions, weights, data and commands.
     read : callable
-        ``read(table, protocols)`` gives the table ``steps`` or ``pictures`` of some protocols (None: of all).
-    data_root : Path or None
-        Folder of the data sets, for pictures of what was segmented.
+        ``read(table, protocols)`` reads the table ``steps`` or ``pictures`` of some protocols (None: of all).
+    data_root : Path, optional
+        Folder of the data sets, for pictures of the segmented images.
     folders : sequence of Path or str
-        Where the runs are.
+        Folders or addresses of the runs.
 
     Attributes
     ----------
-    steps, pictures : DataFrame
-        Columns of `segbench.results.schema.STEPS` and `segbench.results.schema.PICTURES`, read when first asked for.
+    steps : DataFrame
+        One row per prediction: columns `segbench.results.schema.STEPS`. Read on first access.
+    pictures : DataFrame
+        Masks of some predictions: columns `segbench.results.schema.PICTURES`. Read on first access.
     """
 
     def __init__(
@@ -59,12 +65,12 @@ class Results:
         return self.read("pictures", None)
 
     def steps_of(self, protocols: Sequence[str]) -> pd.DataFrame:
-        """The steps of some protocols only, as those of a large study take much memory."""
+        """Read the steps of some protocols only, which saves memory in a large study."""
         return self.read("steps", protocols)
 
 
-def nothing(data_root: Path | None = None) -> Results:
-    """Results without any record, for what needs none."""
+def empty_results(data_root: Path | None = None) -> Results:
+    """Return results without any record, for artefacts that need none."""
     return Results(typed([], IMAGES), [], lambda table, protocols: typed([], COLUMNS[table]), data_root)
 
 
@@ -92,7 +98,7 @@ def load(run: str | Path | Sequence[str | Path], data_root: Path | None = None) 
         differing = differences(runs[0].settings, other.settings)
         if differing:
             raise StoreError(
-                f"{runs[0].path} and {other.path} were run with other settings ({differing}); "
+                f"{runs[0].path} and {other.path} have different settings ({differing}); "
                 "read them one at a time"
             )
     units = sorted(((run, key) for run in runs for key in run.units()), key=lambda unit: unit[1])
@@ -100,70 +106,61 @@ def load(run: str | Path | Sequence[str | Path], data_root: Path | None = None) 
         raise StoreError(
             f"{', '.join(map(str, paths)) or 'the list of runs'} holds no finished unit; run it first"
         )
-    descriptions = _each(units, lambda run, key: run.description(key))
+    descriptions = _read_each(units, lambda run, key: run.description(key))
     _check_identity(units, descriptions)
 
     def read(table: str, protocols: Sequence[str] | None) -> pd.DataFrame:
         wanted = [
             unit
-            for unit, said in zip(units, descriptions, strict=True)
-            if protocols is None or said.get("protocol") in protocols
+            for unit, description in zip(units, descriptions, strict=True)
+            if protocols is None or description.get("protocol") in protocols
         ]
-        tables = _joined(wanted, lambda run, key: run.read(key, [table])[table])
-        return _merged(tables, COLUMNS[table], KEYS[table])
+        tables = _read_tables(wanted, lambda run, key: run.read(key, [table])[table])
+        return _merge(tables, COLUMNS[table], KEYS[table])
 
-    return Results(
-        _merged(_joined(units, _timed), IMAGES, IMAGE_KEY),
-        [r.manifest() for r in runs],
-        read,
-        data_root,
-        [r.path for r in runs],
-    )
+    images = _merge(_read_tables(units, _timed_images), IMAGES, IMAGE_KEY)
+    return Results(images, [r.manifest() for r in runs], read, data_root, [r.path for r in runs])
 
 
-def _timed(run: Run, key: str) -> pa.Table:
+def _timed_images(run: Run, key: str) -> pa.Table:
     unit = run.read(key, ("images", "timings"))
     return unit["images"].append_column("seconds", unit["timings"]["seconds"])
 
 
-def _joined(units: list[tuple[Run, str]], read: Callable[[Run, str], pa.Table]) -> list[pa.Table]:
-    """Tables of many units each, as a small table takes many times the memory of its rows."""
-    parts = [units[start : start + TOGETHER] for start in range(0, len(units), TOGETHER)]
-    tables = (pa.concat_tables(_each(part, read)) for part in parts)
+def _read_tables(units: list[tuple[Run, str]], read: Callable[[Run, str], pa.Table]) -> list[pa.Table]:
+    """Join the tables of many units: a small table takes many times the memory of its rows."""
+    batches = [units[start : start + BATCH] for start in range(0, len(units), BATCH)]
+    tables = (pa.concat_tables(_read_each(batch, read)) for batch in batches)
     return [table.unify_dictionaries().combine_chunks() for table in tables]
 
 
-def _each(units: list[tuple[Run, str]], read: Callable[[Run, str], Any]) -> list[Any]:
-    """What is read of each unit, of several at a time, as shared disks and object stores answer slowly."""
+def _read_each(units: list[tuple[Run, str]], read: Callable[[Run, str], Any]) -> list[Any]:
+    """Read several units at a time: shared disks and object stores answer slowly."""
     with ThreadPoolExecutor(READERS) as pool:
         return list(pool.map(lambda unit: read(*unit), units))
 
 
 def _check_identity(units: list[tuple[Run, str]], descriptions: list[dict[str, Any]]) -> None:
-    """Nothing is averaged over units of other weights, data or versions."""
+    """Raise a `StoreError` if units have different weights, data or versions."""
     known: dict[str, tuple[Any, Run]] = {}
     for (run, _), description in zip(units, descriptions, strict=True):
         for name, value in description.get("identity", {}).items():
-            other, where = known.setdefault(name, (value, run))
-            if other != value:
-                runs = " and ".join(dict.fromkeys(str(r.path) for r in (where, run)))
+            first, origin = known.setdefault(name, (value, run))
+            if first != value:
+                runs = " and ".join(dict.fromkeys(str(r.path) for r in (origin, run)))
                 raise StoreError(
-                    f"the {name} differs between units of {runs} ({_brief(other)}, {_brief(value)}); "
-                    "such records are not averaged: read one run at a time, or run anew in another folder"
+                    f"the {name} differs between units of {runs} ({str(first)[:12]}, {str(value)[:12]}); "
+                    "such records are not averaged: read one run at a time, or run again in another folder"
                 )
 
 
-def _brief(value: Any) -> str:
-    return str(value)[:12]
-
-
-def _merged(tables: list[pa.Table], columns: dict[str, str], key: tuple[str, ...]) -> pd.DataFrame:
-    """One sorted table; rows that several units hold are kept once and must agree but for the clock."""
+def _merge(tables: list[pa.Table], columns: dict[str, str], key: tuple[str, ...]) -> pd.DataFrame:
+    """Return one sorted table; rows that several units hold are kept once and must agree except in time."""
     schema = pa.schema([(name, _in_memory(kind)) for name, kind in columns.items()])
     table = pa.concat_tables(tables) if tables else schema.empty_table()
     frame = table.unify_dictionaries().to_pandas()
     for name, kind in columns.items():
-        if kind == "string":  # categories in order of the alphabet, so that sorting sorts by it
+        if kind == "string":  # alphabetical order of the categories makes sorting alphabetical
             frame[name] = frame[name].cat.set_categories(sorted(frame[name].cat.categories))
     repeated = frame[frame.duplicated(list(key), keep=False)]
     if len(repeated):
@@ -172,12 +169,12 @@ def _merged(tables: list[pa.Table], columns: dict[str, str], key: tuple[str, ...
         if len(clash):
             row = ", ".join(f"{name} {clash.iloc[0][name]}" for name in key)
             raise StoreError(
-                f"two units disagree about {row}; delete one of them or run anew in another folder"
+                f"two units disagree about {row}; delete one of them or run again in another folder"
             )
         frame = frame.drop_duplicates(list(key))
     return frame.sort_values(list(key), kind="stable", ignore_index=True)
 
 
 def _in_memory(kind: str) -> pa.DataType:
-    """Arrow type of a column when read: text as codes into a dictionary, since it repeats."""
+    """Arrow type of a column in memory: repeated text is held as codes into a dictionary."""
     return pa.dictionary(pa.int32(), pa.string()) if kind == "string" else ARROW[kind]

@@ -1,8 +1,16 @@
-"""Columns of the record tables; every figure, table and statistic is computed from these tables."""
+"""Columns of the record tables, their keys, and their Parquet files.
+
+Every figure, table and statistic is computed from these tables.
+"""
 
 from __future__ import annotations
 
+import io
+from typing import Any
+
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 TASK = ("dataset", "cohort", "modality", "axis", "label")
 
@@ -31,7 +39,7 @@ IDENTITY: dict[str, str] = {
 
 STEPS: dict[str, str] = IDENTITY | {
     "step": "int32",  # interactions so far; 0 is the prediction before the first interaction
-    "kind": "string",  # of the interaction: none, click+, click-, scribble+, scribble-, scribble+- (both at once)
+    "kind": "string",  # interaction: none, click+, click-, scribble+, scribble-, scribble+- (both at once)
     "row": "int32",  # of the click; -1 without a click
     "column": "int32",
     "dice": "float64",
@@ -70,6 +78,47 @@ IMAGE_KEY = (
 STEP_KEY = (*IMAGE_KEY, "step")  # identifies one row of ``steps`` and of ``pictures``
 
 
+# The tables of a unit; the seconds of ``images`` have a file of their own.
+TIMINGS = {"seconds": IMAGES["seconds"]}
+UNTIMED = {name: kind for name, kind in IMAGES.items() if name not in TIMINGS}
+COLUMNS = {"steps": STEPS, "images": UNTIMED, "timings": TIMINGS, "pictures": PICTURES}
+KEYS = {"steps": STEP_KEY, "images": IMAGE_KEY, "pictures": STEP_KEY}
+ARROW = {
+    "string": pa.string(),
+    "int32": pa.int32(),
+    "float64": pa.float64(),
+    "bool": pa.bool_(),
+    "object": pa.binary(),
+}
+
+
 def typed(rows: list[dict], columns: dict[str, str]) -> pd.DataFrame:
     """Return rows as a table with exactly the declared columns, in their order and types."""
     return pd.DataFrame(rows, columns=list(columns)).astype(columns)
+
+
+def to_parquet(frame: pd.DataFrame, columns: dict[str, str]) -> bytes:
+    """Return Parquet bytes that depend on the rows alone: no index, no pandas metadata, one codec."""
+    schema = pa.schema([(name, ARROW[kind]) for name, kind in columns.items()])
+    table = pa.Table.from_pandas(frame[list(columns)], schema=schema, preserve_index=False)
+    buffer = io.BytesIO()
+    options: dict[str, Any] = {"compression": "zstd", "store_schema": False, "write_page_checksum": True}
+    pq.write_table(table.replace_schema_metadata(None), buffer, **options)
+    return buffer.getvalue()
+
+
+def from_parquet(content: bytes, columns: dict[str, str]) -> pa.Table:
+    """Return the table of a Parquet file, with text as codes into dictionaries."""
+    text = [name for name, kind in columns.items() if kind == "string"]
+    return _parquet_file(content, read_dictionary=text).read(use_threads=False)
+
+
+def parquet_rows(content: bytes) -> int:
+    """Return the number of rows of a Parquet file."""
+    rows: int = _parquet_file(content).metadata.num_rows
+    return rows
+
+
+def _parquet_file(content: bytes, **options: Any) -> pq.ParquetFile:
+    """Open one file; several times faster for small files than `pq.read_table`."""
+    return pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True, **options)

@@ -1,9 +1,9 @@
-"""Hierarchical means, bootstrap intervals that name their unit, and paired changes (MultiverSeg, C.2).
+"""Hierarchical means, bootstrap intervals over a named unit, and paired changes (MultiverSeg, C.2).
 
-How the estimates are built is said in docs/statistics.md. In short: within one simulation of one task, images
-are averaged by subject and subjects with equal weight; simulations are averaged within the task; tasks are
-averaged by label, axis, modality, cohort and dataset. The bootstrap resamples whole simulations or whole
-subjects, with the same draws for every model, protocol, task and position.
+Within one pass over one task, images are averaged by subject, and subjects with equal weight. Passes are
+averaged within the task. Tasks are averaged by label, axis, modality, cohort and dataset. The bootstrap
+resamples whole passes or whole subjects, with the same draws for every model, protocol, task and position.
+A pass is identified by ``training``, ``simulation`` and ``person``. See docs/statistics.md.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ import pandas as pd
 from segbench.results.comparison import interquartile_difference, paired_change, probability_of_superiority
 from segbench.results.distribution import interquartile_mean, performance_profile
 from segbench.results.improvement import improvement
-from segbench.results.intervals import check, intervals
+from segbench.results.intervals import intervals, validate
 from segbench.results.resampling import (
     Floats,
     Statistic,
     StatisticsError,
     Unit,
-    plain,
-    rank,
+    group_codes,
     require,
-    resampled,
-    take_apart,
+    resample,
+    sums_per_pass,
+    to_design,
 )
 from segbench.results.schema import TASK
 
@@ -45,22 +45,21 @@ __all__ = [
     "totals",
 ]
 
-UNITS: tuple[Unit, ...] = ("simulation", "subject")  # the paper's first
-
 
 def hierarchical_mean(
     frame: pd.DataFrame, value: str, by: Sequence[str] = ("protocol", "model")
 ) -> pd.DataFrame:
-    """Mean over subject, simulation, label, axis, modality, cohort and dataset, in this order (C.2).
+    """Mean over subject, pass, label, axis, modality, cohort and dataset, in this order (C.2).
 
     Parameters
     ----------
     frame : DataFrame
-        Rows with the task's five columns and, where there are any, ``simulation`` and ``subject``.
+        Rows with the task's five columns and, optionally, ``training``, ``simulation``, ``person`` and
+        ``subject``.
     value : str
         Column to average; finite numbers or bool.
     by : sequence of str
-        Columns that tell the groups apart. Levels named here are not averaged over.
+        Columns that define the groups. Levels named here are not averaged over.
 
     Returns
     -------
@@ -70,17 +69,15 @@ def hierarchical_mean(
     Raises
     ------
     StatisticsError
-        If the table is empty, lacks a column, or has a value that is no finite number.
+        If the table is empty, lacks a column, or has a value that is not a finite number.
     """
-    design = take_apart(frame, value, by, "mean")
+    design = to_design(frame, value, by)
     return design.groups.assign(**{value: design.over_tasks(design.point())[0, 0]})
 
 
 def totals(images: pd.DataFrame, value: str = "interactions") -> pd.DataFrame:
-    """Sum over the images of each simulation of a task: one row per protocol, model, task and simulation."""
-    by = ["protocol", "model", *TASK, "task", "simulation"]
-    sums = images.groupby(by, sort=False, observed=True)[value].sum().reset_index()
-    return plain(sums).sort_values(by, ignore_index=True)
+    """Sum a column over the images of each pass: one row per protocol, model, task and pass."""
+    return sums_per_pass(images, value, ["protocol", "model", *TASK, "task"])
 
 
 def bootstrap(
@@ -98,39 +95,41 @@ def bootstrap(
     Parameters
     ----------
     images : DataFrame
-        Rows as `results.load` gives them in ``images`` (or ``steps``).
+        Rows of ``images`` (or ``steps``) of `segbench.results.load`.
     value : str
         Column to average; finite numbers or bool.
-    unit : {"simulation", "subject"}
-        What is resampled with replacement. ``simulation`` describes the noise of the seeds on fixed images;
-        ``subject`` resamples the subjects of each cohort, for statements about new subjects.
+    unit : {"simulation", "training", "person", "subject"}
+        What is resampled with replacement. ``simulation`` describes the noise of the seeds on fixed images,
+        ``training`` the noise of trainings (supervised), ``person`` differences between people who drew
+        (manual-scribbles). ``subject`` resamples the subjects of each cohort, for statements about new
+        subjects.
     by : sequence of str
-        Columns that tell the groups apart, for example protocol, model and position for a curve.
+        Columns that define the groups, for example protocol, model and position for a curve.
     reps : int
         Bootstrap replicates, at least 2.
     seed : int
-        Of the resampling. One seed gives the same draws in every call on the same units.
+        Seed of the resampling. One seed gives the same draws in every call on the same units.
     level : float in (0, 1)
-        Coverage that the interval aims at.
+        Nominal coverage of the interval.
     statistic : {"mean", "total"}
-        ``mean`` of an image, or ``total`` of the images of one simulation of a task.
+        ``mean`` per image, or ``total`` over the images of one pass over a task.
 
     Returns
     -------
     DataFrame
         Columns ``by``, mean (of the data themselves), std (of the replicates), low, high, unit and n_units
-        (distinct units in the group), sorted by ``by``. Where no task of a group has two units, std, low and
-        high are NaN: one unit says nothing about the spread.
+        (distinct units in the group), sorted by ``by``. Std, low and high are NaN where no task of a group
+        has two units: one unit says nothing about the spread.
 
     Raises
     ------
     StatisticsError
-        If the table is empty, lacks a column, has a value that is no finite number, or an argument is out
+        If the table is empty, lacks a column, has a value that is not a finite number, or an argument is out
         of range.
     """
-    check(unit, reps, level, statistic)
-    design = take_apart(images, value, by, statistic)
-    return intervals(design, design.over_tasks, unit, reps, seed, level)
+    validate(unit, reps, level, statistic)
+    design = to_design(images, value, by, statistic, unit)
+    return intervals(design, design.over_tasks, reps, seed, level)
 
 
 def replicates(
@@ -151,9 +150,9 @@ def replicates(
     float array (reps, groups)
         Row r holds every group under the same draw; differences of columns are paired.
     """
-    check(unit, reps, 0.95, statistic)
-    design = take_apart(images, value, by, statistic)
-    values = [design.over_tasks(part)[:, 0] for part in resampled(design, unit, reps, seed)]
+    validate(unit, reps, 0.95, statistic)
+    design = to_design(images, value, by, statistic, unit)
+    values = [design.over_tasks(part)[:, 0] for part in resample(design, reps, seed)]
     return design.groups, np.vstack(values)
 
 
@@ -167,14 +166,14 @@ def convergence(
     level: float = 0.95,
     statistic: Statistic = "mean",
 ) -> pd.DataFrame:
-    """Width of both intervals if only the first simulations had been run.
+    """Width of the intervals over simulations and over subjects, had only the first simulations been run.
 
     Parameters
     ----------
     images, value, by, reps, seed, level, statistic
         As in `bootstrap`.
     sizes : sequence of int
-        Numbers of simulations. A group with fewer of them has no row there.
+        Numbers of simulations. A group with fewer simulations has no row there.
 
     Returns
     -------
@@ -188,11 +187,12 @@ def convergence(
         As `bootstrap`, and if no group has as many simulations as any of the sizes.
     """
     require(images, ["simulation"])
-    first = rank([images["simulation"]])
+    index = group_codes([images["simulation"]])
+    units: tuple[Unit, ...] = ("simulation", "subject")
     tables = []
     for size in sorted(set(sizes)):
-        some = images[first < size]
-        pair = [bootstrap(some, value, unit, by, reps, seed, level, statistic) for unit in UNITS]
+        first = images[index < size]
+        pair = [bootstrap(first, value, unit, by, reps, seed, level, statistic) for unit in units]
         complete = pair[0].n_units == size
         tables += [table[complete].assign(simulations=size) for table in pair]
     table = pd.concat(tables, ignore_index=True)

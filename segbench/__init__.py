@@ -20,8 +20,8 @@ from typing import Any
 _MODULES = {
     "run": "benchmark.api",
     "report": "benchmark.api",
-    "check": "benchmark.api",
-    "compare": "benchmark.api",
+    "check": "benchmark.regression",
+    "compare": "benchmark.regression",
     "load": "results",
     "create_model": "models",
     "load_dataset": "datasets",

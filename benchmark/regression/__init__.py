@@ -1,1 +1,6 @@
-"""Regression checks: a run against a baseline, and two runs against each other."""
+"""Regression checks: compare a run with a baseline, or two runs with each other."""
+
+from segbench.benchmark.regression.checking import CheckResult, check
+from segbench.benchmark.regression.comparison import Comparison, compare
+
+__all__ = ["CheckResult", "Comparison", "check", "compare"]

@@ -1,45 +1,48 @@
-"""What a run is checked against: records and where they come from, in one small file that can be reviewed."""
+"""Baselines: records of a run and its manifest in one small text file that can be reviewed."""
 
 from __future__ import annotations
 
 import json
 import re
-import shlex
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segbench.benchmark.regression.comparison import demand
+from segbench.benchmark.regression.comparison import validate_manifest
 from segbench.errors import UsageError
 from segbench.results.schema import IMAGES, TASK
+from segbench.text import render_command
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FORMAT = 1
-KEY = ("protocol", "model", *TASK, "context", "split", "simulation", "image", "subject", "context_size")
+FORMAT = 2
+KEY = (
+    *("protocol", "model", *TASK, "split", "context", "annotator", "training", "simulation", "person"),
+    *("image", "subject", "context_size", "set_size"),
+)
 COLUMNS = {name: IMAGES[name] for name in (*KEY, "interactions", "reached", "dice")}
 DECIMALS = 6  # of Dice in the file
 
-# What a baseline takes over from the manifest of a run.
-KEPT = (
-    *("version", "git", "python", "platform", "packages", "commands", "settings", "simulations", "images"),
-    *("parts", "models", "seed_model", "tasks"),
+# Entries of a run's manifest that its baseline keeps.
+ENTRIES = (
+    *("version", "git", "python", "platform", "packages", "all_arguments", "settings", "simulations"),
+    *("images", "parts", "models", "seed_model", "tasks"),
 )
-OF_A_MACHINE = ("--output", "--data-root", "--workers", "--backend", "--scheduler")  # no setting of a run
-WRITE = "python -m benchmark check RUN --baseline {} --update"
+# Arguments of a run that concern a machine and not the records.
+MACHINE_ARGUMENTS = ("output", "data_root", "workers", "backend", "scheduler")
 
 
 @dataclass(frozen=True, eq=False)
 class Baseline:
-    """Records of a run and its manifest, both reduced to what a comparison needs.
+    """Records of a run and its manifest, reduced to what a comparison needs.
 
     Attributes
     ----------
     name : the file or run they come from
     manifest : dict
-        Entries `KEPT` of a run's manifest.
+        Entries `ENTRIES` of a run's manifest.
     images : DataFrame
         Columns `COLUMNS`, sorted by `KEY`; Dice rounded to `DECIMALS`.
     """
@@ -49,30 +52,26 @@ class Baseline:
     images: pd.DataFrame
 
 
-def of_run(run: str | Path) -> Baseline:
-    """The finished units of a run.
+def from_run(run: str | Path) -> Baseline:
+    """Reduce the finished units of a run to a baseline.
 
     Raises
     ------
     StoreError
-        As `results.load`.
+        As `segbench.results.load`.
     UsageError
         If its manifest lacks what a comparison needs.
     """
     from segbench.results import load
-    from segbench.results.resampling import plain
 
-    found = load(run)
-    manifest: dict[str, Any] = {name: found.manifests[0].get(name) for name in KEPT}
-    demand(manifest, str(run))
-    manifest["commands"] = [_portable(line) for line in manifest["commands"]]
-    images = plain(found.images[list(COLUMNS)])
-    images["dice"] = images.dice.round(DECIMALS)
-    return Baseline(str(run), manifest, images.sort_values(list(KEY), ignore_index=True))
+    results = load(run)
+    manifest = _reduced({name: results.manifests[0].get(name) for name in ENTRIES}, str(run))
+    images = results.images[list(COLUMNS)].sort_values(list(KEY), ignore_index=True)
+    return Baseline(str(run), manifest, images.assign(dice=images.dice.round(DECIMALS)))
 
 
 def read(file: Path) -> Baseline:
-    """A baseline that `write` has written; its commands without what is about a machine.
+    """Read a baseline that `write` has written.
 
     Raises
     ------
@@ -82,80 +81,66 @@ def read(file: Path) -> Baseline:
     import numpy as np
     import pandas as pd
 
+    update = f"write one: {render_command('check', {'baseline': file, 'update': True}, 'RUN')}"
     if not file.exists():
-        raise UsageError(
-            f"there is no baseline {file}; write one from a run: {WRITE.format(shlex.quote(str(file)))}"
-        )
+        raise UsageError(f"there is no baseline {file}; {update}")
     if not file.is_file():
-        raise UsageError(
-            f"{file} is neither a run nor the file of a baseline; name one of them by --baseline"
-        )
+        raise UsageError(f"{file} is neither a run nor a baseline file; give one of them to --baseline")
     try:
         lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
         head = [line.removeprefix("# ") for line in lines if line.startswith("# ")]
-        manifest = json.loads("".join(head))
-        rows = StringIO("".join(lines[len(head) :]))
+        header = json.loads("".join(head))
         kinds: Any = {name: "str" if kind == "string" else kind for name, kind in COLUMNS.items()}
+        rows = StringIO("".join(lines[len(head) :]))
         images = pd.read_csv(rows, dtype=kinds, keep_default_na=False)[list(COLUMNS)]
-        images["dice"] = images.dice.round(DECIMALS)  # the last bit may have been lost in the text
-        kept = {name: manifest[name] for name in KEPT}
-        demand(kept, str(file))
-        kept["commands"] = [_portable(line) for line in kept["commands"]]
-        whole = (manifest["format"], manifest["records"]) == (FORMAT, len(images)) and len(images)
-        if whole and np.isfinite(images.dice).all():
-            return Baseline(str(file), kept, images)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, UsageError):
+        images["dice"] = images.dice.round(DECIMALS)  # the text may have lost the last bit
+        manifest = _reduced({name: header[name] for name in ENTRIES}, str(file))
+        complete = (header["format"], header["records"]) == (FORMAT, len(images)) and len(images)
+        if complete and np.isfinite(images.dice).all():
+            return Baseline(str(file), manifest, images)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         pass
-    raise UsageError(
-        f"{file} is no baseline or a damaged one; restore it, or delete it and write it anew: "
-        f"{WRITE.format(shlex.quote(str(file)))}"
-    )
+    raise UsageError(f"{file} is damaged or not a baseline; restore it, or delete it and {update}")
 
 
 def write(baseline: Baseline, file: Path) -> None:
-    """Write the file as a whole or leave what is there.
+    """Write the whole file, or leave the old one.
 
     Raises
     ------
     UsageError
-        If a Dice is no finite number, or a command names a path of this machine.
+        If a Dice is not a finite number, or an argument of the run is a path of this machine.
     OSError
         If it cannot be written.
     """
     import numpy as np
 
-    from segbench.results.storage import place
+    from segbench.results.storage import open_storage
 
     if not np.isfinite(baseline.images.dice).all():
         raise UsageError(
-            f"{baseline.name} holds Dice that are no finite numbers; take another run for a baseline"
+            f"{baseline.name} holds Dice that are not finite numbers; make a baseline of another run"
         )
-    own = [path for line in baseline.manifest["commands"] for path in _absolute(line)]
-    if own:
-        raise UsageError(
-            f"a command of {baseline.name} names {own[0]}, which is of this machine only; take a run "
-            "with a relative path for a baseline"
-        )
+    values = (v for arguments in baseline.manifest["all_arguments"] for v in arguments.values())
+    parts = (part for value in values for part in re.split("[,:=]", str(value)))
+    for path in parts:
+        if path.startswith("/") and not path.startswith("//"):
+            raise UsageError(
+                f"a command of {baseline.name} names {path}, which only this machine has; "
+                "make a baseline of a run with relative paths"
+            )
     head = {"format": FORMAT, "records": len(baseline.images)} | baseline.manifest
     text = "".join(f"# {line}\n" for line in json.dumps(head, indent=1, sort_keys=True).splitlines())
     text += baseline.images.to_csv(index=False, lineterminator="\n")
     file.parent.mkdir(parents=True, exist_ok=True)
-    place(file.parent).replace(file.name, text.encode())
+    open_storage(file.parent).replace(file.name, text.encode())
 
 
-def _portable(command: str) -> str:
-    """A command line without the options that are about a machine."""
-    kept, words = [], iter(shlex.split(command))
-    for word in words:
-        name, equals, _ = word.partition("=")
-        if name not in OF_A_MACHINE:
-            kept.append(word)
-        elif not equals:
-            next(words, None)
-    return shlex.join(kept)
-
-
-def _absolute(command: str) -> list[str]:
-    """The absolute paths that a command line names, as ``--weights /a`` or ``folder:/a`` do."""
-    parts = [part for word in shlex.split(command) for part in re.split("[,:=]", word)]
-    return [part for part in parts if part.startswith("/") and not part.startswith("//")]
+def _reduced(manifest: dict[str, Any], name: str) -> dict[str, Any]:
+    """Remove the arguments that concern a machine."""
+    validate_manifest(manifest, name)
+    portable = [
+        {key: value for key, value in arguments.items() if key not in MACHINE_ARGUMENTS}
+        for arguments in manifest["all_arguments"]
+    ]
+    return manifest | {"all_arguments": portable}

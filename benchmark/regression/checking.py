@@ -1,18 +1,24 @@
-"""Whether a run is worse than a baseline (docs/checking-regressions.md)."""
+"""Check whether a run is worse than a baseline (docs/regression-checks.md)."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import shlex
+import inspect
+import itertools
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segbench.benchmark.regression.baseline import Baseline, of_run, read, write
-from segbench.benchmark.regression.comparison import GOALS, differing, other_data, parts
+from segbench.benchmark.regression import baseline as baselines
+from segbench.benchmark.regression.baseline import MACHINE_ARGUMENTS, Baseline
+from segbench.benchmark.regression.comparison import (
+    GOALS,
+    changed_tasks,
+    experiments,
+    manifest_differences,
+)
 from segbench.errors import UsageError
 from segbench.paths import PACKAGE, RUNS
 
@@ -20,31 +26,37 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SMOKE = PACKAGE / "results" / "baselines" / "smoke.csv"
-CODE = ("benchmark", "datasets", "models", "protocols", "results")  # packages that decide about the records
-START = ["python", "-m", "benchmark", "run"]
-NO_RUN = {"--help", "--dry-run", "--debug"}  # with these, a command measures nothing, or not only
+CODE = ("benchmark", "datasets", "models", "protocols", "results")  # packages that decide the records
+
+
+def _no_comparisons() -> pd.DataFrame:
+    import pandas as pd
+
+    from segbench.results.regression import BY, NUMBERS, with_verdicts
+
+    return with_verdicts(pd.DataFrame(columns=[*BY, "measure", *NUMBERS]))
 
 
 @dataclass(frozen=True, eq=False)
-class Checked:
-    """What `check` finds.
+class CheckResult:
+    """Result of `check`.
 
     Attributes
     ----------
     run, baseline : str
-        Where both are.
+        Addresses of both.
     table : DataFrame
-        As of `segbench.results.regression.judged`, a row per comparison.
-    missing : what of the baseline the run lacks, in words
-    notes : what differs behind them, in words
-    updated : whether the run has become the baseline
+        As of `segbench.results.regression.with_verdicts`, a row per comparison.
+    missing : parts of the baseline that the run lacks, as lines
+    notes : differences of the manifests, as lines
+    updated : whether the baseline now holds the records of the run
     """
 
     run: str
     baseline: str
-    table: pd.DataFrame
-    missing: list[str]
-    notes: list[str]
+    table: pd.DataFrame = field(default_factory=_no_comparisons)
+    missing: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     updated: bool = False
 
     @property
@@ -59,146 +71,129 @@ class Checked:
 
 def check(
     run: str | Path | None = None, *, baseline: str | Path | None = None, update: bool = False
-) -> Checked:
-    """Compare a run with a baseline, and make it the new one if asked to.
+) -> CheckResult:
+    """Compare a run with a baseline and, on request, replace the baseline.
 
     Parameters
     ----------
     run : path or address, optional
-        Without it the commands that the baseline names are run first.
+        Without it, the commands of the baseline are run first.
     baseline : path, optional
-        A file that ``update`` has written, or a run. Without it the bundled one.
+        A file that ``update`` has written, or a run; the bundled baseline by default.
     update : bool
-        Write the run's records to the baseline's file, whatever the comparison says. With a run of its own,
-        it needs the name of that file.
+        Write the records of the run to the baseline's file, whatever the comparison finds. With `run`, the
+        file must be named by `baseline`.
 
     Raises
     ------
     UsageError
-        If there is no baseline or it cannot be read, or it and the run do not compare.
+        If there is no baseline, it cannot be read, or it measures something else than the run.
     StoreError
         If the run cannot be read.
+
+    Examples
+    --------
+    >>> check("results/runs/after", baseline="results/runs/before").passed  # doctest: +SKIP
+    True
     """
     if update and run is not None and baseline is None:
         raise UsageError(
-            "--update with a RUN needs --baseline FILE; the bundled one is renewed without a RUN"
+            "--update with a RUN needs --baseline FILE; without a RUN it updates the bundled one"
         )
     baseline = SMOKE if baseline is None else baseline
     file = Path(baseline)
     if update and ("://" in str(baseline) or (file.exists() and not file.is_file())):
-        raise UsageError(f"{baseline} is no file; name a file for the baseline")
+        raise UsageError(f"{baseline} is not a file; give a file to --baseline")
     if update and run is not None and not file.exists():
-        new = of_run(run)
-        write(new, file)
-        return Checked(str(run), str(file), _nothing(), [], ["there was no baseline yet"], True)
-    old = _known(baseline)
-    new = of_run(run if run is not None else rerun(old))
-    try:
-        found = judge(old, new)
-    except UsageError as error:
-        if not update:
-            raise
-        found = Checked(new.name, old.name, _nothing(), [], [str(error)])
+        new = baselines.from_run(run)
+        result = CheckResult(new.name, str(file), notes=["there was no baseline yet"])
+    else:
+        old = _load(baseline)
+        new = baselines.from_run(rerun(old) if run is None else run)
+        try:
+            result = check_records(old, new)
+        except UsageError as error:
+            if not update:
+                raise
+            result = CheckResult(new.name, old.name, notes=[str(error)])
     if update:
-        write(new, file)
-    return Checked(found.run, found.baseline, found.table, found.missing, found.notes, update)
+        baselines.write(new, file)
+    return replace(result, updated=update)
 
 
-def _known(baseline: str | Path) -> Baseline:
-    """A baseline from its file, or from a run."""
+def _load(baseline: str | Path) -> Baseline:
+    """Read a baseline from its file or from a run."""
     from segbench.results.store import StoreError, exists
 
     try:
         if "://" in str(baseline) or exists(baseline):
-            return of_run(baseline)
-        return read(Path(baseline))
-    except StoreError as error:  # a fault of the baseline is no regression of the run
+            return baselines.from_run(baseline)
+        return baselines.read(Path(baseline))
+    except StoreError as error:  # wrong usage: a fault of the baseline is not a regression of the run
         raise UsageError(str(error)) from error
     except OSError as error:
         raise UsageError(f"the baseline {baseline} cannot be read: {error.strerror or error}") from error
 
 
-def judge(old: Baseline, new: Baseline) -> Checked:
-    """The comparison itself.
+def check_records(old: Baseline, new: Baseline) -> CheckResult:
+    """Compare the records of a run with those of a baseline.
 
     Raises
     ------
     UsageError
-        If the settings or data do not compare.
+        If their settings or data differ.
     """
-    from segbench.results.regression import MEASURES, differences, judged, missing
+    from segbench.results.regression import MEASURES, differences, missing_records, with_verdicts
 
     reason = _incomparable(old.manifest, new.manifest)
     if reason:
         raise UsageError(f"{new.name} cannot be compared with the baseline {old.name}: {reason}")
     same_draws = old.manifest["settings"]["seed"] == new.manifest["settings"]["seed"]
-    absent = missing(old.images, new.images, same_draws)
-    table = judged(differences(old.images, new.images, [measure.name for measure in MEASURES]))
-    notes = [line for lines in differing(old.manifest, new.manifest).values() for line in lines]
-    return Checked(new.name, old.name, table, absent, notes)
+    missing = missing_records(old.images, new.images, same_draws)
+    table = with_verdicts(differences(old.images, new.images, [measure.name for measure in MEASURES]))
+    notes = [*itertools.chain(*manifest_differences(old.manifest, new.manifest).values())]
+    return CheckResult(new.name, old.name, table, missing, notes)
 
 
 def _incomparable(old: dict[str, Any], new: dict[str, Any]) -> str | None:
-    """Why two runs do not measure the same, or None."""
+    """Return why two runs do not measure the same, or None."""
+    advice = "run it with the baseline's settings"
     for name in GOALS:
-        ours, theirs = (manifest["settings"][name] for manifest in (old, new))
-        if ours != theirs:
-            return f"{name} is {theirs} and was {ours}; run it with the baseline's settings"
-    before, now = parts(old), parts(new)
-    for name in before.keys() & now.keys():
-        if before[name]["images"] != now[name]["images"]:
-            return (
-                f"{name} has sets of {now[name]['images']} images and had {before[name]['images']}; "
-                "run it with the baseline's settings"
-            )
-    changed = other_data(old, new)
+        before, now = (manifest["settings"][name] for manifest in (old, new))
+        if before != now:
+            return f"{name} is {now} and was {before}; {advice}"
+    parts, new_parts = experiments(old), experiments(new)
+    for name in parts.keys() & new_parts.keys():
+        before, now = parts[name]["images"], new_parts[name]["images"]
+        if before != now:
+            return f"{name} has simulations of {now} images and had {before}; {advice}"
+    changed = changed_tasks(old, new)
     if changed:
-        return f"the data of {', '.join(changed)} are others; write a new baseline with --update"
+        return f"the data of {', '.join(changed)} have changed; replace the baseline with --update"
     return None
 
 
-def _nothing() -> pd.DataFrame:
-    """The table of no comparison."""
-    import pandas as pd
-
-    from segbench.results.regression import BY, NUMBERS, judged
-
-    return judged(pd.DataFrame(columns=[*BY, "measure", *NUMBERS]))
-
-
 def rerun(baseline: Baseline) -> str | Path:
-    """Run what a baseline's records come from, in a folder that belongs to it and to this program.
+    """Repeat the commands of a baseline in a folder that belongs to it and to this version of the program.
 
-    A unit's key does not know the code, and a stale unit would hide what the code now does. The folder
-    therefore belongs to the source files, the bundled weights and the versions of what they compute with.
+    The key of a unit does not depend on the code, and an old unit would hide what the code now does. The name
+    of the folder therefore depends on the source, the bundled weights and the versions of the libraries.
 
     Raises
     ------
     UsageError
-        If the baseline names no command, or one that is none.
+        If the baseline holds no arguments, or unknown ones.
     """
-    from click import ClickException
-
-    from segbench.benchmark.cli.run import command, run
-
-    commands = [shlex.split(line) for line in baseline.manifest["commands"]]
-    if not commands or any(words[:4] != START or NO_RUN & {*words} for words in commands):
-        raise UsageError(f"{baseline.name} does not say how it was made; name the RUN to check")
-    try:
-        given = [command.make_context("run", words[4:]).params for words in commands]
-    except ClickException as error:
-        raise UsageError(f"{baseline.name} has a wrong command: {error.format_message()}") from error
-    where: str | Path = RUNS / "check" / _belonging(baseline.manifest["commands"])
-    with contextlib.redirect_stdout(sys.stderr):
-        for options in given:
-            where = run(**options | {"output": where})
-    return where
-
-
-def _belonging(commands: Sequence[str]) -> str:
-    """A name that is another one for other commands, code, bundled weights or libraries."""
+    from segbench.benchmark.api import run
     from segbench.benchmark.provenance import packages, source_digest
 
-    total = hashlib.sha256(repr([*commands, sys.version]).encode())
-    total.update(repr(packages()).encode() + source_digest(PACKAGE, CODE).encode())
-    return total.hexdigest()[:12]
+    commands = baseline.manifest["all_arguments"]
+    known = inspect.signature(run).parameters.keys() - {"dry_run", *MACHINE_ARGUMENTS}
+    if not commands or any(arguments.keys() - known for arguments in commands):
+        raise UsageError(f"{baseline.name} does not hold the options of a run; give the RUN to check")
+    identity = [commands, sys.version, packages(), source_digest(PACKAGE, CODE)]
+    output: str | Path = RUNS / "check" / hashlib.sha256(repr(identity).encode()).hexdigest()[:12]
+    with contextlib.redirect_stdout(sys.stderr):
+        for arguments in commands:
+            output = run(**arguments, output=output)
+    return output
