@@ -47,7 +47,7 @@ def select(view: View, findings: Iterable[Finding]) -> list[Cell]:
     The others come in equal numbers from all splits that have enough, evenly spaced. The cells are sorted by
     split and index.
     """
-    suspects = {image: finding.what for finding in findings for image in reversed(finding.images)}
+    suspects = {image: finding.title for finding in findings for image in reversed(finding.images)}
     cells = {image: Cell(image, what, SUSPECT) for image, what in list(suspects.items())[:SUSPECTS]}
     order = np.argsort(view.labels.sum((1, 2)), kind="stable")
     for reason, images in (("smallest label", order[:EXTREMES]), ("largest label", order[-EXTREMES:])):

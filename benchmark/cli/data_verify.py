@@ -1,4 +1,4 @@
-"""``data verify``: look for what is wrong with a data set before anything is measured on it."""
+"""``data verify``: find leaks and faulty labels of a data set before anything is measured on it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from segbench.benchmark.cli.options import DATA_ROOT
+from segbench.benchmark.cli.options import DATA_ROOT, FORMAT, command_of
 from segbench.text import count_of
 
 if TYPE_CHECKING:
-    from segbench.datasets.checks import Finding, Verified
+    from segbench.datasets.checks import Finding, DatasetReport
     from segbench.datasets.task import Task
 
-SHOWN = 5  # findings of a kind
+MAX_SHOWN = 5  # findings of a kind
 SEVERITIES = ("error", "warning", "note")
 
 
@@ -25,49 +25,48 @@ def _verify(name: str, data_root: str | None, format: str) -> None:
     from segbench.benchmark.settings import resolve_root
     from segbench.datasets.checks import verify
 
-    found = verify(name, resolve_root(data_root), _with_bar)
+    verified = verify(name, resolve_root(data_root), _with_bar)
     if format == "json":
-        click.echo(json.dumps(found.as_rows(), indent=1, ensure_ascii=False))
+        click.echo(json.dumps(verified.as_dict(), indent=1, ensure_ascii=False))
     else:
-        for line in lines(found):
+        for line in lines(verified):
             click.echo(line)
-    sys.exit(1 if found.count("error") else 0)
+    sys.exit(1 if verified.count("error") else 0)
 
 
-def lines(found: Verified) -> Iterator[str]:
-    """What is told to people: the summary, the tasks, then what was found, long lists cut."""
-    counts = [count_of(found.count(severity), severity) for severity in SEVERITIES]
-    size = [count_of(len(found.tasks), "task"), count_of(found.pictures, "distinct picture")]
-    yield f"{found.name}: {', '.join(size + counts)}"
-    for row in found.tasks:
+def lines(verified: DatasetReport) -> Iterator[str]:
+    """Yield the summary, a line per task, then the findings; long lists are cut."""
+    counts = [count_of(verified.count(severity), severity) for severity in SEVERITIES]
+    size = [count_of(len(verified.tasks), "task"), count_of(verified.distinct_images, "distinct image")]
+    yield f"{verified.name}: {', '.join(size + counts)}"
+    for row in verified.tasks:
         split = ", ".join(f"{name} {count}" for name, count in row["split"].items())
-        low, middle, high = (f"{100 * share:.2g}" for share in row["area"])
-        yield f"  {row['task']}: {split}; label {low} to {high}% of the picture, median {middle}%"
-    for (severity, what, advice), rows in groupby(found.findings, _kind):
+        low, median, high = (f"{100 * share:.2g}" for share in row["area"])
+        yield f"  {row['task']}: {split}; label {low} to {high}% of the picture, median {median}%"
+    for (severity, what, advice), rows in groupby(verified.findings, _kind):
         group = list(rows)
         yield f"{severity}: {what}: {advice}"
-        yield from (f"    {text}" for text in map(_told, group[:SHOWN]) if text)
-        if len(group) > SHOWN:
-            yield f"    and {len(group) - SHOWN} more; --format json lists all"
+        yield from (f"    {text}" for text in map(_line, group[:MAX_SHOWN]) if text)
+        if len(group) > MAX_SHOWN:
+            yield f"    and {len(group) - MAX_SHOWN} more; --format json lists all"
 
 
-def _kind(found: Finding) -> tuple[str, str, str]:
-    return found.severity, found.what, found.advice
+def _kind(finding: Finding) -> tuple[str, str, str]:
+    return finding.severity, finding.title, finding.advice
 
 
-def _told(found: Finding) -> str:
-    """Where it is, whose images they are, from which files, and what was measured."""
-    known = [f"image {image}" for image in found.images]
-    about = zip_longest(found.subjects, known, found.files)
-    who = " and ".join(f"{subject}{_within(rest)}" for subject, *rest in about)
-    return "; ".join(
-        filter(None, [found.task, who, *(f"{k.replace('_', ' ')} {v}" for k, v in found.numbers.items())])
-    )
+def _line(finding: Finding) -> str:
+    """Return where a finding is, its subjects, images and files, and the measured numbers."""
+    images = [f"image {image}" for image in finding.images]
+    groups = zip_longest(finding.subjects, images, finding.files)
+    subjects = " and ".join(f"{subject}{_in_brackets(rest)}" for subject, *rest in groups)
+    numbers = (f"{name.replace('_', ' ')} {value}" for name, value in finding.numbers.items())
+    return "; ".join(filter(None, [finding.task, subjects, *numbers]))
 
 
-def _within(parts: Iterable[str | None]) -> str:
-    told = ", ".join(filter(None, parts))
-    return f" ({told})" if told else ""
+def _in_brackets(parts: Iterable[str | None]) -> str:
+    text = ", ".join(filter(None, parts))
+    return f" ({text})" if text else ""
 
 
 def _with_bar(tasks: list[Task]) -> Iterable[Any]:
@@ -76,14 +75,12 @@ def _with_bar(tasks: list[Task]) -> Iterable[Any]:
     return tqdm(tasks, unit="task", disable=None, leave=False)
 
 
-command = click.Command(
+command = command_of(
     "verify",
-    callback=_verify,
-    short_help="Look for leaks and faulty labels.",
-    help="Look for leaks, faulty labels and odd pictures in a data set; exit status 1 if there is an error.",
-    params=[
-        click.Argument(["name"]),
-        DATA_ROOT,
-        click.Option(["--format"], type=click.Choice(["text", "json"]), default="text", help="For whom."),
-    ],
+    _verify,
+    "Find leaks and faulty labels.\n\nThe exit status is 1 if there is an error.",
+    "python -m benchmark data verify wbc",
+    click.Argument(["name"]),
+    DATA_ROOT,
+    FORMAT,
 )

@@ -1,4 +1,4 @@
-"""What may be wrong with a data set, looked for before anything is measured on it."""
+"""Checks of a data set for faults that would distort a measurement."""
 
 from __future__ import annotations
 
@@ -9,105 +9,105 @@ from typing import Any
 
 import numpy as np
 
-from segbench.datasets.checks.across import Across
-from segbench.datasets.checks.intensities import DECILES, deciles, intensities
-from segbench.datasets.checks.labels import labels
-from segbench.datasets.checks.leaks import leaks
+from segbench.datasets.checks.across import CrossTaskChecks
+from segbench.datasets.checks.images import DECILES, deciles, intensities, leaks
+from segbench.datasets.checks.labels import labels, sizes
 from segbench.datasets.checks.orientation import orientation
-from segbench.datasets.checks.sizes import sizes
-from segbench.datasets.checks.stored import files, recorded
-from segbench.datasets.checks.view import Finding, View, views
+from segbench.datasets.checks.stored import image_files, verify_files
+from segbench.datasets.checks.view import SEVERITIES, Finding, View, views
 from segbench.datasets.importing import ImportedDataset
 from segbench.datasets.registry import open_dataset
 from segbench.datasets.task import DataError, Task
 
+__all__ = ["SEVERITIES", "DatasetReport", "Finding", "View", "check", "verify", "views"]
+
 Check = Callable[[View], Iterable[Finding]]
-OF_PICTURES: tuple[Check, ...] = (leaks, intensities)
-OF_LABELS: tuple[Check, ...] = (sizes, labels, orientation)
-Track = Callable[[list[Task]], Iterable[Task]]
+IMAGE_CHECKS: tuple[Check, ...] = (leaks, intensities)
+LABEL_CHECKS: tuple[Check, ...] = (sizes, labels, orientation)
+Progress = Callable[[list[Task]], Iterable[Task]]
 
 
 @dataclass(frozen=True)
-class Verified:
-    """What was found in a data set.
+class DatasetReport:
+    """Summary and findings of a data set.
 
     Attributes
     ----------
     name : str
     tasks : list of dict
-        Of each task: images, subjects, images of each split, the label's share of the picture (smallest,
-        median, largest) and the nine deciles of the intensities.
-    pictures : int
-        Distinct pictures of all tasks.
+        For each task: images, subjects, images of each split, the share of the image that the label covers
+        (smallest, median, largest) and the nine deciles of the intensities.
+    distinct_images : int
+        Number of distinct images in all tasks.
     findings : list of Finding
-        Errors first; those of a kind together, in the order of the tasks.
+        Errors first, then by title, then by task.
     """
 
     name: str
     tasks: list[dict[str, Any]]
-    pictures: int
+    distinct_images: int
     findings: list[Finding]
 
     def count(self, severity: str) -> int:
-        """How many findings are as severe."""
-        return sum(found.severity == severity for found in self.findings)
+        """Number of findings of a severity."""
+        return sum(finding.severity == severity for finding in self.findings)
 
-    def as_rows(self) -> dict[str, Any]:
-        """All of it as plain lists and dictionaries."""
+    def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 
 def check(view: View) -> Iterator[Finding]:
-    """All findings in one label of one task."""
-    for look in (*OF_PICTURES, *OF_LABELS):
-        yield from look(view)
+    """Find faults in one label of one task."""
+    for run_check in (*IMAGE_CHECKS, *LABEL_CHECKS):
+        yield from run_check(view)
 
 
-def verify(name: str, root: Path | None, track: Track = lambda tasks: tasks) -> Verified:
-    """Look through all tasks of a data set, with one of them in memory at a time.
+def verify(name: str, root: Path | None, progress: Progress = lambda tasks: tasks) -> DatasetReport:
+    """Check all tasks of a data set, with one task in memory at a time.
 
-    What is about the pictures and not their labels is said once, at the first task that shows it.
+    A fault of an image is reported once, at the first task with that image.
 
     Parameters
     ----------
     name : str
-        As `segbench.datasets.registry.source` takes it.
+        As for `segbench.datasets.load_dataset`.
     root : Path
         The data folder.
-    track : callable
-        Wraps the tasks, for a progress bar.
+    progress : callable
+        Wraps the list of tasks, for a progress bar.
 
     Raises
     ------
     UnknownName
         If there is no such data set.
     DataError
-        If it is not there. A task that cannot be loaded is a finding.
+        If the data set is not installed. A task that cannot be loaded is a finding.
     """
     dataset = open_dataset(name, root)
     tasks = dataset.tasks()
-    findings, summaries, across = list(recorded(dataset)), [], Across()
-    for task in track(tasks):
+    findings, summaries, across = list(verify_files(dataset)), [], CrossTaskChecks()
+    for task in progress(tasks):
         try:
             data = dataset.load(task)
-            of_image = files(root or Path(), task) if isinstance(dataset.source, ImportedDataset) else ()
+            imported = isinstance(dataset.source, ImportedDataset)
+            files = image_files(root or Path(), task) if imported else ()
         except DataError as error:
             findings.append(Finding("error", "task cannot be loaded", str(error), task.name))
             continue
-        for view in views(data, of_image):
-            summaries.append(summary(view))
+        for view in views(data, files):
+            summaries.append(_summarize(view))
             across.add(view)
-            findings += (row for look in OF_PICTURES for row in across.unsaid(view, look(view)))
-            findings += (row for look in OF_LABELS for row in look(view))
+            for run_check in IMAGE_CHECKS:
+                findings += across.new_findings(view, run_check(view))
+            for run_check in LABEL_CHECKS:
+                findings += run_check(view)
         del data, view
     findings += across.findings()
-    order = ("error", "warning", "note")
-    findings.sort(key=lambda row: (order.index(row.severity), row.what))
-    return Verified(dataset.name, summaries, across.pictures, findings)
+    findings.sort(key=lambda finding: (SEVERITIES.index(finding.severity), finding.title))
+    return DatasetReport(dataset.name, summaries, across.distinct_images, findings)
 
 
-def summary(view: View) -> dict[str, Any]:
-    """A row about a task: counts, the label's size and the deciles of the intensities."""
+def _summarize(view: View) -> dict[str, Any]:
     area = view.labels.mean((1, 2))
     return {
         "task": view.task.name,

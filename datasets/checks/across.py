@@ -1,4 +1,4 @@
-"""What only shows when all tasks of a data set are seen; of each picture and label a hash is kept."""
+"""Checks across all tasks of a data set; only a hash of each image and label is kept."""
 
 from __future__ import annotations
 
@@ -7,71 +7,68 @@ from itertools import combinations
 
 from segbench.datasets.checks.view import Finding, View
 
-Places = dict[str, str]  # the first task in each split
+Splits = dict[str, str]  # the first task in each split
 
 
-class Across:
-    """Remembers what came before."""
+class CrossTaskChecks:
+    """Collect the tasks of a data set, and find what only shows in all of them together."""
 
     def __init__(self) -> None:
-        self._subjects: dict[str, Places] = {}
-        self._pictures: dict[bytes, tuple[str, Places]] = {}
+        self._subjects: dict[str, Splits] = {}
+        self._images: dict[bytes, tuple[str, Splits]] = {}
         self._masks: dict[str, dict[bytes, bytes]] = {}
-        self._said: set[tuple[str, tuple[bytes, ...]]] = set()
+        self._reported: set[tuple[str, tuple[bytes, ...]]] = set()
 
     @property
-    def pictures(self) -> int:
-        """Distinct pictures so far."""
-        return len(self._pictures)
+    def distinct_images(self) -> int:
+        """Number of distinct images so far."""
+        return len(self._images)
 
     def add(self, view: View) -> None:
-        """Take note of a task."""
+        """Add a task."""
         task = view.task.name
-        marked = self._masks.setdefault(task, {})
+        masks = self._masks.setdefault(task, {})
         rows = zip(view.subjects, view.split, view.digests, view.label_digests, strict=True)
-        for subject, split, picture, mask in rows:
+        for subject, split, image, mask in rows:
             self._subjects.setdefault(str(subject), {}).setdefault(str(split), task)
-            self._pictures.setdefault(picture, (str(subject), {}))[1].setdefault(str(split), task)
-            marked[picture] = mask
+            self._images.setdefault(image, (str(subject), {}))[1].setdefault(str(split), task)
+            masks[image] = mask
 
-    def unsaid(self, view: View, findings: Iterable[Finding]) -> Iterator[Finding]:
-        """Of findings about pictures those that an earlier task with the same pictures has not had."""
-        for found in findings:
-            key = (found.what, tuple(view.digests[image] for image in found.images))
-            if key not in self._said:
-                self._said.add(key)
-                yield found
+    def new_findings(self, view: View, findings: Iterable[Finding]) -> Iterator[Finding]:
+        """Yield findings about images, except those of an earlier task with the same images."""
+        for finding in findings:
+            key = (finding.title, tuple(view.digests[image] for image in finding.images))
+            if key not in self._reported:
+                self._reported.add(key)
+                yield finding
 
     def findings(self) -> Iterator[Finding]:
-        """Subjects and pictures in two splits of different tasks, and labels that are the same."""
-        for subject, places in self._subjects.items():
-            if len(set(places.values())) > 1:
+        """Find subjects and images in two splits of different tasks, and labels that are equal."""
+        for subject, splits in self._subjects.items():
+            if len(set(splits.values())) > 1:
                 yield Finding(
                     "warning",
                     "subject in two splits of different tasks",
                     "give different people different names, or one person one split",
                     subjects=(subject,),
-                    numbers=places,
+                    numbers=splits,
                 )
-        for subject, places in self._pictures.values():
-            if len(set(places.values())) > 1 and len(set(self._subjects[subject].values())) == 1:
+        for subject, splits in self._images.values():
+            if len(set(splits.values())) > 1 and len(set(self._subjects[subject].values())) == 1:
                 yield Finding(
                     "warning",
-                    "picture in two splits of different tasks",
+                    "image in two splits of different tasks",
                     "put it under one subject in all tasks",
                     subjects=(subject,),
-                    numbers=places,
+                    numbers=splits,
                 )
-        yield from self._twins()
-
-    def _twins(self) -> Iterator[Finding]:
-        for (first, ones), (second, others) in combinations(self._masks.items(), 2):
-            shared = ones.keys() & others.keys()
-            if len(shared) > 1 and all(ones[picture] == others[picture] for picture in shared):
+        for (first, masks), (second, others) in combinations(self._masks.items(), 2):
+            shared = masks.keys() & others.keys()
+            if len(shared) > 1 and all(masks[image] == others[image] for image in shared):
                 yield Finding(
                     "warning",
                     "two labels that are the same",
-                    "look whether one structure has two names",
+                    "check whether one structure has two names",
                     first,
-                    numbers={"other": second, "pictures": len(shared)},
+                    numbers={"other": second, "images": len(shared)},
                 )

@@ -1,4 +1,4 @@
-"""Labels that are empty, tiny, turned inside out or all the same."""
+"""Checks of labels and of the number of images and subjects."""
 
 from __future__ import annotations
 
@@ -8,12 +8,36 @@ import numpy as np
 
 from segbench.datasets.checks.view import Finding, View
 
-TINY = 16 / 128**2  # of the picture: 16 pixels at 128 x 128
-EDGE = 0.5  # of the picture's border
+TINY = 16 / 128**2  # share of the image: 16 pixels at 128 x 128
+ON_BORDER = 0.5  # share of the border of the image
+SEQUENCE = 18  # images that experiment 1 takes from the test split (MultiverSeg, section 6.2)
+MIN_SUBJECTS = 5  # the fewest that give each part of a 60/20/20 split one
+
+
+def sizes(view: View) -> Iterator[Finding]:
+    """Find empty splits, few test images and few subjects."""
+    count = {name: int((view.split == name).sum()) for name in view.splits}
+    for name in [name for name, images in count.items() if images == 0]:
+        severity = "warning" if name == "test" else "note"
+        yield view.finding(severity, "split without images", "add subjects if you need it", split=name)
+    if not view.sets and 0 < count["test"] < SEQUENCE:
+        yield view.finding(
+            "note",
+            f"fewer than {SEQUENCE} test images",
+            "the sequential protocols leave the task out unless --images is lower",
+            test=count["test"],
+        )
+    if (subjects := len(np.unique(view.subjects))) < MIN_SUBJECTS:
+        yield view.finding(
+            "warning",
+            f"fewer than {MIN_SUBJECTS} subjects",
+            "state the subject of each image, or do not rely on intervals over subjects",
+            subjects=subjects,
+        )
 
 
 def labels(view: View) -> Iterator[Finding]:
-    """Empty and tiny labels, background marked as foreground, and one mask for all images."""
+    """Find empty and tiny labels, inverted labels, and one mask for all images."""
     area = view.labels.mean((1, 2))
     for image in np.flatnonzero(area == 0):
         yield view.finding("error", "empty label", "leave the image out of this task", [image])
@@ -22,28 +46,28 @@ def labels(view: View) -> Iterator[Finding]:
         yield view.finding(
             "warning",
             "tiny label",
-            "look whether it is a stray mark",
+            "check whether it is a stray pixel",
             [image],
             pixels=round(area[image] * pixels),
         )
-    yield from polarity(view, area)
+    yield from inverted_labels(view, area)
     if len(view.labels) > 1 and len(set(view.label_digests)) == 1:
         yield view.finding(
-            "error", "one mask for all images", "look at how the masks were made", area=float(area[0])
+            "error", "one mask for all images", "check how the masks were made", area=float(area[0])
         )
 
 
-def polarity(view: View, area: np.ndarray) -> Iterator[Finding]:
-    """Labels that may be the background: of single images where the others differ, or of the task."""
-    edge = border(view.labels)
+def inverted_labels(view: View, area: np.ndarray) -> Iterator[Finding]:
+    """Find labels that may be the background: of the whole task, or of single images that differ."""
+    border = border_share(view.labels)
     if np.median(area) > 0.5:
         yield view.finding(
             "warning",
             "label larger than the background",
-            "look whether the masks mark the background",
+            "check whether the masks show the background",
             median_area=float(np.median(area)),
         )
-    odd = (np.median(area) <= 0.5) & (area > 0.5) | (np.median(edge) < EDGE / 2) & (edge > EDGE)
+    odd = (np.median(area) <= 0.5) & (area > 0.5) | (np.median(border) < ON_BORDER / 2) & (border > ON_BORDER)
     for image in np.flatnonzero(odd):
         yield view.finding(
             "warning",
@@ -51,11 +75,11 @@ def polarity(view: View, area: np.ndarray) -> Iterator[Finding]:
             "look at its mask; most others are smaller and off the border",
             [image],
             area=float(area[image]),
-            border=float(edge[image]),
+            border=float(border[image]),
         )
 
 
-def border(masks: np.ndarray) -> np.ndarray:
-    """The share of each picture's outermost pixels that its mask (N, H, W) covers."""
+def border_share(masks: np.ndarray) -> np.ndarray:
+    """Share (N,) of the outermost pixels that each mask (N, H, W) covers."""
     sides = (masks[:, 0], masks[:, -1], masks[:, 1:-1, 0], masks[:, 1:-1, -1])
     return np.concatenate(sides, axis=1).mean(1)

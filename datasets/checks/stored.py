@@ -1,4 +1,4 @@
-"""Checksums that were recorded when a data set was imported or released, computed again."""
+"""Comparison of a data set's files with the checksums recorded at its import or release."""
 
 from __future__ import annotations
 
@@ -19,57 +19,55 @@ if TYPE_CHECKING:
     Tables = dict[str, pyarrow.NativeFile]
 
 
-def recorded(dataset: Dataset) -> Iterator[Finding]:
-    """Whether the files of a data set are those of which a checksum was recorded; nothing where none was."""
+def verify_files(dataset: Dataset) -> Iterator[Finding]:
+    """Find files that differ from their recorded checksum; data sets without one give no finding."""
     source, root = dataset.source, dataset.root
     if isinstance(source, ImportedDataset):
-        yield from manifest(root or Path(), source.name)
+        yield from verify_manifest(root or Path(), source.name)
     elif getattr(source, "archives", ()):
         try:
-            source.fetch(root)  # type: ignore[attr-defined]  # of files that are there, it verifies them
+            source.fetch(root)  # type: ignore[attr-defined]  # verifies existing files
         except DataError as error:
             yield Finding("error", "files changed", str(error))
 
 
-def manifest(root: Path, name: str) -> Iterator[Finding]:
-    """Whether an imported data set holds what its manifest says."""
-    said = store.read_manifest(root, name)
+def verify_manifest(root: Path, name: str) -> Iterator[Finding]:
+    """Find differences between an imported data set and its manifest."""
+    manifest = store.read_manifest(root, name)
     again = f"import {name} again with --replace"
-    if digest_of(said["subjects"]) != said["split"]:
+    if digest_of(manifest["subjects"]) != manifest["split"]:
         yield Finding("error", "split changed", f"the manifest's split was edited; {again}")
     try:
-        with store.opened(root, name) as (said, tables):
-            held = _content(root, name, tables)
+        with store.open_tables(root, name) as (manifest, tables):
+            checksum = _checksum_tables(root, name, tables)
     except DataError as error:
         yield Finding("error", "files damaged", str(error))
         return
-    if held != said["content"]:
-        yield Finding(
-            "error", "content changed", f"pictures or labels differ from the imported ones; {again}"
-        )
+    if checksum != manifest["content"]:
+        yield Finding("error", "content changed", f"images or labels differ from the imported ones; {again}")
 
 
-def content(root: Path, name: str) -> str:
-    """The checksum of an imported data set's pictures, labels and subjects, as its manifest has it.
+def content_checksum(root: Path, name: str) -> str:
+    """Compute the checksum of the images, labels and subjects of an imported data set.
 
     Raises
     ------
     DataError
         If its tables cannot be read.
     """
-    with store.opened(root, name) as (_, tables):
-        return _content(root, name, tables)
+    with store.open_tables(root, name) as (_, tables):
+        return _checksum_tables(root, name, tables)
 
 
-def files(root: Path, task: Task) -> list[str]:
-    """The file of each image of an imported task, in order; errors as of `content`."""
-    parts = ("cohort", "modality", "axis", "label")
-    with store.opened(root, task.dataset) as (_, tables):
+def image_files(root: Path, task: Task) -> list[str]:
+    """List the file of each image of an imported task; errors as in `content_checksum`."""
+    fields = ("cohort", "modality", "axis", "label")
+    with store.open_tables(root, task.dataset) as (_, tables):
         rows = _rows(root, task.dataset, tables, store.EXAMPLES, list(store.ROW))
-        return [row["file"] for row in rows if all(row[part] == getattr(task, part) for part in parts)]
+        return [row["file"] for row in rows if all(row[field] == getattr(task, field) for field in fields)]
 
 
-def _content(root: Path, name: str, tables: Tables) -> str:
+def _checksum_tables(root: Path, name: str, tables: Tables) -> str:
     digest, keys = hashlib.sha256(), {}
     for row in _rows(root, name, tables, store.IMAGES, ["image", "pixels"]):
         keys[row["image"]] = hashlib.sha256(row["pixels"]).digest()
@@ -79,7 +77,7 @@ def _content(root: Path, name: str, tables: Tables) -> str:
 
 
 def _rows(root: Path, name: str, tables: Tables, table: str, columns: list[str]) -> Iterator[dict[str, Any]]:
-    """The rows of a table, a few of them in memory."""
+    """Yield the rows of a table, with a few of them in memory."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

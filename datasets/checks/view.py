@@ -1,4 +1,4 @@
-"""What the checks look at and what they say."""
+"""Input and output of the checks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal, SupportsInt
+from typing import Any, Literal, SupportsInt, get_args
 
 import cv2
 import numpy as np
@@ -16,32 +16,33 @@ from segbench.datasets.scans import ScanData
 from segbench.datasets.task import Task, TaskData
 
 Severity = Literal["error", "warning", "note"]
+SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something to look at.
+    """A fault or an oddity of a data set.
 
     Attributes
     ----------
     severity : {"error", "warning", "note"}
-        An error makes results wrong or a run fail; a warning probably does; a note is good to know.
-    what : str
-        A few words, the same for all findings of a kind.
+        An error makes results wrong or a run fail, a warning may do so, a note is for information.
+    title : str
+        A few words, equal for all findings of a kind.
     advice : str
         What to do.
     task : str
-        Empty where it is about the whole data set.
+        Empty for the whole data set.
     images : tuple of int
         Indices in the task.
     subjects, files : tuple of str
-        Those of the images, as far as they are known.
+        Subjects and files of the images, if known.
     numbers : mapping of str to float or str
-        What was measured.
+        Measured values.
     """
 
     severity: Severity
-    what: str
+    title: str
     advice: str
     task: str = ""
     images: tuple[int, ...] = ()
@@ -61,11 +62,11 @@ class View:
     labels : bool array (N, H, W)
     subjects, split : str arrays (N,)
     splits : tuple of str
-        The splits that there can be.
+        All splits of this kind of data.
     files : sequence of str
         The file of each image, or empty.
     sets : bool
-        Whether it is a structure of scans, of which all that a subject has are one set.
+        Whether the images are scans; all scans of a subject are one set.
     """
 
     task: Task
@@ -79,22 +80,22 @@ class View:
 
     @cached_property
     def digests(self) -> list[bytes]:
-        """Of every picture; equal only where the pictures are."""
+        """Hash of each image."""
         return _digests(self.images)
 
     @cached_property
     def label_digests(self) -> list[bytes]:
-        """Of every label."""
+        """Hash of each mask."""
         return _digests(self.labels)
 
     def finding(
-        self, severity: Severity, what: str, advice: str, images: Iterable[SupportsInt] = (), **numbers: Any
+        self, severity: Severity, title: str, advice: str, images: Iterable[SupportsInt] = (), **numbers: Any
     ) -> Finding:
-        """A finding about this task, or about some of its images."""
+        """Make a finding about this task, or about some of its images."""
         chosen = tuple(int(image) for image in images)
         return Finding(
             severity,
-            what,
+            title,
             advice,
             self.task.name,
             chosen,
@@ -105,34 +106,34 @@ class View:
 
 
 def views(data: TaskData | ScanData, files: Sequence[str] = ()) -> Iterator[View]:
-    """The one label of a task, or the structures of scans one after another."""
-    rest = (data.subjects, data.split, data.SPLITS, files)
+    """Yield the only label of a task, or each structure of scans."""
+    shared = (data.subjects, data.split, data.SPLITS, files)
     if not isinstance(data, ScanData):
-        yield View(data.task, data.images[:, 0], data.labels[:, 0], *rest)
+        yield View(data.task, data.images[:, 0], data.labels[:, 0], *shared)
         return
     for value, structure in enumerate(data.structures, 1):
         task = dataclasses.replace(data.task, label=structure)
-        yield View(task, data.images[:, 0], data.labels[:, 0] == value, *rest, sets=True)
+        yield View(task, data.images[:, 0], data.labels[:, 0] == value, *shared, sets=True)
 
 
-def thumbnails(pictures: np.ndarray, side: int) -> np.ndarray:
-    """Pictures (N, H, W) by the mean over areas, float32 (N, side, side)."""
-    small = [cv2.resize(p.astype(np.float32), (side, side), interpolation=cv2.INTER_AREA) for p in pictures]
+def thumbnails(images: np.ndarray, side: int) -> np.ndarray:
+    """Shrink images (N, H, W) by the mean over areas, float32 (N, side, side)."""
+    small = [cv2.resize(i.astype(np.float32), (side, side), interpolation=cv2.INTER_AREA) for i in images]
     return np.stack(small)
 
 
-def standard(pictures: np.ndarray) -> np.ndarray:
-    """Rows of mean 0 and norm 1, so that their products are correlations; constant rows become 0."""
-    rows = pictures.reshape(len(pictures), -1)
+def standardize(images: np.ndarray) -> np.ndarray:
+    """Rows of mean 0 and norm 1, whose products are correlations; constant images become 0."""
+    rows = images.reshape(len(images), -1)
     rows = rows - rows.mean(1, keepdims=True)
     norm = np.linalg.norm(rows, axis=1, keepdims=True)
     return np.where(norm > 1e-6, rows / np.maximum(norm, 1e-6), 0)
 
 
 def spread(values: np.ndarray) -> float:
-    """The median distance from the median, as a standard deviation of normal values."""
+    """Median distance from the median, scaled to the standard deviation of a normal distribution."""
     return 1.4826 * float(np.median(np.abs(values - np.median(values))))
 
 
-def _digests(pictures: np.ndarray) -> list[bytes]:
-    return [hashlib.sha256(np.ascontiguousarray(picture).tobytes()).digest() for picture in pictures]
+def _digests(images: np.ndarray) -> list[bytes]:
+    return [hashlib.sha256(np.ascontiguousarray(image).tobytes()).digest() for image in images]

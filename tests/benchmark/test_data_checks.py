@@ -54,7 +54,7 @@ def test_no_error_is_exit_status_0_and_the_summary_comes_first(folder):
     result = call(data_verify.command, f"folder:{folder}")
     assert result.exit_code == 0, result.output
     lines = result.output.splitlines()
-    assert lines[0] == "knees: 2 tasks, 30 distinct pictures, 0 errors, 0 warnings, 2 notes"
+    assert lines[0] == "knees: 2 tasks, 30 distinct images, 0 errors, 0 warnings, 2 notes"
     assert lines[1].startswith("  knees/all/unknown/0/1: train 18, val 6, test 6; label ")
     assert lines[3].startswith("note: fewer than 18 test images: ")
     assert lines[4:] == ["    knees/all/unknown/0/1; test 6", "    knees/all/unknown/0/2; test 6"]
@@ -66,7 +66,7 @@ def test_a_leak_is_an_error_and_exit_status_1(folder):
     copy(folder, seen, held_out)
     result = call(data_verify.command, f"folder:{folder}")
     assert result.exit_code == 1
-    assert "knees: 2 tasks, 29 distinct pictures, 1 error, 0 warnings, 2 notes" in result.output
+    assert "knees: 2 tasks, 29 distinct images, 1 error, 0 warnings, 2 notes" in result.output
     pair = " and ".join(f"{name} (image {int(name)})" for name in sorted((seen, held_out)))
     assert f"    knees/all/unknown/0/1; {pair}; splits test and train" in result.output.splitlines()
 
@@ -80,7 +80,7 @@ def test_findings_for_programs(folder):
     found = json.loads(result.stdout)
     assert (found["name"], found["pictures"], len(found["tasks"])) == ("knees", 29, 2)
     row = found["findings"][0]
-    assert (row["severity"], row["what"]) == ("warning", "the same picture twice")
+    assert (row["severity"], row["title"]) == ("warning", "the same image twice")
     assert row["subjects"] == [first, second]
     assert row["images"] == [int(first), int(second)]
     deciles = list(found["tasks"][0]["deciles"].values())

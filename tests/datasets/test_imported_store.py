@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from made_files import contents, imported, noise, pictures, save, square
 
-from segbench.datasets.checks.stored import manifest as verified
+from segbench.datasets.checks.stored import verify_manifest as verified
 from segbench.datasets.importing import store
 from segbench.datasets.task import DataError
 
@@ -44,8 +44,8 @@ def other(folder: Path) -> Path:
 def test_a_reader_gets_one_import_whole_while_others_replace_it(root: Path, tmp_path: Path) -> None:
     kept = shutil.copytree(store.folder_of(root, "own"), tmp_path / "kept")
     second = other(tmp_path / "other")
-    task = store.tasks(store.read_manifest(root, "own"))[0]
-    known = {store.load(root, task).fingerprint, store.load(tmp_path / "other", task).fingerprint}
+    task = store.list_tasks(store.read_manifest(root, "own"))[0]
+    known = {store.load_task(root, task).fingerprint, store.load_task(tmp_path / "other", task).fingerprint}
     ended = threading.Event()
 
     def swap() -> None:
@@ -56,7 +56,7 @@ def test_a_reader_gets_one_import_whole_while_others_replace_it(root: Path, tmp_
     swapping = threading.Thread(target=swap)
     swapping.start()
     try:
-        found = {store.load(root, task).fingerprint for _ in range(150)}
+        found = {store.load_task(root, task).fingerprint for _ in range(150)}
         wrong = [finding for _ in range(50) for finding in verified(root, "own")]
     finally:
         ended.set()
@@ -69,7 +69,7 @@ def test_what_was_opened_stays_when_it_is_replaced(root: Path, tmp_path: Path) -
 
     second = other(tmp_path / "other")
     before = pq.read_table(store.folder_of(root, "own") / store.EXAMPLES)
-    with store.opened(root, "own") as (manifest, tables):
+    with store.open_tables(root, "own") as (manifest, tables):
         put(root, second)
         assert pq.read_table(tables[store.EXAMPLES]) == before
     assert store.read_manifest(root, "own")["content"] != manifest["content"]

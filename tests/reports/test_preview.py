@@ -61,11 +61,11 @@ def test_a_small_task_is_shown_whole():
 def test_suspects_and_extremes_are_marked_and_suspects_come_first():
     view = made(100, 10, 10)
     found = [
-        view.finding("warning", "the same picture twice", "", [30, 31]),
+        view.finding("warning", "the same image twice", "", [30, 31]),
         view.finding("error", "empty label", "", [119]),
     ]
     marked = {cell.image: (cell.why, cell.color) for cell in select(view, found) if cell.why}
-    assert marked[30] == marked[31] == ("the same picture twice", SUSPECT)
+    assert marked[30] == marked[31] == ("the same image twice", SUSPECT)
     assert marked[119] == ("empty label", SUSPECT)  # and not the largest label, which it is too
     assert marked[118] == ("smallest label", EXTREME)
 
