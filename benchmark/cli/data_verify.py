@@ -14,7 +14,7 @@ from segbench.benchmark.cli.options import DATA_ROOT, FORMAT, command_of
 from segbench.text import count_of
 
 if TYPE_CHECKING:
-    from segbench.datasets.checks import Finding, DatasetReport
+    from segbench.datasets.checks import DatasetReport, Finding
     from segbench.datasets.task import Task
 
 MAX_SHOWN = 5  # findings of a kind

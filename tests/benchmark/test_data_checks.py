@@ -78,7 +78,7 @@ def test_findings_for_programs(folder):
     result = call(data_verify.command, f"folder:{folder}", "--format", "json")
     assert result.exit_code == 0
     found = json.loads(result.stdout)
-    assert (found["name"], found["pictures"], len(found["tasks"])) == ("knees", 29, 2)
+    assert (found["name"], found["distinct_images"], len(found["tasks"])) == ("knees", 29, 2)
     row = found["findings"][0]
     assert (row["severity"], row["title"]) == ("warning", "the same image twice")
     assert row["subjects"] == [first, second]
