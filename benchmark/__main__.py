@@ -1,4 +1,4 @@
-"""``python -m benchmark``: see ``python -m benchmark --help``."""
+"""Entry point of ``python -m benchmark`` and of the command ``segbench``."""
 
 from __future__ import annotations
 

@@ -1,10 +1,199 @@
-"""The commands as functions, for notebooks and scripts."""
+"""The commands ``run`` and ``report`` as functions, for notebooks and scripts."""
 
 from __future__ import annotations
 
-from segbench.benchmark.cli.report import report
-from segbench.benchmark.cli.run import run
-from segbench.benchmark.regression.checking import check
-from segbench.benchmark.regression.comparison import compare
+import inspect
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["check", "compare", "report", "run"]
+import click
+
+from segbench.errors import Failure, UsageError
+from segbench.paths import RUNS
+
+if TYPE_CHECKING:
+    from segbench.benchmark.plan import RunPlan
+
+Names = str | Sequence[str]
+
+BUILD = Path("reports/build")
+
+
+def run(
+    *,
+    protocol: Names | None = None,
+    models: Names = "all",
+    datasets: Names | None = None,
+    data_root: str | Path | None = None,
+    preset: str = "quick",
+    simulations: int | None = None,
+    images: int | str | None = None,
+    target_dice: float = 0.9,
+    max_steps: int | None = None,
+    context: Any = "binary",
+    split: Any = "test",
+    weights: str | Path = "bundled",
+    device: str = "auto",
+    precision: str = "auto",
+    workers: int | None = None,
+    backend: str = "local",
+    scheduler: str | None = None,
+    seed: int = 0,
+    output: str | Path | None = None,
+    dry_run: bool = False,
+) -> Path | str:
+    """Measure models on tasks; the same call continues an interrupted run.
+
+    Parameters
+    ----------
+    protocol, models, datasets : str or sequence of str
+        Names. ``models="all"`` takes every model that a protocol can use, ``protocol="all"`` the whole study
+        of both papers with all variants. Without `protocol`: the two protocols of experiment 1, or the whole
+        study with the preset ``paper``.
+    preset : {"smoke", "quick", "full", "paper"}
+        Size of the run: values of `simulations`, `images` and others that are not given.
+    backend : {"local", "dask"}
+        Processes of this machine, or a Dask cluster: the one at the address `scheduler`, else a cluster of
+        `workers` processes of this machine.
+    output : path or address, optional
+        A folder, or an address of an object store such as ``s3://bucket/run``. Without it, a folder under
+        ``results/runs`` whose name depends on all units of the run.
+    others
+        As the options of ``python -m benchmark run``.
+
+    Returns
+    -------
+    Path, or str of an object store
+        The address of the run, for `segbench.load`.
+
+    Raises
+    ------
+    UsageError
+        If an option has a value that it cannot have.
+    SegbenchError
+        If the run cannot go on; the message is one sentence.
+
+    Examples
+    --------
+    >>> run(protocol="center-clicks", datasets="phantoms", preset="smoke")  # doctest: +SKIP
+    PosixPath('results/runs/smoke-1b2d3c4a')
+    """
+    options = dict(locals())
+    from segbench.benchmark.execution import Backend, count_finished, resume
+    from segbench.benchmark.provenance import manifest
+    from segbench.benchmark.summary import plan_lines, result_lines
+
+    processes = Backend(workers, backend, scheduler).validated(connect=not dry_run)
+    plan = _plan(options)
+    for line in plan_lines(plan):
+        click.echo(line)
+    if dry_run:
+        click.echo(f"{count_finished(plan.units, plan.output)} of {len(plan.units)} units are finished")
+    else:
+        results = resume(plan, manifest(plan, _given(options)), processes)
+        for line in result_lines(results):
+            click.echo(line)
+    return plan.output
+
+
+def _plan(options: Mapping[str, Any]) -> RunPlan:
+    """Resolve the keyword arguments of `run`."""
+    from segbench.benchmark.dataset_choice import choose_datasets, names
+    from segbench.benchmark.plan import RunPlan, compute_checksums, digest, plan_units
+    from segbench.benchmark.selection import plan_experiments, select
+    from segbench.benchmark.settings import Settings, resolve_preset, resolve_root
+    from segbench.benchmark.study import ALL, EXPERIMENT_1, experiments
+    from segbench.results.storage import open_storage
+
+    if options["output"] == "":
+        raise UsageError("--output is empty; give a folder or an address, or leave it out")
+    size = {name: options[name] for name in ("simulations", "max_steps")}
+    preset = resolve_preset(options["preset"], options["images"], **size)
+    config = preset.config(*(options[name] for name in ("seed", "target_dice", "context", "split")))
+    settings = Settings.resolve(config, preset.simulations, options)
+    root = resolve_root(options["data_root"])
+    protocols = names(options["protocol"] or (ALL if options["preset"] == "paper" else EXPERIMENT_1))
+    planned = plan_experiments(experiments(protocols, config, preset.longer_images))
+    kinds = dict.fromkeys(plan.protocol.data_kind for plan in planned)
+    datasets, line = choose_datasets(options["datasets"], root, kinds)
+    click.echo(line)
+    models = names(options["models"])
+    selection = select(planned, models, datasets, root, preset.tasks, preset.phantoms, settings.weights)
+    checksums = compute_checksums(selection, settings)
+    units = plan_units(selection, settings, checksums)
+    key = digest(sorted(unit.key for unit in units))[:8]  # the same command then finds its folder again
+    output = open_storage(options["output"] or RUNS / f"{options['preset']}-{key}").address
+    return RunPlan(options["preset"], selection, settings, root, checksums, units, output)
+
+
+def _given(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of a run that differ from the defaults, as values for JSON."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, str | int | float):
+            return value
+        return str(value) if isinstance(value, Path) else ",".join(value)
+
+    defaults = inspect.signature(run).parameters
+    changed = {name: value for name, value in options.items() if value != defaults[name].default}
+    return {name: plain(value) for name, value in changed.items() if name != "dry_run"}
+
+
+def report(
+    runs: str | Path | Sequence[str | Path] = (),
+    *,
+    only: Names | None = None,
+    data_root: str | Path | None = None,
+    output: str | Path | None = None,
+) -> Path:
+    """Draw every figure and table for which the runs have records.
+
+    Parameters
+    ----------
+    runs : path or sequence of paths
+        Folders of runs with the same settings, or addresses of an object store. Without any: the newest run
+        under ``results/runs``, or none if `only` names artefacts that need no records.
+    only : str or sequence of str, optional
+        Names of figures and tables.
+    data_root : path, optional
+        Folder of the data sets, for pictures of the segmented images.
+    output : path, optional
+        Folder of the report; without it, one under ``reports/build``.
+
+    Returns
+    -------
+    Path
+        The page, ``index.html``.
+
+    Examples
+    --------
+    >>> report("results/runs/smoke-1b2d3c4a", only="fig3")  # doctest: +SKIP
+    PosixPath('reports/build/smoke-1b2d3c4a/index.html')
+    """
+    from segbench.benchmark.dataset_choice import names
+    from segbench.benchmark.settings import resolve_root
+    from segbench.reports.build import build
+    from segbench.reports.registry import get
+    from segbench.results import load
+    from segbench.results.reading import empty_results
+    from segbench.results.storage import open_storage
+
+    chosen = names(only) if only is not None else None
+    root = resolve_root(data_root)
+    folders = [open_storage(run).address for run in ([runs] if isinstance(runs, str | Path) else runs)]
+    if not folders and chosen is not None and not any(get(name).requires for name in chosen):
+        return build(empty_results(root), Path(output or BUILD / "no-run"), chosen)
+    folders = folders or [_newest_run()]
+    target = Path(output or BUILD / "+".join(Path(folder).resolve().name for folder in folders))
+    if target.exists() and not target.is_dir():
+        raise Failure(f"{target} is a file; give another folder for the report")
+    return build(load(folders, root), target, chosen)
+
+
+def _newest_run() -> Path:
+    """Return the folder of the run that was started or continued last."""
+    manifests = sorted(RUNS.glob("*/manifest.json"), key=lambda file: file.stat().st_mtime)
+    if not manifests:
+        raise Failure(f"there is no run in {RUNS}; start one with python -m benchmark run")
+    return manifests[-1].parent

@@ -1,4 +1,4 @@
-"""Where a run comes from: versions, commit, settings, weights and data, written beside the records."""
+"""Manifest of a run: versions, commit, settings, weights and data, stored beside the records."""
 
 from __future__ import annotations
 
@@ -12,15 +12,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from segbench.benchmark.plan import SEED_MODEL, Checksums
-from segbench.benchmark.selection import ExperimentPlan, SelectedTask, Selection
-from segbench.benchmark.settings import Settings
-from segbench.benchmark.trained import files_of, training_in_words
+from segbench.benchmark.plan import SEED_MODEL, RunPlan
+from segbench.benchmark.selection import ExperimentPlan, SelectedTask
+from segbench.benchmark.task_weights import training_facts, weight_files
 from segbench.errors import Failure
 from segbench.models.weights import companion
 from segbench.paths import PACKAGE
 
-# What computes the numbers; torch's version tells its build (CPU or CUDA) too.
+# Packages that compute the numbers; the version of torch contains its build (CPU or CUDA).
 PACKAGES = (
     "torch",
     "numpy",
@@ -32,20 +31,19 @@ PACKAGES = (
     "joblib",
     "safetensors",
 )
+PROTOCOL_FACTS = ("version", "title", "unit", "family", "ordered")  # with which reports label a protocol
 
 
-def manifest(
-    selection: Selection, settings: Settings, weights: Checksums, preset: str, arguments: Mapping[str, Any]
-) -> dict[str, Any]:
+def manifest(plan: RunPlan, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Return everything that is needed to repeat a run, as plain values for JSON.
 
     Parameters
     ----------
-    selection, settings, weights : what takes part and how
-    preset : name of the preset that the settings started from
+    plan : RunPlan
     arguments : mapping
         Options of the command that differ from the defaults.
     """
+    selection, settings = plan.selection, plan.settings
     return {
         "version": _version("segbench"),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -55,107 +53,107 @@ def manifest(
         "packages": packages(),
         "arguments": dict(arguments),
         "all_arguments": [dict(arguments)],
-        "settings": settings.flat(),
-        "preset": preset,
+        "settings": settings.shared(),
+        "preset": plan.preset,
         "simulations": settings.simulations,
-        "images": _set_size(selection),
-        "protocols": {part.experiment.protocol: _protocol(part.protocol) for part in selection.parts},
-        "parts": [_part(part, settings) for part in selection.parts],
-        "models": {name: _model(name, selection, settings, weights) for name in weights.models},
-        "seed_model": _seed_model(settings, weights),
-        "tasks": {chosen.task.name: _task(chosen) for chosen in selection.all_tasks()},
-        "tasks_found": {chosen.task.name: _task(chosen) for chosen in selection.found},
-        "left_out": [asdict(left) for left in selection.left_out],
+        "images": _set_size(selection.experiments),
+        "protocols": {
+            name: {fact: getattr(protocol, fact) for fact in PROTOCOL_FACTS}
+            | {"title": protocol.title or name}
+            for name, protocol in selection.protocols().items()
+        },
+        "parts": [_experiment(experiment, settings.simulations) for experiment in selection.experiments],
+        "models": {name: _model(name, plan) for name in plan.checksums.models},
+        "seed_model": _seed_model(plan),
+        "tasks": {task.task.name: _task(task) for task in selection.tasks()},
+        "tasks_found": {task.task.name: _task(task) for task in selection.examined},
+        "left_out": [asdict(excluded) for excluded in selection.excluded],
     }
 
 
-def _protocol(protocol: Any) -> dict[str, Any]:
-    """The facts about a protocol that reports need to label it."""
-    return {name: getattr(protocol, name, None) for name in ("version", "title", "unit", "family", "ordered")}
-
-
-def _model(name: str, selection: Selection, settings: Settings, weights: Checksums) -> dict[str, Any]:
-    """What a model computes with; one that is trained on each task has checksums and words for every one."""
-    trained = {what: value for (model, what), value in weights.trained.items() if model == name}
-    own = weights.models[name]
-    entry = {"weights": settings.weights if own or trained else None, "checksum": own}
+def _model(name: str, plan: RunPlan) -> dict[str, Any]:
+    """Return the weights of a model; a model that is trained on each task has checksums and facts by task."""
+    weights, checksums = plan.settings.weights, plan.checksums
+    trained = {task: checksum for (model, task), checksum in checksums.trained.items() if model == name}
+    entry: dict[str, Any] = {
+        "weights": weights if checksums.models[name] or trained else None,
+        "checksum": checksums.models[name],
+    }
     if not trained:
         return entry
-    tasks = {c.task.name for part in selection.parts for c, model in part.pairs() if model == name}
-    words = {task: training_in_words(files_of(name, task, settings.weights)) for task in sorted(tasks)}
-    training = {task: said for task, said in words.items() if said}
+    pairs = (pair for experiment in plan.selection.experiments for pair in experiment.pairs())
+    tasks = sorted({task.task.name for task, model in pairs if model == name})
+    facts = {task: training_facts(weight_files(name, task, weights)) for task in tasks}
+    training = {task: known for task, known in facts.items() if known}
     return entry | {"trained": trained} | ({"training": training} if training else {})
 
 
 def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    """The manifest of a run that is continued, maybe with other models, protocols or tasks than before.
+    """Return the manifest of a run that another command extends.
 
     Raises
     ------
     Failure
         If a model has other weights, or a task other data, than when the run began.
     """
-    for what, identity in (("models", "checksum"), ("tasks", "fingerprint")):
-        for name, entry in old.get(what, {}).items():
-            before, now = (_identities(e, identity) for e in (entry, new[what].get(name, entry)))
+    for section, identity in (("models", "checksum"), ("tasks", "fingerprint")):
+        for name, entry in old.get(section, {}).items():
+            before, now = (_identities(e, identity) for e in (entry, new[section].get(name, entry)))
             if any(now.get(task, value) != value for task, value in before.items()):
                 raise Failure(
                     f"the output folder holds a run in which {name} had another {identity}; "
                     "choose another --output"
                 )
-    together = {
-        name: old.get(name, {}) | new[name] for name in ("protocols", "models", "tasks", "tasks_found")
-    }
+    both = {name: old.get(name, {}) | new[name] for name in ("protocols", "models", "tasks", "tasks_found")}
     for name, entry in old.get("models", {}).items():
-        own = together["models"][name]
-        both = {what: entry[what] | own.get(what, {}) for what in ("trained", "training") if what in entry}
-        together["models"][name] = own | both
+        latest = both["models"][name]
+        by_task = {key: entry[key] | latest.get(key, {}) for key in ("trained", "training") if key in entry}
+        both["models"][name] = latest | by_task
     for name in ("all_arguments", "parts", "left_out"):
-        together[name] = [item for item in old.get(name, ()) if item not in new[name]] + new[name]
-    # The standard set is the shortest; what goes on beyond it are longer sets (Fig. 12, 13).
-    together["images"] = min(filter(None, (old.get("images"), new["images"])), default=None)
-    first = {name: old.get(name, new[name]) for name in ("created", "arguments")}
-    return new | together | first
+        both[name] = [item for item in old.get(name, ()) if item not in new[name]] + new[name]
+    # The standard simulations are the shortest; the longer ones belong to Fig. 12 and 13.
+    both["images"] = min(filter(None, (old.get("images"), new["images"])), default=None)
+    return new | both | {name: old.get(name, new[name]) for name in ("created", "arguments")}
 
 
 def _identities(entry: dict[str, Any], identity: str) -> dict[str | None, Any]:
-    """What a model or a task is known by, a model that is trained on each task for every one."""
+    """Return the checksum or fingerprint of a model or task, and one per task for models trained on each."""
     return {None: entry[identity]} | entry.get("trained", {})
 
 
-def _set_size(selection: Selection) -> int | None:
-    """Images of a standard set, the shortest; None if sets are as long as a task, or there are none."""
-    sizes = [part.experiment.config.images for part in selection.parts if part.ordered]
+def _set_size(experiments: Sequence[ExperimentPlan]) -> int | None:
+    """Return the images of a standard simulation, the shortest; None if they take all images of a task."""
+    sizes = [plan.experiment.config.images for plan in experiments if plan.protocol.ordered]
     return min(filter(None, sizes), default=None)
 
 
-def _part(part: ExperimentPlan, settings: Settings) -> dict[str, Any]:
-    """What one experiment of a run is, for people."""
-    config = part.experiment.config
+def _experiment(plan: ExperimentPlan, simulations: int) -> dict[str, Any]:
+    config = plan.experiment.config
     return {
-        "protocol": part.experiment.protocol,
-        "version": part.protocol.version,
-        "models": part.models,
+        "protocol": plan.experiment.protocol,
+        "version": plan.protocol.version,
+        "models": plan.models,
         "split": config.split,
         "context": config.context,
-        "images": config.images if part.ordered else config.eval_images,
-        "tasks": len(part.tasks),
-        "simulations": part.simulations(settings.simulations),
+        "images": config.images if plan.protocol.ordered else config.eval_images,
+        "tasks": len(plan.tasks),
+        "simulations": plan.simulations(simulations),
     }
 
 
-def _task(chosen: SelectedTask) -> dict[str, Any]:
-    return {"source": chosen.source, "fingerprint": chosen.fingerprint, **chosen.counts}
+def _task(task: SelectedTask) -> dict[str, Any]:
+    return {"source": task.source, "fingerprint": task.fingerprint, **task.counts}
 
 
-def _seed_model(settings: Settings, weights: Checksums) -> dict[str, Any] | None:
-    if weights.seed is None:
+def _seed_model(plan: RunPlan) -> dict[str, Any] | None:
+    if plan.checksums.seed is None:
         return None
-    return {"name": SEED_MODEL, "weights": companion(settings.weights), "checksum": weights.seed}
+    weights = companion(plan.settings.weights)
+    return {"name": SEED_MODEL, "weights": weights, "checksum": plan.checksums.seed}
 
 
 def packages() -> dict[str, str | None]:
-    """The versions of what computes the numbers; None where it is not installed."""
+    """Return the versions of the packages that compute the numbers; None if one is not installed."""
     return {name: _version(name) for name in PACKAGES}
 
 
@@ -167,12 +165,14 @@ def _version(name: str) -> str | None:
 
 
 def source_digest(root: Path, packages: Sequence[str]) -> str:
-    """Of the program as it lies there: its source, and the tables and weights that come with it.
+    """Return a digest of this program: its source, and the tables and weights that come with it.
 
     Parameters
     ----------
-    root : folder of the packages
-    packages : their names
+    root : Path
+        Folder of the ground floor, which contains the packages.
+    packages : sequence of str
+        Names of the packages.
 
     Returns
     -------
@@ -182,7 +182,7 @@ def source_digest(root: Path, packages: Sequence[str]) -> str:
     Raises
     ------
     Failure
-        If there is neither source nor compiled code, so that two programs could not be told apart.
+        If the folder has neither source nor compiled files.
     """
 
     def files(pattern: str) -> list[Path]:
@@ -191,6 +191,7 @@ def source_digest(root: Path, packages: Sequence[str]) -> str:
     code = files("**/*.py") or files("**/*.pyc")
     if not code:
         raise Failure(f"{root} holds no source files of this program; install it in a folder of its own")
+    code += root.glob("*.py")
     total = hashlib.sha256()
     for file in sorted({*code, *files("*.csv"), *files("bundled/**/*.safetensors")}):
         total.update(f"{file.relative_to(root).as_posix()}\0".encode())
@@ -199,10 +200,10 @@ def source_digest(root: Path, packages: Sequence[str]) -> str:
 
 
 def git(root: Path) -> dict[str, Any]:
-    """Commit of the working tree and whether it has changes; both None where `root` is no working tree."""
+    """Return the commit of a working tree and whether it has changes; both None if `root` is not its top."""
     try:
         top = _git(root, "rev-parse", "--show-toplevel")
-        # An installed copy may lie inside someone else's repository.
+        # An installed copy may lie inside another repository.
         if Path(top).resolve() == root:
             return {
                 "commit": _git(root, "rev-parse", "HEAD"),

@@ -11,11 +11,11 @@ from typing import Any
 from segbench.benchmark.dataset_choice import KINDS
 from segbench.benchmark.study import Experiment, find_protocol
 from segbench.benchmark.task_weights import read_training, weight_files
-from segbench.datasets.registry import EMBEDDED, kind, source
+from segbench.datasets.registry import EMBEDDED, open_dataset
 from segbench.datasets.splits import digest
 from segbench.datasets.task import Task
 from segbench.errors import Failure
-from segbench.models.registry import MODELS, ONLY_IN, WEIGHTS
+from segbench.models.registry import MODELS, required_weights, runs_by_default
 from segbench.models.weights import OFFICIAL
 from segbench.protocols.adapter import Capabilities
 from segbench.protocols.protocol import Protocol
@@ -146,7 +146,7 @@ def select(
     selection = Selection(experiments)
     named = None if list(models) == ["all"] else models
     _choose_models(selection, named, weights)
-    kinds = {name: kind(name, root) for name in datasets}
+    kinds = {name: open_dataset(name, root).kind for name in datasets}
     _choose_tasks(selection, kinds, root, max_tasks, phantoms)
     _exclude_untrained(selection, named, weights)
     _exclude_protocols(selection, set(kinds.values()))
@@ -159,7 +159,7 @@ def _choose_models(selection: Selection, named: Sequence[str] | None, weights: s
     candidates: list[str] = []
     for plan in selection.experiments:
         protocol, of_variant = plan.experiment.protocol, plan.experiment.models
-        available = named or [name for name in MODELS.names() if protocol in ONLY_IN.get(name, (protocol,))]
+        available = named or [name for name in MODELS.names() if runs_by_default(name, protocol)]
         candidates += available
         # A variant of the study names its models; those that were chosen for the run take part.
         if of_variant is not None:
@@ -184,7 +184,7 @@ def _choose_models(selection: Selection, named: Sequence[str] | None, weights: s
 
 def _unpublished(name: str, weights: str) -> str | None:
     """Return why a model cannot take part with official weights, or None."""
-    if weights != "official" or all(part in OFFICIAL for part in WEIGHTS.get(name, ())):
+    if weights != "official" or all(part in OFFICIAL for part in required_weights(name)):
         return None
     return "it has no public weights; run it with --weights bundled into another folder"
 
@@ -209,19 +209,19 @@ def _choose_tasks(
             (name, task)
             for name in kinds
             if kinds[name] == of_kind
-            for task in source(name, root).tasks(root)
+            for task in open_dataset(name, root).tasks()
             if not phantoms or name != EMBEDDED["tasks"] or task.label in phantoms
         ]
         chosen += _spread(found, maximum)
     _require_distinct(chosen)
     for name, task in chosen:
-        data = source(name, root).load(task, root)
+        data = open_dataset(name, root).load(task)
         counts = {split: int((data.split == split).sum()) for split in data.SPLITS}
         selected = SelectedTask(name, task, data.fingerprint, digest(data.subjects, data.split), counts)
         selection.examined.append(selected)
         # Protocols for another kind of data are asked only if no protocol is for this kind.
         plans = [plan for plan in selection.experiments if plan.protocol.data_kind == kinds[name]]
-        reasons = {}
+        reasons: dict[str, None] = {}
         for plan in plans or selection.experiments:
             reason = plan.protocol.unsupported_task(data, plan.experiment.config)
             if reason:
@@ -297,7 +297,7 @@ def _exclude_protocols(selection: Selection, kinds: set[str]) -> None:
 
 
 def _spread(items: list[Any], maximum: int | None) -> list[Any]:
-    """Return at most `maximum` items, evenly spaced; small runs then include several data sets and cohorts."""
+    """Return at most `maximum` items, evenly spaced, to include several data sets and cohorts."""
     if maximum is None or len(items) <= maximum:
         return items
     return [items[number * len(items) // maximum] for number in range(maximum)]

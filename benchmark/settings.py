@@ -1,9 +1,10 @@
-"""What the options mean on this machine: presets, data folder, device, precision, workers."""
+"""The settings of a run: presets, and what options mean on this machine."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,60 +14,72 @@ from segbench.protocols.config import CONTEXT_SIZES, Config
 
 @dataclass(frozen=True)
 class Preset:
-    """How much is measured.
+    """The size of a run.
 
     Attributes
     ----------
     simulations : int
-        Seeded passes over every task; of experiment 2, draws of contexts (10 at most), and of sets, draws of
-        prompts (5 at most).
+        Seeded passes over every task: orders of the images in experiment 1, draws of contexts in experiment 2
+        (10 at most), draws of prompts for sets (5 at most).
     images : int or None
-        Images of a pass in experiment 1; None takes all of a task.
-    longer : int or None
-        Images of the longer passes of the whole study (Fig. 12, 13); None takes all of a task.
+        Images of a simulation in experiment 1; None takes all of a task.
+    longer_images : int or None
+        Images of the longer simulations of the whole study (Fig. 12, 13); None takes all of a task.
     eval_images : int or None
         Images of a task in experiment 2, and in sets, there rounded up to whole sets of 8; None takes all.
     context_sizes : tuple of int
-        Of experiment 2.
+        Context sizes of experiment 2.
     max_steps : int or None
-        Interactions at most; None takes each protocol's own.
+        Maximum of interactions; None takes each protocol's own.
     tasks : int or None
-        Tasks at most, evenly spaced over all there are; None takes all.
+        Maximum of tasks, evenly spaced over all tasks of a kind; None takes all.
+    phantoms : tuple of str
+        Labels of the embedded phantoms that take part; empty takes all. Other data sets are not affected.
     """
 
     simulations: int
     images: int | None
-    longer: int | None = None
+    longer_images: int | None = None
     eval_images: int | None = None
     context_sizes: tuple[int, ...] = CONTEXT_SIZES
     max_steps: int | None = None
     tasks: int | None = None
+    phantoms: tuple[str, ...] = ()
 
     def config(self, seed: int, target_dice: float, context: Any, split: Any) -> Config:
-        """What its experiments begin with, together with what no preset decides."""
-        much = self.max_steps, self.images, context, split, self.eval_images, self.context_sizes
-        return Config(seed, target_dice, *much)
+        """Return the configuration of the preset with the settings that no preset decides."""
+        return Config(
+            seed=seed,
+            target_dice=target_dice,
+            max_steps=self.max_steps,
+            images=self.images,
+            context=context,
+            split=split,
+            eval_images=self.eval_images,
+            context_sizes=self.context_sizes,
+        )
 
 
 PRESETS = {
-    "smoke": Preset(1, 3, longer=4, eval_images=2, context_sizes=(1, 2, 4), max_steps=4, tasks=3),
-    "quick": Preset(1, 18, longer=24, eval_images=4, context_sizes=(1, 2, 4, 8, 16)),
+    "smoke": Preset(1, 3, longer_images=4, eval_images=2, context_sizes=(1, 2, 4), max_steps=4, tasks=3),
+    "quick": Preset(5, 8, longer_images=12, eval_images=4, context_sizes=(1, 2, 4, 8)),
+    "full": Preset(1, 18, longer_images=24, eval_images=4, context_sizes=(1, 2, 4, 8, 16)),
     "paper": Preset(200, 18),
 }
 
 
 @dataclass(frozen=True)
 class Settings:
-    """All that decides the outcome of a run besides its protocols, models and tasks.
+    """Everything that decides the outcome of a run except its protocols, models and tasks.
 
     Attributes
     ----------
     config : Config
-        The settings that its experiments begin with.
+        Configuration from which all experiments of the run are derived.
     simulations : int
         Seeded passes over every task.
     weights : str
-        ``bundled``, ``official`` or a checkpoint file.
+        ``bundled``, ``official``, a checkpoint file or a folder of them.
     device : {"cpu", "cuda"}
     precision : {"float32", "bfloat16"}
     """
@@ -77,29 +90,53 @@ class Settings:
     device: str
     precision: str
 
-    def flat(self) -> dict[str, Any]:
-        """What all units of a run share, in one level; what may differ stands in the records."""
-        config = asdict(self.config)
-        shared = {name: config[name] for name in ("seed", "target_dice", "max_steps")}
-        return shared | self.computation()
+    @classmethod
+    def resolve(cls, config: Config, simulations: int, options: Mapping[str, Any]) -> Settings:
+        """Return the settings of a run; ``auto`` becomes a device and precision of this machine.
+
+        Parameters
+        ----------
+        config : Config
+        simulations : int
+        options : mapping
+            Values of ``weights``, ``device``, ``precision`` and ``scheduler``, as `segbench.run` takes them.
+        """
+        device = resolve_device(options["device"], remote=bool(options["scheduler"]))
+        precision = resolve_precision(options["precision"], device)
+        return cls(config, simulations, str(options["weights"]), device, precision)
+
+    def shared(self) -> dict[str, Any]:
+        """Return the settings that all units of a run share."""
+        config = {name: getattr(self.config, name) for name in ("seed", "target_dice", "max_steps")}
+        return config | self.computation()
 
     def computation(self) -> dict[str, str]:
-        """With what the models compute."""
+        """Return the weights, device and precision."""
         return {"weights": self.weights, "device": self.device, "precision": self.precision}
 
 
-def resolve_preset(name: str, images: int | str | None, **given: int | None) -> Preset:
-    """A preset, or what is given instead; ``images``, a number or ``all``, are those of both experiments."""
+def resolve_preset(name: str, images: int | str | None, **changes: int | None) -> Preset:
+    """Return a preset with changed fields.
+
+    Parameters
+    ----------
+    name : str
+        A name of `PRESETS`.
+    images : int, "all" or None
+        Images of a simulation in experiment 1 and of a task in experiment 2; None leaves the preset's.
+    **changes : int or None
+        Other fields of the preset; None leaves the preset's.
+    """
     if name not in PRESETS:
         raise UsageError(f"unknown preset {name!r}; known: {', '.join(PRESETS)}")
-    changes: dict[str, int | None] = {key: value for key, value in given.items() if value is not None}
+    fields: dict[str, int | None] = {key: value for key, value in changes.items() if value is not None}
     if images is not None:
-        changes["images"] = changes["eval_images"] = None if images == "all" else int(images)
-    return replace(PRESETS[name], **changes)  # type: ignore[arg-type]
+        fields["images"] = fields["eval_images"] = None if images == "all" else int(images)
+    return replace(PRESETS[name], **fields)  # type: ignore[arg-type]
 
 
 def resolve_root(option: str | Path | None) -> Path:
-    """The data folder: the option, else ``SEGBENCH_DATA``, else the user's cache."""
+    """Return the data folder: the option, else ``SEGBENCH_DATA``, else a folder of the user's cache."""
     if option or os.environ.get("SEGBENCH_DATA"):
         return Path(option or os.environ["SEGBENCH_DATA"]).expanduser().resolve()
     import platformdirs
@@ -107,42 +144,29 @@ def resolve_root(option: str | Path | None) -> Path:
     return platformdirs.user_cache_path("segbench") / "data"
 
 
-def resolve_settings(
-    config: Config,
-    simulations: int,
-    weights: str | Path,
-    device: str,
-    precision: str,
-    elsewhere: bool = False,
-) -> Settings:
-    """Settings with ``auto`` replaced by what this machine has; `elsewhere` says that others compute."""
-    device = resolve_device(device, elsewhere)
-    return Settings(config, simulations, str(weights), device, resolve_precision(precision, device))
+def resolve_device(option: str, remote: bool = False) -> str:
+    """Return ``cpu`` or ``cuda``; ``auto`` takes a GPU if this machine has one.
 
-
-def resolve_device(option: str, elsewhere: bool = False) -> str:
-    """``cpu`` or ``cuda``; ``auto`` takes a GPU where there is one.
-
-    Where other machines compute, this one's GPUs do not matter: ``auto`` is then ``cpu``.
+    With `remote`, other machines compute and this one is not asked: ``auto`` is then ``cpu``.
 
     Raises
     ------
     Failure
-        If a GPU is asked for and there is none.
+        If a GPU is requested and this machine has none.
     """
-    if elsewhere:
+    if remote:
         return "cpu" if option == "auto" else option
     import torch
 
     if option == "cuda" and not torch.cuda.is_available():
-        raise Failure("no CUDA device is available here; run with --device cpu")
+        raise Failure("this machine has no CUDA device; run with --device cpu")
     if option == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     return option
 
 
 def resolve_precision(option: str, device: str) -> str:
-    """``float32`` or ``bfloat16``; ``auto`` takes bfloat16 where the hardware computes in it."""
+    """Return ``float32`` or ``bfloat16``; ``auto`` takes bfloat16 on hardware that computes in it."""
     if option != "auto":
         return option
     return "bfloat16" if device == "cuda" or _cpu_has_bfloat16() else "float32"
@@ -155,7 +179,7 @@ def _cpu_has_bfloat16() -> bool:
 
 
 def resolve_workers(option: int | None, device: str) -> int:
-    """The number of worker processes: one per usable core, or one per GPU."""
+    """Return the number of worker processes: the option, else one per usable core, or one per GPU."""
     if option is not None:
         return option
     if device == "cuda":

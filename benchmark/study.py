@@ -1,4 +1,4 @@
-"""The whole study: every protocol of both papers, their variants, and scribbles that people drew."""
+"""Experiments of a run; ``--protocol all`` is the whole study of both papers with its variants."""
 
 from __future__ import annotations
 
@@ -7,26 +7,18 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from segbench.protocols.config import Config
-from segbench.reports.artefact import METHODS, SEQUENTIAL
+from segbench.protocols.protocol import Protocol
+from segbench.protocols.registry import PROTOCOLS
+from segbench.registry import PluginError
 
 ALL = "all"
-STUDY = (
-    *SEQUENTIAL,
-    "bootstrapped-in-context",
-    "in-context",
-    "interactive-in-context-clicks",
-    "interactive-in-context-scribbles",
-    "set-clicks",
-    "set-scribbles",
-    "set-automatic",
-    "supervised",
-    "manual-scribbles",
-)
+EXPERIMENT_1 = ("center-clicks", "centerline-scribbles")  # MultiverSeg, section 6.1; the default of `run`
+METHODS = ("scribbleprompt", "sp-uvs", "multiverseg")
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """One protocol under one configuration; ``models`` None takes all that were chosen for the run."""
+    """One protocol with one configuration; ``models`` None takes all models that are chosen for the run."""
 
     protocol: str
     config: Config
@@ -35,7 +27,7 @@ class Experiment:
 
 @dataclass(frozen=True)
 class Variant:
-    """What MultiverSeg runs besides: protocols and models with some settings changed."""
+    """Protocols and models that the study runs once more with some settings changed."""
 
     protocols: tuple[str, ...]
     models: tuple[str, ...]
@@ -45,33 +37,52 @@ class Variant:
 _IN_CONTEXT = ("sp-uvs", "multiverseg")
 _CUT_OFFS = ("scribbleprompt", "sp-uvs-1", "sp-uvs-2", "sp-uvs", "sp-uvs-10")
 VARIANTS = (
-    Variant(SEQUENTIAL, _IN_CONTEXT, {"split": "val", "context": "binary"}),  # Fig. 14
-    Variant(SEQUENTIAL, _IN_CONTEXT, {"split": "val", "context": "soft"}),
-    Variant(SEQUENTIAL, _IN_CONTEXT, {"split": "val", "context": "ground-truth"}),
-    Variant(SEQUENTIAL, _CUT_OFFS, {"split": "val"}),  # Fig. 15
+    Variant(EXPERIMENT_1, _IN_CONTEXT, {"split": "val", "context": "binary"}),  # Fig. 14
+    Variant(EXPERIMENT_1, _IN_CONTEXT, {"split": "val", "context": "soft"}),
+    Variant(EXPERIMENT_1, _IN_CONTEXT, {"split": "val", "context": "ground-truth"}),
+    Variant(EXPERIMENT_1, _CUT_OFFS, {"split": "val"}),  # Fig. 15
     Variant(("bootstrapped-in-context",), ("universeg",), {"context": "soft"}),  # Fig. 17, 18
 )
 
 
-def experiments(protocols: Sequence[str], config: Config, longer: int | None) -> list[Experiment]:
-    """What a run consists of: the protocols named, or with ``all`` the whole study.
+def find_protocol(name: str) -> Protocol:
+    """Return the protocol of a name.
+
+    Raises
+    ------
+    UnknownName
+        If there is no such protocol.
+    PluginError
+        If a plug-in is not a protocol.
+    """
+    protocol = PROTOCOLS.get(name)
+    if not isinstance(protocol, Protocol):
+        raise PluginError(
+            f"{name} is not a protocol; make it an instance of a class that derives from segbench.Protocol"
+        )
+    return protocol
+
+
+def experiments(protocols: Sequence[str], config: Config, longer_images: int | None) -> list[Experiment]:
+    """Return the experiments of a run.
 
     Parameters
     ----------
-    protocols : names
+    protocols : sequence of str
+        Names of protocols, or ``["all"]`` for the whole study.
     config : Config
-        What every experiment begins with.
-    longer : int or None
-        Images of the longer sets (Fig. 12, 13); None takes all of a task. There are none where the usual
-        sets are as long.
+        Configuration from which all experiments are derived.
+    longer_images : int or None
+        Images of the longer simulations (Fig. 12, 13); None takes all of a task. The study has longer
+        simulations only if they are longer than those of `config`.
     """
-    names = STUDY if list(protocols) == [ALL] else protocols
-    found = [Experiment(name, config) for name in names]
-    if list(protocols) == [ALL]:
-        for variant in VARIANTS:
-            changed = replace(config, **variant.changes)
-            found += [Experiment(name, changed, variant.models) for name in variant.protocols]
-        if config.images is not None and (longer is None or longer > config.images):
-            further = replace(config, images=longer)
-            found += [Experiment(name, further, METHODS) for name in SEQUENTIAL]
-    return found
+    if list(protocols) != [ALL]:
+        return [Experiment(name, config) for name in protocols]
+    study = [Experiment(name, config) for name in PROTOCOLS.names() if find_protocol(name).in_study]
+    for variant in VARIANTS:
+        changed = replace(config, **variant.changes)
+        study += [Experiment(name, changed, variant.models) for name in variant.protocols]
+    if config.images is not None and (longer_images is None or longer_images > config.images):
+        longer = replace(config, images=longer_images)
+        study += [Experiment(name, longer, METHODS) for name in EXPERIMENT_1]
+    return study

@@ -1,54 +1,107 @@
-"""The short table at the end of a run."""
+"""Lines that ``run`` prints: its plan, and a short table of its results."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+from segbench.text import count_of, render_command
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from segbench.benchmark.plan import RunPlan
+    from segbench.benchmark.selection import ExperimentPlan
+    from segbench.protocols.config import Config
+    from segbench.results import Results
 
 
-def summary(images: pd.DataFrame) -> str:
-    """Mean interactions to the target Dice (NoI90 where it is 0.9), Dice and failures, by protocol and model.
+def plan_lines(plan: RunPlan) -> Iterator[str]:
+    """Yield what is excluded and why, the size of the run, its experiments and its output."""
+    selection, settings = plan.selection, plan.settings
+    for excluded in selection.excluded:
+        yield f"Left out: {excluded.kind} {excluded.name}: {excluded.reason}"
+    sizes = [
+        count_of(len(selection.protocols()), "protocol"),
+        count_of(len(selection.models()), "model"),
+        count_of(len(selection.tasks()), "task"),
+    ]
+    if any(protocol.data_kind != "scribbles" for protocol in selection.protocols().values()):
+        simulations = count_of(settings.simulations, "simulation")
+        sizes.append(f"{simulations} of {settings.config.images or 'all'} images")
+    yield (
+        f"{', '.join(sizes)}: {count_of(len(plan.units), 'unit')}, {settings.precision} on {settings.device}"
+    )
+    for experiment in selection.experiments:
+        yield f"  {_experiment(experiment, settings.config)}: {', '.join(experiment.models)}"
+    yield f"Output: {plan.output}"
+
+
+def _experiment(plan: ExperimentPlan, common: Config) -> str:
+    """Return the protocol of an experiment, and its settings that differ from those of the run."""
+    config = plan.experiment.config
+    differing = [
+        f"{name} {getattr(config, name) or 'all'}"
+        for name in ("split", "context", "images")
+        if getattr(config, name) != getattr(common, name)
+    ]
+    return plan.experiment.protocol + (f" ({', '.join(differing)})" if differing else "")
+
+
+def result_lines(results: Results) -> Iterator[str]:
+    """Yield the table of results, notes on short trainings, and the command of the report."""
+    from segbench.reports.catalogue import trainings
+    from segbench.reports.estimates import in_standard_sets
+
+    images = results.images[in_standard_sets(results, results.images)]  # longer ones have their own figures
+    yield f"\n{result_table(images)}\n"
+    yield from shortened_trainings(trainings(results))
+    yield f"Report: {render_command('report', {}, results.folders[0])}"
+
+
+def result_table(images: pd.DataFrame) -> str:
+    """Return mean interactions to the target Dice, Dice and failures by protocol and model.
 
     Parameters
     ----------
     images : DataFrame
-        The records, one row per image. Means are hierarchical: every data set counts the same. Splits and
-        kinds of context are told apart where a model has several, and so are context sizes where it has
-        several results of the same image.
+        The records, one row per image. Means are hierarchical: every data set has the same weight. Splits and
+        contexts have separate rows if a model has several, and so do context and set sizes if the same image
+        has several results.
     """
     from segbench.results.statistics import hierarchical_mean
 
-    kinds = images.groupby(["protocol", "model"], observed=True)[["split", "context"]].nunique()
-    by = ["protocol", "model", *kinds.columns[kinds.max() > 1]]
-    same_image = [*by, "task", "simulation", "image"]
-    repeated = images.groupby(same_image, observed=True).context_size.nunique().groupby("protocol").max() > 1
-    if repeated.any():
-        sized = images.protocol.isin(repeated.index[repeated])
-        images = images.assign(context_size=images.context_size.where(sized, -1))
-        by.append("context_size")
+    varying = images.groupby(["protocol", "model"], observed=True)[
+        ["split", "context", "annotator"]
+    ].nunique()
+    by = ["protocol", "model", *varying.columns[varying.max() > 1]]
+    same_image = [*by, "task", "training", "simulation", "person", "image"]
+    for size in ("context_size", "set_size"):
+        counts = images.groupby(same_image, observed=True)[size].nunique().groupby("protocol").max()
+        repeated = counts.index[counts > 1]
+        if len(repeated):
+            images = images.assign(**{size: images[size].where(images.protocol.isin(repeated), -1)})
+            by.append(size)
     table = hierarchical_mean(images, "interactions", by)
     table["Dice"] = hierarchical_mean(images, "dice", by).dice
     table["failures"] = (1 - hierarchical_mean(images, "reached", by).reached).map("{:.0%}".format)
-    if repeated.any():
-        table["context_size"] = table["context_size"].map(lambda size: "" if size < 0 else str(size))
+    for size in set(by) & {"context_size", "set_size"}:
+        table[size] = table[size].map(lambda number: "" if number < 0 else str(number))
     return table.to_string(index=False, float_format="{:.2f}".format)
 
 
-def shortened(trainings: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[str]:
-    """A line for each model whose training was shorter than its authors have it.
+def shortened_trainings(trainings: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Iterator[str]:
+    """Yield a line for each model whose training was shorter than its authors have it.
 
     Parameters
     ----------
-    trainings : as of `segbench.reports.catalogue.trainings`
+    trainings : mapping
+        As `segbench.reports.catalogue.trainings` returns them.
     """
-    schedules = {
-        model: dict.fromkeys(said["schedule"] for said in tasks.values() if said["shortened"])
-        for model, tasks in trainings.items()
-    }
-    return [
-        f"{model} was trained for {' or '.join(found)} only (shortened): no upper bound of a whole training"
-        for model, found in schedules.items()
-        if found
-    ]
+    for model, tasks in trainings.items():
+        schedules = dict.fromkeys(facts["schedule"] for facts in tasks.values() if facts["shortened"])
+        if schedules:
+            yield (
+                f"{model} was trained for {' or '.join(schedules)} only (shortened); its results are not the "
+                "upper bound of a full training"
+            )

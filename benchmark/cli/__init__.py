@@ -1,4 +1,4 @@
-"""The command line: one module per subcommand, imported only when it is asked for."""
+"""The command line: one module per subcommand."""
 
 from __future__ import annotations
 
@@ -34,28 +34,28 @@ def _debug_option() -> click.Option:
 
 @contextmanager
 def _plain_warnings() -> Iterator[None]:
-    """Show warnings of this project as notes, each once, without the line of code that they come from."""
-    shown, said = warnings.showwarning, set()
+    """Show each warning of this project once, as a note without a line of code."""
+    show_other, shown = warnings.showwarning, set()
 
     def show(
         message: Warning | str, category: type[Warning], filename: str, lineno: int, *rest: Any, **more: Any
     ) -> None:
         if category is UserWarning and Path(filename).is_relative_to(PACKAGE):
-            if str(message) not in said:
+            if str(message) not in shown:
                 click.echo(f"Note: {message}", err=True)
-            said.add(str(message))
+            shown.add(str(message))
         else:
-            shown(message, category, filename, lineno, *rest, **more)
+            show_other(message, category, filename, lineno, *rest, **more)
 
     warnings.showwarning = show
     try:
         yield
     finally:
-        warnings.showwarning = shown
+        warnings.showwarning = show_other
 
 
 class OneSentence(click.ClickException):
-    """An error as it is shown to people: one line and an exit status."""
+    """An error as people see it: one line and an exit status."""
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(" ".join(message.split()))
@@ -63,7 +63,7 @@ class OneSentence(click.ClickException):
 
 
 class Tool(click.Group):
-    """A group that imports a subcommand when it is used and turns every error into one sentence."""
+    """A group that imports a subcommand when it is used, and turns every error into one sentence."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [*COMMANDS]  # `list` is also the name of a module here
@@ -88,9 +88,14 @@ class Tool(click.Group):
             raise OneSentence(*describe(error)) from error
 
 
-@click.group(cls=Tool, params=[_debug_option()], context_settings={"show_default": True})
+@click.group(
+    cls=Tool,
+    params=[_debug_option()],
+    context_settings={"show_default": True},
+    epilog="\b\nExample:\n  python -m benchmark run && python -m benchmark report",
+)
 def cli() -> None:
     """Benchmark interactive and in-context segmentation models, reproducibly."""
-    # `module:Class` names may live in the folder the command is started in.
+    # `module:Class` names may refer to modules in the current folder.
     if str(Path.cwd()) not in sys.path:
         sys.path.append(str(Path.cwd()))

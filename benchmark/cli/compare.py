@@ -1,4 +1,4 @@
-"""``compare``: what differs between two runs."""
+"""``compare``: differences between two runs."""
 
 from __future__ import annotations
 
@@ -9,37 +9,37 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from segbench.benchmark.cli.options import FORMAT, command_of
 from segbench.text import printable
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from segbench.benchmark.regression.comparison import Compared
+    from segbench.benchmark.regression import Comparison
 
-FORMAT = click.Option(["--format"], type=click.Choice(["text", "json"]), default="text", help="For whom.")
 FORMS = {"interactions": "{:.2f}", "dice": "{:.3f}", "failures": "{:.3f}", "hd95": "{:.2f}"}
 
 
 def _compare(first: str, second: str, format: str) -> None:
-    from segbench.benchmark.regression.comparison import compare
+    from segbench.benchmark.regression import compare
 
-    found = compare(first, second)
+    comparison = compare(first, second)
     if format == "json":
-        click.echo(json.dumps(asdict(found) | {"table": rows(found.table)}, indent=1))
+        click.echo(json.dumps(asdict(comparison) | {"table": rows(comparison.table)}, indent=1))
     else:
-        for line in _lines(found):
+        for line in _lines(comparison):
             click.echo(printable(line))
 
 
 def rows(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """A table for JSON: no value is null."""
-    found: list[dict[str, Any]] = json.loads(table.to_json(orient="records", double_precision=15))
-    return found
+    """Return a table for JSON; an absent value is null."""
+    records: list[dict[str, Any]] = json.loads(table.to_json(orient="records", double_precision=15))
+    return records
 
 
-def told(table: pd.DataFrame, first: str, second: str) -> list[str]:
-    """Paired differences as lines of text, with contexts and splits where these are several."""
-    by = [name for name in ("context", "split") if table[name].nunique() > 1]
+def table_lines(table: pd.DataFrame, first: str, second: str) -> list[str]:
+    """Return paired differences as lines of text; the two strings head the columns of the means."""
+    by = [name for name in ("context", "annotator", "split") if table[name].nunique() > 1]
     shown = table[["protocol", "model", "dataset", *by, "measure"]].map(printable)
     lines = []
     for row in rows(table):
@@ -54,27 +54,30 @@ def told(table: pd.DataFrame, first: str, second: str) -> list[str]:
     return shown.join(table[rest]).to_string(index=False).splitlines()
 
 
-def _lines(found: Compared) -> Iterator[str]:
-    for section, lines in found.differing.items():
-        yield f"{section}: {'differs' if lines else 'nothing differs'}"
+def _lines(comparison: Comparison) -> Iterator[str]:
+    for section, lines in comparison.differing.items():
+        yield f"{section}: {'different' if lines else 'equal'}"
         yield from (f"    {line}" for line in lines)
-    yield from (f"Note: {note}" for note in found.notes)
+    yield from (f"Note: {note}" for note in comparison.notes)
     yield ""
-    if found.equal:
+    if comparison.equal:
         yield "All records are equal."
         return
-    yield from told(found.table, "A", "B")
+    yield from table_lines(comparison.table, "A", "B")
     yield ""
     yield (
-        "Differences are B - A over the images of both; the intervals are over subjects, "
-        "each on its own: they are not corrected for their number."
+        "Differences are B - A over the images of both runs. Intervals are over subjects and not corrected "
+        "for the number of comparisons."
     )
 
 
-command = click.Command(
+command = command_of(
     "compare",
-    callback=_compare,
-    short_help="What differs between two runs.",
-    help="What differs between two runs, A and B: environment, configuration, data, weights, and records.",
-    params=[click.Argument(["first"], metavar="RUN_A"), click.Argument(["second"], metavar="RUN_B"), FORMAT],
+    _compare,
+    "Show how two runs differ.\n\nCompares environment, configuration, data, weights and the records of the "
+    "images that both runs have.",
+    "python -m benchmark compare results/runs/before results/runs/after",
+    click.Argument(["first"], metavar="RUN_A"),
+    click.Argument(["second"], metavar="RUN_B"),
+    FORMAT,
 )

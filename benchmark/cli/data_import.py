@@ -1,20 +1,20 @@
-"""``data import``: a public data set in its official layout, or anybody's own."""
+"""``data import``: a public data set in its official layout, or a data set of the user."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
-from segbench.benchmark.cli.options import DATA_ROOT, POSITIVE
+from segbench.benchmark.cli.options import DATA_ROOT, POSITIVE, command_of
 from segbench.errors import Failure, UsageError
 from segbench.text import count_of
 
-OWN_NAME = re.compile(r"[\w+][\w.+-]*")
-MOST_TOLD = 5  # labels of which pictures were left out, each in a line
+NAME_PATTERN = re.compile(r"[\w+][\w.+-]*")
+MAX_SHOWN = 5  # lines about labels that are empty in some pictures
 
 
 def import_data(
@@ -26,58 +26,54 @@ def import_data(
     workers: int | None = None,
     **own: Any,
 ) -> None:
-    """The command as a function; `own` are the options for data of one's own."""
+    """Import a data set and print a summary; `own` are the options for a data set of the user."""
     from segbench.benchmark.settings import resolve_root, resolve_workers
     from segbench.datasets.importing import import_dataset, read_split
 
     name, reader = _reader(name, path, own)
-    shared = None if split is None else read_split(split)
+    assigned = None if split is None else read_split(split)
     root = resolve_root(data_root)
     manifest = import_dataset(
         name,
         reader,
         path,
         root,
-        split=shared,
+        split=assigned,
         replace=replace,
         workers=resolve_workers(workers, "cpu"),
         track=_with_bar,
     )
-    for line in _told(manifest, root):
+    for line in _lines(manifest, root):
         click.echo(line)
-    absent = sorted(set(shared or ()) - set(manifest["subjects"]))
+    absent = sorted(set(assigned or ()) - set(manifest["subjects"]))
     if absent:
-        click.echo(
-            f"{split} has {count_of(len(absent), 'subject')} more that the data lack, {absent[0]} among them"
-        )
+        click.echo(f"{split} has {count_of(len(absent), 'subject')} without images, such as {absent[0]}")
 
 
 def _reader(name: str, path: Path, own: dict[str, Any]) -> tuple[str, Any]:
-    """The name of the data set, and what reads it."""
-    from segbench.datasets.importing.formats import find_reader
-    from segbench.datasets.registry import DATASETS, source
+    """Return the name of the data set, and its reader."""
+    from segbench.datasets.importing import find_reader
+    from segbench.datasets.registry import DATASETS, find_source
 
     if name in DATASETS.names() or ":" in name:
-        found = source(name)
-        if not hasattr(found, "examples"):
-            raise Failure(
-                f"{name} is used as it is, without an import; choose another name for your own data"
-            )
+        source = find_source(name)
+        if not hasattr(source, "examples"):
+            raise Failure(f"{name} needs no import; choose another name for your own data")
         given = [option for option, value in own.items() if value is not None]
         if given:
             raise UsageError(
-                f"--{given[0].replace('_', '-')} is for data of your own, {name} has its own reader"
+                f"--{given[0].replace('_', '-')} is for your own data, and {name} has its own reader"
             )
-        return found.name, found
-    _assert_free(name, DATASETS.names())
-    return name, find_reader(path, own.pop("format", None), _given(**own))
+        return source.name, source
+    _require_free(name, DATASETS.names())
+    return name, find_reader(path, own.pop("format", None), _import_options(**own))
 
 
-def _assert_free(name: str, registered: list[str]) -> None:
-    """Usage if a name is none that data of one's own can have."""
-    if not OWN_NAME.fullmatch(name):
+def _require_free(name: str, registered: list[str]) -> None:
+    """Raise UsageError if a data set of the user cannot have this name."""
+    if not NAME_PATTERN.fullmatch(name):
         raise UsageError(
-            f"{name!r} is no name for a data set; take letters, digits and _ . + -, no . or - first"
+            f"{name!r} cannot be the name of a data set; use letters, digits and _ . + -, no . or - first"
         )
     if name == "all":
         raise UsageError("all means every data set; choose another name")
@@ -86,30 +82,30 @@ def _assert_free(name: str, registered: list[str]) -> None:
             raise UsageError(f"{name} and the public {other} differ in capitals only; choose another name")
 
 
-def _given(labels: str | None, axes: str | None, **said: Any) -> Any:
-    from segbench.datasets.importing.formats import ImportOptions, labels_from_pairs, read_labels
+def _import_options(labels: str | None, axes: str | None, **others: Any) -> Any:
+    from segbench.datasets.files.labels import labels_from_pairs, read_labels
+    from segbench.datasets.importing import ImportOptions
     from segbench.datasets.task import DataError
 
-    if said["modality"] is not None and not said["modality"].strip():
-        raise UsageError("--modality is empty; name one, for instance CT, or leave it out")
+    if others["modality"] is not None and not others["modality"].strip():
+        raise UsageError("--modality is empty; give one such as CT, or leave it out")
+    options: dict[str, Any] = {"axes": _axes(axes), **others}
     if labels is None:
-        return ImportOptions(axes=_axes(axes), **said)
+        return ImportOptions(**options)
     if Path(labels).is_file():
-        return ImportOptions(labels=read_labels(Path(labels)), axes=_axes(axes), **said)
+        return ImportOptions(labels=read_labels(Path(labels)), **options)
     if "=" not in labels:
-        raise UsageError(
-            f"--labels: there is no file {labels}; name one that is there, or say 1=liver,2=spleen"
-        )
-    pairs = [(value, label) for value, _, label in (part.partition("=") for part in labels.split(","))]
+        raise UsageError(f"--labels: there is no file {labels}; give a CSV file, or names: 1=liver,2=spleen")
+    pairs = [(value, label) for value, _, label in (pair.partition("=") for pair in labels.split(","))]
     try:
-        return ImportOptions(labels=labels_from_pairs(pairs, "--labels"), axes=_axes(axes), **said)
+        return ImportOptions(labels=labels_from_pairs(pairs, "--labels"), **options)
     except DataError as error:
         raise UsageError(str(error)) from error
 
 
 def _axes(names: str | None) -> dict[str, int] | None:
-    """The axes of some names; ``stored`` stands alone, as volumes are not turned then."""
-    from segbench.datasets.files.volumes import AXES, STORED
+    """Return the axes of some names; ``stored`` stands alone, as such volumes are not turned."""
+    from segbench.datasets.files.slices import AXES, STORED
     from segbench.registry import UnknownName
 
     if names is None or names == "all":
@@ -128,7 +124,7 @@ def _with_bar(cases: Iterable[Any], count: int) -> Iterable[Any]:
     return tqdm(cases, total=count, unit="case", disable=None)  # None: only on a terminal
 
 
-def _told(manifest: dict[str, Any], root: Path) -> Iterable[str]:
+def _lines(manifest: dict[str, Any], root: Path) -> Iterator[str]:
     from segbench.datasets.importing.store import folder_of
 
     name, tasks = manifest["name"], manifest["tasks"]
@@ -139,60 +135,62 @@ def _told(manifest: dict[str, Any], root: Path) -> Iterable[str]:
     for task, counts in tasks.items():
         yield f"  {task}  " + ", ".join(f"{count} {split}" for split, count in counts.items())
     empty = list(manifest["empty"].items())
-    for label, count in empty[:MOST_TOLD]:
+    for label, count in empty[:MAX_SHOWN]:
         yield f"  left out: {label} is empty in {count_of(count, 'picture')}"
-    if empty[MOST_TOLD:]:
-        yield f"  left out: {count_of(len(empty) - MOST_TOLD, 'more label')} in some pictures"
+    if empty[MAX_SHOWN:]:
+        yield f"  left out: {count_of(len(empty) - MAX_SHOWN, 'more label')} in some pictures"
     yield f"content {manifest['content']}"
     yield f"split   {manifest['split']}"
     yield f"next: python -m benchmark data preview {name}"
     yield f"      python -m benchmark run --datasets {name}"
 
 
-command = click.Command(
+command = command_of(
     "import",
-    callback=import_data,
-    short_help="Read a data set, also your own, once.",
-    help="Read a data set once, into the compact store of the data folder: NAME of a public one (`list "
-    "datasets`) from PATH as its authors released it, or your own under a name that you choose.",
-    params=[
-        click.Argument(["name"]),
-        click.Argument(["path"], type=click.Path(path_type=Path)),
-        click.Option(
-            ["--format"],
-            metavar="FORMAT",
-            help="folder, nnunet, nifti or table.  [default: found by looking]",
-        ),
-        click.Option(
-            ["--labels"],
-            metavar="LABELS",
-            help="Names of mask values, 1=liver,2=spleen, or a CSV file value,label.",
-        ),
-        click.Option(["--modality"], help="For instance CT."),
-        click.Option(
-            ["--subject-pattern"],
-            metavar="REGEX",
-            help="Its one group, searched in the names of images, is the subject.",
-        ),
-        click.Option(
-            ["--axes"],
-            metavar="NAMES",
-            help="Of volumes: axial, coronal, sagittal, all, or stored (turns nothing).  [default: all]",
-        ),
-        click.Option(
-            ["--rule"],
-            type=click.Choice(["maxslice", "midslice"]),
-            help="Slice of a volume: where the label is largest, or the middle one.  [default: maxslice]",
-        ),
-        click.Option(
-            ["--split"],
-            type=click.Path(path_type=Path),
-            metavar="FILE",
-            help="The manifest.json of another import, or a CSV file subject,split.  [default: the data's "
-            "own, or 60/20/20 by subject]",
-        ),
-        click.Option(["--replace"], is_flag=True, help="Replace an earlier import of that name."),
-        DATA_ROOT,
-        click.Option(["--workers"], type=POSITIVE, help="Files read at once.  [default: one per core]"),
-    ],
+    import_data,
+    "Import a data set, also your own.\n\nThe command reads it once into the compact store of the data "
+    "folder: a public data set NAME (`list datasets`) from PATH as its authors released it, or your own data "
+    "under a NAME that you choose.",
+    "python -m benchmark data import mydata ~/mydata --labels 1=liver,2=spleen --modality CT",
+    click.Argument(["name"]),
+    click.Argument(["path"], type=click.Path(path_type=Path)),
+    click.Option(
+        ["--format"],
+        metavar="FORMAT",
+        help="Layout of your data: folder, nnunet, nifti or table.  [default: the first that fits]",
+    ),
+    click.Option(
+        ["--labels"],
+        metavar="LABELS",
+        help="Names of mask values: 1=liver,2=spleen, or a CSV file with columns value,label.  [default: "
+        "from the data]",
+    ),
+    click.Option(["--modality"], help="Modality of the images, such as CT.  [default: from the data]"),
+    click.Option(
+        ["--subject-pattern"],
+        metavar="REGEX",
+        help="Regular expression whose group, found in the name of an image, is its subject.  [default: each "
+        "image is a subject]",
+    ),
+    click.Option(
+        ["--axes"],
+        metavar="NAMES",
+        help="Axes along which volumes are sliced: axial, coronal, sagittal, all, or stored (does not turn "
+        "them).  [default: all]",
+    ),
+    click.Option(
+        ["--rule"],
+        type=click.Choice(["maxslice", "midslice"]),
+        help="Slice of a volume: the one with the largest label, or the middle one.  [default: maxslice]",
+    ),
+    click.Option(
+        ["--split"],
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Split of the subjects: the manifest.json of another import, or a CSV file subject,split.  "
+        "[default: the data's own, or 60/20/20 by subject]",
+    ),
+    click.Option(["--replace"], is_flag=True, help="Replace an earlier import of the same name."),
+    DATA_ROOT,
+    click.Option(["--workers"], type=POSITIVE, help="Files read at once.  [default: one per core]"),
 )

@@ -9,65 +9,66 @@ from typing import TYPE_CHECKING
 
 import click
 
-from segbench.benchmark.cli.options import DATA_ROOT
+from segbench.benchmark.cli.options import DATA_ROOT, command_of
 from segbench.errors import UsageError
 
 if TYPE_CHECKING:
     from segbench.datasets.checks import View
-    from segbench.datasets.registry import Source
+    from segbench.datasets.registry import Dataset
     from segbench.datasets.task import Task
 
 FOLDER = Path("reports/build/preview")
-MOST = 8  # sheets that nobody asked for by name
+MAX_SHEETS = 8  # unless --task is given
 
 
 def _preview(name: str, task: str, output: Path, data_root: str | None) -> None:
     from segbench.benchmark.settings import resolve_root
     from segbench.datasets.checks import check
-    from segbench.datasets.registry import kind_of, source
+    from segbench.datasets.registry import open_dataset
     from segbench.reports import preview
 
-    root = resolve_root(data_root)
-    found = source(name, root)
-    scans = kind_of(found) == "scans"
-    tasks = [each for each in found.tasks(root) if scans or task in each.name]
-    drawn = 0
-    for view in islice(_views(found, root, tasks, task), None if task else MOST):
+    dataset = open_dataset(name, resolve_root(data_root))
+    # The structures of a scan are known only after it is loaded.
+    tasks = [found for found in dataset.tasks() if dataset.kind == "scans" or task in found.name]
+    count = 0
+    for view in islice(_views(dataset, tasks, task), None if task else MAX_SHEETS):
         output.mkdir(parents=True, exist_ok=True)
         click.echo(preview.save(preview.sheet(view, list(check(view))), output, view))
-        drawn += 1
-    if not drawn:
+        count += 1
+    if not count:
         raise UsageError(f"no task of {name} has {task!r} in its name; `data verify {name}` lists them")
-    if drawn == MOST and not task:
-        of_all = f" of {len(tasks)}" if len(tasks) > MOST else ""
-        click.echo(
-            f"{MOST}{of_all} tasks, the most at once; --task TEXT draws all that have it in their names"
-        )
+    if count == MAX_SHEETS and not task:
+        total = f" of {len(tasks)}" if len(tasks) > MAX_SHEETS else ""
+        click.echo(f"{MAX_SHEETS}{total} tasks, the maximum; --task TEXT draws all with TEXT in their names")
 
 
-def _views(found: Source, root: Path, tasks: list[Task], part: str) -> Iterator[View]:
-    """The labels that have `part` in their names, one after another; scans say theirs once loaded."""
+def _views(dataset: Dataset, tasks: list[Task], text: str) -> Iterator[View]:
+    """Yield the labels whose task name contains a text."""
     from segbench.datasets.checks import views
 
     for task in tasks:
-        yield from (view for view in views(found.load(task, root)) if part in view.task.name)
+        yield from (view for view in views(dataset.load(task)) if text in view.task.name)
 
 
-command = click.Command(
+command = command_of(
     "preview",
-    callback=_preview,
-    short_help="Draw a sheet of pictures of each task.",
-    help="Draw pictures, labels and histograms of each task, a PNG file a task, and print the files.",
-    params=[
-        click.Argument(["name"]),
-        click.Option(["--task"], metavar="TEXT", default="", help="Only tasks with this in their names."),
-        click.Option(
-            ["--output"],
-            metavar="DIR",
-            type=click.Path(path_type=Path, file_okay=False),
-            default=FOLDER,
-            help="Where the files go.",
-        ),
-        DATA_ROOT,
-    ],
+    _preview,
+    "Draw a sheet of pictures of each task.\n\nA sheet is a PNG file with pictures, labels and histograms. "
+    "The command prints the files.",
+    "python -m benchmark data preview wbc --task nucleus",
+    click.Argument(["name"]),
+    click.Option(
+        ["--task"],
+        metavar="TEXT",
+        default="",
+        help=f"Draw only tasks with this text in their names.  [default: the first {MAX_SHEETS} tasks]",
+    ),
+    click.Option(
+        ["--output"],
+        metavar="DIR",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=FOLDER,
+        help="Folder of the files.",
+    ),
+    DATA_ROOT,
 )

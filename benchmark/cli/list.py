@@ -1,4 +1,4 @@
-"""``list``: what there is to choose from."""
+"""``list``: models, protocols, data sets, tasks or figures that can be chosen."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from segbench.benchmark.cli.options import DATA_ROOT
+from segbench.benchmark.cli.options import DATA_ROOT, FORMAT, command_of
 
 if TYPE_CHECKING:
     from segbench.datasets.catalogue import Entry
@@ -25,54 +25,56 @@ def _models(_: Path) -> list[Row]:
 
 
 def _protocols(_: Path) -> list[Row]:
+    from segbench.benchmark.study import find_protocol
     from segbench.protocols.registry import PROTOCOLS
 
-    found = [(name, PROTOCOLS.get(name)) for name in PROTOCOLS.names()]
+    protocols = [(name, find_protocol(name)) for name in PROTOCOLS.names()]
     return [
-        {"name": name, "version": p.version, "max_steps": p.max_steps, "data": getattr(p, "kind", "tasks")}
-        for name, p in found
+        {"name": name, "version": p.version, "max_steps": p.max_steps, "data": p.data_kind}
+        for name, p in protocols
     ]
 
 
 def _datasets(root: Path) -> list[Row]:
     from segbench.datasets.catalogue import entry
-    from segbench.datasets.registry import kind_of, names, source
+    from segbench.datasets.registry import dataset_names, open_dataset
 
     rows = []
-    for name in names(root):
-        found, known = source(name, root), entry(name)
+    for name in dataset_names(root):
+        dataset, known = open_dataset(name, root), entry(name)
         rows.append(
             {
                 "name": name,
-                "installed": found.installed(root),
-                "kind": kind_of(found),
+                "installed": dataset.installed,
+                "kind": dataset.kind,
                 "licence": known.licence if known else "",
-                "how": _how(name, found, known),
+                "how": _instructions(name, dataset.source, known),
                 "link": known.link if known else "",
             }
         )
     return rows
 
 
-def _how(name: str, found: Source, entry: Entry | None) -> str:
-    """How to get a data set, as short as can be."""
+def _instructions(name: str, source: Source, entry: Entry | None) -> str:
+    """Return how to get a data set, as briefly as possible."""
     from segbench.datasets.registry import EMBEDDED
 
     if name in EMBEDDED.values():
         return "embedded"
-    if hasattr(found, "fetch") or getattr(found, "archives", None):
+    if hasattr(source, "fetch") or getattr(source, "archives", None):
         return f"python -m benchmark data fetch {name}"
     steps = [f"get it from {entry.link}"] if entry else []
-    if hasattr(found, "examples"):
+    if hasattr(source, "examples"):
         steps.append(f"python -m benchmark data import {name} FOLDER")
     return ", then: ".join(steps)
 
 
 def _tasks(root: Path) -> list[Row]:
-    from segbench.datasets.registry import names, source
+    from segbench.datasets.registry import dataset_names, open_dataset
 
-    present = [s for s in (source(name, root) for name in names(root)) if s.installed(root)]
-    return [{"name": task.name, **asdict(task)} for s in present for task in s.tasks(root)]
+    datasets = [open_dataset(name, root) for name in dataset_names(root)]
+    tasks = [task for dataset in datasets if dataset.installed for task in dataset.tasks()]
+    return [{"name": task.name, **asdict(task)} for task in tasks]
 
 
 def _figures(_: Path) -> list[Row]:
@@ -102,18 +104,18 @@ def _list(kind: str, format: str, data_root: str | None) -> None:
 
 
 def _lines(rows: list[Row]) -> list[str]:
-    """A line per row, the columns aligned."""
-    told = [[_told(key, value, row["name"]) for key, value in row.items()] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*told, strict=True)]
+    """Return a line per row with aligned columns."""
+    cells = [[_cell(key, value, row["name"]) for key, value in row.items()] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return [
-        "  ".join(f"{part:<{width}}" for part, width in zip(parts, widths, strict=True) if width).rstrip()
-        for parts in told
+        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True) if width).rstrip()
+        for row in cells
     ]
 
 
-def _told(key: str, value: Any, name: str) -> str:
-    """A value as people read it; nothing where the line says it elsewhere."""
-    # A task's name says all of its parts, and `how` has the link where a person needs it.
+def _cell(key: str, value: Any, name: str) -> str:
+    """Return a value for people; empty if another column of the line contains it."""
+    # The name of a task contains its parts, and `how` contains the link if a person needs it.
     if key == "link" or (key != "name" and value in name.split("/")):
         return ""
     if isinstance(value, bool):
@@ -121,13 +123,12 @@ def _told(key: str, value: Any, name: str) -> str:
     return value if isinstance(value, str) else f"{key} {value}"
 
 
-command = click.Command(
+command = command_of(
     "list",
-    callback=_list,
-    help="List models, protocols, datasets, tasks or figures.",
-    params=[
-        click.Argument(["kind"], type=click.Choice(list(KINDS))),
-        click.Option(["--format"], type=click.Choice(["text", "json"]), default="text", help="For whom."),
-        DATA_ROOT,
-    ],
+    _list,
+    "List models, protocols, data sets, tasks or figures.",
+    "python -m benchmark list models --format json",
+    click.Argument(["kind"], type=click.Choice(list(KINDS))),
+    FORMAT,
+    DATA_ROOT,
 )

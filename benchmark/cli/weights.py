@@ -1,49 +1,71 @@
-"""``weights``: see, fetch and verify checkpoints."""
+"""``weights``: list, fetch and verify checkpoints."""
 
 from __future__ import annotations
 
 import click
 
+from segbench.benchmark.cli.options import command_of
 
-@click.group(help="See, fetch and verify the authors' checkpoints.")
+
+@click.group(
+    help="List, fetch and verify checkpoints.",
+    epilog="\b\nExample:\n  python -m benchmark weights fetch multiverseg",
+)
 def command() -> None:
     pass
 
 
-def _known(name: str) -> str:
+def _require_official(name: str) -> None:
     from segbench.models.weights import OFFICIAL
     from segbench.registry import UnknownName
 
     if name not in OFFICIAL:
         raise UnknownName("checkpoint", name, list(OFFICIAL))
-    return name
 
 
-@command.command("list", help="List bundled and official checkpoints.")
-def list_() -> None:
+def _list() -> None:
     from segbench.models.weights import OFFICIAL, WeightsError, checksum, verify
 
     for name, checkpoint in OFFICIAL.items():
-        for kind, look in (("bundled", lambda: checksum(name)), ("official", lambda: verify(name))):  # noqa: B023
+        for kind, find in (("bundled", checksum), ("official", verify)):
             try:
-                state = f"sha256 {look()}"
+                state = f"sha256 {find(name)}"
             except WeightsError as error:
                 state = str(error)
             click.echo(f"{name:<16} {kind:<9} {state}")
         click.echo(f"{'':<16} {'':<9} {checkpoint.url}")
 
 
-@command.command(help="Download an official checkpoint.")
-@click.argument("name")
-def fetch(name: str) -> None:
-    from segbench.models.weights import fetch as fetch_weights
+def _fetch(name: str) -> None:
+    from segbench.models.weights import fetch
 
-    click.echo(fetch_weights(_known(name)))
+    _require_official(name)
+    click.echo(fetch(name))
 
 
-@command.command(help="Compare a downloaded checkpoint with its recorded checksum.")
-@click.argument("name")
-def verify(name: str) -> None:
-    from segbench.models.weights import verify as verify_weights
+def _verify(name: str) -> None:
+    from segbench.models.weights import verify
 
-    click.echo(f"{name}: sha256 {verify_weights(_known(name))}")
+    _require_official(name)
+    click.echo(f"{name}: sha256 {verify(name)}")
+
+
+NAME = click.Argument(["name"])
+for subcommand in (
+    command_of("list", _list, "List bundled and official checkpoints.", "python -m benchmark weights list"),
+    command_of(
+        "fetch",
+        _fetch,
+        "Download a checkpoint that the authors published.",
+        "python -m benchmark weights fetch multiverseg",
+        NAME,
+    ),
+    command_of(
+        "verify",
+        _verify,
+        "Compare a downloaded checkpoint with its recorded checksum.",
+        "python -m benchmark weights verify multiverseg",
+        NAME,
+    ),
+):
+    command.add_command(subcommand)

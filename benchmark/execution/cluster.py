@@ -1,58 +1,58 @@
-"""A Dask cluster that does the work: an existing one, or processes of this machine that end with the run."""
+"""Backends of a run: processes of this machine, or a Dask cluster that exists or ends with the run."""
 
 from __future__ import annotations
 
 import logging
-import platform
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import cache
 from importlib.util import find_spec
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from segbench.benchmark.provenance import packages, source_digest
 from segbench.errors import Failure, UsageError
-from segbench.paths import PACKAGE
 
 if TYPE_CHECKING:
-    from distributed import Client, LocalCluster, Worker
+    from distributed import Client, LocalCluster
 
-SCHEMES = ("tcp", "tls", "ws", "wss")  # by which other machines can be reached
-WAIT = 30  # seconds in which a scheduler must answer, and then a first worker be there
-# What every process of a cluster on this machine runs first: Ctrl-C is for the main process.
-LEAVE_INTERRUPTS = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
-SOURCE = ("benchmark", "datasets", "models", "protocols", "reports", "results")
+SCHEMES = ("tcp", "tls", "ws", "wss")  # that reach other machines
+TIMEOUT = 30  # seconds for the answer of a scheduler, and then for its first worker
+# Every process of a cluster on this machine runs this first: Ctrl-C is for the main process.
+IGNORE_INTERRUPTS = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
 
 
 @dataclass(frozen=True)
 class Backend:
-    """Who computes.
+    """The processes that compute a run.
 
     Attributes
     ----------
     workers : int or None
-        Processes of this machine; None takes what it has.
+        Processes of this machine; None takes one per core, or per GPU.
     backend : {"local", "dask"}
     scheduler : str or None
-        Address of an existing Dask cluster, as ``tcp://host:8786``; None starts one on this machine.
+        Address of an existing Dask cluster, such as ``tcp://host:8786``; None starts one on this machine.
     """
 
     workers: int | None = None
     backend: str = "local"
     scheduler: str | None = None
 
-    def checked(self, reach: bool = False) -> Backend:
-        """The same, if it goes together and, where `reach` asks for that, a cluster is at the address.
+    def validated(self, connect: bool = False) -> Backend:
+        """Return this backend if its options fit together.
+
+        Parameters
+        ----------
+        connect : bool
+            Whether to connect to the existing cluster once.
 
         Raises
         ------
-        Usage
-            The sentence says what to leave out or to install.
+        UsageError
+            If options contradict each other, or a package is missing.
         Failure
-            As in `opened`.
+            As in `connected`.
         """
         if self.backend not in ("local", "dask"):
             raise UsageError(f"unknown backend {self.backend!r}; known: local, dask")
@@ -66,69 +66,69 @@ class Backend:
             )
         if self.backend == "dask" and find_spec("distributed") is None:
             raise UsageError("--backend dask needs a package that is not installed: pip install -e '.[dask]'")
-        if self.scheduler and reach:
-            with self.opened(0):
+        if self.scheduler and connect:
+            with self.connected(0):
                 pass
         return self
 
     @contextmanager
-    def opened(self, workers: int) -> Iterator[Client | None]:
-        """A client of the cluster that does the work; None for the local backend.
+    def connected(self, workers: int) -> Iterator[Client | None]:
+        """Open a client of the Dask cluster; None for the local backend.
 
         Parameters
         ----------
         workers : int
-            Processes of a cluster on this machine.
+            Processes of a cluster that is started on this machine.
 
         Raises
         ------
-        Usage
-            If the address cannot be one, or Dask's certificates are missing.
+        UsageError
+            If the address is malformed, or Dask's certificates cannot be read.
         Failure
-            If no scheduler answers, or no worker is there within `WAIT` seconds.
+            If no scheduler answers, or it has no worker, within `TIMEOUT` seconds.
         """
         if self.backend == "local":
             yield None
             return
         from distributed.utils import silence_logging_cmgr
 
-        # What happens to workers and scheduler is said in sentences of our own.
+        # Failures of workers and scheduler are reported in sentences of this program.
         with (
             silence_logging_cmgr(logging.CRITICAL),
-            nullcontext(_address(self.scheduler)) if self.scheduler else _local(workers) as leader,
-            _connected(leader) as client,
+            nullcontext(_full_address(self.scheduler)) if self.scheduler else _local(workers) as cluster,
+            _client(cluster) as client,
         ):
             yield client
 
 
-def _address(given: str) -> str:
-    """An address as a client takes it: with its protocol, host and port.
+def _full_address(option: str) -> str:
+    """Return the address of a scheduler with its protocol, host and port.
 
     Raises
     ------
     UsageError
-        If it cannot be one.
+        If the option is not such an address.
     """
     from distributed.comm.addressing import parse_address, parse_host_port
 
-    address = given if "://" in given else f"tcp://{given}"
+    address = option if "://" in option else f"tcp://{option}"
     try:
-        protocol, place = parse_address(address, strict=True)
-        host, port = parse_host_port(place)
+        protocol, location = parse_address(address, strict=True)
+        host, port = parse_host_port(location)
     except ValueError:
         protocol, host, port = "", "", 0
     if protocol not in SCHEMES or not host or not 0 < port < 2**16:
-        raise UsageError(f"{given} is no address of a Dask scheduler; give one such as tcp://host:8786")
+        raise UsageError(f"{option} is not an address of a Dask scheduler; give one such as tcp://host:8786")
     return address
 
 
 @contextmanager
 def _local(workers: int) -> Iterator[LocalCluster]:
-    """So many processes of one thread; they end with the block, or when this process is killed."""
+    """Start processes of one thread each; they end with the block, or when this process is killed."""
     import dask
     from distributed import LocalCluster
 
-    # A worker gets the next piece of work when it is free: none waits behind a long one.
+    # A worker gets the next item only when it is free; no item waits behind a long one.
     saturation = {"distributed.scheduler.worker-saturation": 1.0}
     with (
         TemporaryDirectory(prefix="segbench-", ignore_cleanup_errors=True) as scratch,
@@ -138,7 +138,7 @@ def _local(workers: int) -> Iterator[LocalCluster]:
             threads_per_worker=1,
             memory_limit=None,
             dashboard_address="127.0.0.1:0",  # any free port
-            preload=[LEAVE_INTERRUPTS],
+            preload=[IGNORE_INTERRUPTS],
             silence_logs=logging.CRITICAL,
         ) as cluster,
     ):
@@ -146,12 +146,12 @@ def _local(workers: int) -> Iterator[LocalCluster]:
 
 
 @contextmanager
-def _connected(leader: str | LocalCluster) -> Iterator[Client]:
-    """A client of an address, or of a cluster that this process has started."""
+def _client(cluster: str | LocalCluster) -> Iterator[Client]:
+    """Open a client of an address, or of a cluster that this process has started."""
     from distributed import Client
 
-    class Whole(Client):
-        """Closed if it cannot begin; half of one would wait for a minute when the process ends."""
+    class ClosingClient(Client):
+        """Closes if it cannot start, as a half-started client delays the end of the process by a minute."""
 
         def start(self, **settings: Any) -> None:
             try:
@@ -160,16 +160,16 @@ def _connected(leader: str | LocalCluster) -> Iterator[Client]:
                 self.close()
                 raise
 
-    address = leader if isinstance(leader, str) else leader.scheduler_address
+    address = cluster if isinstance(cluster, str) else cluster.scheduler_address
     _check_certificates()
     try:
-        client = Whole(leader, timeout=WAIT, set_as_default=False)
+        client = ClosingClient(cluster, timeout=TIMEOUT, set_as_default=False)
     except OSError as error:
         raise Failure(
             f"no Dask scheduler answers at {address}; start one there, or correct --scheduler"
         ) from error
-    except MemoryError as error:  # the first letters of another protocol, taken for a length
-        raise UsageError(f"what answers at {address} is no Dask scheduler; correct --scheduler") from error
+    except MemoryError as error:  # Dask took the first bytes of another protocol for a length
+        raise UsageError(f"the service at {address} is not a Dask scheduler; correct --scheduler") from error
     except (ImportError, RuntimeError, TypeError, ValueError) as error:
         raise UsageError(
             f"no connection to {address} is possible ({error}); correct --scheduler, or the certificates in "
@@ -177,7 +177,7 @@ def _connected(leader: str | LocalCluster) -> Iterator[Client]:
         ) from error
     with client:
         try:
-            client.wait_for_workers(1, timeout=WAIT)
+            client.wait_for_workers(1, timeout=TIMEOUT)
         except TimeoutError as error:
             raise Failure(
                 f"the Dask scheduler at {address} has no workers; start some, then run the same command again"
@@ -197,14 +197,14 @@ def _check_certificates() -> None:
 
 
 def backend_of(client: Client) -> Any:
-    """joblib's Dask backend, but for two things that a run needs otherwise.
+    """Return joblib's Dask backend with two changes.
 
-    One worker works, too, and not this process in its place; and the end of a piece of work is told whether
-    it succeeded, failed with its worker, or was lost with the scheduler.
+    A single worker computes, too, instead of this process. The callback of an item runs whether the item
+    succeeded, failed with its worker or was lost with the scheduler.
     """
     from joblib._dask import DaskDistributedBackend
 
-    class Backend(DaskDistributedBackend):
+    class CompleteBackend(DaskDistributedBackend):
         def effective_n_jobs(self, n_jobs: int) -> int:
             return max(2, super().effective_n_jobs(n_jobs))
 
@@ -213,12 +213,12 @@ def backend_of(client: Client) -> Any:
             future.add_done_callback(lambda done: done.exception() and callback(done.exception()))
             return future
 
-    return Backend(client=client)
+    return CompleteBackend(client=client)
 
 
 @contextmanager
-def failures_said(client: Client) -> Iterator[None]:
-    """Say in one sentence what became of workers or scheduler."""
+def explained_failures(client: Client) -> Iterator[None]:
+    """Turn the loss of workers or of the scheduler into a Failure with one sentence."""
     from distributed import KilledWorker
 
     address = client.scheduler_info()["address"]
@@ -226,95 +226,18 @@ def failures_said(client: Client) -> Iterator[None]:
         yield
     except KilledWorker as error:
         raise Failure(
-            f"{error.allowed_failures + 1} worker processes were killed over the same work, most likely for "
-            "lack of memory; give each worker more of it, finished units are kept"
+            f"{error.allowed_failures + 1} worker processes were killed by the same work, most likely for "
+            "lack of memory; give each worker more memory, finished units are kept"
         ) from error
     except RuntimeError as error:
         if not isinstance(error.__cause__, ImportError):
             raise
         raise Failure(
-            f"the Dask scheduler at {address} cannot read what it is sent ({error.__cause__}); start it from "
+            f"the Dask scheduler at {address} cannot read the work ({error.__cause__}); start it from "
             "the environment of the run"
         ) from error
     except CancelledError as error:
         raise Failure(
-            f"the Dask scheduler at {address} is gone; start it again, the same command goes on from what is "
-            "finished"
+            f"the Dask scheduler at {address} is gone; start it again, then the same command continues with "
+            "what is not finished"
         ) from error
-
-
-@cache
-def versions() -> dict[str, str]:
-    """What decides the numbers here, by name: Python, packages, and this program itself (a digest)."""
-    found = {name: version or "none" for name, version in packages().items()}
-    own = {"the source of this program": source_digest(PACKAGE, SOURCE)}
-    return {"Python": platform.python_version()} | found | own
-
-
-def check_versions(client: dict[str, str], dask_worker: Worker) -> None:
-    """Refuse, in a worker, to work for a program that would compute other numbers.
-
-    Parameters
-    ----------
-    client : `versions` of the program that sends the work
-    dask_worker : the worker of this process; Dask looks for the parameter by this name
-
-    Raises
-    ------
-    Failure
-        The sentence names the worker and the first difference.
-    """
-    here = versions()
-    for name, there in client.items():
-        if here.get(name) != there:
-            raise Failure(
-                f"worker {dask_worker.name} at {dask_worker.address} has {name} {here.get(name)}, "
-                f"and the run {there}; start all workers, and the run, from the same environment"
-            )
-
-
-def check_workers(client: Client) -> None:
-    """Have the workers that are there compare their `versions` with ours, before any of them gets work.
-
-    Raises
-    ------
-    Failure
-        If one has others, or cannot even read the question.
-    """
-    try:
-        client.run(check_versions, versions())
-    except Failure:
-        raise
-    except Exception as error:
-        raise Failure(
-            f"a worker cannot read what it is sent ({error}); start all from the environment of the run"
-        ) from error
-
-
-def device_of(device: str, name: object, own: bool) -> str:
-    """The GPU of a Dask worker, ``cuda:N``, or ``cpu``.
-
-    Parameters
-    ----------
-    device : {"cpu", "cuda"}
-    name : of the worker
-    own : bool
-        Whether it is one of those that a run starts here, which are numbered and share the GPUs. Any other
-        takes the first that it is shown (``CUDA_VISIBLE_DEVICES``), whatever its name is.
-
-    Raises
-    ------
-    Failure
-        If the worker has none.
-    """
-    if device == "cpu":
-        return device
-    import torch
-
-    count = torch.cuda.device_count()
-    if count == 0:
-        raise Failure(
-            f"worker {name} on {platform.node()} has no CUDA device; "
-            "start workers where there is one, or run with --device cpu"
-        )
-    return f"cuda:{int(str(name)) % count if own else 0}"

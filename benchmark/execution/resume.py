@@ -1,4 +1,4 @@
-"""What is left of a run, and doing it: again and again the same, until every unit is there and whole."""
+"""Compute missing units; recompute damaged ones, three times at most."""
 
 from __future__ import annotations
 
@@ -13,130 +13,122 @@ from segbench.errors import Failure
 
 if TYPE_CHECKING:
     from segbench.benchmark.execution.cluster import Backend
-    from segbench.benchmark.plan import Unit
-    from segbench.benchmark.settings import Settings
+    from segbench.benchmark.plan import RunPlan, Unit
     from segbench.results import Results
     from segbench.results.store import Run
 
-ROUNDS = 3  # a unit that is damaged each time that it is written is the disk's fault
+ATTEMPTS = 3  # a unit that is damaged after each attempt is a fault of the disk
 
 
-def finished(units: Sequence[Unit], output: Path | str) -> int:
-    """How many units a run holds already; 0 where there is no run."""
+def count_finished(units: Sequence[Unit], output: Path | str) -> int:
+    """Return how many units a run contains already; 0 if there is no run at this address."""
     from segbench.results.store import Run, exists
 
     if not exists(output):
         return 0
-    there = set(Run(output).units())
-    return sum(unit.key in there for unit in units)
+    stored = set(Run(output).units())
+    return sum(unit.key in stored for unit in units)
 
 
-def resume(
-    units: Sequence[Unit],
-    settings: Settings,
-    root: Path,
-    output: Path | str,
-    manifest: dict[str, Any],
-    crew: Backend,
-) -> Results:
-    """Compute the units that a run lacks, and those that are found to be damaged when all are read.
+def resume(plan: RunPlan, manifest: dict[str, Any], backend: Backend) -> Results:
+    """Compute the missing units of a run, read all units, and recompute those that are damaged.
 
     Parameters
     ----------
-    units : in the order in which they start
-    settings, root : what they are computed with, and the folder of the data
-    output : where the run is, or begins
-    manifest : of this command; what the run's other commands said is kept
-    crew : who computes
+    plan : RunPlan
+    manifest : dict
+        The manifest of this command; it is merged with that of the run's earlier commands.
+    backend : Backend
 
     Returns
     -------
     Results
-        Of the whole run.
+        The results of the whole run.
 
     Raises
     ------
     Failure
-        If a unit cannot be computed, or is damaged again and again.
+        If a unit cannot be computed, or is damaged after every attempt.
     """
-    from segbench.benchmark.execution.worker import forget
+    from segbench.benchmark.execution.worker import clear_caches
     from segbench.results import load
     from segbench.results.store import DamagedUnit, Run
 
-    store = Run.open_or_create(output, settings.flat())
-    left = _missing(store, units)
-    if 0 < len(left) < len(units):
-        click.echo(f"{len(units) - len(left)} of {len(units)} units are finished already")
+    store = Run.open_or_create(plan.output, plan.settings.shared())
+    missing = _missing(store, plan.units)
+    if 0 < len(missing) < len(plan.units):
+        click.echo(f"{len(plan.units) - len(missing)} of {len(plan.units)} units are finished already")
     computed = False
-    for _ in range(ROUNDS):
-        _tell(store, manifest)
-        if left:
-            _compute(left, store, settings, root, crew)
+    for _ in range(ATTEMPTS):
+        _update_manifest(store, manifest)
+        if missing:
+            _compute(missing, store, plan, backend)
             computed = True
         try:
             results = load(store.path)
         except DamagedUnit:
             store.verify(store.units())
-            left = _missing(store, units)
+            missing = _missing(store, plan.units)
             continue
-        _tell(store, manifest)
-        forget()
+        _update_manifest(store, manifest)
+        clear_caches()
         if not computed:
-            click.echo("Nothing left to do: all units are finished")
+            click.echo("Nothing to compute: all units are finished")
         return results
-    raise Failure(f"units of {store.path} are damaged as soon as they are written; check the disk")
+    raise Failure(f"units of {store.path} are damaged right after they are written; check the disk")
 
 
 def _missing(store: Run, units: Sequence[Unit]) -> list[Unit]:
-    there = set(store.units())
-    return [unit for unit in units if unit.key not in there]
+    stored = set(store.units())
+    return [unit for unit in units if unit.key not in stored]
 
 
-def _tell(store: Run, manifest: dict[str, Any]) -> None:
-    """Add what this command is to the run's manifest, again if another run has replaced it meanwhile."""
+def _update_manifest(store: Run, manifest: dict[str, Any]) -> None:
+    """Merge a manifest into that of the run, again if another command has replaced it meanwhile."""
     from segbench.benchmark.provenance import merged
 
-    for _ in range(ROUNDS):
-        known = store.manifest()
-        together = merged(known, manifest)
-        told = all(together[what] == known.get(what) for what in ("models", "tasks", "tasks_found"))
-        if told and all(
-            part in known.get(what, []) for what in ("all_arguments", "parts") for part in manifest[what]
+    for _ in range(ATTEMPTS):
+        stored = store.manifest()
+        new = merged(stored, manifest)
+        same = all(new[name] == stored.get(name) for name in ("protocols", "models", "tasks", "tasks_found"))
+        if same and all(
+            item in stored.get(name, []) for name in ("all_arguments", "parts") for item in manifest[name]
         ):
             return
-        store.write_manifest(together)
+        store.write_manifest(new)
 
 
-def _compute(units: list[Unit], store: Run, settings: Settings, root: Path, crew: Backend) -> None:
+def _compute(units: list[Unit], store: Run, plan: RunPlan, backend: Backend) -> None:
+    from segbench.benchmark.execution.batches import make_batches
     from segbench.benchmark.execution.run_units import execute
-    from segbench.benchmark.execution.worker import Job, absolute
-    from segbench.benchmark.plan import batches
+    from segbench.benchmark.execution.worker import Job, with_absolute_paths
     from segbench.benchmark.settings import resolve_workers
 
-    processes = resolve_workers(crew.workers, settings.device)
-    with crew.opened(processes) as client:
+    device = plan.settings.device
+    processes = resolve_workers(backend.workers, device)
+    with backend.connected(processes) as client:
         if client is not None:
             processes = len(client.nthreads())
-        together = batches(units, settings.device, processes)
-        stored = None if len(together) == len(units) else _stored(store, units)
-        work, job = absolute(together, Job(settings, root, store.path))
-        execute(work, job, settings.device, processes, size=len, passed=stored, client=client)
+        batches = make_batches(units, device, processes)
+        progress = None if len(batches) == len(units) else _finished_cost(store, units)
+        batches, job = with_absolute_paths(batches, Job(plan.settings, plan.root, store.path))
+        execute(batches, job, device, processes, size=len, finished_cost=progress, client=client)
 
 
-def _stored(store: Run, units: list[Unit]) -> Callable[[], int]:
-    """What tells the cost of the units that are finished by now, where many are computed together.
+def _finished_cost(store: Run, units: list[Unit]) -> Callable[[], int]:
+    """Return a function that returns the cost of the units that are stored by now.
 
-    It asks the store for a twentieth of the time at most, as one on a network may be slow to list.
+    Listing a store on a network may be slow; the function lists it for at most a twentieth of the time.
     """
     costs = {unit.key: unit.cost for unit in units}
-    done, again = 0, 0.0
+    finished, next_listing = 0, 0.0
 
-    def passed() -> int:
-        nonlocal done, again
+    def finished_cost() -> int:
+        nonlocal finished, next_listing
         start = time.monotonic()
-        if start >= again:
-            done = sum(costs.get(key, 0) for key in store.units())
-            again = start + 20 * (time.monotonic() - start)
-        return done
+        if start >= next_listing:
+            finished = sum(costs.get(key, 0) for key in store.units())
+            next_listing = start + 20 * (time.monotonic() - start)
+        return finished
 
-    return passed
+    return finished_cost

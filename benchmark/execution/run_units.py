@@ -1,4 +1,4 @@
-"""Where work is done: in this process, worker processes or a Dask cluster, on the CPU or one GPU each."""
+"""Run work in this process, in worker processes or on a Dask cluster, on the CPU or on one GPU each."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from segbench.benchmark.execution import cluster
+from segbench.benchmark.execution import cluster, dask_workers
 from segbench.errors import Failure
 from segbench.processes import end_with
 
 if TYPE_CHECKING:
     from distributed import Client
 
-_ALONE = threading.Lock()  # a Dask worker of several threads computes one piece of work at a time
-AHEAD = 1000  # pieces of work at a Dask scheduler: more than workers that may join, and little to remember
+_ONE_AT_A_TIME = threading.Lock()  # a Dask worker with several threads computes one item at a time
+QUEUED = 1000  # items at a Dask scheduler: more than workers that may join, few enough to remember
 
 
 class Work(Protocol):
-    """A piece of work; ``cost`` is its rough relative time."""
+    """An item of work; ``cost`` is its rough relative time."""
 
     @property
     def cost(self) -> int: ...
@@ -33,7 +33,7 @@ class Work(Protocol):
 
 Item = TypeVar("Item", bound=Work)
 Result = TypeVar("Result")
-Compute = Callable[[Item, str], Result]  # of a piece of work, on a device such as ``cuda:1``
+Compute = Callable[[Item, str], Result]  # computes an item on a device such as ``cuda:1``
 
 
 def execute(
@@ -41,35 +41,42 @@ def execute(
     compute: Compute[Item, Result],
     device: str,
     workers: int,
-    what: str = "units",
+    noun: str = "units",
     size: Callable[[Item], int] = lambda item: 1,
-    passed: Callable[[], int] | None = None,
+    finished_cost: Callable[[], int] | None = None,
     client: Client | None = None,
 ) -> list[Result]:
-    """Do work, with a progress bar on standard error.
+    """Compute all items, with a progress bar on standard error.
 
     Parameters
     ----------
-    items : in the order in which they start
-    compute : does one of them; a class or function that can travel to another process
+    items : sequence
+        In the order in which they start.
+    compute : callable
+        Computes one item on a device; it must be picklable.
     device : {"cpu", "cuda"}
     workers : int
-        Processes; 1 works in this one. On the CPU every process computes with one thread, so that results
-        do not depend on the number of workers.
-    what, size : what they are called on the progress bar, and how many of these an item is
-    passed : says how much of the cost is done, where that is known before an item is finished
-    client : of the Dask cluster that does the work in place of `workers`; see `segbench.benchmark.execution.cluster.Backend`
+        Number of processes; 1 computes in this process. On the CPU every process computes with one thread;
+        results then do not depend on the number of workers.
+    noun : str
+        Name of the counted things on the progress bar, in plural.
+    size : callable
+        Returns how many of these things an item contains.
+    finished_cost : callable, optional
+        Returns the cost that is finished so far, if this is known before an item is finished.
+    client : distributed.Client, optional
+        Client of a Dask cluster that computes instead of `workers`; see `Backend.connected`.
 
     Returns
     -------
     list
-        What `compute` gives, in the order in which it comes.
+        Results of `compute`, in the order in which they are finished.
 
     Raises
     ------
     Failure
-        What `compute` raises, or a worker process was killed (of a Dask cluster several, or the scheduler).
-        The others stop.
+        If `compute` raises it, or a worker process was killed (on a Dask cluster: several, or the scheduler).
+        The other processes stop.
     """
     from tqdm import tqdm
 
@@ -85,47 +92,47 @@ def execute(
         tqdm(
             total=sum(item.cost for item in items),
             bar_format="{percentage:3.0f}% |{bar}| {elapsed} passed, {remaining} left{postfix}",
-            postfix=f"0 of {number} {what}",
+            postfix=f"0 of {number} {noun}",
         ) as bar,
-        _followed(bar, passed),
+        _updated(bar, finished_cost),
     ):
         for item, result in finished:
             results.append(result)
             done += size(item)
-            bar.set_postfix_str(f"{done} of {number} {what}", refresh=False)
-            bar.update(0 if passed else item.cost)
+            bar.set_postfix_str(f"{done} of {number} {noun}", refresh=False)
+            bar.update(0 if finished_cost else item.cost)
     return results
 
 
 @contextmanager
-def _followed(bar: Any, passed: Callable[[], int] | None) -> Iterator[None]:
-    """Move a progress bar while an item is being worked on."""
-    if passed is None:
+def _updated(bar: Any, finished_cost: Callable[[], int] | None) -> Iterator[None]:
+    """Update a progress bar while items are being computed."""
+    if finished_cost is None:
         yield
         return
     from segbench.results.store import StoreError
 
     ended = threading.Event()
 
-    def follow(passed: Callable[[], int]) -> None:
-        going_on = True
-        while going_on:
-            going_on = not ended.wait(1.0)
-            with suppress(OSError, StoreError):  # a store that does not answer now does not end the work
-                bar.n = passed()
-            bar.refresh()  # the time, too, where nothing was finished
+    def update(finished_cost: Callable[[], int]) -> None:
+        running = True
+        while running:
+            running = not ended.wait(1.0)
+            with suppress(OSError, StoreError):  # a store that does not answer now must not stop the work
+                bar.n = finished_cost()
+            bar.refresh()  # also moves the time
 
-    follower = threading.Thread(target=follow, args=(passed,), daemon=True)
-    follower.start()
+    thread = threading.Thread(target=update, args=(finished_cost,), daemon=True)
+    thread.start()
     try:
         yield
     finally:
         ended.set()
-        follower.join()
+        thread.join()
 
 
-def _quiet_at_the_end() -> None:
-    """What a stop leaves unfinished is said by the command itself."""
+def _hide_joblib_warnings() -> None:
+    """Hide joblib's warning about unfinished items, as the command itself reports an interruption."""
     warnings.filterwarnings("ignore", message=".*tasks .*(executed|processed)", module="joblib")
 
 
@@ -142,7 +149,7 @@ def _in_pool(
 ) -> Iterator[tuple[Item, Result]]:
     from joblib import Parallel, delayed
 
-    _quiet_at_the_end()
+    _hide_joblib_warnings()
     with _free_devices(device, workers) as devices:
         pool = Parallel(
             n_jobs=workers,
@@ -168,21 +175,22 @@ def _in_cluster(
 ) -> Iterator[tuple[Item, Result]]:
     from joblib import Parallel, delayed
 
-    _quiet_at_the_end()
-    backend, versions = cluster.backend_of(client), cluster.versions()
-    pool = Parallel(backend=backend, return_as="generator_unordered", batch_size=1, pre_dispatch=AHEAD)
-    own = client.cluster is not None  # one that this run has started
-    with cluster.failures_said(client):
-        cluster.check_workers(client)
-        # Sealed in a function without arguments, which Dask would look into and take apart.
+    _hide_joblib_warnings()
+    backend, versions = cluster.backend_of(client), dask_workers.versions()
+    pool = Parallel(backend=backend, return_as="generator_unordered", batch_size=1, pre_dispatch=QUEUED)
+    started_here = client.cluster is not None
+    with cluster.explained_failures(client):
+        dask_workers.check_workers(client)
+        # A partial without arguments, as Dask would traverse and change arguments.
         yield from pool(
-            delayed(partial(_in_dask_worker, item, compute, device, versions, own))() for item in items
+            delayed(partial(_in_dask_worker, item, compute, device, versions, started_here))()
+            for item in items
         )
 
 
 @contextmanager
 def _free_devices(device: str, workers: int) -> Iterator[Any]:
-    """A queue from which every worker takes a GPU for the time of an item; None on the CPU."""
+    """Return a queue from which a worker takes a GPU while it computes an item; None on the CPU."""
     if device == "cpu":
         yield None
         return
@@ -197,9 +205,9 @@ def _free_devices(device: str, workers: int) -> Iterator[Any]:
 
 
 def _prepare_worker(parent: int, folder: Path) -> None:
-    """Leave Ctrl-C to the main process, end when it is gone, however it went, and mean its relative paths.
+    """Ignore Ctrl-C, end with the main process, and stand in its folder, for relative paths.
 
-    Workers of an earlier call are taken again only if all of this is the same.
+    joblib reuses the workers of an earlier call only if they were prepared with the same arguments.
     """
     os.chdir(folder)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -208,10 +216,10 @@ def _prepare_worker(parent: int, folder: Path) -> None:
 
 
 def _keep_memory() -> None:
-    """Let this process keep the memory that it frees: asking for it anew takes up to a tenth of the time."""
+    """Keep freed memory in this process, as requesting it again takes up to a tenth of the time."""
     import ctypes
 
-    with suppress(AttributeError, OSError, TypeError):  # another C library than glibc
+    with suppress(AttributeError, OSError, TypeError):  # the C library is not glibc
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD, in bytes
         mallopt(-3, 2**30)  # M_MMAP_THRESHOLD
@@ -229,22 +237,22 @@ def _in_worker(item: Item, compute: Compute[Item, Result], devices: Any) -> tupl
 
 
 def _in_dask_worker(
-    item: Item, compute: Compute[Item, Result], device: str, versions: dict[str, str], own: bool
+    item: Item, compute: Compute[Item, Result], device: str, versions: dict[str, str], started_here: bool
 ) -> tuple[Item, Result]:
     from distributed import get_worker
 
     worker = get_worker()
-    cluster.check_versions(versions, worker)  # it may have joined after the others were asked
-    with _ALONE:
+    dask_workers.check_versions(versions, worker)  # it may have joined after the others were checked
+    with _ONE_AT_A_TIME:
         _keep_memory()
-        device = cluster.device_of(device, worker.name, own)
+        device = dask_workers.device_of(device, worker.name, started_here)
         with _threads(1) if device == "cpu" else nullcontext():
             return item, compute(item, device)
 
 
 @contextmanager
 def _threads(count: int) -> Iterator[None]:
-    """Let torch and OpenCV compute with so many threads."""
+    """Limit torch and OpenCV to a number of threads."""
     import cv2
     import torch
 

@@ -97,9 +97,7 @@ def check(
     True
     """
     if update and run is not None and baseline is None:
-        raise UsageError(
-            "--update with a RUN needs --baseline FILE; without a RUN it updates the bundled one"
-        )
+        raise UsageError("--update with a RUN needs --baseline FILE; without RUN it updates the bundled one")
     baseline = SMOKE if baseline is None else baseline
     file = Path(baseline)
     if update and ("://" in str(baseline) or (file.exists() and not file.is_file())):

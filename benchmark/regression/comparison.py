@@ -75,7 +75,8 @@ def compare(first: str | Path, second: str | Path) -> Comparison:
     before, after = (run.images for run in runs)
     equal = before.drop(columns="seconds").equals(after.drop(columns="seconds"))
     equal = equal and runs[0].steps.equals(runs[1].steps)
-    measures, notes = MEASURES, []
+    measures: tuple[str, ...] = MEASURES
+    notes = []
     other_goals = [name for name in GOALS if old["settings"][name] != new["settings"][name]]
     if other_goals:
         measures = ("dice", "hd95")

@@ -1,0 +1,57 @@
+"""Choice of the data sets of a run or training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from segbench.datasets.registry import EMBEDDED, installed_datasets
+from segbench.errors import Failure, UsageError
+
+KINDS = {
+    "tasks": "evaluation data set",
+    "scans": "data set of scans",
+    "scribbles": "data set with people's scribbles",
+}
+DOWNLOADS = {"scribbles": "medscribble"}  # by kind of data: the data set that `data fetch` can download
+
+
+def names(value: str | Iterable[str]) -> list[str]:
+    """Return the names of a comma-separated list or a sequence, each once."""
+    items = value.split(",") if isinstance(value, str) else value
+    stripped = list(dict.fromkeys(item.strip() for item in items if item.strip()))
+    if not stripped:
+        raise UsageError("a list of names is empty; give at least one name")
+    return stripped
+
+
+def choose_datasets(
+    value: str | Sequence[str] | None, root: Path, kinds: Iterable[str] = ("tasks",)
+) -> tuple[list[str], str]:
+    """Return the names of the data sets, and a line that lists them with the reason of the choice.
+
+    Without names: all installed data sets of each kind, or the embedded one if none is installed.
+
+    Raises
+    ------
+    Failure
+        If none is installed and none is embedded.
+    """
+    if value is not None:
+        chosen = names(value)
+        return chosen, f"Data sets: {', '.join(chosen)}"
+    chosen, reasons = [], []
+    for of_kind in kinds:
+        available = installed_datasets(root, of_kind)
+        none = f"no {KINDS[of_kind]} is installed in {root}"
+        if available:
+            reasons.append(f"{', '.join(available)} (all that are installed in {root})")
+        elif of_kind in EMBEDDED:
+            available = [EMBEDDED[of_kind]]
+            reasons.append(f"{available[0]} (embedded; {none})")
+        else:
+            reasons.append(f"{none}; get one: python -m benchmark data fetch {DOWNLOADS[of_kind]}")
+        chosen += available
+    if not chosen:
+        raise Failure(reasons[0])
+    return chosen, f"Data sets: {', '.join(reasons)}"

@@ -1,0 +1,272 @@
+"""Training of models: on synthetic tasks, on real tasks or on scans, and of nnU-Net on every task."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from segbench.errors import Failure, UsageError, describe
+from segbench.paths import TRAINING
+from segbench.registry import UnknownName
+
+if TYPE_CHECKING:
+    from segbench.models.nnunet.pipeline import Training
+
+SUPERVISED = "nnunet"
+# Options that only some models have.
+ONLY_FOR = {
+    "epochs": "nnunet",
+    "workers": "nnunet",
+    "width": "models that are trained on scans",
+    "start": "models that are trained on synthetic tasks",
+}
+
+
+def train(
+    model: str,
+    *,
+    preset: str = "small",
+    start: str | None = None,
+    datasets: str | None = None,
+    width: int | None = None,
+    epochs: int | None = None,
+    data_root: str | None = None,
+    output: str | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    precision: str = "auto",
+    workers: int | None = None,
+) -> Iterator[Path]:
+    """Train a model, or continue an interrupted training, and yield the files of weights as they are written.
+
+    nnU-Net yields no file: its networks are measured by the protocol ``supervised`` instead.
+
+    Parameters
+    ----------
+    model : str
+    preset : {"smoke", "small", "paper"}
+        Schedule of the training.
+    start : str, optional
+        Initial weights: ``bundled``, ``official`` or a file; those of a narrower network are widened.
+    datasets : str, optional
+        Data sets from which the model learns instead of synthetic tasks, comma-separated.
+    width : int, optional
+        Features of a network for scans.
+    epochs : int, optional
+        Epochs of nnU-Net, instead of those of the preset.
+    data_root, output : str, optional
+        Folder of the data sets, and folder of the weights.
+    seed : int
+    device : {"auto", "cpu", "cuda"}
+    precision : {"auto", "float32", "bfloat16"}
+    workers : int, optional
+        Simultaneous trainings of nnU-Net; by default one per core, or per GPU.
+
+    Raises
+    ------
+    UsageError
+        If the model does not have one of the options.
+    Failure
+        If a training of nnU-Net failed; the others are finished.
+    """
+    from segbench.benchmark.dataset_choice import names
+    from segbench.benchmark.settings import resolve_device, resolve_precision, resolve_root
+    from segbench.models.training.scans import SCAN_PRESETS
+
+    device = resolve_device(device)
+    options: dict[str, Any] = {"seed": seed, "device": device}
+    options["precision"] = resolve_precision(precision, device)
+    root = resolve_root(data_root)
+    if model == SUPERVISED:
+        _reject(model, width=width, start=start)
+        _train_nnunet(preset, datasets, root, output, epochs, workers, **options)
+        return
+    _reject(model, epochs=epochs, workers=workers)
+    chosen = names(datasets) if datasets else []
+    if model in SCAN_PRESETS["small"]:
+        _reject(model, start=start)
+        yield from _train_on_scans(model, preset, chosen, root, output, width, options)
+    else:
+        yield _train_on_tasks(model, preset, chosen, root, output, width, options | {"start": start})
+
+
+def _reject(model: str, **options: Any) -> None:
+    for name, value in options.items():
+        if value is not None:
+            raise UsageError(f"--{name} is for {ONLY_FOR[name]}, not for {model}")
+
+
+def _train_on_tasks(
+    model: str,
+    preset: str,
+    datasets: list[str],
+    root: Path,
+    output: str | None,
+    width: int | None,
+    options: dict[str, Any],
+) -> Path:
+    from segbench.datasets.registry import load_dataset
+    from segbench.datasets.task import DataError, TaskData
+    from segbench.models.training.loop import train
+    from segbench.models.training.presets import PRESETS
+    from segbench.models.training.scans import SCAN_PRESETS
+
+    if preset in PRESETS and model not in PRESETS[preset]:
+        raise UnknownName("model to train", model, [*PRESETS[preset], *SCAN_PRESETS["small"]])
+    _reject(model, width=width)
+    tasks = [data for name in datasets for data in load_dataset(name, root)]
+    if not all(isinstance(data, TaskData) for data in tasks):
+        raise DataError(
+            f"{model} learns one label per task, and {', '.join(datasets)} has scans with several labels"
+        )
+    folder = Path(output or TRAINING / f"{model}-{preset}")
+    return train(model, preset, folder, tasks=tasks, **options)
+
+
+def _train_on_scans(
+    model: str,
+    preset: str,
+    datasets: list[str],
+    root: Path,
+    output: str | None,
+    width: int | None,
+    options: dict[str, Any],
+) -> Iterator[Path]:
+    from segbench.datasets.registry import EMBEDDED, load_dataset
+    from segbench.datasets.scans import ScanData
+    from segbench.datasets.task import DataError
+    from segbench.models.training.scans import train_on_scans
+
+    for name in datasets or [EMBEDDED["scans"]]:
+        for data in load_dataset(name, root):
+            if not isinstance(data, ScanData):
+                raise DataError(f"{model} learns from scans with all their structures; {name} has no scans")
+            yield train_on_scans(model, preset, data, Path(output or TRAINING), width=width, **options)
+
+
+def _train_nnunet(
+    preset: str,
+    datasets: str | None,
+    root: Path,
+    output: str | None,
+    epochs: int | None,
+    workers: int | None,
+    seed: int,
+    device: str,
+    precision: str,
+) -> None:
+    """Train nnU-Net on every task, then measure the finished networks."""
+    from segbench.benchmark.api import run
+    from segbench.benchmark.dataset_choice import choose_datasets
+    from segbench.datasets.registry import open_dataset
+    from segbench.models.nnunet.pipeline import Training, require_nnunet
+    from segbench.models.nnunet.schedule import SCHEDULES
+
+    require_nnunet()
+    if preset not in SCHEDULES:
+        raise UnknownName("preset", preset, list(SCHEDULES))
+    schedule = SCHEDULES[preset] if epochs is None else replace(SCHEDULES[preset], epochs=epochs)
+    chosen, line = choose_datasets(datasets, root)
+    click.echo(line)
+    opened = [(name, open_dataset(name, root)) for name in chosen]
+    items = [
+        TaskTraining(name, Training(task, Path(output or TRAINING), schedule, seed, precision))
+        for name, dataset in opened
+        if dataset.kind == "tasks"
+        for task in dataset.tasks()
+    ]
+    if not items:
+        raise Failure(f"{', '.join(chosen)} has no tasks with one label each, from which nnU-Net learns")
+    click.echo(f"{SUPERVISED}: {len(items)} tasks, {schedule}{' (shortened)' if schedule.shortened else ''}")
+    failures = train_on_tasks(items, root, device, workers)
+    if any(item.training.weights.is_file() for item in items):
+        run(
+            protocol="supervised",
+            models=SUPERVISED,
+            datasets=chosen,
+            data_root=root,
+            weights=output or "bundled",
+            device=device,
+            precision=precision,
+            workers=workers,
+        )
+    if failures:
+        raise Failure(
+            f"{len(failures)} of {len(items)} trainings failed; the same command continues them: "
+            + "; ".join(failures)
+        )
+
+
+@dataclass(frozen=True)
+class TaskTraining:
+    """A training, and the name of the data set that contains its task."""
+
+    dataset: str
+    training: Training
+
+    @property
+    def cost(self) -> int:
+        return self.training.schedule.epochs
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """Trains on one task; a failure is returned, not raised, as the other tasks continue.
+
+    Attributes
+    ----------
+    root : Path
+        Folder that contains the data sets.
+    threads : int
+        Processor cores for each training.
+    """
+
+    root: Path
+    threads: int
+
+    def __call__(self, item: TaskTraining, device: str) -> str | None:
+        """Return the reason of a failure as a sentence, or None."""
+        from segbench.datasets.registry import open_dataset
+
+        try:
+            data = open_dataset(item.dataset, self.root).load(item.training.task)
+            item.training.run(data, device, self.threads)
+        except Exception as error:
+            return describe(error)[0]
+        return None
+
+
+def train_on_tasks(items: Sequence[TaskTraining], root: Path, device: str, workers: int | None) -> list[str]:
+    """Train nnU-Net on each task, or continue trainings that were interrupted.
+
+    Parameters
+    ----------
+    items : sequence of TaskTraining
+        In the order in which they start.
+    root : Path
+        Folder that contains the data sets.
+    device : {"cpu", "cuda"}
+    workers : int or None
+        Simultaneous trainings; None takes one per core, or per GPU.
+
+    Returns
+    -------
+    list of str
+        A sentence for each training that failed: the reason and the log file.
+    """
+    from segbench.benchmark.execution import execute
+    from segbench.benchmark.settings import resolve_workers
+
+    workers = min(resolve_workers(workers, device), len(items))
+    threads = max(1, resolve_workers(None, "cpu") // workers)
+
+    def finished_epochs() -> int:
+        return sum(item.training.epochs for item in items)
+
+    trainer = Trainer(root, threads)
+    reasons = execute(items, trainer, device, workers, "tasks", finished_cost=finished_epochs)
+    return [reason for reason in reasons if reason]
