@@ -9,7 +9,7 @@ import pandas as pd
 
 from segbench.datasets.scans import ALL
 from segbench.reports import protocols
-from segbench.results.resampling import plain
+from segbench.results.resampling import as_text
 from segbench.results.schema import IDENTITY, TASK
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def scans(results: Results, split: str = "test") -> pd.DataFrame:
         those of the manifest. No rows without such records.
     """
     keys = [name for name in IDENTITY if name not in ("label", "task")]
-    records = plain(scan_records(results, split)[[*keys, "dice"]])
+    records = as_text(scan_records(results, split)[[*keys, "dice"]])
     table = records.groupby(keys, sort=True).dice.mean().reset_index()
     full_name = table[list(SCAN)].agg("/".join, axis=1) if len(table) else table.dataset
     shared = full_name.groupby(table.dataset).transform("nunique") > 1

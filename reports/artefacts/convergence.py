@@ -1,15 +1,14 @@
-"""Width of the intervals against the number of simulations: whether more of them would tell more."""
+"""Width of the intervals by number of simulations, which shows the gain of further simulations."""
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from segbench.reports import estimates, style
+from segbench.reports import estimates, protocols, style
 from segbench.reports.artefact import Artefact, InsufficientRecords, Requirement
-from segbench.reports.curves import note, shared_legend
+from segbench.reports.curves import note
 from segbench.reports.panels import by_protocol
 from segbench.results import statistics
 
@@ -19,26 +18,11 @@ if TYPE_CHECKING:
 
     from segbench.results import Results
 
-ARTEFACT = Artefact(
-    "figure",
-    "Width of the intervals by number of simulations",
-    "Width of the 95% bootstrap interval of the mean interactions per image, had only the first simulations "
-    "been run. Over simulations it narrows with the square root of their number, whatever the subjects; over "
-    "subjects it stops narrowing once the noise of the seeds has averaged out, and only more subjects help. "
-    "With fewer than about ten units the width is itself uncertain.",
-    requires=(Requirement(),),
-    rows=("protocol", "model", "simulations"),
-    column="unit",
-)
-
 SIZES = (5, 10, 20, 50, 100, 200, 500, 1000)
-NOTE = (
-    "Solid lines: intervals over simulations. Dashed lines, hollow markers: over subjects. Logarithmic axes."
-)
 
 
-def convergence_data(results: Results) -> pd.DataFrame:
-    """Widths of both intervals.
+def widths(results: Results) -> pd.DataFrame:
+    """Compute the widths of both intervals.
 
     Returns
     -------
@@ -51,57 +35,52 @@ def convergence_data(results: Results) -> pd.DataFrame:
     InsufficientRecords
         If there are fewer than two simulations.
     """
-    images = estimates.select(results, *ARTEFACT.requires)
+    images = estimates.select(results, Requirement())
     count = images.simulation.nunique()
     if count < 2:
-        raise InsufficientRecords("There is only one simulation, and the width changes with their number.")
+        raise InsufficientRecords(
+            "There is only one simulation; the width of intervals is shown for two or more."
+        )
     sizes = [*(size for size in SIZES if 1.5 * size < count), count]
     table = statistics.convergence(images, "interactions", sizes)
-    protocols, models = style.protocols_in_order(table.protocol), list(style.looks(table.model))
-    order = {name: place for place, name in enumerate([*protocols, *models, *estimates.UNITS])}
     keys = ["protocol", "model", "simulations", "unit"]
-    table = table.sort_values(keys, key=lambda column: column.map(lambda name: order.get(name, name)))
-    return table[[*keys, "n_units", "width"]].round({"width": 3}).reset_index(drop=True)
+    table = estimates.in_reading_order(table, keys, unit=list(estimates.UNITS))
+    return table[[*keys, "n_units", "width"]].round({"width": 3})
 
 
-def convergence(results: Results, data: pd.DataFrame | None = None) -> Figure:
-    """One panel per protocol, two lines per model: over simulations and over subjects.
-
-    Parameters
-    ----------
-    results : Results
-    data : DataFrame, optional
-        The numbers of `convergence_data`, where they are at hand.
-    """
-    data = convergence_data(results) if data is None else data
-    looks = style.looks(data.model)
+def draw(results: Results, data: pd.DataFrame) -> Figure:
+    """Draw a panel per protocol with two lines per model: over simulations and over subjects."""
+    styles = style.line_styles(data.model)
 
     def labels(protocol: str) -> tuple[str, str]:
-        return "Simulations", f"Width of 95% interval ({style.wording(protocol).unit})"
+        return "Simulations", f"Width of 95% interval ({protocols.labels(results, protocol).unit})"
 
-    figure, panels = by_protocol(results, data, lambda axes, part: _draw_widths(axes, part, looks), labels)
-    shared_legend(figure, panels)
-    note(figure, NOTE)
+    figure, _ = by_protocol(results, data, lambda axes, rows: _draw_widths(axes, rows, styles), labels)
+    note(
+        figure,
+        "Solid lines: intervals over simulations. Dashed lines, hollow markers: over subjects. "
+        "Logarithmic axes.",
+    )
     return figure
 
 
-def _draw_widths(axes: Axes, data: pd.DataFrame, looks: dict[str, style.LineStyle]) -> None:
-    """Lines on logarithmic axes; the interval over subjects is dashed and has hollow markers."""
+def _draw_widths(axes: Axes, data: pd.DataFrame, styles: dict[str, style.LineStyle]) -> None:
+    """Draw lines on logarithmic axes; those over subjects are dashed and have hollow markers."""
     from matplotlib.ticker import FixedLocator, LogLocator, NullLocator, StrMethodFormatter
 
-    for model, look in looks.items():
+    for model, look in styles.items():
         for unit, line in data[data.model == model].groupby("unit"):
-            ours = unit == "simulation"
+            solid = unit == "simulation"
             axes.plot(
                 line.simulations,
                 line.width,
                 color=look.color,
-                linestyle="-" if ours else "--",
+                linestyle="-" if solid else "--",
                 marker=look.marker,
-                markerfacecolor=look.color if ours else "white",
-                markeredgecolor="white" if ours else look.color,
-                markeredgewidth=0.6 if ours else 1.2,
-                label=look.title if ours else None,
+                markerfacecolor=look.color if solid else "white",
+                markeredgecolor="white" if solid else look.color,
+                markeredgewidth=0.6 if solid else 1.2,
+                label=look.title if solid else None,
             )
     axes.set(xscale="log", yscale="log")
     axes.xaxis.set_major_locator(FixedLocator(sorted(set(data.simulations))))
@@ -114,4 +93,17 @@ def _draw_widths(axes: Axes, data: pd.DataFrame, looks: dict[str, style.LineStyl
         axes.spines[side].set_visible(False)
 
 
-ARTEFACTS = {"convergence": dataclasses.replace(ARTEFACT, data=convergence_data, draw=convergence)}
+ARTEFACTS = {
+    "convergence": Artefact(
+        "figure",
+        "Width of the intervals by number of simulations",
+        "Width of the 95% bootstrap interval of the mean interactions per image, computed from the first "
+        "simulations only. Over simulations, the width falls with the square root of their number. Over "
+        "subjects, it stops falling once the random variation between simulations is averaged out; only more "
+        "subjects narrow it further. With fewer than about ten units the width itself is uncertain.",
+        rows=("protocol", "model", "simulations"),
+        column="unit",
+        data=widths,
+        draw=draw,
+    )
+}

@@ -1,15 +1,13 @@
-"""Share of the images solved within a number of interactions; failures stay visible."""
+"""Share of the images solved within a number of interactions, in which failures stay visible."""
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from segbench.reports import estimates, style
+from segbench.reports import estimates, protocols, style
 from segbench.reports.artefact import Artefact, Requirement
-from segbench.reports.curves import note, shared_legend
 from segbench.reports.panels import by_protocol
 from segbench.results import statistics
 
@@ -19,23 +17,11 @@ if TYPE_CHECKING:
 
     from segbench.results import Results
 
-ARTEFACT = Artefact(
-    "figure",
-    "Images solved within a number of interactions",
-    "Share of the images that reach the target Dice within so many interactions, averaged over all tasks. "
-    "Nothing is imputed: an image that never reaches the target is at no point counted, so that what a curve "
-    "lacks to 100% at the right edge are the failures, named there.",
-    interval="Shading: 95% bootstrap interval over {simulation}.",
-    requires=(Requirement(),),
-    rows=("protocol", "interactions"),
-    column="model",
-)
-
-APART = 6.5  # percent; labels nearer than this would touch
+SPACING = 6.5  # percent; smallest distance between two labels
 
 
-def profiles_data(results: Results) -> pd.DataFrame:
-    """Share of images solved.
+def profiles(results: Results) -> pd.DataFrame:
+    """Estimate the share of images solved.
 
     Returns
     -------
@@ -43,59 +29,46 @@ def profiles_data(results: Results) -> pd.DataFrame:
         A row per protocol, model, number of ``interactions`` from 0 to the maximum and interval unit, with
         ``mean``, ``std``, ``low`` and ``high`` in percent of the images.
     """
-    images = estimates.select(results, *ARTEFACT.requires)
-    protocols, models = style.protocols_in_order(images.protocol), list(style.looks(images.model))
-    tables = []
-    for protocol in protocols:
-        part = images[images.protocol == protocol]
-        most = int(part.interactions.max())
-        tables += [statistics.performance_profile(part, most, unit=unit) for unit in estimates.UNITS]
-    place = {name: index for index, name in enumerate([*protocols, *models, *estimates.UNITS])}
+    images = estimates.select(results, Requirement())
+    tables = [
+        statistics.performance_profile(records, int(records.interactions.max()), unit=unit)
+        for _, records in images.groupby("protocol", observed=True)
+        for unit in estimates.UNITS
+    ]
     keys = ["protocol", "model", "interactions", "unit"]
-    table = pd.concat(tables).sort_values(
-        keys, key=lambda column: column.map(lambda name: place.get(name, name)), ignore_index=True
+    return estimates.in_percent(
+        estimates.in_reading_order(pd.concat(tables), keys, unit=list(estimates.UNITS))
     )
-    return estimates.in_percent(table)
 
 
-def profiles(results: Results, data: pd.DataFrame | None = None) -> Figure:
-    """One panel per protocol, a step curve per model, labelled with its share of failures.
+def draw(results: Results, data: pd.DataFrame) -> Figure:
+    """Draw a panel per protocol with a step curve per model, labelled with its share of failures."""
+    data = estimates.first_unit(data)
+    styles = style.line_styles(data.model)
 
-    Parameters
-    ----------
-    results : Results
-    data : DataFrame, optional
-        The numbers of `profiles_data`, where they are at hand.
-    """
-    data = estimates.first_unit(profiles_data(results) if data is None else data)
-    looks = style.looks(data.model)
-
-    def draw(axes: Axes, part: pd.DataFrame) -> None:
-        _draw_steps(axes, part, looks)
-        _label_failures(axes, part, looks)
+    def draw_panel(axes: Axes, rows: pd.DataFrame) -> None:
+        _draw_steps(axes, rows, styles)
+        _label_failures(axes, rows, styles)
 
     def labels(protocol: str) -> tuple[str, str]:
-        unit = style.wording(protocol).unit.capitalize()
+        unit = protocols.labels(results, protocol).unit.capitalize()
         return unit, f"Images at {estimates.target(results)} Dice or better"
 
-    figure, panels = by_protocol(results, data, draw, labels)
-    shared_legend(figure, panels)
-    note(figure, estimates.describe_interval(ARTEFACT.interval, data))
-    return figure
+    return by_protocol(results, data, draw_panel, labels)[0]
 
 
-def _draw_steps(axes: Axes, data: pd.DataFrame, looks: dict[str, style.LineStyle]) -> None:
+def _draw_steps(axes: Axes, data: pd.DataFrame, styles: dict[str, style.LineStyle]) -> None:
     from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-    for model, look in looks.items():
+    for model, look in styles.items():
         line = data[data.model == model]
         if line.empty:
             continue
-        # The last number has a step, too, to be seen.
+        # Extend the line beyond the last number, which would otherwise have no visible step.
         line = pd.concat([line, line.iloc[-1:].assign(interactions=line.interactions.max() + 0.6)])
-        place = line.interactions
-        axes.fill_between(place, line.low, line.high, step="post", color=look.color, alpha=0.18, linewidth=0)
-        axes.step(place, line["mean"], where="post", color=look.color, linestyle=look.line, label=look.title)
+        x = line.interactions
+        axes.fill_between(x, line.low, line.high, step="post", color=look.color, alpha=0.18, linewidth=0)
+        axes.step(x, line["mean"], where="post", color=look.color, linestyle=look.line, label=look.title)
     axes.axhline(100, color="#444444", linewidth=0.9)
     axes.set_xlim(0, data.interactions.max() + 0.6)
     axes.set_ylim(0, 103)
@@ -106,26 +79,36 @@ def _draw_steps(axes: Axes, data: pd.DataFrame, looks: dict[str, style.LineStyle
         axes.spines[side].set_visible(False)
 
 
-def _label_failures(axes: Axes, data: pd.DataFrame, looks: dict[str, style.LineStyle]) -> None:
-    """Behind the right edge, the share of images that each model never solves."""
+def _label_failures(axes: Axes, data: pd.DataFrame, styles: dict[str, style.LineStyle]) -> None:
+    """Write the share of images that each model never solves to the right of its curve."""
     last = data[data.interactions == data.interactions.max()].sort_values("mean", ascending=False)
-    place = 100 + APART
+    y = 100 + SPACING
     for model, level in last[["model", "mean"]].itertuples(index=False):
-        place = min(level, place - APART)
+        y = min(level, y - SPACING)
+        failures = 100 - level
         axes.annotate(
-            f"{_share(100 - level)} fail",
-            (1, place),
+            f"{'<1' if 0 < failures < 0.5 else f'{failures:.0f}'}% fail",
+            (1, y),
             xycoords=("axes fraction", "data"),
             xytext=(5, 0),
             textcoords="offset points",
-            color=looks[model].color,
+            color=styles[model].color,
             va="center",
             fontsize="small",
         )
 
 
-def _share(percent: float) -> str:
-    return "<1%" if 0 < percent < 0.5 else f"{percent:.0f}%"
-
-
-ARTEFACTS = {"profiles": dataclasses.replace(ARTEFACT, data=profiles_data, draw=profiles)}
+ARTEFACTS = {
+    "profiles": Artefact(
+        "figure",
+        "Images solved within a number of interactions",
+        "Share of the images that reach the target Dice within a number of interactions, averaged over all "
+        "tasks. Images that never reach the target are not counted at any number; their share is the "
+        "distance to 100% at the right edge, where it is printed.",
+        interval="Shading: 95% bootstrap interval over {simulation}.",
+        rows=("protocol", "interactions"),
+        column="model",
+        data=profiles,
+        draw=draw,
+    )
+}

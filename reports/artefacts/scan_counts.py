@@ -182,8 +182,8 @@ ARTEFACTS = {
     "interconv-fig8": Artefact(
         "figure",
         "Scans per subject (InterConv, Fig. 8)",
-        "Share of the subjects of each split by their number of scans, which is the size of their set. If the "
-        "data set itself is not available, only the test split of the records is shown.",
+        "Share of the subjects of each split by their number of scans, which is the size of their set. If "
+        "the data set itself is not available, only the test split of the records is shown.",
         requires=(Requirement(("scans",), ()),),
         rows=("group", "scans"),
         column="split",
@@ -193,8 +193,8 @@ ARTEFACTS = {
     "interconv-table2": Artefact(
         "table",
         "Structures of automatic segmentation (InterConv, Table 2)",
-        "Labels of the paper's OASIS and ADNI scans with the data sets of this run that have them, then other "
-        "structures of the run. Test scans are those in which the structure is labelled or predicted.",
+        "Labels of the paper's OASIS and ADNI scans with the data sets of this run that have them, then "
+        "other structures of the run. Test scans are those in which the structure is labelled or predicted.",
         requires=(),
         data=structures,
         grid=structures_grid,

@@ -125,9 +125,9 @@ def _interactive_sentences(results: Results, data: pd.DataFrame) -> list[str]:
     size = data.set_size.max()
     ends = [data.prompts.min(), data.prompts.max()]
     data = data[(data.set_size == size) & data.prompts.isin(ends)]
+    titles = {name: protocols.labels(results, name).title for name in data.protocol.unique()}
     return [
-        f"{protocols.labels(results, str(protocol)).title}, {prompts} of either kind on each of {size} images. "
-        f"{_difference(rows)}"
+        f"{titles[protocol]}, {prompts} of either kind on each of {size} images. {_difference(rows)}"
         for (protocol, prompts), rows in data.groupby(["protocol", "prompts"], sort=False)
     ]
 
@@ -150,9 +150,9 @@ def _automatic(figure: int, pair: tuple[str, str], baseline: str) -> Artefact:
     return Artefact(
         "figure",
         f"{model}: improvement by scans of the subject (InterConv, Fig. {figure})",
-        f"Difference in Dice between {model}, which segments all scans of a subject together, and {baseline}, "
-        "by the number of these scans. The Dice of a scan is averaged over its structures. Every scan has the "
-        "same weight; p values are those of the paired t-test over scans.",
+        f"Difference in Dice between {model}, which segments all scans of a subject together, and "
+        f"{baseline}, by the number of these scans. The Dice of a scan is averaged over its structures. "
+        "Every scan has the same weight; p values are those of the paired t-test over scans.",
         interval=INTERVAL,
         requires=(Requirement(("scans",), pair, required=pair),),
         rows=("group", "scans"),
@@ -166,10 +166,10 @@ ARTEFACTS = {
     "interconv-fig4": Artefact(
         "figure",
         "Improvement by size of the set and number of prompts (InterConv, Fig. 4)",
-        "Difference in Dice between ScribblePrompt-InterConv, which segments all images of a set together, and "
-        "a ScribblePrompt of equal size, which segments each image alone, with the same prompts. The Dice of "
-        "an image is averaged over the random draws of its prompts. Every image of every task has the same "
-        "weight; p values are those of the paired t-test over images. In the CSV file, the column "
+        "Difference in Dice between ScribblePrompt-InterConv, which segments all images of a set together, "
+        "and a ScribblePrompt of equal size, which segments each image alone, with the same prompts. The "
+        "Dice of an image is averaged over the random draws of its prompts. Every image of every task has "
+        "the same weight; p values are those of the paired t-test over images. In the CSV file, the column "
         "hierarchical is the mean in which every data set has the same weight.",
         interval=INTERVAL,
         requires=(INTERACTIVE,),

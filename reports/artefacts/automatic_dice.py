@@ -1,0 +1,147 @@
+"""Dice of automatic segmentation by architecture (InterConv, Table 1)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from segbench.reports import catalogue, estimates, style
+from segbench.reports.artefact import Artefact, InsufficientRecords
+from segbench.reports.artefacts.set_gains import AUTOMATIC, AUTOMATIC_PAIRS
+from segbench.reports.layout import Grid, number, probability
+from segbench.results import published
+from segbench.results.statistics import StatisticsError
+
+if TYPE_CHECKING:
+    from segbench.results import Results
+
+ESTIMATES = [
+    "baseline",
+    "baseline_std",
+    "interconv",
+    "interconv_std",
+    "scans",
+    "gain",
+    "gain_low",
+    "gain_high",
+]
+ESTIMATES += ["subject_low", "subject_high", "p"]
+
+
+def automatic_dice(results: Results) -> pd.DataFrame:
+    """Compare the Dice of the test scans with and without InterConv, with the paper's numbers.
+
+    Returns
+    -------
+    DataFrame
+        A row per data set (``name``) and ``architecture`` (name of its baseline): ``baseline`` and
+        ``interconv`` with ``_std``, the spread across scans, in Dice times 100; ``scans``, their number;
+        ``gain``, ``gain_low``, ``gain_high`` (over scans), ``subject_low``, ``subject_high`` (over subjects)
+        and ``p``; the paper's numbers with the prefix ``paper_``. NaN where there is none.
+
+    Raises
+    ------
+    InsufficientRecords
+        If there are no records of these models.
+    """
+    scans = catalogue.scans(results)
+    scans = scans[scans.model.isin(AUTOMATIC.models)]
+    if scans.empty:
+        raise InsufficientRecords("There are no automatic segmentations of the test split.")
+    rows = [
+        {"key": catalogue.same_name(of_group.dataset.iloc[0]), "run_name": group, "architecture": pair[0]}
+        | _compared(of_group, pair)
+        for group, of_group in scans.groupby("group")
+        for pair in AUTOMATIC_PAIRS
+        if of_group.model.isin(pair).any()
+    ]
+    run = pd.DataFrame(rows, columns=["key", "run_name", "architecture", *ESTIMATES])
+    table = _paper().merge(run, how="outer", on=["key", "architecture"], sort=False)
+    order = {baseline: rank for rank, (baseline, _) in enumerate(AUTOMATIC_PAIRS)}
+    table = table.assign(
+        only_run=table.name.isna(),
+        name=table.name.fillna(table.run_name),
+        rank=table.architecture.map(order),
+    )
+    table = table.sort_values(["only_run", "order", "name", "rank"], ignore_index=True)
+    return table.drop(columns=["key", "run_name", "only_run", "order", "rank"])
+
+
+def _paper() -> pd.DataFrame:
+    """Return the paper's numbers, a row per data set and architecture."""
+    rows = []
+    for order, (dataset, cells) in enumerate(published("interconv-table1").groupby("dataset", sort=False)):
+        by_model = cells.set_index("model")
+        for pair in AUTOMATIC_PAIRS:
+            row = {"key": catalogue.same_name(str(dataset)), "name": cells.name.iloc[0], "order": order}
+            row["architecture"] = pair[0]
+            for column, model in zip(("baseline", "interconv"), pair, strict=True):
+                row[f"paper_{column}"] = by_model["value"][model]
+                row[f"paper_{column}_std"] = by_model["std"][model]
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _compared(scans: pd.DataFrame, pair: tuple[str, str]) -> dict[str, float]:
+    """Compare both models of one architecture on the scans of one data set."""
+    row: dict[str, float] = {"scans": scans[scans.model.isin(pair)].image.nunique()}
+    for column, model in zip(("baseline", "interconv"), pair, strict=True):
+        dice = 100 * scans.dice[scans.model == model]
+        row |= {column: dice.mean(), f"{column}_std": dice.std()}
+    try:
+        gain = estimates.improvements(scans, pair[1], pair[0], []).set_index("unit")
+    except StatisticsError:  # one of the two has no records of these scans
+        return row
+    row |= {"gain": gain["mean"]["image"], "p": gain.p["image"]}
+    for unit, name in (("image", "gain"), ("subject", "subject")):
+        row |= {f"{name}_low": gain.low[unit], f"{name}_high": gain.high[unit]}
+    return row
+
+
+def automatic_dice_grid(results: Results, table: pd.DataFrame) -> Grid:
+    """Lay out a row per data set and architecture."""
+    columns = ["Data set", "Architecture", "Baseline", "InterConv", "Scans", "Improvement", "95% over scans"]
+    columns += ["95% over subjects", "Paired t-test", "Paper: baseline", "Paper: InterConv"]
+    rows = [
+        [
+            row["name"],
+            style.model_title(row.architecture),
+            _with_spread(row, "baseline"),
+            _with_spread(row, "interconv"),
+            number(row.scans, 0),
+            number(row.gain),
+            _interval(row, "gain"),
+            _interval(row, "subject"),
+            probability(row.p) or "–",
+            _with_spread(row, "paper_baseline"),
+            _with_spread(row, "paper_interconv"),
+        ]
+        for _, row in table.iterrows()
+    ]
+    return Grid(columns, rows, heads=2)
+
+
+def _with_spread(row: pd.Series, name: str) -> str:
+    return "–" if pd.isna(row[name]) else f"{number(row[name])} ± {number(row[f'{name}_std'])}"
+
+
+def _interval(row: pd.Series, name: str) -> str:
+    low, high = row[f"{name}_low"], row[f"{name}_high"]
+    return "–" if pd.isna(low) else f"{number(low)} to {number(high)}"
+
+
+ARTEFACTS = {
+    "interconv-table1": Artefact(
+        "table",
+        "Dice of automatic segmentation (InterConv, Table 1)",
+        "Mean Dice of the test scans (×100) ± standard deviation across scans, for every architecture alone "
+        "and with InterConv, which segments all scans of a subject together. The Dice of a scan is averaged "
+        "over its structures. The improvement is paired by scan, with 95% bootstrap intervals over scans and "
+        "over subjects and the p value of the paired t-test over scans. The paper's numbers are of its own "
+        "data sets; they stand alone where this run has no records of the data set.",
+        requires=(AUTOMATIC,),
+        data=automatic_dice,
+        grid=automatic_dice_grid,
+    )
+}
