@@ -1,8 +1,8 @@
-"""The data sets that the papers name, what their tables say of them, and where each is to be had.
+"""Catalogue of public data sets: facts of the papers' tables, licences, citations and links.
 
-``catalogue.csv`` has a row per entry of MultiverSeg's Tables 2 and 3 and of InterConv's Tables 3, 7 and 8,
-and one for MedScribble. A data set of both papers is one row with one set of figures; where a paper prints
-something else, its note says so. What public documentation does not state for certain is empty.
+``catalogue.csv`` has one row per data set: every entry of MultiverSeg's Tables 2 and 3 and of InterConv's
+Tables 3, 7 and 8, and all other data sets of the registry. A data set of both papers is one row; its note
+states differences between the papers. Fields that public documentation does not state are empty.
 """
 
 from __future__ import annotations
@@ -17,35 +17,35 @@ FILE = Path(__file__).with_suffix(".csv")
 
 @dataclass(frozen=True)
 class Entry:
-    """A data set of the papers.
+    """One row of the catalogue.
 
     Attributes
     ----------
     key : str
-        What we call it; the name of its source where there is one.
+        Name of the data set in the registry, if it is registered.
     name : str
-        As printed.
+        As printed in the papers.
     description : str
     tables : tuple of str
-        The artefacts that list it: ``table2`` and ``interconv-table7`` (evaluation), ``table3`` and
+        Artefacts that list it: ``table2`` and ``interconv-table7`` (evaluation), ``table3`` and
         ``interconv-table8`` (training), ``interconv-table3`` (scans with all structures), or
-        ``manual-scribbles``.
+        ``manual-scribbles``. Empty for a data set of neither paper.
     datasets : int
-        How many data sets the entry stands for.
-    scans : int
-        Pairs of subject and modality, as printed.
+        Number of data sets in the entry.
+    scans : int or None
+        Pairs of subject and modality, as printed; None where not stated.
     labels : int or None
-        None for training data, of which the papers do not tell it.
+        None where not stated, as for all training data.
     modalities, citation : str
     licence, doi, link : str
         Empty where not stated.
     access : str
-        What the download takes: ``open`` (nothing), ``login`` (an account), ``agreement`` (an application or
-        a signed agreement); empty where not stated.
+        Condition of the download: ``open`` (none), ``login`` (an account), ``agreement`` (an application or a
+        signed agreement); empty where not stated.
     steps : str
-        What to do by hand to get it; only for what we evaluate on or read.
+        Manual steps to get the data set; for data sets of the registry only.
     note : str
-        What differs between the papers, or from the release.
+        Differences between the papers, or from the release.
     """
 
     key: str
@@ -53,7 +53,7 @@ class Entry:
     description: str
     tables: tuple[str, ...]
     datasets: int
-    scans: int
+    scans: int | None
     labels: int | None
     modalities: str
     licence: str
@@ -66,27 +66,26 @@ class Entry:
 
 
 def entries(table: str | None = None) -> tuple[Entry, ...]:
-    """All entries, or those that a table lists, in its order."""
-    return tuple(found for found in _read() if table is None or table in found.tables)
+    """List all entries, or those of one table in its order."""
+    return tuple(entry for entry in _read() if table is None or table in entry.tables)
 
 
 def entry(key: str) -> Entry | None:
-    """The entry that we call by this name; None where the papers have no such data set."""
-    return next((found for found in _read() if found.key == key), None)
+    """Find the entry of a registered name; None for a data set without one."""
+    return next((entry for entry in _read() if entry.key == key), None)
 
 
 @cache
 def _read() -> tuple[Entry, ...]:
     with FILE.open(encoding="utf-8", newline="") as file:
-        return tuple(_entry(**row) for row in csv.DictReader(file))
+        return tuple(_parse(**row) for row in csv.DictReader(file))
 
 
-def _entry(tables: str, datasets: str, scans: str, labels: str, **words: str) -> Entry:
-    """A row of the file."""
+def _parse(tables: str, datasets: str, scans: str, labels: str, **fields: str) -> Entry:
     return Entry(
         tables=tuple(tables.split()),
-        datasets=int(datasets),
-        scans=int(scans),
+        datasets=int(datasets or 1),
+        scans=int(scans) if scans else None,
         labels=int(labels) if labels else None,
-        **words,
+        **fields,
     )

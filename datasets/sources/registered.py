@@ -47,7 +47,7 @@ class RegisteredScans:
             where = "installed" if root is None else f"under {root}"
             raise DataError(
                 f"{self.name} is not {where}; put its volumes at {self.folder}/{self._pattern()} in the "
-                "folder that --data-root names (see docs/interconv.md)"
+                "folder given as --data-root"
             )
         return [Task(self.name, self.cohort, self.modality, "coronal", ALL)]
 
