@@ -71,8 +71,9 @@ def _tasks(trained: pd.DataFrame, row: pd.Series) -> list[str]:
 
 def _published() -> pd.DataFrame:
     """Return the papers' nnU-Net: of single data sets, and over all tasks of MultiverSeg."""
-    by_dataset = published("fig19").query("model == @bounds.NNUNET").rename(columns={"dataset": "group"})
-    overall = published("table7").query("protocol == @SUPERVISED").assign(level="overall", group="all")
+    by_dataset, overall = published("fig19"), published("table7")
+    by_dataset = by_dataset[by_dataset.model == bounds.NNUNET].rename(columns={"dataset": "group"})
+    overall = overall[overall.protocol == SUPERVISED].assign(level="overall", group="all")
     paper = pd.concat([by_dataset.assign(level="dataset"), overall])
     paper = paper.rename(columns={"value": "paper", "std": "paper_std"})
     return paper[["level", "group", "model", "paper", "paper_std", "source"]]
