@@ -1,4 +1,4 @@
-"""Grouped bars with one interval per unit, as Fig. 4 and Fig. 16 draw them."""
+"""Grouped bars with one interval per unit."""
 
 from __future__ import annotations
 
@@ -9,32 +9,33 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from segbench.reports.curves import plain_axes
 from segbench.reports.style import LineStyle
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Line width of each unit's whisker, and its cap as a share of the bar: both show, whichever is longer.
+# Line width of each unit's whisker, and its cap as a share of the bar; both whiskers remain visible.
 WHISKERS = ((3.4, 0.0), (1.1, 0.16))
 
 
 def draw_bars(
-    axes: Axes, data: pd.DataFrame, groups: list[str], looks: Mapping[str, LineStyle], group: str, hue: str
+    axes: Axes, data: pd.DataFrame, groups: list[str], styles: Mapping[str, LineStyle], group: str, hue: str
 ) -> None:
-    """A cluster of bars per value of ``group``, one per value of ``hue``; a whisker for each ``unit``.
+    """Draw a cluster of bars per value of ``group``, one bar per value of ``hue``, a whisker per ``unit``.
 
     Parameters
     ----------
     data : DataFrame
-        Columns ``mean``, ``low``, ``high``, ``unit`` and the two named.
+        Columns ``mean``, ``low``, ``high``, ``unit`` and the two named ones.
     groups : list of str
-        The clusters, left to right.
-    looks : mapping of hue to LineStyle
-        The bars of a cluster, left to right.
+        The clusters from left to right.
+    styles : mapping of hue to LineStyle
+        The bars of a cluster from left to right.
     """
-    width = 0.8 / len(looks)
-    for index, (name, look) in enumerate(looks.items()):
-        offset = (index - (len(looks) - 1) / 2) * width
+    width = 0.8 / len(styles)
+    for index, (name, look) in enumerate(styles.items()):
+        offset = (index - (len(styles) - 1) / 2) * width
         rows = data[data[hue] == name]
         for number, (_, part) in enumerate(rows.groupby("unit", sort=False)):
             part = part.set_index(group).reindex(groups)
@@ -47,11 +48,9 @@ def draw_bars(
             for end in (part.low, part.high):
                 axes.hlines(end, places - share * width, places + share * width, **ink)
     axes.set_xticks(range(len(groups)), [wrapped(name) for name in groups])
-    axes.grid(axis="x", visible=False)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
+    plain_axes(axes)
 
 
 def wrapped(name: str) -> str:
-    """A tick label in lines short enough to stand beside others."""
+    """Return a tick label in short lines."""
     return textwrap.fill(name, 14)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from segbench.reports import style
 from segbench.reports.artefact import Artefact, InsufficientRecords
 from segbench.reports.missing import Coverage, Gap
 from segbench.reports.registry import PAPERS, get, names
@@ -17,10 +18,15 @@ if TYPE_CHECKING:
     from segbench.reports.page.render import Section
     from segbench.results import Results
 
-PIXELS_PER_INCH = 100  # on the page, so that letters are of one size in all figures
+PIXELS_PER_INCH = 100  # on the page, where letters have one size in all figures
 
 
-def build(results: Results, output: Path, only: Iterable[str] | None = None) -> Path:
+def build(
+    results: Results,
+    output: Path,
+    only: Iterable[str] | None = None,
+    formats: Iterable[str] = style.FORMATS,
+) -> Path:
     """Write figures (PNG, PDF, SVG), numbers and tables (CSV, Markdown, LaTeX), and the page.
 
     The same results give the same bytes.
@@ -28,17 +34,19 @@ def build(results: Results, output: Path, only: Iterable[str] | None = None) -> 
     Parameters
     ----------
     results : Results
-        Of one or several runs.
+        Records of one or several runs.
     output : Path
-        Folder to write to; made where it is absent.
+        Folder of the report, which is created if needed. Files of an earlier report are removed.
     only : iterable of str, optional
         Names of artefacts; all of them by default.
+    formats : iterable of {"png", "pdf", "svg"}
+        Formats of the figures. The page shows those in PNG, which is always written.
 
     Returns
     -------
     Path
-        ``index.html`` in the folder. An artefact that the run has too little for is listed there, with the
-        command that adds what is missing, and not drawn.
+        The page, ``index.html``. Artefacts for which the run has too few records are listed there, with the
+        command that adds the missing ones.
 
     Raises
     ------
@@ -49,58 +57,54 @@ def build(results: Results, output: Path, only: Iterable[str] | None = None) -> 
     from segbench.results.resampling import StatisticsError
 
     coverage = Coverage(results)
-    absent = _absent(coverage) if only is None else {}
-    left = {name for paper in absent for name in PAPERS[paper]}
-    artefacts = {name: get(name) for name in (names() if only is None else only) if name not in left}
+    absent = _absent_papers(coverage) if only is None else {}
+    excluded = {name for paper in absent for name in PAPERS[paper]}
+    artefacts = {name: get(name) for name in (names() if only is None else only) if name not in excluded}
+    formats = tuple(dict.fromkeys(["png", *formats]))
     _clear(output)
     sections: list[Section] = []
     comparisons = None
-    missing: dict[tuple[bool, tuple[Gap, ...], str], list[str]] = {}  # what lacks the same is told together
+    # Artefacts that lack the same records share one entry of the page.
+    missing: dict[tuple[bool, tuple[Gap, ...], str], list[str]] = {}
     for name, artefact in artefacts.items():
-        ready, lacking, reason = coverage.drawable(artefact), tuple(coverage.gaps(artefact)), ""
-        if ready:
+        drawn, gaps, reason = coverage.drawable(artefact), tuple(coverage.gaps(artefact)), ""
+        if drawn:
             try:
-                section, data = _write(name, artefact, results, output)
+                section, data = _write(name, artefact, results, output, formats)
                 sections.append(section)
                 comparisons = data if name == "comparisons" else comparisons
             except (StatisticsError, InsufficientRecords) as error:
-                ready, reason = False, str(error)
-        if lacking or reason:
-            missing.setdefault((not ready, lacking, reason), []).append(name)
-    told = [Missing(what, *why) for why, what in missing.items()]
-    told += [Missing([paper], True, [gap]) for paper, gap in absent.items()]
+                drawn, reason = False, str(error)
+        if gaps or reason:
+            missing.setdefault((not drawn, gaps, reason), []).append(name)
+    entries = [Missing(artefacts_of, *why) for why, artefacts_of in missing.items()]
+    entries += [Missing([paper], True, [gap]) for paper, gap in absent.items()]
     output.mkdir(parents=True, exist_ok=True)
     index = output / "index.html"
     index.write_text(
-        page(results, sections, told, whole=only is None, comparisons=comparisons),
+        page(results, sections, entries, whole=only is None, comparisons=comparisons),
         encoding="utf-8",
         newline="\n",
     )
     return index
 
 
-def _absent(coverage: Coverage) -> dict[str, Gap]:
-    """A paper of which the run has nothing, where it has something of another; that is told in one line."""
-    needs = {
-        paper: [need for name in those for need in get(name).requires] for paper, those in PAPERS.items()
-    }
-    found = [
-        paper for paper, those in needs.items() if coverage.has(p for need in those for p in need.protocols)
-    ]
-    missing = {paper: those for paper, those in needs.items() if found and paper not in found}
+def _absent_papers(coverage: Coverage) -> dict[str, Gap]:
+    """Return the papers of which the run has nothing; empty if it has nothing of any paper."""
+    papers = {paper: [get(name) for name in artefacts] for paper, artefacts in PAPERS.items()}
+    present = [paper for paper, artefacts in papers.items() if coverage.has_any(artefacts)]
+    if not present:
+        return {}
     return {
-        paper: coverage.whole(
-            list(dict.fromkeys(p for need in those if not need.optional for p in need.protocols))
-        )
-        for paper, those in missing.items()
+        paper: coverage.whole_paper(artefacts) for paper, artefacts in papers.items() if paper not in present
     }
 
 
 def _write(
-    name: str, artefact: Artefact, results: Results, output: Path
+    name: str, artefact: Artefact, results: Results, output: Path, formats: tuple[str, ...]
 ) -> tuple[Section, pd.DataFrame | None]:
-    """Write one artefact's files; its part of the page, and its numbers."""
-    from segbench.reports import estimates, style
+    """Write one artefact's files; return its section of the page and its numbers."""
+    from segbench.reports import estimates
     from segbench.reports.page.render import Section
 
     data = artefact.data(results) if artefact.data else None
@@ -108,7 +112,7 @@ def _write(
     if artefact.draw is not None:
         figure = artefact.figure(results, data)
         (output / "figures").mkdir(parents=True, exist_ok=True)
-        files += style.save(figure, output / "figures" / name)
+        files += style.save(figure, output / "figures" / name, formats)
         width, picture = round(PIXELS_PER_INCH * figure.get_figwidth()), files[0]
     grid = None if data is None else artefact.reading_grid(results, data)
     if data is not None and grid is not None:
@@ -128,14 +132,14 @@ def _write(
 
 
 def _clear(output: Path) -> None:
-    """Remove what an earlier report left in the folder, so that every file there belongs to the page."""
+    """Remove the files of an earlier report."""
     for name in names():
         for file in (*output.glob(f"figures/{name}.*"), *output.glob(f"tables/{name}.*")):
             file.unlink()
 
 
 def _write_numbers(data: pd.DataFrame, grid: Grid, stem: Path) -> list[Path]:
-    """``stem.csv`` with all columns, and ``stem.md`` and ``stem.tex`` for reading."""
+    """Write ``stem.csv`` with all columns, and ``stem.md`` and ``stem.tex`` for reading."""
     stem.parent.mkdir(parents=True, exist_ok=True)
     data.to_csv(stem.with_suffix(".csv"), index=False, float_format="%.6g", lineterminator="\n")
     for suffix, text in ((".md", grid.markdown()), (".tex", grid.latex())):

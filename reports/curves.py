@@ -1,4 +1,4 @@
-"""Curves with shaded intervals, and what surrounds them: axes, legend, note."""
+"""Curves with shaded intervals, and their axes, legend and note."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MARKERS = 25  # on a line at most; those of more would touch
+MARKERS = 25  # on a line at most; more would touch
 
-LABEL, LONG_LABEL = 28, 38  # letters of a line of a label of several lines
-LEGEND_LINE, LEGEND_LETTER = 0.65, 0.075  # inches that the line of an entry and a letter of its label take
+LABEL, LONG_LABEL = 28, 38  # letters in a line of a label
+LEGEND_LINE, LEGEND_LETTER = 0.65, 0.075  # inches for the line of an entry and for a letter of its label
 
 
 def draw_curves(
-    axes: Axes, data: pd.DataFrame, looks: Mapping, x: str = "example", hue: str = "model"
+    axes: Axes, data: pd.DataFrame, styles: Mapping, x: str = "example", hue: str = "model"
 ) -> None:
-    """One line per value of ``hue`` over ``x``, with ``low`` to ``high`` shaded.
+    """Draw one line per value of ``hue`` over ``x``, shaded from ``low`` to ``high``.
 
     Parameters
     ----------
     axes : Axes
-        Its y axis begins at zero and shows every interval.
+        Its y axis will begin at zero and contain every interval.
     data : DataFrame
-        Columns ``mean``, ``low``, ``high`` and the two named; intervals of one unit.
-    looks : mapping of hue to LineStyle
-        The lines, first one lowest; those without rows are left out.
+        Columns ``mean``, ``low``, ``high`` and the two named ones; intervals of one unit.
+    styles : mapping of hue to LineStyle
+        The lines in the order of drawing; those without rows are left out.
     """
-    for name, look in looks.items():
+    for name, look in styles.items():
         line = data[data[hue] == name].sort_values(x)
         if line.empty:
             continue
@@ -54,58 +54,70 @@ def draw_curves(
         )
     axes.set_ylim(0, top(data))
     count_axis(axes, data[x])
+    plain_axes(axes)
+
+
+def plain_axes(axes: Axes) -> None:
+    """Remove vertical grid lines and the upper and right edge."""
     axes.grid(axis="x", visible=False)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
 
 
-def draw_published(axes: Axes, data: pd.DataFrame, looks: Mapping, x: str, label: str = "Paper") -> None:
-    """A hollow marker for every published number in the column ``paper``."""
+def draw_published(axes: Axes, data: pd.DataFrame, styles: Mapping, x: str, label: str = "Paper") -> None:
+    """Draw a hollow marker for every published number in the column ``paper``."""
     known = data.dropna(subset="paper")
     for model, place, value in known[["model", x, "paper"]].itertuples(index=False):
-        axes.plot(place, value, **hollow(looks[model].color, looks[model].marker))
+        axes.plot(place, value, **hollow(styles[model].color, styles[model].marker))
     if len(known):
         axes.plot([], [], **hollow("#444444", "o"), label=label)
 
 
 def draw_bounds(axes: Axes, bounds: pd.DataFrame, part: pd.DataFrame) -> None:
-    """A horizontal line with its band for each supervised upper bound; the y axis then shows them, too.
+    """Draw a horizontal line with a band for each supervised upper bound, and extend the y axis to them.
 
     Parameters
     ----------
+    axes : Axes
     bounds : DataFrame
-        Of `segbench.reports.bounds.beside`. The band is over training runs where there are several, else subjects.
+        Result of `segbench.reports.bounds.bounds_of`. The band is over training runs if there are several,
+        else over subjects.
     part : DataFrame
-        What else the panel shows; its ``group`` says whose bounds, where these have groups.
+        The other rows of the panel; their ``group`` selects the bounds, if these have groups.
     """
     here = bounds[bounds.group == part.group.iloc[0]] if "group" in bounds else bounds
-    looks = style.looks(bounds.model)
-    shown = [axes.get_ylim()]
+    styles = style.line_styles(bounds.model)
+    ranges = [axes.get_ylim()]
     for _, row in here.iterrows():
-        look, over = looks[row.model], "" if pd.notna(row.low) else "subject_"
+        look, over = styles[row.model], "" if pd.notna(row.low) else "subject_"
         band = row[[f"{over}low", f"{over}high"]].dropna()
         if len(band):
             axes.axhspan(*band, color=look.color, alpha=0.12, linewidth=0)
         label = textwrap.fill(row.label, LABEL)
         axes.axhline(row["mean"], color=look.color, linestyle=look.line, linewidth=1.6, label=label)
-        shown.append(_tens(min(row["mean"], *band), max(row["mean"], *band)))
-    axes.set_ylim(min(low for low, _ in shown), max(high for _, high in shown))
+        ranges.append(_tens(min(row["mean"], *band), max(row["mean"], *band)))
+    axes.set_ylim(min(low for low, _ in ranges), max(high for _, high in ranges))
 
 
-def draw_effortless(axes: Axes, labels: Mapping[str, str], room: float = 0.04) -> None:
-    """A line at zero interactions for each model that takes none, its label by model.
+def draw_at_zero(axes: Axes, labels: Mapping[str, str], room: float = 0.04) -> None:
+    """Draw a line at zero interactions for each model that needs none.
 
-    ``room`` is left below the line, as a share of the y axis.
+    Parameters
+    ----------
+    axes : Axes
+    labels : mapping of model to str
+    room : float
+        Share of the y axis that is left below the line.
     """
-    looks = style.looks(labels)
+    styles = style.line_styles(labels)
     for model, label in labels.items():
-        axes.axhline(0, color=looks[model].color, linestyle=looks[model].line, label=label)
+        axes.axhline(0, color=styles[model].color, linestyle=styles[model].line, label=label)
     if labels:
         axes.set_ylim(bottom=-room * axes.get_ylim()[1])
 
 
 def hollow(color: str, marker: str) -> dict[str, Any]:
-    """How a published number is drawn."""
+    """Return the plot settings of published numbers."""
     return {
         "color": color,
         "marker": marker,
@@ -117,7 +129,7 @@ def hollow(color: str, marker: str) -> dict[str, Any]:
 
 
 def count_axis(axes: Axes, values: pd.Series) -> None:
-    """An x axis of whole numbers."""
+    """Make the x axis one of whole numbers."""
     from matplotlib.ticker import MaxNLocator
 
     axes.set_xlim(int(values.min()) - 0.5, int(values.max()) + 0.5)
@@ -125,7 +137,7 @@ def count_axis(axes: Axes, values: pd.Series) -> None:
 
 
 def doubling_axis(axes: Axes, values: Iterable[int]) -> None:
-    """A logarithmic x axis with a tick at each of the values, such as 1, 2, 4, ..., 64."""
+    """Make the x axis logarithmic, with a tick at each of the values, such as 1, 2, 4, ..., 64."""
     from matplotlib.ticker import FixedLocator, NullLocator
 
     ticks = sorted(set(values))
@@ -136,9 +148,9 @@ def doubling_axis(axes: Axes, values: Iterable[int]) -> None:
     axes.set_xlim(ticks[0] / 1.25, ticks[-1] * 1.25)
 
 
-def dice_axis(axes: Axes, *shown: pd.DataFrame | pd.Series) -> None:
-    """A y axis of Dice in percent that begins and ends at a multiple of ten, with air below and above."""
-    values = np.concatenate([part.to_numpy(float).ravel() for part in shown])
+def dice_axis(axes: Axes, *numbers: pd.DataFrame | pd.Series) -> None:
+    """Make the y axis one of Dice in percent that ends at multiples of ten, some way beyond the numbers."""
+    values = np.concatenate([part.to_numpy(float).ravel() for part in numbers])
     axes.set_ylim(*_tens(np.nanmin(values), np.nanmax(values)))
 
 
@@ -147,37 +159,37 @@ def _tens(lowest: float, highest: float) -> tuple[float, float]:
 
 
 def top(data: pd.DataFrame) -> float:
-    """Upper end of an axis from zero that shows every interval, with some air."""
+    """Return the upper end of an axis from zero that contains every interval, with some space above."""
     highest = float(data[["mean", "high"]].max().max())
     return 1.08 * highest if highest > 0 else 1.0
 
 
 def shared_legend(figure: Figure, panels: Sequence[Axes], title: str = "") -> None:
-    """One legend above all panels, with every label once."""
+    """Add one legend above all panels, with every label once."""
     entries = {
         label: handle
         for axes in panels
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
     }
-    ncols = next(n for n in range(max(len(entries), 1), 0, -1) if n == 1 or _fits(figure, list(entries), n))
+    columns = range(max(len(entries), 1), 0, -1)
     figure.legend(
         list(entries.values()),
         list(entries),
         loc="outside upper center",
-        ncols=ncols,
+        ncols=next(count for count in columns if count == 1 or _fits(figure, list(entries), count)),
         frameon=False,
         title=title or None,
     )
 
 
-def _fits(figure: Figure, labels: Sequence[str], ncols: int) -> bool:
-    """Whether a legend of so many columns is likely to fit; it is filled column by column."""
+def _fits(figure: Figure, labels: Sequence[str], count: int) -> bool:
+    """Estimate whether a legend with so many columns fits; it is filled column by column."""
     lengths = [max(map(len, label.split("\n"))) for label in labels]
-    columns = np.array_split([LEGEND_LINE + LEGEND_LETTER * length for length in lengths], ncols)
+    columns = np.array_split([LEGEND_LINE + LEGEND_LETTER * length for length in lengths], count)
     return sum(column.max() for column in columns) <= figure.get_figwidth()
 
 
 def note(figure: Figure, text: str) -> None:
-    """A line below all panels that says what the intervals are."""
-    width = int(15 * figure.get_figwidth())
-    figure.supxlabel(textwrap.fill(text, width), fontsize="small", color="#444444")
+    """Add a text below all panels, in front of earlier notes."""
+    notes = f"{text} {figure.get_supxlabel()}".replace("\n", " ").strip()
+    figure.supxlabel(textwrap.fill(notes, int(15 * figure.get_figwidth())), fontsize="small", color="#444444")

@@ -1,4 +1,4 @@
-"""Tables for people: numbers rounded, intervals in one cell, names spelled out."""
+"""Tables for reading: rounded numbers, intervals in one cell, titles instead of names."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HEADINGS = {
     "prompts": "Prompts of a kind",
 }
 
-# Characters that LaTeX wants spelled out.
+# Characters that are commands in LaTeX.
 SIGNS = {
     "−": "$-$",
     "–": "--",
@@ -45,13 +45,13 @@ class Grid:
     heads: int = 1
 
     def markdown(self) -> str:
-        """As a Markdown table."""
+        """Return the table in Markdown."""
         columns = [_escaped(name) for name in self.columns]
         frame = pd.DataFrame([[_escaped(cell) for cell in row] for row in self.rows], columns=columns)
         return frame.to_markdown(index=False, disable_numparse=True) + "\n"
 
     def latex(self) -> str:
-        """As a LaTeX table for booktabs, every name escaped."""
+        """Return the table in LaTeX for booktabs, with every name escaped."""
         frame = pd.DataFrame(self.rows, columns=self.columns, dtype=object)
         text: str = frame.to_latex(index=False, escape=True)
         for sign, command in SIGNS.items():
@@ -60,65 +60,65 @@ class Grid:
 
 
 def number(value: float, digits: int = 2) -> str:
-    """A figure with a true minus sign, or a dash where there is none."""
+    """Format a number with a true minus sign; a dash for a missing one."""
     return "–" if pd.isna(value) else f"{value:.{digits}f}".replace("-", "−")
 
 
 def text(value: Any) -> str:
-    """A value of a table of facts: words as they are, figures without trailing zeros, a dash for nothing."""
+    """Format a fact: text unchanged, numbers without trailing zeros, a dash for a missing one."""
     if value is None or value == "" or (isinstance(value, float) and pd.isna(value)):
         return "–"
     if isinstance(value, bool | np.bool_):
         return "yes" if value else "no"
     if isinstance(value, str):
         return value
-    figure = float(value)
-    return (f"{int(figure):,}" if figure.is_integer() else f"{figure:g}").replace("-", "−")
+    value = float(value)
+    return (f"{int(value):,}" if value.is_integer() else f"{value:g}").replace("-", "−")
 
 
 def interval(row: pd.Series, digits: int = 2) -> str:
-    """Mean with the ends of its interval and, where a test was made, its p value."""
+    """Format a mean with the ends of its interval and, after a test, its p value."""
     ends = f"{number(row['mean'], digits)} [{number(row['low'], digits)}, {number(row['high'], digits)}]"
     return f"{ends}, {probability(row.p)}" if "p" in row and pd.notna(row.p) else ends
 
 
 def probability(value: float) -> str:
-    """A p value as papers print it; nothing where there is none."""
+    """Format a p value as in papers; a missing one is an empty text."""
     return "" if pd.isna(value) else "p < 0.0001" if value < 1e-4 else f"p = {value:.2g}"
 
 
-def shown(column: str, value: object, results: Results | None = None) -> str:
-    """A key of a row or column as people read it."""
-    if column == "protocol" and results is not None:
+def title(results: Results, column: str, value: object) -> str:
+    """Return the title of a key of a row or column."""
+    if column == "protocol":
         return labels(results, str(value)).title
     if column in ("model", "baseline"):
-        return style.looks([str(value)])[str(value)].title
+        return style.model_title(str(value))
     if column == "unit":
         return f"Over {value}s"
     return str(value)
 
 
 def plain(table: pd.DataFrame, columns: Mapping[str, str], heads: int = 1) -> Grid:
-    """A table of facts for reading: the columns named, under their headings."""
+    """Lay out facts: the columns named, with their headings."""
     rows = [[text(value) for value in row] for row in table[list(columns)].to_numpy(object)]
     return Grid(list(columns.values()), rows, heads)
 
 
 def wide(results: Results, data: pd.DataFrame, rows: Sequence[str], column: str) -> Grid:
-    """Means and intervals with one row per combination of ``rows`` and one column per value of ``column``.
+    """Lay out means and intervals, one row per combination of ``rows``, one column per value of ``column``.
 
-    The order of rows and columns is the one in which they come in ``data``. Counts, that is data without a
-    column ``mean``, stand in the last column and are shown as they are.
+    Rows and columns are in the order of ``data``. Data without a column ``mean`` are counts, in the last
+    column.
     """
     cells = data.assign(cell=data.apply(interval, axis=1) if "mean" in data else data.iloc[:, -1].map(text))
     table = cells.pivot_table("cell", list(rows), column, aggfunc="first", sort=False, observed=True)
     heads = [_heading(name, data) for name in rows]
     body = [
-        [shown(name, key, results) for name, key in zip(rows, _keys(index), strict=True)]
+        [title(results, name, key) for name, key in zip(rows, _keys(index), strict=True)]
         + ["–" if pd.isna(cell) else str(cell) for cell in values]
         for index, values in zip(table.index, table.to_numpy(), strict=True)
     ]
-    return Grid(heads + [shown(column, value, results) for value in table.columns], body, len(rows))
+    return Grid(heads + [title(results, column, value) for value in table.columns], body, len(rows))
 
 
 def _keys(index: object) -> tuple:
@@ -132,5 +132,5 @@ def _heading(column: str, data: pd.DataFrame) -> str:
 
 
 def _escaped(cell: str) -> str:
-    """Task and model names come from outside; a bar or a line break in one must not end a cell."""
+    """Escape a cell; a bar or line break in the name of a task or model must not end it."""
     return cell.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")

@@ -1,34 +1,34 @@
-"""What a run lacks for an artefact, and the command that fills it."""
+"""Records that artefacts lack, and the commands that add them."""
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from segbench.datasets.registry import EMBEDDED
 from segbench.reports import estimates
-from segbench.reports.artefact import AUTOMATIC_SETS, HUMAN, MANUAL, NO_CONTEXT, Artefact, Requirement
-from segbench.reports.protocols import expected, in_order, recorded
+from segbench.reports.artefact import NO_CONTEXT, Artefact, Requirement
+from segbench.reports.protocols import expected, in_order, labels, recorded
+from segbench.text import render_command
 
 if TYPE_CHECKING:
     from segbench.results import Results
 
-PROGRAM = ("python", "-m", "benchmark", "run")
-OURS = ("--protocol", "--models", "--split", "--context")  # options that a gap's command sets itself
+SELECTED = ("protocol", "models", "split", "context")  # options that the command of a gap sets itself
+DEFAULT = Requirement()
 
 
 @dataclass(frozen=True)
 class Gap:
-    """Models or protocols that the paper shows and the run does not have, and how to get them."""
+    """Models or protocols that the paper shows and the run lacks, and the command that adds them."""
 
     what: str
     command: str
 
 
 class Coverage:
-    """What there are records of, for all questions of a report.
+    """The combinations of protocol, model, split and context with records.
 
     Parameters
     ----------
@@ -44,125 +44,110 @@ class Coverage:
         self._kinds = kinds.drop_duplicates().astype({"protocol": str, "model": str})
 
     def drawable(self, artefact: Artefact) -> bool:
-        """Whether the run has enough for the artefact to show anything."""
-        return not artefact.requires or any(self._suffices(need) for need in artefact.requires)
+        """Return whether the records suffice for the artefact to show anything."""
+        return not artefact.requires or any(map(self._suffices, artefact.requires))
 
-    def has(self, protocols: Iterable[str]) -> bool:
-        """Whether there are records of any of these protocols."""
-        return bool(self._kinds.protocol.isin(list(protocols)).any())
+    def has_any(self, artefacts: Iterable[Artefact]) -> bool:
+        """Return whether a protocol that one of the artefacts requires has records."""
+        return any(recorded(self.results, r) for artefact in artefacts for r in artefact.requires)
 
-    def whole(self, protocols: Sequence[str]) -> Gap:
-        """All of a paper of which there are no records."""
-        return Gap(
-            f"protocols {', '.join(protocols)}",
-            _command(self.results, Requirement(models=()), protocols, ["all"]),
-        )
+    def whole_paper(self, artefacts: Iterable[Artefact]) -> Gap:
+        """Return the gap of a paper none of whose protocols has records."""
+        required = (r for artefact in artefacts for r in artefact.requires if not r.optional)
+        names = list(dict.fromkeys(name for requirement in required for name in expected(requirement)))
+        return Gap(f"protocols {', '.join(names)}", self._command(Requirement(models=()), names, ["all"]))
 
     def gaps(self, artefact: Artefact) -> list[Gap]:
-        """What is missing: for each need models for the protocols there are, and protocols."""
-        return list(dict.fromkeys(gap for need in artefact.requires for gap in self._gaps(need)))
+        """Return what is missing: models of the protocols with records, and protocols without."""
+        return list(dict.fromkeys(gap for r in artefact.requires for gap in self._gaps(r)))
 
-    def _suffices(self, need: Requirement) -> bool:
-        _, models = self._present(need)
-        return bool(models) and set(need.required) <= set(models) and len(models) >= need.least
+    def _suffices(self, requirement: Requirement) -> bool:
+        _, models = self._present(requirement)
+        enough = len(models) >= max(requirement.least, 1)
+        return enough and set(requirement.required) <= set(models)
 
-    def _present(self, need: Requirement) -> tuple[list[str], list[str]]:
-        """The protocols that a need asks for and the run has, and all models that it has of these."""
+    def _present(self, requirement: Requirement) -> tuple[list[str], list[str]]:
+        """Return the required protocols with records, and all models with records of them."""
         kinds = self._kinds
-        there = kinds[
-            kinds.protocol.isin(recorded(self.results, need))
-            & (kinds.split == need.split)
-            & kinds.context.isin([need.context, NO_CONTEXT])
-            & (kinds.longer | (not need.longer))
+        matching = kinds[
+            kinds.protocol.isin(recorded(self.results, requirement))
+            & (kinds.split == requirement.split)
+            & kinds.context.isin([requirement.context, NO_CONTEXT])
+            & (kinds.longer | (not requirement.longer))
         ]
-        protocols = in_order(there.protocol)
-        return protocols, sorted(there.model.unique())
+        return in_order(matching.protocol), sorted(matching.model.unique())
 
-    def _gaps(self, need: Requirement) -> list[Gap]:
-        protocols, models = self._present(need)
-        found = []
-        missing_models = [name for name in need.models if name not in models]
+    def _gaps(self, requirement: Requirement) -> list[Gap]:
+        protocols, models = self._present(requirement)
+        variant, gaps = _variant(requirement), []
+        missing_models = [name for name in requirement.models if name not in models]
         if missing_models and protocols:
-            what = f"models {', '.join(missing_models)}{_variant(need)}"
-            found.append(Gap(what, _command(self.results, need, protocols, missing_models)))
-        missing_protocols = [name for name in expected(need) if name not in protocols]
-        if missing_protocols and not need.optional:
-            wanted = list(dict.fromkeys([*need.models, *models])) or ["all"]
-            what = f"protocols {', '.join(missing_protocols)}{_variant(need)}"
-            found.append(Gap(what, _command(self.results, need, missing_protocols, wanted)))
-        return found
+            command = self._command(requirement, protocols, missing_models)
+            gaps.append(Gap(f"models {', '.join(missing_models)}{variant}", command))
+        missing_protocols = [name for name in expected(requirement) if name not in protocols]
+        if missing_protocols and not requirement.optional:
+            wanted = list(dict.fromkeys([*requirement.models, *models])) or ["all"]
+            command = self._command(requirement, missing_protocols, wanted)
+            gaps.append(Gap(f"protocols {', '.join(missing_protocols)}{variant}", command))
+        return gaps
+
+    def _command(self, requirement: Requirement, protocols: Sequence[str], models: Sequence[str]) -> str:
+        """Return the run's own command with other protocols and models; without a manifest, a short one."""
+        chosen: dict[str, Any] = {"protocol": ",".join(protocols), "models": ",".join(models)}
+        if requirement.split != DEFAULT.split:
+            chosen["split"] = requirement.split
+        # Experiment 2 has true labels in its contexts whatever --context is.
+        if requirement.context == "soft" or (requirement.context, requirement.split) == (
+            "ground-truth",
+            "val",
+        ):
+            chosen["context"] = requirement.context
+        if requirement.longer:
+            chosen["images"] = "all"
+        families = {labels(self.results, name).family for name in protocols}
+        arguments = _arguments(self.results)
+        if arguments is None:
+            if not families & {"scans", "manual"}:
+                chosen["datasets"] = ",".join(sorted(map(str, self.results.images.dataset.unique())))
+            return render_command("run", chosen)
+        rest = {name: value for name, value in arguments.items() if name not in (*SELECTED, *chosen)}
+        if "manual" in families:  # people's scribbles are on data sets of their own
+            rest.pop("datasets", None)
+        if "scans" in families and "datasets" in rest and not self._has_scans():
+            named = rest["datasets"]
+            named = [named] if isinstance(named, str) else named
+            rest["datasets"] = ",".join([*named, EMBEDDED["scans"]])
+        return render_command("run", chosen | rest | _output(self.results, rest))
+
+    def _has_scans(self) -> bool:
+        return any(labels(self.results, name).family == "scans" for name in self._kinds.protocol.unique())
 
 
-def _variant(need: Requirement) -> str:
-    """How a need differs from the usual, in words."""
-    usual = Requirement()
-    parts = [f"{need.split} split"] if need.split != usual.split else []
-    parts += [f"{need.context} context"] if need.context not in (usual.context, HUMAN) else []
-    parts += ["longer sets"] if need.longer else []
+def _variant(requirement: Requirement) -> str:
+    """Return in words how a requirement differs from the default."""
+    parts = [f"{requirement.split} split"] if requirement.split != DEFAULT.split else []
+    parts += [f"{requirement.context} context"] if requirement.context != DEFAULT.context else []
+    parts += ["longer sets"] if requirement.longer else []
     return f" ({', '.join(parts)})" if parts else ""
 
 
-def _command(results: Results, need: Requirement, protocols: Iterable[str], models: Iterable[str]) -> str:
-    """The run's own command with other protocols and models; without a manifest, the shortest that does."""
-    chosen = ["--protocol", ",".join(protocols), "--models", ",".join(models)]
-    if need.split != Requirement().split:
-        chosen += ["--split", need.split]
-    if need.context == "soft" or (need.context == "ground-truth" and need.split == "val"):
-        chosen += ["--context", need.context]
-    if need.longer:
-        chosen += ["--images", "all"]
-    manifest = results.manifests[0] if results.manifests else {}
-    if manifest.get("command"):
-        # Data sets with people's scribbles are of a kind of their own.
-        changed = ["--images"] * need.longer + ["--datasets"] * (MANUAL in protocols)
-        rest = _without([*OURS, *changed], manifest["command"])
-        if AUTOMATIC_SETS in protocols:
-            rest = _with_scans(results, rest)
-        return shlex.join([*PROGRAM, *chosen, *rest, *_output(results)])
-    named = sorted(map(str, results.images.dataset.unique()))
-    datasets = ",".join([] if {AUTOMATIC_SETS, MANUAL} & set(protocols) else named)
-    return shlex.join([*PROGRAM, *chosen, *(["--datasets", datasets] if datasets else [])])
-
-
-def _with_scans(results: Results, words: list[str]) -> list[str]:
-    """Options of a command; where it names data sets, the embedded scans too, if the run has none yet."""
-    if (results.images.protocol == AUTOMATIC_SETS).any():
-        return words
-    for place, word in enumerate(words):
-        name, equals, _ = word.partition("=")
-        if name == "--datasets":
-            value = place if equals else place + 1
-            return [*words[:value], f"{words[value]},{EMBEDDED['scans']}", *words[value + 1 :]]
-    return words
-
-
 def whole_study(results: Results) -> str:
-    """The command that adds all experiments and variants of the papers; what is finished is kept."""
-    command = results.manifests[0].get("command", "") if results.manifests else ""
-    words = ["--protocol", "all", *_without(OURS, command)]
-    return shlex.join([*PROGRAM, *words, *(_output(results) if command else [])])
+    """Return the command that adds all experiments of the papers; finished units are not run again."""
+    arguments = _arguments(results)
+    if arguments is None:
+        return render_command("run", {"protocol": "all"})
+    rest = {name: value for name, value in arguments.items() if name not in SELECTED}
+    return render_command("run", {"protocol": "all"} | rest | _output(results, rest))
 
 
-def _output(results: Results) -> list[str]:
-    """Into the same run, where there is one, so that the report has both."""
-    given = results.manifests[0]["command"].split()
-    if len(results.folders) != 1 or any(word.partition("=")[0] == "--output" for word in given):
-        return []
-    return ["--output", str(results.folders[0])]
+def _arguments(results: Results) -> Mapping[str, Any] | None:
+    """Return the arguments of the run's first command; None without a manifest that has them."""
+    manifest = results.manifests[0] if results.manifests else {}
+    return manifest.get("arguments")
 
 
-def _without(options: Iterable[str], command: str) -> list[str]:
-    """The words of a run command after ``run``, without some options and their values."""
-    try:
-        words = shlex.split(command)
-    except ValueError:  # a manifest that somebody has edited
-        words = command.split()
-    words = words[words.index("run") + 1 :] if "run" in words else []
-    kept, skip = [], False
-    for word in words:
-        name, equals, _ = word.partition("=")
-        ours = name in options
-        if not (skip or ours):
-            kept.append(word)
-        skip = ours and not equals
-    return kept
+def _output(results: Results, arguments: Mapping[str, Any]) -> dict[str, str]:
+    """Return the option that writes to the same run, if there is one run in a default folder."""
+    if "output" in arguments or len(results.folders) != 1:
+        return {}
+    return {"output": str(results.folders[0])}

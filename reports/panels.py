@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from segbench.reports import estimates
-from segbench.reports.protocols import in_order
-from segbench.reports.protocols import labels as protocol_labels
+from segbench.reports import estimates, protocols
+from segbench.reports.curves import shared_legend
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,57 +18,72 @@ if TYPE_CHECKING:
 
     from segbench.results import Results
 
-Draw = Callable[["Axes", pd.DataFrame], None]  # draws some rows into a panel
-Labels = Callable[[str], tuple[str, str]]  # labels of the x and y axis of a protocol's panels
+Draw = Callable[["Axes", pd.DataFrame], None]  # draws the rows of one panel
+Labels = Callable[[str], tuple[str, str]]  # labels of the x and y axis for a protocol
 
 COLUMNS = 4
 
 
 def by_protocol(
-    results: Results, data: pd.DataFrame, draw: Draw, labels: Labels
+    results: Results, data: pd.DataFrame, draw: Draw, labels: Labels, legend: str = ""
 ) -> tuple[Figure, list[Axes]]:
-    """A panel per protocol, beside each other, each with its own y range."""
+    """Draw a row of panels, one per protocol, each with its own y range, and a shared legend.
+
+    Parameters
+    ----------
+    results : Results
+        Source of the protocols' titles.
+    data : DataFrame
+        Column ``protocol`` and what ``draw`` reads.
+    draw, labels
+        See `Draw` and `Labels`.
+    legend : str
+        Title of the legend.
+    """
     from matplotlib.figure import Figure
 
-    protocols = in_order(data.protocol)
-    figure = Figure(figsize=(4.4 * max(len(protocols), 1.3) + 0.4, 4.0), layout="constrained")
-    panels = list(figure.subplots(1, len(protocols), squeeze=False)[0])
-    for axes, protocol in zip(panels, protocols, strict=True):
+    names = protocols.in_order(data.protocol)
+    figure = Figure(figsize=(4.4 * max(len(names), 1.3) + 0.4, 4.0), layout="constrained")
+    panels = list(figure.subplots(1, len(names), squeeze=False)[0])
+    for axes, protocol in zip(panels, names, strict=True):
         draw(axes, data[data.protocol == protocol])
-        axes.set_title(protocol_labels(results, protocol).title)
+        axes.set_title(protocols.labels(results, protocol).title)
         xlabel, ylabel = labels(protocol)
         axes.set_xlabel(xlabel)
         axes.set_ylabel(ylabel)
+    shared_legend(figure, panels, legend)
     return figure, panels
 
 
 def by_group(
-    data: pd.DataFrame, draw: Draw, labels: Labels, titles: Mapping[str, str]
+    data: pd.DataFrame, draw: Draw, labels: Labels, titles: Mapping[str, str], legend: str = ""
 ) -> tuple[Figure, list[Axes]]:
-    """Rows of panels per protocol, a panel per group, one y range for a protocol.
+    """Draw rows of panels for each protocol, one panel per group, with a shared legend.
+
+    The panels of a protocol have one y range.
 
     Parameters
     ----------
     data : DataFrame
         Columns ``protocol`` and ``group`` and what ``draw`` reads.
-    draw, labels
-        See `Draw` and `Labels`.
+    draw, labels, legend
+        As in `by_protocol`.
     titles : mapping of group to str
-        The panels in their order; those without rows are left out.
+        The panels in their order; groups without rows are left out.
     """
     from matplotlib.figure import Figure
 
-    protocols = in_order(data.protocol)
+    names = protocols.in_order(data.protocol)
     columns = min(COLUMNS, len(titles))
     rows = ceil(len(titles) / columns)
-    size = (max(2.5 * columns + 0.6, 7.0), 2.5 * rows * len(protocols) + 0.9)
+    size = (max(2.5 * columns + 0.6, 7.0), 2.5 * rows * len(names) + 0.9)
     figure = Figure(figsize=size, layout="constrained")
-    places = figure.subplots(rows * len(protocols), columns, squeeze=False)
+    grid = figure.subplots(rows * len(names), columns, squeeze=False)
     panels: list[Axes] = []
-    for index, protocol in enumerate(protocols):
+    for index, protocol in enumerate(names):
         part = data[data.protocol == protocol]
         groups = [name for name in titles if (part.group == name).any()]
-        block = places[index * rows : (index + 1) * rows].ravel()
+        block = grid[index * rows : (index + 1) * rows].ravel()
         xlabel, ylabel = labels(protocol)
         for number, (axes, group) in enumerate(zip(block, groups, strict=False)):
             draw(axes, part[part.group == group])
@@ -79,13 +93,14 @@ def by_group(
             axes.set_xlabel(xlabel if number + columns >= len(groups) else "")
         for axes in block[len(groups) :]:
             axes.remove()
-        same_range(block[: len(groups)])
+        share_y_range(block[: len(groups)])
         panels += list(block[: len(groups)])
+    shared_legend(figure, panels, legend)
     return figure, panels
 
 
-def same_range(panels: Iterable[Axes]) -> None:
-    """Give panels one y range, which shows all that each of them shows."""
+def share_y_range(panels: Iterable[Axes]) -> None:
+    """Give panels one y range that contains the range of each of them."""
     panels = list(panels)
     ends = [axes.get_ylim() for axes in panels]
     for axes in panels:
@@ -93,13 +108,13 @@ def same_range(panels: Iterable[Axes]) -> None:
 
 
 def effort_labels(results: Results) -> Labels:
-    """Labels of axes that show interactions to the target by example number."""
+    """Return the axis labels of interactions to the target by example number."""
     return lambda protocol: (
         "Example number",
-        f"{protocol_labels(results, protocol).unit.capitalize()} to {estimates.target(results)} Dice",
+        f"{protocols.labels(results, protocol).unit.capitalize()} to {estimates.target(results)} Dice",
     )
 
 
 def dice_labels(x: str) -> Labels:
-    """Labels of axes that show Dice in percent."""
+    """Return the axis labels of Dice in percent over ``x``."""
     return lambda protocol: (x, "Dice (×100)")

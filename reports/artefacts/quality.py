@@ -1,4 +1,4 @@
-"""Tables of quality and effort with their spread, beside the paper's (MultiverSeg, Table 7 and Fig. 17b)."""
+"""Quality and effort with their spread, compared with the paper (MultiverSeg, Table 7 and Fig. 17b)."""
 
 from __future__ import annotations
 
@@ -9,143 +9,163 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from segbench.reports import bounds, catalogue, estimates, style
-from segbench.reports.artefact import SUPERVISED
-from segbench.reports.layout import Grid, number, shown
+from segbench.reports import bounds, catalogue, estimates, protocols
+from segbench.reports.artefact import SUPERVISED, Artefact, Requirement
+from segbench.reports.artefacts import bootstrapped
+from segbench.reports.layout import Grid, number
+from segbench.reports.style import model_title
 from segbench.results import published
-from segbench.results.resampling import Statistic
+from segbench.results.resampling import Statistic, Unit
 
 if TYPE_CHECKING:
     from segbench.results import Results
 
 PAPER_SET = 18  # images of a set, over which the paper's totals run
-
 INTERVAL = (
     "± standard deviation of the bootstrap over simulations; 95% bootstrap intervals over the units named."
 )
+COLUMNS = (
+    *("Mean ± std", "95% over simulations", "95% over subjects"),
+    *("Paper", "Difference", "Our weights"),
+)
+REQUIRES = (Requirement(), Requirement(("supervised",), (), optional=True))
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A column of image records, how a set's images join, and how it is written."""
+    """A column of image records, its average over the images of a set, and its format."""
 
     title: str
     column: str
-    statistic: Statistic
-    scale: float
-    digits: int
+    statistic: Statistic = "mean"
+    scale: float = 1
+    digits: int = 2
 
 
-DICE = Metric("Dice (×100) ↑", "dice", "mean", 100, 2)
-FAILURES = Metric("Failures ↓", "failed", "total", 1, 2)
+METRICS = {
+    "dice_percent": Metric("Dice (×100) ↑", "dice", scale=100),
+    "hd95": Metric("HD95 (pixels) ↓", "hd95"),
+    "total_steps": Metric("Total steps ↓", "interactions", "total"),
+    "failures": Metric("Failures ↓", "failed", "total"),
+}
 
 
 def quality(
     results: Results,
     images: pd.DataFrame,
-    metrics: Mapping[str, Metric],
+    metrics: Sequence[str],
     artefact: str,
     keys: Sequence[str] = (),
 ) -> pd.DataFrame:
-    """Every metric by protocol, model and further keys, beside the paper's.
+    """Estimate metrics by protocol, model and further keys, with the paper's numbers.
 
     Parameters
     ----------
     results : Results
-        Say which weights the models had.
+        Source of the weights of the models.
     images : DataFrame
-        Image records with the columns of the metrics.
-    metrics : mapping of str to Metric
+        Image records, with the columns of the metrics.
+    metrics : sequence of str
+        Names in `METRICS`.
     artefact : str
-        Whose published numbers stand beside.
+        Name of the published numbers.
     keys : sequence of str
-        Columns that tell rows of a model apart.
+        Columns that identify a row, besides protocol and model.
 
     Returns
     -------
     DataFrame
         Columns ``protocol``, ``metric``, ``model`` and ``keys``; ``mean``, ``std``, ``low``, ``high``,
-        ``unit`` and ``n_units`` of the bootstrap over simulations; ``subject_std``, ``subject_low``,
-        ``subject_high`` and ``subjects`` of the one over subjects; ``paper``, ``paper_std`` and
-        ``difference`` (ours minus the paper's), empty where the paper has no number or its sets have
-        another number of images; and what the paper's number is compared with: ``weights`` of our model,
-        ``tasks`` of the protocol and ``set_size`` of the run. Networks trained on each task are given no
-        sets, so that they have no totals.
+        ``unit`` and ``n_units`` of the bootstrap over simulations (of supervised networks over trainings);
+        ``subject_std``, ``subject_low``, ``subject_high`` and ``subjects`` of the one over subjects;
+        ``paper``, ``paper_std`` and ``difference`` (ours minus the paper's), NaN without a number in the
+        paper or if its sets have another size; ``weights`` of the model; ``tasks`` of the protocol;
+        ``set_size`` of the run, which supervised networks do not have, nor totals.
     """
     by = ["protocol", "model", *keys]
     supervised = images.protocol == SUPERVISED
-    sets, others = images[~supervised], images[supervised]
-    # Apart, as their simulations are trainings, which are not drawn together with those of sets.
-    tables = [_estimates(sets, name, metric, by) for name, metric in metrics.items() if len(sets)]
-    tables += [
-        _estimates(others, name, metric, by)
-        for name, metric in metrics.items()
-        if len(others) and metric.statistic == "mean"
-    ]
+    sets, trained = images[~supervised], images[supervised]
+    tables = [_estimates(sets, name, by, "simulation") for name in metrics if len(sets)]
+    means = [name for name in metrics if METRICS[name].statistic == "mean"]
+    tables += [_estimates(trained, name, by, "training") for name in means if len(trained)]
     table = pd.concat(tables, ignore_index=True)
     paper = published(artefact).rename(columns={"value": "paper", "std": "paper_std"})
     same = ["protocol", "metric", "model"]
     table = table.merge(paper[[*same, "paper", "paper_std"]], how="left", on=same)
     size = sets.groupby(["task", "simulation"], observed=True).position.nunique().max()
-    totals = [name for name, metric in metrics.items() if metric.statistic == "total"]
     if size != PAPER_SET:
+        totals = set(metrics) - set(means)
         table.loc[table.metric.isin(totals), ["paper", "paper_std"]] = np.nan
     table["difference"] = table["mean"] - table["paper"]
     weights = _weights(results, images)
     table["weights"] = [weights.get(model) or "none" for model in table.model]
     table["tasks"] = table.protocol.map(images.astype({"protocol": str}).groupby("protocol").task.nunique())
     table["set_size"] = np.where(table.protocol == SUPERVISED, np.nan, size)
-    protocols, models = style.protocols_in_order(images.protocol), list(style.looks(images.model))
-    place = {name: index for index, name in enumerate([*protocols, *metrics, *models, *estimates.CONTEXTS])}
-    return table.sort_values([*same, *keys], key=lambda column: column.map(place), ignore_index=True)
+    return estimates.in_reading_order(table, [*same, *keys], metric=list(metrics))
 
 
 def _weights(results: Results, images: pd.DataFrame) -> dict[str, str | None]:
-    """Weights of every model; of one that was trained on each task, for how long."""
-    of = images.task.nunique()
+    """Return the weights of every model; the schedule for one that was trained on each task."""
+    count = images.task.nunique()
     rows = images[images.protocol == SUPERVISED].astype({"model": str})
     trained = {
-        str(model): bounds.weights(results, str(model), tasks, of)
+        str(model): bounds.weights(results, str(model), tasks, count)
         for model, tasks in rows.groupby("model").task.unique().items()
     }
     return catalogue.models(results) | trained
 
 
-def _estimates(images: pd.DataFrame, name: str, metric: Metric, by: list[str]) -> pd.DataFrame:
-    """One metric with its spread over simulations and, beside it, over subjects."""
+def _estimates(images: pd.DataFrame, name: str, by: list[str], unit: Unit) -> pd.DataFrame:
+    """Estimate one metric with its spread over a unit and over subjects."""
+    metric = METRICS[name]
     images = images.assign(value=metric.scale * images[metric.column].astype("float64"))
-    ours = estimates.with_subjects(images, "value", by, metric.statistic)
-    ours.insert(1, "metric", name)
-    return ours
+    table = estimates.with_subjects(images, "value", by, metric.statistic, unit)
+    table.insert(1, "metric", name)
+    return table
 
 
-def quality_grid(table: pd.DataFrame, metrics: Mapping[str, Metric], heads: Mapping[str, str]) -> Grid:
-    """For reading: mean ± standard deviation, both intervals, the paper's, the difference.
+def _methods_data(results: Results) -> pd.DataFrame:
+    """Compare all methods; supervised networks on the tasks that the other rows have too."""
+    images = estimates.select(results, *REQUIRES)
+    supervised = images.protocol == SUPERVISED
+    if not supervised.all():
+        images = images[~supervised | images.task.isin(images.task[~supervised].unique())]
+    return quality(results, images.assign(failed=~images.reached), list(METRICS), "table7")
 
-    ``heads`` names the columns that name a row, with their headings.
+
+def _methods_grid(results: Results, table: pd.DataFrame) -> Grid:
+    table = table.assign(protocol=[protocols.labels(results, name).title for name in table.protocol])
+    return _grid(table, {"protocol": "Protocol", "metric": "Metric", "model": "Method"})
+
+
+def _bootstrapped_data(results: Results) -> pd.DataFrame:
+    images = estimates.select(results, *bootstrapped.REQUIRES)
+    images = images.assign(failed=images.dice < estimates.target_dice(results))
+    return quality(results, images, ["dice_percent", "failures"], "table17b", ["context"])
+
+
+def _bootstrapped_grid(results: Results, table: pd.DataFrame) -> Grid:
+    return _grid(table, {"metric": "Metric", "model": "Method", "context": "Context"})
+
+
+def _grid(table: pd.DataFrame, heads: Mapping[str, str]) -> Grid:
+    """Lay out mean ± standard deviation, both intervals, the paper's number and the difference.
+
+    ``heads`` are the columns that name a row, with their headings.
     """
-    columns = [
-        "Mean ± std",
-        "95% over simulations",
-        "95% over subjects",
-        "Paper",
-        "Difference",
-        "Our weights",
-    ]
-    rows = [
-        [_named(row, name, metrics) for name in heads] + _cells(row, metrics[row.metric].digits)
-        for _, row in table.iterrows()
-    ]
-    return Grid([*heads.values(), *columns], rows, heads=len(heads))
-
-
-def _named(row: pd.Series, name: str, metrics: Mapping[str, Metric]) -> str:
-    return metrics[row.metric].title if name == "metric" else shown(name, row[name])
+    named = table.assign(
+        metric=[METRICS[name].title for name in table.metric],
+        model=[model_title(name) for name in table.model],
+    )
+    names = named[list(heads)].astype(str).to_numpy().tolist()
+    cells = [_cells(row, METRICS[row.metric].digits) for _, row in table.iterrows()]
+    rows = [[*head, *body] for head, body in zip(names, cells, strict=True)]
+    return Grid([*heads.values(), *COLUMNS], rows, heads=len(heads))
 
 
 def _cells(row: pd.Series, digits: int) -> list[str]:
-    def joined(one: float, two: float, between: str) -> str:
-        return number(one, digits) + (f" {between} {number(two, digits)}" if pd.notna(two) else "")
+    def joined(first: float, second: float, between: str) -> str:
+        return number(first, digits) + (f" {between} {number(second, digits)}" if pd.notna(second) else "")
 
     difference = number(row.difference, digits)
     return [
@@ -156,3 +176,33 @@ def _cells(row: pd.Series, digits: int) -> list[str]:
         f"+{difference}" if row.difference > 0 else difference,
         row.weights,
     ]
+
+
+ARTEFACTS = {
+    "table7": Artefact(
+        "table",
+        "Segmentation quality and total interactions per task (Table 7)",
+        "Mean over tasks ± standard deviation of the bootstrap. Dice and 95th-percentile Hausdorff distance "
+        "(HD95) are those of the last prediction of every image. Total steps are the interactions that a "
+        "whole set of images needs; failures are its images that never reached the target Dice, which count "
+        "with the maximum number of interactions. The paper's numbers are of the official weights on its own "
+        "tasks, and its totals of 18 images: they are compared with sets of 18 only. Supervised networks are "
+        "trained on each task, with true labels; they segment every test image, and their intervals are over "
+        "training runs instead of simulations.",
+        INTERVAL,
+        requires=REQUIRES,
+        data=_methods_data,
+        grid=_methods_grid,
+    ),
+    "table17b": Artefact(
+        "table",
+        "Bootstrapping UniverSeg: Dice and failures per task (Fig. 17b)",
+        "Mean over tasks ± standard deviation of the bootstrap. Failures are the images of a set with less "
+        "than the target Dice. The paper has one number for UniverSeg and does not say whether its context "
+        "holds thresholded or soft predictions; both are compared with it.",
+        INTERVAL,
+        requires=bootstrapped.REQUIRES,
+        data=_bootstrapped_data,
+        grid=_bootstrapped_grid,
+    ),
+}

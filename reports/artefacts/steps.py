@@ -1,17 +1,18 @@
-"""Dice by step of interaction, a line per context size, as Fig. 7, Fig. 20 and Fig. 21 show it."""
+"""Dice by step of interaction for contexts of several sizes (MultiverSeg, Fig. 7, 20 and 21)."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from segbench.reports import bounds, estimates, style
+from segbench.reports import bounds, estimates, protocols, style
 from segbench.reports.artefact import Artefact, Requirement
-from segbench.reports.artefacts.fig6 import REPS
-from segbench.reports.curves import dice_axis, draw_bounds, draw_curves, note, shared_legend
-from segbench.reports.panels import Draw, by_group
+from segbench.reports.artefacts.context_size import INTERVAL, REPS
+from segbench.reports.curves import dice_axis, draw_bounds, draw_curves, note
+from segbench.reports.panels import by_group, by_protocol, share_y_range
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,60 +21,80 @@ if TYPE_CHECKING:
     from segbench.results import Results
 
 MODEL = "multiverseg"
-CLICKS, SCRIBBLES = "interactive-in-context-clicks", "interactive-in-context-scribbles"
+IN_CONTEXT = Requirement(("interactive-in-context",), (MODEL,), required=(MODEL,), context="ground-truth")
 
 
-def need(*protocols: str) -> Requirement:
-    """The records behind such a figure."""
-    return Requirement(protocols, (MODEL,), required=(MODEL,), context="ground-truth")
-
-
-def steps_data(results: Results, wanted: Requirement, grouped: bool = False) -> pd.DataFrame:
-    """Mean Dice times 100 by context size and step, with the interval over subjects first.
-
-    Parameters
-    ----------
-    results : Results
-    wanted : Requirement
-        Of `need`; protocols that the run does not have are left out.
-    grouped : bool
-        By data set, or by cohort where there is only one data set.
-    """
-    images = estimates.select_models(results, wanted)
+def _data(results: Results, requirement: Requirement, grouped: bool) -> pd.DataFrame:
+    """Estimate mean Dice times 100 by context size and step, with the interval over subjects first."""
+    images = estimates.select_models(results, requirement)
     level = estimates.grouping(images) if grouped else ""
+    by = ["model", "context_size", "step"]
     tables = []
-    for protocol in images.protocol.unique():  # one at a time, as there are millions of steps
-        steps = estimates.select_steps(results, replace(wanted, protocols=(protocol,)))
+    for protocol in images.protocol.unique():  # one at a time, because there may be millions of steps
+        steps = estimates.select_steps(results, replace(requirement, protocols=(protocol,)))
         steps = steps[steps.model == MODEL]
-        by = ["model", "context_size", "step"]
         tables.append(
-            estimates.estimates(steps, "dice", by, level, units=estimates.CAUTIOUS_FIRST, reps=REPS)
+            estimates.estimates(steps, "dice", by, level, units=estimates.SUBJECTS_FIRST, reps=REPS)
         )
     return estimates.in_percent(pd.concat(tables, ignore_index=True))
 
 
-def drawing(data: pd.DataFrame, found: pd.DataFrame) -> Draw:
-    """What draws rows of `steps_data` into a panel, and of ``found``, the bounds beside them."""
-    looks = style.size_looks(data.context_size)
+def _draw(results: Results, data: pd.DataFrame, requirement: Requirement, grouped: bool) -> Figure:
+    """Draw a line per context size, in one panel per protocol or per data set (or cohort)."""
+    data = estimates.first_unit(data)
+    supervised = bounds.bounds_of(results, estimates.select_models(results, requirement), grouped)
+    styles = style.size_styles(data.context_size)
 
     def draw(axes: Axes, part: pd.DataFrame) -> None:
-        draw_curves(axes, part, looks, "step", "context_size")
+        draw_curves(axes, part, styles, "step", "context_size")
         dice_axis(axes, part[estimates.SHOWN])
-        draw_bounds(axes, found, part)
+        draw_bounds(axes, supervised, part)
 
-    return draw
+    def labels(protocol: str) -> tuple[str, str]:
+        return protocols.labels(results, protocol).unit.capitalize(), "Dice (×100)"
 
-
-def labels(protocol: str) -> tuple[str, str]:
-    """Labels of the axes."""
-    return style.wording(protocol).unit.capitalize(), "Dice (×100)"
-
-
-def draw_groups(results: Results, artefact: Artefact, data: pd.DataFrame) -> Figure:
-    """A panel per data set (or cohort), a line per context size."""
-    data = estimates.first_unit(data)
-    found = bounds.beside(results, estimates.select_models(results, *artefact.requires), grouped=True)
-    figure, panels = by_group(data, drawing(data, found), labels, estimates.group_titles(data))
-    shared_legend(figure, panels, "Context size")
-    note(figure, estimates.describe_interval(artefact.interval, data) + bounds.describe(found))
+    if grouped:
+        figure, _ = by_group(data, draw, labels, estimates.group_titles(data), "Context size")
+    else:
+        figure, panels = by_protocol(results, data, draw, labels, "Context size")
+        share_y_range(panels)
+    note(figure, bounds.describe(supervised))
     return figure
+
+
+def _artefact(title: str, caption: str, requirement: Requirement, rows: tuple[str, ...]) -> Artefact:
+    options = {"requirement": requirement, "grouped": "group" in rows}
+    return Artefact(
+        "figure",
+        title,
+        caption,
+        INTERVAL,
+        requires=(requirement,),
+        rows=rows,
+        column="context_size",
+        data=partial(_data, **options),
+        draw=partial(_draw, **options),
+    )
+
+
+def _by_data_set(number: int, interactions: str, protocol: str) -> Artefact:
+    return _artefact(
+        f"Dice by step of {interactions} in context, by data set (Fig. {number})",
+        "As Fig. 7, for each data set separately; for each cohort if the run has only one data set.",
+        replace(IN_CONTEXT, protocols=(protocol,)),
+        ("group", "step"),
+    )
+
+
+ARTEFACTS = {
+    "fig7": _artefact(
+        "Dice by step of interaction in context (Fig. 7)",
+        "Dice of MultiverSeg after each interaction, for contexts of several sizes. Step 0 is the prediction "
+        "from the context alone. Contexts hold true labels of random training images, ten contexts of each "
+        "size for every test image. Interactions go on after the target is reached.",
+        IN_CONTEXT,
+        ("protocol", "step"),
+    ),
+    "fig20": _by_data_set(20, "center clicks", "interactive-in-context-clicks"),
+    "fig21": _by_data_set(21, "centerline scribbles", "interactive-in-context-scribbles"),
+}

@@ -11,7 +11,8 @@ import pandas as pd
 from segbench.reports import bounds, estimates
 from segbench.reports.artefact import SUPERVISED, Artefact, InsufficientRecords, Requirement
 from segbench.reports.artefacts.context_size import IN_CONTEXT
-from segbench.reports.layout import Grid, number, shown
+from segbench.reports.layout import Grid, number
+from segbench.reports.style import model_title
 from segbench.results import published, statistics
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def upper_bounds_grid(results: Results, table: pd.DataFrame) -> Grid:
         "HD95 (pixels) ↓",
         f"Images at {table.target.iloc[0]} Dice or better",
         "nnU-Net, papers",
-        *(f"{shown('model', model)}{size}" for model in IN_CONTEXT.models),
+        *(f"{model_title(model)}{size}" for model in IN_CONTEXT.models),
     ]
     return Grid(columns, [_cells(row) for _, row in table.iterrows()], heads=2)
 

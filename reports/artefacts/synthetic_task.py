@@ -1,8 +1,7 @@
-"""A synthetic task made from one image (MultiverSeg, Fig. 8)."""
+"""A synthetic task from one image (MultiverSeg, Fig. 8)."""
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -16,29 +15,20 @@ if TYPE_CHECKING:
 
     from segbench.results import Results
 
-ARTEFACT = Artefact(
-    "figure",
-    "A synthetic task from one image (Fig. 8)",
-    "How training makes a task of an image: superpixels, one of them drawn as the label, and copies of "
-    "image and label that are augmented by Table 4, each on its own. The first copy is the target, the "
-    "others are its context. An embedded phantom serves as the image.",
-    requires=(),
-)
-
 COHORT, IMAGE = "spine", 3
-SEED, SCALE, DRAW = 13, 60.0, 0.5  # fixed, as training draws them
+SEED, SCALE, DRAW = 13, 60.0, 0.5  # fixed here; training draws them at random
 EDGE = "#444444"
 MEMBERS = 6  # the target and a context of five
 
 
 class Example(NamedTuple):
-    """What the figure shows.
+    """A synthetic task and the image that it was made from.
 
     Attributes
     ----------
     image : float (H, W) in [0, 1]
     regions : int (H, W), the superpixel of each pixel
-    label : bool (H, W), one of them
+    label : bool (H, W), one superpixel
     images, labels : float (members, H, W), the synthetic task
     """
 
@@ -50,7 +40,7 @@ class Example(NamedTuple):
 
 
 def example() -> Example:
-    """A synthetic task of the training code, always the same one."""
+    """Make a synthetic task with the training code, the same in every report."""
     import torch
 
     from segbench.datasets.phantoms import Phantoms
@@ -70,34 +60,34 @@ def example() -> Example:
     return Example(image, regions, label, images[0, :, 0].numpy(), labels[0, :, 0].numpy())
 
 
-def fig8(results: Results, data: None = None) -> Figure:
-    """Image, superpixels and label above, the members of the task below; the same for every run."""
+def _draw(results: Results, data: None = None) -> Figure:
+    """Draw image, superpixels and label above, the members of the task below."""
     from matplotlib.figure import Figure
 
-    shown = example()
+    task = example()
     figure = Figure(figsize=(7.4, 4.4), layout="constrained")
     halves: Any = figure.subfigures(2, 1, height_ratios=(1.4, 1))
     above, below = halves
     panels = above.subplots(1, 5, width_ratios=(1, 0.12, 1, 0.12, 1))
-    _picture(panels[0], shown.image, "Image")
-    _regions(panels[2], shown.regions, shown.label)
-    _picture(panels[4], shown.image, "Label: one of them", shown.label)
+    _picture(panels[0], task.image, "Image")
+    _regions(panels[2], task.regions, task.label)
+    _picture(panels[4], task.image, "Label: one of them", task.label)
     for axes in panels[1::2]:
         axes.annotate(
             "", (1, 0.5), (0, 0.5), arrowprops={"arrowstyle": "-|>", "color": EDGE, "linewidth": 1.6}
         )
         axes.set_axis_off()
-    below.suptitle("Copies, each augmented on its own (Table 4)", fontsize="medium")
+    below.suptitle("Copies, each augmented independently (Table 4)", fontsize="medium")
     for index, axes in enumerate(below.subplots(1, MEMBERS)):
         title, frame = (f"Context {index}", EDGE) if index else ("Target", style.VERMILION)
-        _picture(axes, shown.images[index], title, shown.labels[index], frame)
+        _picture(axes, task.images[index], title, task.labels[index], frame)
     return figure
 
 
 def _picture(
     axes: Axes, image: np.ndarray, title: str, label: np.ndarray | None = None, frame: str = EDGE
 ) -> None:
-    """A grey image and the outline of its label."""
+    """Draw a grey image and the outline of its label."""
     axes.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     if label is not None:
         _outline(axes, label)
@@ -105,13 +95,13 @@ def _picture(
 
 
 def _regions(axes: Axes, regions: np.ndarray, label: np.ndarray) -> None:
-    """A superpixel map, a tone for each, with thin lines between them and the chosen one outlined."""
+    """Draw superpixels in a tone each, with thin lines between them and an outline of the chosen one."""
     from skimage.segmentation import find_boundaries
 
     height, width = regions.shape
     extent = (-0.5, width - 0.5, height - 0.5, -0.5)
     tones = (0.5 + 0.618 * np.arange(regions.max() + 1)) % 1
-    fine = np.kron(regions, np.ones((4, 4), int))  # so that a line takes a part of a pixel
+    fine = np.kron(regions, np.ones((4, 4), int))  # lines are thinner than a pixel
     lines = np.ma.masked_equal(find_boundaries(fine, mode="inner"), False)
     axes.imshow(tones[regions], cmap="cividis", vmin=0, vmax=1, interpolation="nearest")
     axes.imshow(lines, cmap="gray", vmin=0, vmax=1, interpolation="nearest", extent=extent)
@@ -120,13 +110,13 @@ def _regions(axes: Axes, regions: np.ndarray, label: np.ndarray) -> None:
 
 
 def _outline(axes: Axes, label: np.ndarray) -> None:
-    """A contour that shows on light and on dark."""
+    """Draw a contour that is visible on light and dark pixels."""
     for color, width in (("black", 2.6), (style.ORANGE, 1.5)):
         axes.contour(label, levels=[0.5], colors=[color], linewidths=width)
 
 
 def _framed(axes: Axes, title: str, color: str) -> None:
-    """A title and a frame instead of an axis; a coloured frame is thick."""
+    """Add a title and a frame instead of axes; a coloured frame is thick."""
     axes.set_title(title, fontsize="medium", color="#222222" if color == EDGE else color)
     axes.set_xticks([])
     axes.set_yticks([])
@@ -135,4 +125,14 @@ def _framed(axes: Axes, title: str, color: str) -> None:
         spine.set(color=color, linewidth=0.8 if color == EDGE else 2.6)
 
 
-ARTEFACTS = {"fig8": dataclasses.replace(ARTEFACT, draw=fig8)}
+ARTEFACTS = {
+    "fig8": Artefact(
+        "figure",
+        "A synthetic task from one image (Fig. 8)",
+        "How training makes a task from an image: superpixels, one of them as the label, and copies of "
+        "image and label, each augmented independently by Table 4. The first copy is the target, the others "
+        "are its context. The image is an embedded phantom.",
+        requires=(),
+        draw=_draw,
+    )
+}

@@ -1,0 +1,120 @@
+"""Total interactions of a set of images as bars (MultiverSeg, Fig. 4 and 16)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from segbench.reports import estimates, protocols, style
+from segbench.reports.artefact import Artefact, Requirement
+from segbench.reports.bars import draw_bars, wrapped
+from segbench.reports.curves import hollow, shared_legend, top
+from segbench.results import published
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from segbench.results import Results
+
+INTERVAL = "Whiskers: 95% bootstrap intervals, thick over {simulation}, thin over {subject}."
+MODEL = "multiverseg"
+
+
+def _change_data(results: Results) -> pd.DataFrame:
+    """Estimate the paired change in percent with MultiverSeg by ``baseline``; ``paper`` is the paper's."""
+    data = estimates.changes(estimates.select(results, Requirement()), MODEL)
+    # The paper prints reductions, and only those against ScribblePrompt.
+    paper = published("fig4")
+    return estimates.with_published(data, paper.assign(value=-paper.value, baseline="scribbleprompt"))
+
+
+def _draw_change(results: Results, data: pd.DataFrame) -> Figure:
+    """Draw a panel per protocol, a bar per baseline with the interval of every unit."""
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import PercentFormatter
+
+    names = protocols.in_order(data.protocol)
+    styles = style.line_styles(data.baseline)
+    figure = Figure(figsize=(max(1.4 * len(styles), 2.8) * len(names) + 1.0, 4.0), layout="constrained")
+    panels = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
+    for axes, protocol in zip(panels, names, strict=True):
+        part = data[data.protocol == protocol].assign(model=MODEL)
+        draw_bars(axes, part, list(styles), style.line_styles([MODEL]), "baseline", "model")
+        axes.axhline(0, color="#444444", linewidth=0.9)
+        bars = estimates.first_unit(part).set_index("baseline").reindex(list(styles))
+        if bars.paper.notna().any():
+            axes.plot(range(len(styles)), bars.paper, label="Paper", **hollow(style.BLACK, "D"))
+        # The number stands in the tick label, where no whisker can cross it.
+        ticks = [f"{wrapped(look.title)}\n{_signed(bars['mean'][name])}" for name, look in styles.items()]
+        axes.set_xticks(range(len(styles)), ticks)
+        axes.set_title(protocols.labels(results, protocol).title)
+        axes.set_xlabel(f"{style.model_title(MODEL)} compared with")
+        axes.yaxis.set_major_formatter(PercentFormatter(decimals=0))
+    panels[0].set_ylabel("Change in total interactions per task")
+    numbers = data[[*estimates.SHOWN, "paper"]]
+    lowest, highest = min(float(numbers.min().min()), 0.0), max(float(numbers.max().max()), 0.0)
+    panels[0].set_ylim(1.18 * lowest - 2, 1.18 * highest + 2)
+    shared_legend(figure, panels)
+    return figure
+
+
+def _signed(value: float) -> str:
+    return "–" if pd.isna(value) else f"{value:+.0f}%".replace("-", "−")
+
+
+def _total_data(results: Results) -> pd.DataFrame:
+    """Estimate interactions per set of images by data set, or by cohort of a single data set."""
+    images = estimates.select(results, Requirement())
+    return estimates.estimates(images, "interactions", ["model"], estimates.grouping(images), "total")
+
+
+def _draw_total(results: Results, data: pd.DataFrame) -> Figure:
+    """Draw a panel per protocol, a cluster of bars per data set (or cohort), a bar per model."""
+    from matplotlib.figure import Figure
+
+    names = protocols.in_order(data.protocol)
+    groups = sorted(data.group.unique())
+    styles = style.line_styles(data.model)
+    size = int(estimates.select(results, Requirement()).position.max())
+    width = max(len(groups) * max(0.2 * len(styles) + 0.15, 1.05) + 1.2, 6.4)
+    figure = Figure(figsize=(width, 2.7 * len(names) + 0.9), layout="constrained")
+    panels = figure.subplots(len(names), 1, sharex=True, squeeze=False)[:, 0]
+    for axes, protocol in zip(panels, names, strict=True):
+        part = data[data.protocol == protocol]
+        draw_bars(axes, part, groups, styles, "group", "model")
+        labels = protocols.labels(results, protocol)
+        axes.set_title(labels.title)
+        axes.set_ylabel(f"{labels.unit.capitalize()}\nper {size} images")
+        axes.set_ylim(0, top(part))
+    panels[-1].set_xlabel(estimates.group_title(data))
+    shared_legend(figure, list(panels))
+    return figure
+
+
+ARTEFACTS = {
+    "fig4": Artefact(
+        "figure",
+        "Change in total interactions per task (Fig. 4)",
+        "Change in the interactions that a whole set of images needs with MultiverSeg instead of each other "
+        "method, per task and then averaged. Negative is less work. The comparison is paired: both methods "
+        "saw the same images in the same order. Hollow markers are the paper's numbers.",
+        INTERVAL,
+        requires=(Requirement(required=(MODEL,), least=2),),
+        rows=("protocol", "baseline"),
+        column="unit",
+        data=_change_data,
+        draw=_draw_change,
+    ),
+    "fig16": Artefact(
+        "figure",
+        "Total interactions per task by data set (Fig. 16)",
+        "Interactions that a whole set of images needs, averaged over the tasks of each data set; of each "
+        "cohort if the run has only one data set.",
+        INTERVAL,
+        rows=("protocol", "group"),
+        column="model",
+        data=_total_data,
+        draw=_draw_total,
+    ),
+}
