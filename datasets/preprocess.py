@@ -53,7 +53,7 @@ def prepare_image(image: np.ndarray, name: str) -> np.ndarray:
     """The image alone, as by `preprocess`: float32 (1, SIDE, SIDE) in [0, 1]."""
     gray = _grayscale(np.asarray(image), name)
     if not np.isfinite(gray).all():
-        raise DataError(f"{name} holds NaN or infinite values; replace them or leave the image out")
+        raise DataError(f"{name} contains NaN or infinite values; replace them or leave the image out")
     return _resize(_square(_rescale(gray)))[None].clip(0, 1)
 
 

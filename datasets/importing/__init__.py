@@ -1,12 +1,6 @@
 """Import of data sets: files are read once into a compact store, from which tasks are loaded quickly."""
 
-from segbench.datasets.importing.formats import (
-    FORMATS,
-    ImportOptions,
-    find_reader,
-    labels_from_pairs,
-    read_labels,
-)
+from segbench.datasets.importing.formats import FORMATS, ImportOptions, find_reader
 from segbench.datasets.importing.imported import ImportedDataset, PublicDataset
 from segbench.datasets.importing.importer import import_dataset, read_split
 
@@ -17,7 +11,5 @@ __all__ = [
     "PublicDataset",
     "find_reader",
     "import_dataset",
-    "labels_from_pairs",
-    "read_labels",
     "read_split",
 ]

@@ -1,18 +1,34 @@
-"""Data sets that are read once, by `data import`, and used from the compact store from then on."""
+"""Data sets that `data import` has read into the compact store."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from segbench.datasets.examples import Example
-from segbench.datasets.importing import store
-from segbench.datasets.task import Task, TaskData
+from segbench.datasets.importing.store import (
+    EXAMPLES,
+    IMAGES,
+    LEVELS,
+    MANIFEST,
+    damaged,
+    folder_of,
+    imported_names,
+    open_tables,
+    read_manifest,
+)
+from segbench.datasets.preprocess import SIDE
+from segbench.datasets.task import DataError, Task, TaskData
+
+if TYPE_CHECKING:
+    import pyarrow
 
 
 class ImportedDataset:
-    """A data set of the store; a user's own, by its name."""
+    """A data set of the store: a user's own, by its name."""
 
     name: str
 
@@ -20,13 +36,45 @@ class ImportedDataset:
         self.name = name
 
     def installed(self, root: Path | None) -> bool:
-        return self.name in store.imported_names(root)
+        return self.name in imported_names(root)
 
     def tasks(self, root: Path | None) -> list[Task]:
-        return store.tasks(store.read_manifest(root or Path(), self.name))
+        return [Task(*name.split("/")) for name in read_manifest(root or Path(), self.name)["tasks"]]
 
     def load(self, task: Task, root: Path | None) -> TaskData:
-        return store.load(root or Path(), task)
+        """Load one task; DataError if there is no such task or its arrays are damaged."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        root = root or Path()
+        folder = folder_of(root, self.name)
+        parts = [(part, "==", getattr(task, part)) for part in ("cohort", "modality", "axis", "label")]
+        with open_tables(root, self.name) as (manifest, tables):
+            if task.name not in manifest["tasks"]:
+                raise DataError(f"{self.name} has no task {task}; `list tasks` lists them")
+            try:
+                rows = pq.read_table(tables[EXAMPLES], filters=parts)
+                images = rows["image"].to_pylist()
+                pictures = pq.read_table(tables[IMAGES], filters=[("image", "in", set(images))])
+                row_of = {image: i for i, image in enumerate(pictures["image"].to_pylist())}
+                pixels = _to_array(pictures["pixels"], "<u2", SIDE**2)[[row_of[image] for image in images]]
+                masks = np.unpackbits(_to_array(rows["mask"], np.uint8, SIDE**2 // 8), axis=1)
+                subjects = rows["subject"].to_pylist()
+            except (OSError, ValueError, TypeError, KeyError, pa.ArrowException) as error:
+                raise damaged(folder, self.name, error) from error
+        split = manifest["subjects"]
+        unknown = sorted(set(subjects) - set(split))
+        if unknown:
+            file = folder / MANIFEST
+            raise DataError(f"{file} was edited: it lacks {unknown[0]}; import {self.name} again")
+        shape = (len(images), 1, SIDE, SIDE)
+        return TaskData(
+            task,
+            (pixels / np.float32(LEVELS)).reshape(shape),
+            masks.astype(bool).reshape(shape),
+            np.array(subjects),
+            np.array([split[subject] for subject in subjects]),
+        )
 
 
 class PublicDataset(ImportedDataset):
@@ -35,7 +83,7 @@ class PublicDataset(ImportedDataset):
     A subclass has ``name`` and the two methods of a reader; with ``archives`` it can be fetched.
     """
 
-    version = 1  # grows when the same files would give other pictures
+    version = 1  # increases when the same files would give other pictures
 
     def __init__(self) -> None:
         super().__init__(self.name)
@@ -45,3 +93,8 @@ class PublicDataset(ImportedDataset):
 
     def examples(self, case: Any) -> Iterable[Example]:
         raise NotImplementedError
+
+
+def _to_array(column: pyarrow.ChunkedArray, dtype: Any, length: int) -> np.ndarray:
+    """A column of bytes as an array of `length` numbers per row; ValueError if a row has fewer."""
+    return np.stack([np.frombuffer(value.as_py(), dtype, length) for value in column])

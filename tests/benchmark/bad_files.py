@@ -77,7 +77,7 @@ FILES = [
         ("an image without a mask", "images/p3.png has no mask", remove("mine/masks/p3.png")),
         ("a mask without an image", "is a mask without an image", remove("mine/images/p3.png")),
         ("a mask of another size", "p3.png", picture("mine/masks/p3.png", np.eye(20, dtype=np.uint8))),
-        ("a mask in colour", "masks/p3.png is no mask", picture("mine/masks/p3.png", RED)),
+        ("a mask in colour", "masks/p3.png is not a mask", picture("mine/masks/p3.png", RED)),
         (
             "masks that are empty",
             "every mask is empty",
@@ -148,7 +148,7 @@ FILES = [
         OWN,
         FAILED,
         ("an import of nothing", "nowhere", "there is no nowhere"),
-        ("an import of another file", "pack.zip", "has no layout that is known"),
+        ("an import of another file", "pack.zip", "has no known layout"),
     ),
     *options(
         OWN_MINE,

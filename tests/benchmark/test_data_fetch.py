@@ -147,7 +147,7 @@ def test_a_full_disk_costs_no_download(tmp_path: Path, monkeypatch: pytest.Monke
 
     root, path = tmp_path / "root", buid_zip(tmp_path / "x.zip")
     with monkeypatch.context() as patch:
-        patch.setattr("segbench.datasets.importing.store.write_manifest", full)
+        patch.setattr("segbench.datasets.importing.importer.write_manifest", full)
         said = run(root, "buid", "--url", path.as_uri())
     assert said.exit_code == 1 and "No space left" in said.stderr
     assert run(root, "buid").exit_code == 0 and len(load_dataset("buid", root)) == 1

@@ -9,9 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segbench.datasets.importing import import_dataset
-from segbench.datasets.importing.formats import ImportOptions, find_reader
-from segbench.datasets.importing.store import load, tasks
+from segbench.datasets.importing import ImportedDataset, ImportOptions, find_reader, import_dataset
 from segbench.datasets.task import DataError
 
 RAS, LPS = np.diag([1.0, 1, 1, 1]), np.diag([-1.0, -1, 1, 1])
@@ -50,12 +48,13 @@ def pictures(path: Path, count: int = 10) -> Path:
 
 def imported(path: Path, root: Path, given: ImportOptions | None = None, **options) -> dict:
     """The manifest of an import as ``own``."""
-    return import_dataset("own", find_reader(path, given=given), path, root, **options)
+    return import_dataset("own", find_reader(path, options=given), path, root, **options)
 
 
 def data(manifest: dict, root: Path) -> dict:
     """The data of each task, by what follows the data set's name."""
-    return {task.name.removeprefix("own/"): load(root, task) for task in tasks(manifest)}
+    dataset = ImportedDataset(manifest["name"])
+    return {task.name.removeprefix("own/"): dataset.load(task, root) for task in dataset.tasks(root)}
 
 
 def contents(root: Path) -> dict[str, bytes]:

@@ -19,7 +19,7 @@ from segbench.datasets.checks.sizes import sizes
 from segbench.datasets.checks.stored import content, files, manifest
 from segbench.datasets.checks.view import View, standard, thumbnails, views
 from segbench.datasets.examples import Example
-from segbench.datasets.importing import import_dataset, store
+from segbench.datasets.importing import ImportedDataset, import_dataset, store
 from segbench.datasets.scans import ScanData
 from segbench.datasets.task import Task, TaskData
 
@@ -359,7 +359,7 @@ def test_findings_name_the_files_of_imported_images(imported):
     few = next(row for row in found.findings if row.what == "fewer than 18 test images")
     assert few.numbers == {"test": 2}
     task = Task("squares", "all", "unknown", "0", "square")
-    view = next(views(store.load(imported, task), files(imported, task)))
+    view = next(views(ImportedDataset(task.dataset).load(task, imported), files(imported, task)))
     assert view.finding("note", "odd", "look", [2, 5]).files == ("2.png", "5.png")
 
 

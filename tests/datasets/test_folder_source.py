@@ -128,7 +128,7 @@ def test_image_without_mask(folder: Path) -> None:
 
 def test_mask_without_image(folder: Path) -> None:
     (folder / "images" / "p3_1.png").unlink()
-    assert "p3_1.png is a mask without an image" in error(folder)
+    assert "p3_1.png has no image" in error(folder)
 
 
 def test_shapes_differ(folder: Path) -> None:
@@ -139,7 +139,7 @@ def test_shapes_differ(folder: Path) -> None:
 def test_nan(folder: Path) -> None:
     (folder / "images" / "p3_1.png").unlink()
     np.save(folder / "images" / "p3_1.npy", np.full(SHAPE, np.nan))
-    assert "p3_1.npy holds NaN" in error(folder)
+    assert "p3_1.npy contains NaN" in error(folder)
 
 
 def test_unreadable(folder: Path) -> None:
@@ -151,13 +151,13 @@ def test_other_file_types(folder: Path) -> None:
     (folder / "images" / ".hidden").touch()
     assert names(folder)
     (folder / "images" / "p9.dcm").touch()
-    assert "p9.dcm is of no type for images" in error(folder)
+    assert "p9.dcm is not one of the types for images" in error(folder)
 
 
 def test_jpeg_masks(folder: Path) -> None:
     mask = folder / "masks" / "p3_1.png"
     write(mask.with_suffix(".jpg"), mask_of(255))
-    assert "p3_1.jpg is of no type for masks" in error(folder)
+    assert "p3_1.jpg is not one of the types for masks" in error(folder)
 
 
 def test_masks_without_foreground(folder: Path) -> None:
@@ -168,7 +168,7 @@ def test_masks_without_foreground(folder: Path) -> None:
 
 def test_pictures_instead_of_masks(folder: Path) -> None:
     write(folder / "masks" / "p3_1.png", np.arange(600, dtype=np.uint8).reshape(SHAPE))
-    assert "p3_1.png brings the masks to more than 64 values" in error(folder)
+    assert "p3_1.png the masks have more than 64 values" in error(folder)
 
 
 def test_label_that_no_mask_shows(folder: Path) -> None:
@@ -189,14 +189,14 @@ def test_table_without_its_columns(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ('subject_pattern = "^(x)_"', "finds no subject in p0_0.png"),
+        ('subject_pattern = "^(x)_"', "finds no subject in p0_0 "),
         ('subject_pattern = "p"', "must have one group"),
-        ('subject_pattern = "("', "no regular expression"),
+        ('subject_pattern = "("', "not a regular expression"),
         ('subjects = "x"', "unknown key 'subjects'"),
         ("name = 3", "name must be a non-empty text"),
         ("labels = {}", "labels must be a non-empty table"),
         ('labels = {a = "femur"}', "integer mask value"),
-        ('labels = {1 = "femur", 2 = "femur"}', "a name of its own"),
+        ('labels = {1 = "femur", 2 = "femur"}', "a different name"),
         ("name = ", "cannot be read"),
     ],
 )

@@ -61,7 +61,7 @@ def test_options_say_what_the_folder_does_not(tmp_path: Path) -> None:
 def test_nothing_is_said_twice(tmp_path: Path, said: str, given: ImportOptions, option: str) -> None:
     folder = pictures(tmp_path / "data")
     (folder / "dataset.toml").write_text(said)
-    assert f"dataset.toml says it already; leave out {option}" in refused(folder, tmp_path, given)
+    assert f"dataset.toml already states this; leave out {option}" in refused(folder, tmp_path, given)
 
 
 def test_axes_are_of_volumes(tmp_path: Path) -> None:
@@ -91,10 +91,10 @@ def test_a_folder_of_masks_for_each_label(tmp_path: Path) -> None:
 def test_faults_of_folders_for_each_label(tmp_path: Path) -> None:
     folder = by_label(tmp_path / "data")
     stray = save(folder / "masks" / "heart" / "p9.png", square())
-    assert f"{stray} is no mask of an image" in refused(folder, tmp_path)
+    assert f"{stray} is not a mask of an image" in refused(folder, tmp_path)
     stray.unlink()
     twin = save(folder / "images" / "p1.png", noise(*WIDE))
-    assert f"{twin} and p1.jpg share a name" in refused(folder, tmp_path)
+    assert f"{twin.with_suffix('.jpg')} and {twin} both belong to p1" in refused(folder, tmp_path)
     twin.unlink()
     alone = save(folder / "images" / "p9.png", noise(*WIDE))
     assert f"{alone} has no mask in any folder" in refused(folder, tmp_path)
@@ -120,7 +120,7 @@ def test_one_label_with_two_values_must_be_named(tmp_path: Path) -> None:
     folder = pictures(tmp_path / "data", 4)
     one = save(folder / "masks" / "p2.png", square(1))
     said = refused(folder, tmp_path)
-    assert f"{one} holds only 0 and 1, {folder / 'masks' / 'p0.png'} only 0 and 255" in said
+    assert f"{one} contains only 0 and 1, {folder / 'masks' / 'p0.png'} only 0 and 255" in said
     assert "--labels 1=x,255=x makes one" in said
     manifest = imported(folder, tmp_path, ImportOptions(labels={"x": (1, 255)}))
     assert list(map(sum, (counts.values() for counts in manifest["tasks"].values()))) == [4]
@@ -129,18 +129,18 @@ def test_one_label_with_two_values_must_be_named(tmp_path: Path) -> None:
 def test_a_pattern_is_not_of_the_settings(tmp_path: Path) -> None:
     folder = pictures(tmp_path / "data", 2)
     said = refused(folder, tmp_path, ImportOptions(subject_pattern="("))
-    assert said.startswith("'(' is no regular expression")
+    assert said.startswith("'(' is not a regular expression")
     assert "dataset.toml" not in said
     (folder / "subjects.csv").write_text("file,subject\np0.png,a\np1.png,b\n")
     said = refused(folder, tmp_path, ImportOptions(subject_pattern="(.)"))
-    assert "subjects.csv says it already; leave out --subject-pattern" in said
+    assert "subjects.csv already states this; leave out --subject-pattern" in said
 
 
 def test_a_file_name_that_is_no_text(tmp_path: Path) -> None:
     folder = pictures(tmp_path / "data", 2)
     for kind in ("images", "masks"):
         (folder / kind / "p1.png").rename(folder / kind / os.fsdecode(b"\xff.png"))
-    assert "\\udcff.png' or its subject or label is no UTF-8; rename the file" in refused(folder, tmp_path)
+    assert "\\udcff.png' or its subject or label is not UTF-8; rename the file" in refused(folder, tmp_path)
 
 
 def odd(folder: Path, name: str) -> None:
@@ -204,14 +204,14 @@ def test_odd_files_give_the_same_picture_and_mask(tmp_path: Path, name: str) -> 
     ("break_it", "sentence"),
     [
         (lambda f: (f / "masks" / "p3.png").unlink(), "images/p3.png has no mask"),
-        (lambda f: (f / "images" / "p3.png").unlink(), "masks/p3.png is a mask without an image"),
+        (lambda f: (f / "images" / "p3.png").unlink(), "masks/p3.png has no image"),
         (
             lambda f: save(f / "masks" / "p3.png", square(255, (30, 20))),
             "masks/p3.png is 30x20 and its image",
         ),
         (lambda f: (f / "masks" / "p3.png").write_bytes(b"\x89PNG"), "masks/p3.png cannot be read"),
         (lambda f: (f / "images" / "p3.png").write_bytes(b""), "images/p3.png cannot be read"),
-        (lambda f: save(f / "images" / "p3.jpg", noise(20, 30)), "share a name"),
+        (lambda f: save(f / "images" / "p3.jpg", noise(20, 30)), "both belong to p3"),
         (lambda f: [p.unlink() for p in (f / "masks").iterdir()], "has no mask"),
     ],
 )

@@ -11,7 +11,7 @@ import pytest
 import SimpleITK as sitk
 from made_files import LPS, RAS, data, imported, noise, refused, save, square
 
-from segbench.datasets.files.volumes import STORED
+from segbench.datasets.files.slices import STORED
 from segbench.datasets.importing.formats import ImportOptions
 
 SHAPE = (14, 12, 10)
@@ -139,15 +139,15 @@ def test_a_dicom_series_is_a_folder(tmp_path: Path) -> None:
     [
         (lambda f: (f / "images/s3.nii.gz").unlink(), "labels/s3.nii.gz has no volume"),
         (lambda f: (f / "labels/s3.nii.gz").unlink(), "images/s3.nii.gz has no label map"),
-        (lambda f: (f / "labels/s3.nii.gz").rename(f / "labels/s2.nii"), "are both of s2"),
+        (lambda f: (f / "labels/s3.nii.gz").rename(f / "labels/s2.nii"), "both belong to s2"),
         (lambda f: cut(f / "images/s3.nii.gz"), "images/s3.nii.gz cannot be read"),
         (lambda f: cut(f / "labels/s3.nii.gz"), "labels/s3.nii.gz cannot be read"),
         (lambda f: save(f / "labels/s3.nii.gz", marked()[1:]), "labels/s3.nii.gz is 13 x 12 x 10"),
         (lambda f: save(f / "labels/s3.nii.gz", marked(), LPS), "lie in different spaces"),
-        (lambda f: save(f / "labels/s3.nii.gz", marked() / 3), "s3.nii.gz holds infinite values or values"),
-        (lambda f: save(f / "labels/s3.nii.gz", np.where(marked(), np.inf, 0)), "labels/s3.nii.gz holds inf"),
+        (lambda f: save(f / "labels/s3.nii.gz", marked() / 3), "s3.nii.gz contains infinite values or"),
+        (lambda f: save(f / "labels/s3.nii.gz", np.where(marked(), np.inf, 0)), "labels/s3.nii.gz contains"),
         (lambda f: save(f / "images/s3.nii.gz", noise(*SHAPE, 2)), "images/s3.nii.gz is 14 x 12 x 10 x 2"),
-        (lambda f: save(f / "images/s3.nii.gz", np.full(SHAPE, np.nan)), "s3.nii.gz holds NaN or infinite"),
+        (lambda f: save(f / "images/s3.nii.gz", np.full(SHAPE, np.nan)), "s3.nii.gz contains NaN"),
         (lambda f: (f / "images/s4").mkdir(), "images/s4 has no label map"),
         (lambda f: [save(f / f"labels/s{i}.nii.gz", noise(*SHAPE)) for i in range(4)], "more than 64 values"),
         (lambda f: [save(f / f"labels/s{i}.nii.gz", 0 * marked()) for i in range(4)], "every mask is empty"),
@@ -194,7 +194,7 @@ def test_a_folder_without_dicom_files(tmp_path: Path) -> None:
     (folder / "images" / "s3.nii.gz").unlink()
     (folder / "images" / "s3").mkdir()
     (folder / "images" / "s3" / "000.dcm").write_bytes(b"no DICOM")
-    assert "images/s3 holds no DICOM series" in refused(folder, tmp_path)
+    assert "images/s3 contains no DICOM series" in refused(folder, tmp_path)
 
 
 def test_the_volumes_are_what_they_seem(tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ def test_a_pattern_gives_subjects(tmp_path: Path) -> None:
     assert "'x(.)' finds no subject in case_0" in refused(
         folder, tmp_path / "r", ImportOptions(subject_pattern="x(.)")
     )
-    assert "no regular expression" in refused(folder, tmp_path / "r", ImportOptions(subject_pattern="("))
+    assert "not a regular expression" in refused(folder, tmp_path / "r", ImportOptions(subject_pattern="("))
 
 
 @pytest.mark.parametrize(
@@ -113,9 +113,9 @@ def test_a_pattern_gives_subjects(tmp_path: Path) -> None:
         (lambda f: save(f / "imagesTr/case_3_0002.nii.gz", noise(2, 2, 2)), "imagesTr/case_3_0002.nii.gz"),
         (lambda f: (f / "labelsTr/case_3.nii.gz").write_bytes(b"\x1f\x8b"), "case_3.nii.gz cannot be"),
         (lambda f: save(f / "labelsTr/case_3.nii.gz", square(1, (9, 9, 9))), "case_3.nii.gz is 9 x 9 x 9"),
-        (lambda f: [p.unlink() for p in (f / "labelsTr").iterdir()], "labelsTr holds no file"),
+        (lambda f: [p.unlink() for p in (f / "labelsTr").iterdir()], "labelsTr has no file"),
         (lambda f: (f / "dataset.json").write_text("{"), "dataset.json cannot be read"),
-        (lambda f: (f / "dataset.json").write_text("[]"), "dataset.json is no JSON object"),
+        (lambda f: (f / "dataset.json").write_text("[]"), "dataset.json is not a JSON object"),
     ],
 )  # fmt: skip
 def test_faults_name_the_file(tmp_path: Path, break_it, sentence: str) -> None:
@@ -135,7 +135,7 @@ def test_faults_name_the_file(tmp_path: Path, break_it, sentence: str) -> None:
         ({"channel_names": {"0": "T1", "1": " "}}, "a modality has no name"),
         ({"channel_names": {"0": "T 1", "1": "T/1"}}, "modality 'T 1' and modality 'T/1' would both be T_1"),
         ({"labels": {"core (a)": 1, "core [a]": 2}}, "label 'core (a)' and label 'core [a]' would both"),
-        ({"file_ending": ".mha"}, "labelsTr holds no file that ends in .mha"),
+        ({"file_ending": ".mha"}, "labelsTr has no file that ends in .mha"),
     ],
 )
 def test_a_description_that_lacks_something(tmp_path: Path, change: dict, sentence: str) -> None:
@@ -144,4 +144,4 @@ def test_a_description_that_lacks_something(tmp_path: Path, change: dict, senten
 
 @pytest.mark.parametrize("given", [ImportOptions(labels={"a": (1,)}), ImportOptions(modality="CT")])
 def test_nothing_is_said_twice(tmp_path: Path, given: ImportOptions) -> None:
-    assert "dataset.json says it already" in refused(raw(tmp_path / "data"), tmp_path, given)
+    assert "dataset.json already states this" in refused(raw(tmp_path / "data"), tmp_path, given)

@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 from made_files import contents, data, imported, noise, refused, save, square
 
-from segbench.datasets.importing.formats import ImportOptions, own
+from segbench.datasets.importing import ImportOptions
+from segbench.datasets.importing.formats import base
 from segbench.datasets.registry import find_source
 
 WIDE = (20, 30)
@@ -139,8 +140,8 @@ def test_a_label_map_of_many_rows_is_read_once(tmp_path: Path, monkeypatch: pyte
     labels = (("liver", "1"), ("spleen", "2"), ("liver", "2"))  # the last row says a label of the file again
     table = [{"image": "a.nii.gz", "mask": "m.nii.gz", "label": n, "value": v} for n, v in labels]
     reads: list[Path] = []
-    read = own.read_label_map
-    monkeypatch.setattr(own, "read_label_map", lambda path, image: reads.append(path) or read(path, image))
+    read = base.read_label_map
+    monkeypatch.setattr(base, "read_label_map", lambda path, image: reads.append(path) or read(path, image))
     manifest = imported(write(tmp_path / "t.csv", table[:2]), tmp_path)
     assert len(reads) == 1 and len(manifest["tasks"]) == 6
     root = tmp_path / "again"
@@ -218,7 +219,7 @@ def test_options_say_what_no_column_does(tmp_path: Path) -> None:
 )
 def test_nothing_is_said_twice(tmp_path: Path, column: dict, given: ImportOptions, option: str) -> None:
     file = write(tmp_path / "data" / "t.csv", rows(tmp_path / "data", **column))
-    assert f"t.csv says it already; leave out {option}" in refused(file, tmp_path / "root", given)
+    assert f"t.csv already states this; leave out {option}" in refused(file, tmp_path / "root", given)
 
 
 @pytest.mark.parametrize(
@@ -248,9 +249,9 @@ def test_a_row_that_cannot_be_used(tmp_path: Path, change: dict, sentence: str) 
         ("t.csv", b"image,mask\n", "t.csv has no rows"),
         ("t.csv", b"\xff\xfe\x00", "t.csv cannot be read"),
         ("t.jsonl", b'{"image": "a.png"', "t.jsonl cannot be read"),
-        ("t.jsonl", b"[1]\n", "t.jsonl has a line that is no JSON object"),
+        ("t.jsonl", b"[1]\n", "t.jsonl has a line that is not a JSON object"),
         ("t.parquet", b"PAR1", "t.parquet cannot be read"),
-        ("t.txt", b"", "no layout that is known"),
+        ("t.txt", b"", "no known layout"),
     ],
 )
 def test_a_table_that_cannot_be_used(tmp_path: Path, name: str, content: bytes, sentence: str) -> None:
@@ -274,7 +275,7 @@ def test_masks_are_not_lossy(tmp_path: Path) -> None:
     save(tmp_path / "data" / "seg" / "3.jpg", square(255))
     said[3]["mask"] = "seg/3.jpg"
     file = write(tmp_path / "data" / "t.csv", said)
-    assert "seg/3.jpg is of no type for masks" in refused(file, tmp_path / "root")
+    assert "seg/3.jpg is not one of the types for masks" in refused(file, tmp_path / "root")
 
 
 def test_real_images_give_what_their_own_source_gives(tmp_path: Path, shared_data: Path) -> None:
@@ -300,7 +301,7 @@ def test_real_images_give_what_their_own_source_gives(tmp_path: Path, shared_dat
 
 def test_images_inside_a_table_are_not_taken(tmp_path: Path) -> None:
     file = write(tmp_path / "data" / "t.parquet", [{"image": {"bytes": b"x", "path": "a.png"}, "mask": "b"}])
-    assert "t.parquet row 1 holds the image itself" in refused(file, tmp_path / "root")
+    assert "t.parquet row 1 contains the image itself" in refused(file, tmp_path / "root")
 
 
 def test_the_data_lie_as_before(tmp_path: Path) -> None:

@@ -150,7 +150,7 @@ def test_large_pictures_are_read_up_to_a_limit_of_our_own(
     for most in (1000, 100):  # 1200 pixels: where Pillow warns, and where it refuses
         monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", most)
         assert read_image(tmp_path / name).shape[:2] == (30, 40)
-    monkeypatch.setattr("segbench.datasets.files.images.MOST_PIXELS", 1199)
+    monkeypatch.setattr("segbench.datasets.files.images.MAX_PIXELS", 1199)
     with pytest.raises(DataError, match="has 40x30 pixels, more than 1199"):
         read_image(tmp_path / name)
 
@@ -196,9 +196,9 @@ def test_pickled_objects_are_not_loaded(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "says"),
     [
-        (np.array([[0, 0.4]]), "between the labels"),
+        (np.array([[0, 0.4]]), "fractions"),
         (np.array([[0, np.nan]]), "NaN"),
-        (np.zeros((2, 3, 4, 5)), "no mask"),
+        (np.zeros((2, 3, 4, 5)), "not a mask"),
         (np.array([["a"]]), "save numbers"),
     ],
 )
@@ -210,13 +210,13 @@ def test_arrays_that_are_no_mask_are_named(tmp_path: Path, values: np.ndarray, s
 
 def test_several_pages_are_refused(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "stack.tif", np.zeros((5, 8, 8), np.uint8), photometric="minisblack")
-    with pytest.raises(DataError, match="holds 5 images"):
+    with pytest.raises(DataError, match="contains 5 images"):
         read_image(tmp_path / "stack.tif")
 
 
 def test_a_tiff_volume_is_refused(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "v.tif", np.zeros((16, 32, 48), np.uint8), volumetric=True, tile=(16, 16, 16))
-    with pytest.raises(DataError, match="holds 16 images"):
+    with pytest.raises(DataError, match="contains 16 images"):
         read_image(tmp_path / "v.tif")
 
 
@@ -229,8 +229,8 @@ def test_pairs_are_by_stem_and_sorted() -> None:
     ("images", "masks", "says"),
     [
         (["a.png", "b.png"], ["a.png"], r"b\.png has no mask"),
-        (["a.png"], ["a.png", "b.png"], r"b\.png is a mask without an image"),
-        (["a.png", "a.tif"], ["a.png"], "share a name"),
+        (["a.png"], ["a.png", "b.png"], r"b\.png has no image"),
+        (["a.png", "a.tif"], ["a.png"], "both belong to a"),
     ],
 )
 def test_incomplete_pairs_are_named(images: list[str], masks: list[str], says: str) -> None:

@@ -14,7 +14,7 @@ import pytest
 from made_files import contents, imported, noise, pictures, save, square
 
 from segbench.datasets.checks.stored import verify_manifest as verified
-from segbench.datasets.importing import store
+from segbench.datasets.importing import ImportedDataset, store, writer
 from segbench.datasets.task import DataError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -28,7 +28,7 @@ def root(tmp_path: Path) -> Path:
 
 def put(root: Path, source: Path, replace: bool = True) -> None:
     """Copy an imported data set into the store as ``own``."""
-    with store.being_written(store.folder_of(root, "own"), replace) as new:
+    with writer.replacement_of(store.folder_of(root, "own"), replace) as new:
         shutil.copytree(source, new, dirs_exist_ok=True)
 
 
@@ -44,8 +44,9 @@ def other(folder: Path) -> Path:
 def test_a_reader_gets_one_import_whole_while_others_replace_it(root: Path, tmp_path: Path) -> None:
     kept = shutil.copytree(store.folder_of(root, "own"), tmp_path / "kept")
     second = other(tmp_path / "other")
-    task = store.list_tasks(store.read_manifest(root, "own"))[0]
-    known = {store.load_task(root, task).fingerprint, store.load_task(tmp_path / "other", task).fingerprint}
+    own = ImportedDataset("own")
+    (task,) = own.tasks(root)
+    known = {own.load(task, root).fingerprint, own.load(task, tmp_path / "other").fingerprint}
     ended = threading.Event()
 
     def swap() -> None:
@@ -56,7 +57,7 @@ def test_a_reader_gets_one_import_whole_while_others_replace_it(root: Path, tmp_
     swapping = threading.Thread(target=swap)
     swapping.start()
     try:
-        found = {store.load_task(root, task).fingerprint for _ in range(150)}
+        found = {own.load(task, root).fingerprint for _ in range(150)}
         wrong = [finding for _ in range(50) for finding in verified(root, "own")]
     finally:
         ended.set()
@@ -79,8 +80,8 @@ def test_the_second_of_two_imports_at_once_changes_nothing(root: Path, tmp_path:
     first, second = shutil.move(store.folder_of(root, "own"), tmp_path / "first"), other(tmp_path / "other")
     target = store.folder_of(root, "own")
     with (
-        pytest.raises(DataError, match="own is there already; import with --replace"),
-        store.being_written(target, replace=False) as new,
+        pytest.raises(DataError, match="own exists already; import with --replace"),
+        writer.replacement_of(target, replace=False) as new,
     ):
         shutil.copytree(second, new, dirs_exist_ok=True)
         put(root, first, replace=False)
@@ -91,9 +92,10 @@ def test_the_second_of_two_imports_at_once_changes_nothing(root: Path, tmp_path:
 def kill(root: Path, name: str, code: str) -> None:
     """Let another process be killed while it writes a data set."""
     code = (
-        "import os, signal, sys; from pathlib import Path; from datasets import store\n"
+        "import os, signal, sys; from pathlib import Path\n"
+        "from segbench.datasets.importing import store, writer\n"
         "def end(*_): os.kill(os.getpid(), signal.SIGKILL)\n"
-        "with store.being_written(store.folder_of(Path(sys.argv[1]), sys.argv[2]), True) as new:\n"
+        "with writer.replacement_of(store.folder_of(Path(sys.argv[1]), sys.argv[2]), True) as new:\n"
         f"    {code}\n"
     )
     done = subprocess.run(
@@ -108,9 +110,9 @@ def test_the_next_import_removes_what_killed_ones_left_but_not_what_goes_on(
     parent = store.folder_of(root, "own").parent
     kill(root, "more", "Path(new, 'half').touch(); end()")
     (left,) = parent.glob(".import-*")
-    with store.being_written(parent / "slow", replace=False) as slow:
+    with writer.replacement_of(parent / "slow", replace=False) as slow:
         assert not left.exists()
-        with pytest.raises(DataError, match="there already"):
+        with pytest.raises(DataError, match="exists already"):
             put(root, tmp_path, replace=False)
         assert slow.is_dir()
         (slow / store.MANIFEST).touch()
@@ -122,7 +124,7 @@ def test_what_a_killed_import_had_moved_away_comes_back(root: Path, tmp_path: Pa
     before = contents(target)
     kill(root, "own", "move = Path.rename; Path.rename = lambda *paths: (move(*paths), end())")
     assert not target.exists()
-    with pytest.raises(DataError, match="there already"):
+    with pytest.raises(DataError, match="exists already"):
         put(root, tmp_path, replace=False)
     assert contents(target) == before
     assert [path.name for path in target.parent.iterdir()] == ["own"]

@@ -191,14 +191,14 @@ def test_a_damaged_store_is_named(tmp_path: Path, file: str, damage) -> None:
     path = tmp_path / "imported" / "own" / file
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(DataError, match=r"imported/own.*import own again with --replace"):
-        store.load(tmp_path, store.tasks(manifest)[0])
+        data(manifest, tmp_path)
 
 
 def test_a_file_of_the_store_that_is_gone_is_named(tmp_path: Path) -> None:
     manifest = imported(pictures(tmp_path / "data"), tmp_path)
     (tmp_path / "imported" / "own" / "images.parquet").unlink()
     with pytest.raises(DataError, match=r"imported/own.*import own again"):
-        store.load(tmp_path, store.tasks(manifest)[0])
+        data(manifest, tmp_path)
 
 
 def test_what_was_never_imported_says_how(tmp_path: Path) -> None:
@@ -281,9 +281,9 @@ def test_an_edited_manifest_is_refused(tmp_path: Path) -> None:
         ("s.csv", "subject,split\na,train\na,test\n", "names subject a twice"),
         ("s.csv", "subject,split\na,half\n", "subject a, names the split 'half'"),
         ("s.csv", "subject,split\na\n", "subject a, names the split ''"),
-        ("s.csv", "who,where\na,train\n", "lacks 'subject'"),
-        ("s.csv", "subject,where\n", "lacks 'split'"),
-        ("s.csv", "", "lacks 'subject'"),
+        ("s.csv", "who,where\na,train\n", "lacks the column 'subject'"),
+        ("s.csv", "subject,where\n", "lacks the column 'split'"),
+        ("s.csv", "", "lacks the column 'subject'"),
         ("s.csv", "subject,split\n", "names no subject"),
         (
             "s.json",
@@ -309,5 +309,5 @@ def test_a_split_that_cannot_be_used_is_named(tmp_path: Path, name: str, text: s
 
 
 def test_a_split_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"gone.csv cannot be read as a split"):
+    with pytest.raises(DataError, match=r"gone.csv cannot be read"):
         read_split(tmp_path / "gone.csv")

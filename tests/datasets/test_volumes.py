@@ -15,16 +15,8 @@ import pytest
 import SimpleITK as sitk
 from nibabel import orientations
 
-from segbench.datasets.files.volumes import (
-    AXES,
-    STORED,
-    Volume,
-    largest,
-    read_label_map,
-    read_volume,
-    slices,
-    turned,
-)
+from segbench.datasets.files.slices import AXES, STORED, cut_slices, largest_slice
+from segbench.datasets.files.volumes import Volume, read_label_map, read_volume, reorient
 from segbench.datasets.task import DataError
 
 EVERY_ORIENTATION = sorted(
@@ -115,11 +107,11 @@ def test_a_dicom_series_is_ordered_by_position(tmp_path: Path) -> None:
 
 
 def test_a_folder_of_two_series_or_none_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=rf"{tmp_path} holds no DICOM series"):
+    with pytest.raises(DataError, match=rf"{tmp_path} contains no DICOM series"):
         read_volume(tmp_path)
     dicom_series(tmp_path, numbered(), "1.2.3.4")
     dicom_series(tmp_path, numbered(), "1.2.3.5")
-    with pytest.raises(DataError, match=rf"{tmp_path} holds 2 DICOM series; keep the one"):
+    with pytest.raises(DataError, match=rf"{tmp_path} contains 2 DICOM series; keep the labelled one"):
         read_volume(tmp_path)
 
 
@@ -150,7 +142,7 @@ def test_a_series_that_lacks_a_slice_is_refused(turned_to: dict[str, str], tmp_p
         read_volume(gap)
     twice = tmp_path / "twice"
     dicom_series(twice, numbered(), "1.2.3.4", (0, 2, 4, 4, 6, 8), **turned_to)
-    with pytest.raises(DataError, match=rf"^{twice}/.*-[34]\.dcm and {twice}/.*-[34]\.dcm lie at one place"):
+    with pytest.raises(DataError, match=rf"^{twice}/.*-[34]\.dcm and {twice}/.*-[34]\.dcm have the same"):
         read_volume(twice)
 
 
@@ -172,7 +164,7 @@ def test_damage_is_named(tmp_path: Path) -> None:
     text = tmp_path / "text.mha"
     text.write_text("no volume")
     for file in (cut, text, tmp_path / "absent.nii"):
-        with pytest.raises(DataError, match=rf"^{file} cannot be read as a volume \(.+\); fetch it again"):
+        with pytest.raises(DataError, match=rf"^{file} cannot be read as a volume \(.+\); download it again"):
             read_volume(file)
 
 
@@ -212,7 +204,7 @@ def test_shapes_are_refused_before_voxels_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", [[("R", "u1"), ("G", "u1"), ("B", "u1")], np.complex64])
 def test_a_voxel_is_one_real_number(kind: Any, tmp_path: Path) -> None:
     file = nifti(tmp_path / "scan.nii.gz", np.zeros((4, 5, 6), kind))
-    with pytest.raises(DataError, match=rf"^{file} holds colours or complex numbers; save one real number"):
+    with pytest.raises(DataError, match=rf"^{file} contains colours or complex numbers; save one"):
         read_volume(file)
 
 
@@ -286,7 +278,7 @@ def test_labels_are_whole_numbers(tmp_path: Path) -> None:
         values = numbered() * 1.0
         values[1, 1, 1] = value
         file = nifti(tmp_path / f"{name}.nii.gz", values, affine("RAS"))
-        with pytest.raises(DataError, match=rf"{name}\.nii\.gz holds NaN or values that are no labels"):
+        with pytest.raises(DataError, match=rf"{name}\.nii\.gz contains NaN or fractions"):
             read_label_map(file, image)
 
 
@@ -299,7 +291,7 @@ def test_every_orientation_turns_into_one(codes: str) -> None:
     marker = tuple(n - 1 if letter in "RAS" else 0 for n, letter in zip(shape, codes, strict=True))
     values[marker] = 1
     before = Volume(values, affine(codes), Path("scan.nii.gz"))
-    after = turned(before)
+    after = reorient(before)
     assert after.values.shape == (4, 5, 6)
     assert np.argwhere(after.values).tolist() == [[0, 0, 0]]
     np.testing.assert_allclose(after.affine[:, 3], before.affine @ [*marker, 1])
@@ -311,7 +303,7 @@ def test_an_oblique_volume_turns_to_the_nearest_axes() -> None:
     tilt = np.array([[1, 0, 0, 0], [0, cos, -sin, 0], [0, sin, cos, 0], [0, 0, 0, 1]])
     values = np.zeros((4, 5, 6))
     values[3, 4, 5] = 1
-    after = turned(Volume(values, tilt @ affine("RAS", (1, 1, 1)), Path("scan.nii.gz")))
+    after = reorient(Volume(values, tilt @ affine("RAS", (1, 1, 1)), Path("scan.nii.gz")))
     assert after.values[0, 0, 0] == 1
     np.testing.assert_allclose(after.affine[:3, 3], (tilt @ [3, 4, 5, 1])[:3])
 
@@ -319,10 +311,10 @@ def test_an_oblique_volume_turns_to_the_nearest_axes() -> None:
 def test_the_first_of_equally_large_slices_counts() -> None:
     mask = np.zeros((4, 5, 6), bool)
     mask[1, 1, 2] = mask[1, 1, 4] = mask[2, 1, 4] = mask[2, 2, 5] = mask[3, 1, 5] = True
-    assert largest(mask, 2) == 4  # two voxels, as in slice 5
-    assert largest(mask, 0) == 1
-    assert largest(mask, 1) == 1
-    assert largest(np.zeros((4, 5, 6), bool), 0) is None
+    assert largest_slice(mask, 2) == 4  # two voxels, as in slice 5
+    assert largest_slice(mask, 0) == 1
+    assert largest_slice(mask, 1) == 1
+    assert largest_slice(np.zeros((4, 5, 6), bool), 0) is None
 
 
 def test_maxslice_is_a_slice_for_each_label_and_axis_that_shows() -> None:
@@ -331,7 +323,9 @@ def test_maxslice_is_a_slice_for_each_label_and_axis_that_shows() -> None:
     labels[3, 4, 0] = 8
     image = numbered()
     found = list(
-        slices(volume(image), volume(labels), {"seven": 7, "gone": 5, "both": (7, 8)}, "p1", modality="CT")
+        cut_slices(
+            volume(image), volume(labels), {"seven": 7, "gone": 5, "both": (7, 8)}, "p1", modality="CT"
+        )
     )
     assert [(e.axis, *e.masks) for e in found] == [
         (axis, label) for axis in AXES for label in ("seven", "both")
@@ -350,7 +344,7 @@ def test_midslice_is_one_slice_of_all_labels_that_show_in_it() -> None:
     labels = np.zeros((4, 5, 6), np.int16)
     labels[0, 0, 3], labels[1, 1, 3], labels[2, 2, 2] = 1, 2, 3
     values = {"one": 1, "two": 2, "three": 3}
-    (found,) = slices(volume(numbered()), volume(labels), values, "p1", STORED, "midslice")
+    (found,) = cut_slices(volume(numbered()), volume(labels), values, "p1", STORED, "midslice")
     assert found.axis == "stored" and list(found.masks) == ["one", "two"]
     np.testing.assert_array_equal(found.image, numbered()[:, :, 3].T)
 
@@ -361,8 +355,8 @@ def test_pictures_are_as_radiologists_see_them(codes: str) -> None:
     shape = (4, 4, 4)
     values = np.zeros(shape, np.int16)
     values[tuple(3 if letter in "LAS" else 0 for letter in codes)] = 1
-    one = turned(volume(values, codes))
-    corner = {e.axis: np.argwhere(e.image).tolist() for e in slices(one, one, {"one": 1}, "p1")}
+    one = reorient(volume(values, codes))
+    corner = {e.axis: np.argwhere(e.image).tolist() for e in cut_slices(one, one, {"one": 1}, "p1")}
     assert corner == {"sagittal": [[0, 0]], "coronal": [[0, 3]], "axial": [[0, 3]]}
 
 
@@ -372,7 +366,9 @@ def test_pixels_are_square():
     labels[2, 3:5, 2:4] = 1
     space = np.diag([-1.0, -1, -3, 1])
     one = Volume(labels, space, Path("scan.nii.gz"))
-    shapes = {e.axis: (e.image.shape, int(e.masks["one"].sum())) for e in slices(one, one, {"one": 1}, "p1")}
+    shapes = {
+        e.axis: (e.image.shape, int(e.masks["one"].sum())) for e in cut_slices(one, one, {"one": 1}, "p1")
+    }
     assert shapes == {"sagittal": ((18, 8), 12), "coronal": ((18, 4), 6), "axial": ((8, 4), 2)}
 
 
@@ -380,5 +376,5 @@ def test_an_unreadable_slice_of_a_series_is_named(tmp_path):
     dicom_series(tmp_path, numbered(), "1.2.3.4")
     last = sorted(tmp_path.iterdir())[-1]
     last.write_bytes(last.read_bytes()[:-40])
-    with pytest.raises(DataError, match=rf"{last} is no readable slice of its DICOM series"):
+    with pytest.raises(DataError, match=rf"{last} is not a readable slice of its DICOM series"):
         read_volume(tmp_path)

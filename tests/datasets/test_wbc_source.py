@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from segbench.datasets import DataError, TaskData, load_dataset
-from segbench.datasets.registry import find_source
 from segbench.datasets.download import checksum
+from segbench.datasets.registry import find_source
 from segbench.datasets.sources.wbc import FOLDER, PATTERNS, SHA256
 
 

@@ -4,26 +4,27 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from segbench.datasets.files.images import IMAGE_SUFFIXES, MASK_SUFFIXES, by_stem
-from segbench.datasets.folder import Folder, listing
+from segbench.datasets.files.finding import by_key
+from segbench.datasets.files.images import IMAGE_SUFFIXES, MASK_SUFFIXES
+from segbench.datasets.folder import Folder, list_files
 from segbench.datasets.importing.formats.base import (
     Case,
     FormatReader,
     ImportOptions,
     MaskFile,
     is_volume,
-    only_one,
+    merge_option,
     stem,
     visible,
 )
 from segbench.datasets.task import DataError
 
 
-class Pictures(FormatReader):
+class FolderReader(FormatReader):
     """The layout of ``folder:PATH``, with its ``dataset.toml`` and ``subjects.csv``.
 
-    Instead of masks with a value for each label, ``masks/<label>/`` may hold a binary mask of that label for
-    every image that shows it.
+    Instead of masks with one value per label, ``masks/<label>/`` may contain a binary mask of that label for
+    every image with it.
     """
 
     name = "folder"
@@ -34,58 +35,56 @@ class Pictures(FormatReader):
         images, masks = folder / "images", folder / "masks"
         return images.is_dir() and masks.is_dir() and not any(map(is_volume, visible(images)))
 
-    def listed(self, folder: Path) -> list[Case]:
-        return _Listing(folder, self.given).cases()
+    def list_cases(self, folder: Path) -> list[Case]:
+        return _FolderWithOptions(folder, self.options).cases()
 
 
-class _Listing(Folder):
-    """The files of a folder, with what is given besides its settings."""
+class _FolderWithOptions(Folder):
+    """The files of a folder; options complete its settings."""
 
-    def __init__(self, path: Path, given: ImportOptions) -> None:
+    def __init__(self, path: Path, options: ImportOptions) -> None:
         super().__init__(path)
-        self.path, self._given = path, given  # errors and the store name files as they were given
-        said, where = self._settings, path / "dataset.toml"
-        only_one("subject-pattern", given.subject_pattern, said.get("subject_pattern"), where)
-        only_one("labels", given.labels, said.get("labels"), where)
-        modality = only_one("modality", given.modality, said.get("modality"), where)
-        self._said = {"cohort": said.get("cohort", "all"), "modality": modality or "unknown"}
+        self.path, self._options = path, options  # errors and the store name files as the user does
+        settings, source = self._settings, path / "dataset.toml"
+        merge_option("subject-pattern", options.subject_pattern, settings.get("subject_pattern"), source)
+        merge_option("labels", options.labels, settings.get("labels"), source)
+        modality = merge_option("modality", options.modality, settings.get("modality"), source)
+        self._fields = {"cohort": settings.get("cohort", "all"), "modality": modality or "unknown"}
 
     def cases(self) -> list[Case]:
-        said = self._said
-        folders = [path for path in visible(self._masks()) if path.is_dir()]
-        if folders:
-            return [Case(image, masks, subject, **said) for image, masks, subject in self._by_label(folders)]
-        files = self._files()
-        labels = self._given.labels or {label: (value,) for label, value in self._labels().items()}
-        return [Case(f.image, (MaskFile(f.mask, labels),), f.subject, **said) for f in files]
-
-    def _subjects(self, images: list[Path]) -> dict[str, str]:
-        if self._given.subject_pattern is None:
-            return super()._subjects(images)
-        table = self.path / "subjects.csv"
-        only_one("subject-pattern", self._given.subject_pattern, table.exists() or None, table)
-        return {image.name: self._given.subject_of(stem(image), image) for image in images}
-
-    def _masks(self) -> Path:
         masks = self.path / "masks"
         if not masks.is_dir():
             raise DataError(f"there is no folder {masks}; put the 2D masks of the data set there")
-        return masks
+        folders = [path for path in visible(masks) if path.is_dir()]
+        if folders:
+            return self._cases_by_label(folders)
+        files = self._files()
+        labels = self._options.labels or {label: (value,) for label, value in self._labels().items()}
+        return [Case(f.image, (MaskFile(f.mask, labels),), f.subject, **self._fields) for f in files]
 
-    def _by_label(self, folders: list[Path]) -> list[tuple[Path, tuple[MaskFile, ...], str]]:
-        """Images, the masks of each and its subject; a folder of masks is a label."""
-        if self._given.labels or "labels" in self._settings:
+    def _subjects(self, images: list[Path]) -> dict[str, str]:
+        if self._options.subject_pattern is None:
+            return super()._subjects(images)
+        table = self.path / "subjects.csv"
+        merge_option("subject-pattern", self._options.subject_pattern, table.exists() or None, table)
+        return {image.name: self._options.subject(stem(image), image) for image in images}
+
+    def _cases_by_label(self, folders: list[Path]) -> list[Case]:
+        """Cases whose masks lie in one folder per label."""
+        if self._options.labels or "labels" in self._settings:
             raise DataError(f"{folders[0]} names a label already; name no labels elsewhere")
-        image_of = by_stem(listing(self.path / "images", IMAGE_SUFFIXES))
-        images = list(image_of.values())
-        masks: dict[str, list[MaskFile]] = {name: [] for name in image_of}
+        images = by_key(stem, list_files(self.path / "images", IMAGE_SUFFIXES))
+        masks: dict[str, list[MaskFile]] = {name: [] for name in images}
         for folder in folders:
             for path in visible(folder):
-                if path.suffix.lower() not in MASK_SUFFIXES or stem(path) not in image_of:
-                    raise DataError(f"{path} is no mask of an image in {self.path / 'images'}; remove it")
+                if path.suffix.lower() not in MASK_SUFFIXES or stem(path) not in images:
+                    raise DataError(f"{path} is not a mask of an image in {self.path / 'images'}; remove it")
                 masks[stem(path)].append(MaskFile(path, {folder.name: ()}))
-        for name, found in masks.items():
-            if not found:
-                raise DataError(f"{image_of[name]} has no mask in any folder of {folders[0].parent}; add one")
-        subjects = self._subjects(images)
-        return [(image, tuple(masks[stem(image)]), subjects[image.name]) for image in images]
+        for name, files in masks.items():
+            if not files:
+                raise DataError(f"{images[name]} has no mask in any folder of {folders[0].parent}; add one")
+        subjects = self._subjects([*images.values()])
+        return [
+            Case(image, tuple(masks[name]), subjects[image.name], **self._fields)
+            for name, image in images.items()
+        ]

@@ -1,12 +1,13 @@
-"""``nifti``: volumes with label maps, NIfTI or another format of `segbench.datasets.files.volumes`."""
+"""``nifti``: volumes with label maps, in any format that `segbench.datasets.files.volumes` reads."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
+from segbench.datasets.files.finding import find_files, match_files
 from segbench.datasets.importing.formats.base import (
-    VOLUMES,
+    VOLUME_SUFFIXES,
     Case,
     FormatReader,
     MaskFile,
@@ -14,21 +15,19 @@ from segbench.datasets.importing.formats.base import (
     stem,
     visible,
 )
-from segbench.datasets.sources.files import files, matched
 from segbench.datasets.task import DataError
 
-VOLUME, LABEL_MAP = "volume", "label map"  # as errors call them
-MAPS = ("labels", "masks")
-IN_PAIR = re.compile(r"(.+)_(?:(img|image)|(seg|label|mask))", re.IGNORECASE)
+VOLUME, LABEL_MAP = "volume", "label map"  # their names in errors
+PAIR = re.compile(r"(.+)_(?:(img|image)|(seg|label|mask))", re.IGNORECASE)
 
 
-class Volumes(FormatReader):
+class VolumeReader(FormatReader):
     """Volumes with label maps in which every label has a value, in one of two layouts.
 
-    ``images/`` and ``labels/`` (or ``masks/``) with files of the same name, endings aside; a folder in
-    ``images/`` is a DICOM series. Each volume is its own subject. Or, anywhere below the folder, pairs
-    ``NAME_img`` (or ``_image``) and ``NAME_seg`` (or ``_label``, ``_mask``); of pairs in subfolders, the path
-    of the subfolder is the subject.
+    ``images/`` and ``labels/`` (or ``masks/``) with files of the same name without suffix; a folder in
+    ``images/`` is a DICOM series. Each volume is a subject. Or, at any depth, pairs ``NAME_img`` (or
+    ``_image``) and ``NAME_seg`` (or ``_label``, ``_mask``); the subject of pairs in a subfolder is the path
+    of the subfolder.
     """
 
     name = "nifti"
@@ -38,38 +37,45 @@ class Volumes(FormatReader):
     def fits(folder: Path) -> bool:
         images = folder / "images"
         if images.is_dir():
-            return _maps(folder) is not None and any(map(is_volume, visible(images)))
-        return bool(_in_pairs(folder))
+            return _label_folder(folder) is not None and any(map(is_volume, visible(images)))
+        return bool(_find_pairs(folder))
 
-    def listed(self, folder: Path) -> list[Case]:
-        if not (folder / "images").is_dir():
-            found = _in_pairs(folder)
-            kinds = {
-                kind: [path for path, parts in found.items() if parts[number]]
-                for kind, number in ((VOLUME, 2), (LABEL_MAP, 3))
-            }
-            pairs = matched(lambda path: (path.parent.relative_to(folder) / found[path][1]).as_posix(), kinds)
-        else:
-            maps = _maps(folder)
-            if maps is None:
+    def list_cases(self, folder: Path) -> list[Case]:
+        if (folder / "images").is_dir():
+            label_folder = _label_folder(folder)
+            if label_folder is None:
                 raise DataError(f"{folder} has images/ but no labels/ (or masks/); add the label maps")
-            places = {VOLUME: folder / "images", LABEL_MAP: maps}
-            pairs = matched(stem, {kind: filter(is_volume, visible(each)) for kind, each in places.items()})
-        return [self._case(key, pair[VOLUME], pair[LABEL_MAP]) for key, pair in pairs]
+            folders = {VOLUME: folder / "images", LABEL_MAP: label_folder}
+            volumes = {kind: filter(is_volume, visible(path)) for kind, path in folders.items()}
+            pairs = match_files(stem, volumes)
+        else:
+            names = _find_pairs(folder)
+
+            def key_of(path: Path) -> str:
+                return (path.parent.relative_to(folder) / names[path][1]).as_posix()
+
+            kinds = {
+                kind: [path for path, match in names.items() if match[group]]
+                for kind, group in ((VOLUME, 2), (LABEL_MAP, 3))
+            }
+            pairs = match_files(
+                lambda path: (path.parent.relative_to(folder) / names[path][1]).as_posix(), kinds
+            )
+        return [self._case(key, files[VOLUME], files[LABEL_MAP]) for key, files in pairs]
 
     def _case(self, key: str, image: Path, mask: Path) -> Case:
         folder, _, name = key.rpartition("/")
-        subject = self.given.subject_of(name, image) if self.given.subject_pattern or not folder else folder
-        masks = (MaskFile(mask, None),)
-        return Case(image, masks, subject, modality=self.given.modality or "unknown")
+        by_name = self.options.subject_pattern or not folder
+        subject = self.options.subject(name, image) if by_name else folder
+        return Case(image, (MaskFile(mask, None),), subject, modality=self.options.modality or "unknown")
 
 
-def _maps(folder: Path) -> Path | None:
-    return next((folder / name for name in MAPS if (folder / name).is_dir()), None)
+def _label_folder(folder: Path) -> Path | None:
+    return next((folder / name for name in ("labels", "masks") if (folder / name).is_dir()), None)
 
 
-def _in_pairs(folder: Path) -> dict[Path, re.Match[str]]:
-    """Volumes whose names say what they are, and the parts of these."""
-    volumes = [path for path in files(folder, "*") if path.name.lower().endswith(VOLUMES)]
-    parts = {path: IN_PAIR.fullmatch(stem(path)) for path in volumes}
-    return {path: match for path, match in parts.items() if match}
+def _find_pairs(folder: Path) -> dict[Path, re.Match[str]]:
+    """Volumes whose names end in their kind, and the parts of these names."""
+    volumes = [path for path in find_files(folder, "*") if path.name.lower().endswith(VOLUME_SUFFIXES)]
+    matches = {path: PAIR.fullmatch(stem(path)) for path in volumes}
+    return {path: match for path, match in matches.items() if match}
