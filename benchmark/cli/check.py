@@ -126,9 +126,9 @@ def _check_model(model: str, weights: str, device: str, format: str) -> None:
 command = command_of(
     "check",
     _check,
-    "Test whether a run is worse than a baseline.\n\nThe exit status is 1 if it is. Without RUN, the commands of "
-    "the baseline are run first, about a minute for the bundled one. With --model, tests whether an adapter "
-    "does what the protocols expect.",
+    "Test whether a run is worse than a baseline.\n\nThe exit status is 1 if it is. Without RUN, the "
+    "commands of the baseline are run first, about a minute for the bundled one. With --model, tests whether "
+    "an adapter does what the protocols expect.",
     "python -m benchmark check results/runs/after --baseline results/runs/before\n"
     "  python -m benchmark check --model my_package:MyModel",
     click.Argument(["run"], required=False),

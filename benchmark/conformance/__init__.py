@@ -1,4 +1,4 @@
-"""Whether an adapter is what the protocols take it for: it is tried on mock tasks, in a minute or less."""
+"""Conformance checks: test an adapter on mock tasks, in a minute or less."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from functools import partial
 from typing import Any
 
 from segbench.benchmark.conformance.findings import (
-    BREAKS,
     MODES,
-    Answer,
+    PLUGIN_ERRORS,
     Finding,
+    Result,
     failed,
+    one_line,
     passed,
-    said,
-    tried,
+    run_check,
 )
 from segbench.errors import UsageError
 
@@ -22,47 +22,47 @@ __all__ = ["Finding", "examine"]
 
 
 def examine(name: str, weights: str = "bundled", device: str = "cpu") -> list[Finding]:
-    """Try an adapter: what it says of itself, its answers to all kinds of query, and a run of each protocol.
+    """Test an adapter: its metadata, its answers to all kinds of query, and a run of each protocol.
 
-    Whatever the model does wrong, exceptions included, is a finding; nothing is raised for it. Global random
-    generators and torch's modes are afterwards as they were before. On a CPU it takes one thread.
+    All errors of the model, exceptions included, become findings. The states of global random generators and
+    torch's modes are the same afterwards. On a CPU the checks use one thread.
 
     Parameters
     ----------
     name : str
         A model: a name of `MODELS`, an entry point's, or ``module:Class``.
     weights : str
-        ``bundled``, ``official``, a file or a folder, as `create_model` takes them. A model that is trained
-        on each task needs those of one task: a folder, or for ``supervised`` a file.
+        ``bundled``, ``official``, a file or a folder, as for `create_model`. A model that is trained on each
+        task needs the weights of one task: a folder, or for the protocol ``supervised`` a file.
     device : str
         Torch device.
 
     Returns
     -------
     list of Finding
-        In the order of the checks. The model is in order if none has ``failed``.
+        In the order of the checks. The model conforms if none has ``failed``.
 
     Raises
     ------
     UnknownName
         If there is no such model.
     UsageError
-        If it is trained on each task, and no weights are named.
+        If the model is trained on each task, and no weights are given.
     """
     import torch
 
-    from segbench.benchmark.conformance.state import same_modes, seeded
+    from segbench.benchmark.conformance.process_state import restored_modes, temporary_seed
 
-    with seeded(1), same_modes():
-        torch.set_num_threads(1)  # as the workers of a run have it on a CPU
+    with temporary_seed(1), restored_modes():
+        torch.set_num_threads(1)  # as in the workers of a run on a CPU
         return list(_findings(name, weights, device))
 
 
 def _findings(name: str, weights: str, device: str) -> Iterator[Finding]:
     from segbench.benchmark.conformance.checks import CHECKS
-    from segbench.benchmark.conformance.declared import attributes, capabilities
-    from segbench.benchmark.conformance.plays import plays
-    from segbench.benchmark.conformance.subject import Subject
+    from segbench.benchmark.conformance.metadata import check_attributes, check_capabilities
+    from segbench.benchmark.conformance.protocol_runs import protocol_runs
+    from segbench.benchmark.conformance.under_test import AdapterUnderTest
     from segbench.models import MODELS, create_model
     from segbench.registry import UnknownName
 
@@ -70,46 +70,53 @@ def _findings(name: str, weights: str, device: str) -> Iterator[Finding]:
         model = MODELS.get(name)
     except UnknownName:
         raise
-    except BREAKS as error:
-        yield Finding("import", "failed", f"the model {name} cannot be imported: {said(error)}")
+    except PLUGIN_ERRORS as error:
+        yield Finding("import", "failed", f"the model {name} cannot be imported: {one_line(error)}")
         return
-    declared = tried("capabilities", name, capabilities, model)
-    yield declared
-    if declared.verdict == "failed":
+    capabilities = run_check("capabilities", name, check_capabilities, model)
+    yield capabilities
+    if capabilities.verdict == "failed":
         return
     if model.capabilities.needs_training and weights in ("bundled", "official"):
         raise UsageError(
-            f"nothing was tried, as {name} is trained on each task; name a file or folder of its weights by "
-            "--weights"
+            f"{name} is trained on each task and cannot be tested without weights; give a file or folder of "
+            "its weights by --weights"
         )
-    make = partial(create_model, name, weights, device)
-    made: list[Any] = []
-    yield tried("creation", name, _created, make, made)
-    if not made:
+    create = partial(create_model, name, weights, device)
+    adapters: list[Any] = []
+    yield run_check("creation", name, _check_creation, create, adapters)
+    if not adapters:
         return
-    yield (own := tried("attributes", name, attributes, model, made[0]))
-    if own.verdict == "failed":
+    attributes = run_check("attributes", name, check_attributes, model, adapters[0])
+    yield attributes
+    if attributes.verdict == "failed":
         return
-    subject = Subject(name, made[0], make)
+    under_test = AdapterUnderTest(name, adapters[0], create)
     for title, check in CHECKS.items():
-        yield tried(title, name, check, subject)
-    for title, play in plays(subject):
-        yield tried(title, name, play)
+        yield run_check(title, name, check, under_test)
+    for title, check_run in protocol_runs(under_test):
+        yield run_check(title, name, check_run)
 
 
-def _created(make: Any, made: list[Any]) -> Answer:
-    from segbench.benchmark.conformance.state import generators, modes, same_modes, seeded
+def _check_creation(create: Any, adapters: list[Any]) -> Result:
+    """Create an adapter, which is appended to `adapters`, and compare the state of the process."""
+    from segbench.benchmark.conformance.process_state import (
+        generator_states,
+        modes,
+        restored_modes,
+        temporary_seed,
+    )
 
     before = modes()
-    with same_modes():
-        made.append(make())
-        drawn, changed = generators(), modes() != before
-    with seeded(4), same_modes():
-        make()
-        again = generators()
-    # To draw weights is no fault; but a generator that was seeded goes on as if nothing had been before.
-    if any(one == other for one, other in zip(drawn, again, strict=True)):
-        return failed("the constructor seeds a global random generator; seed one of its own")
+    with restored_modes():
+        adapters.append(create())
+        first, changed = generator_states(), modes() != before
+    with temporary_seed(4), restored_modes():
+        create()
+        second = generator_states()
+    # A constructor may draw weights at random; equal states after different seeds mean that it sets the seed.
+    if any(one == other for one, other in zip(first, second, strict=True)):
+        return failed("the constructor seeds a global random generator; create a separate generator instead")
     if changed:
-        return failed(f"the constructor changes {MODES}, which is the whole process's")
-    return passed(f"an instance of {type(made[0]).__qualname__}")
+        return failed(f"the constructor changes {MODES}, which affects the whole process")
+    return passed(f"an instance of {type(adapters[0]).__qualname__}")

@@ -1,4 +1,4 @@
-"""The checks of an adapter's answers, each a function of the `Subject` that was asked."""
+"""The checks of an adapter's answers, each a function of the `AdapterUnderTest`."""
 
 from __future__ import annotations
 
@@ -8,279 +8,281 @@ import torch
 from torch import Tensor
 
 from segbench.benchmark.conformance.findings import (
-    BREAKS,
     MODES,
-    Answer,
+    PLUGIN_ERRORS,
+    Result,
     failed,
     noted,
+    one_line,
     passed,
-    said,
     skipped,
 )
-from segbench.benchmark.conformance.mock import IMAGES, OTHER_SIZE, PROMPTERS, Question, task
-from segbench.benchmark.conformance.state import seeded
-from segbench.benchmark.conformance.subject import TOLERANCE, Asked, Subject, distance
+from segbench.benchmark.conformance.mock import ANNOTATORS, IMAGES, OTHER_SIZE, QueryKind, mock_task
+from segbench.benchmark.conformance.process_state import temporary_seed
+from segbench.benchmark.conformance.under_test import (
+    TOLERANCE,
+    AdapterUnderTest,
+    Observation,
+    difference,
+)
 
-Pair = tuple[Question, Tensor, Tensor]  # a question and two answers that should be alike
+Pair = tuple[QueryKind, Tensor, Tensor]  # a kind of query and two answers that should be equal
 
-UNANSWERED = skipped("no query was answered as it should be")
-LARGER = "queries larger than micro_batch says are refused, and never asked"
-NO_SIGHT = "images of a query must not see one another"
-NO_CONTEXT, NO_SET = skipped("it takes no context"), skipped("it takes one image at a time, not sets")
-
-
-def output(subject: Subject) -> Answer:
-    """A tensor of the right shape and type with finite values, whatever is asked."""
-    wrong = [each for each in subject.asked if each.problem]
-    if wrong:
-        return failed(f"{subject.name} was asked with {_several(wrong)}: {wrong[0].problem}")
-    return passed(f"finite logits of the right shape for {len(subject.asked)} kinds of query")
+NO_ANSWER = skipped("no query had a valid answer")
+TOO_LARGE = "the model refuses queries that are larger than its micro_batch; a run has no such queries"
+INDEPENDENT = "the answer to one image must not depend on the other images of a query"
+NO_CONTEXT = skipped("the model takes no context")
+NO_SETS = skipped("the model takes single images, not sets")
 
 
-def logit_range(subject: Subject) -> Answer:
-    """Logits, of which the mask is where they are above 0; not probabilities, not always one mask."""
-    answers = [logits for _, logits in subject.answered]
+def check_output(model: AdapterUnderTest) -> Result:
+    """The output is a tensor of the right shape and type with finite values."""
+    invalid = [seen for seen in model.observations if seen.problem]
+    if invalid:
+        return failed(f"a query with {_listed(invalid)} to {model.name}: {invalid[0].problem}")
+    return passed(f"finite logits of the right shape for {len(model.observations)} kinds of query")
+
+
+def check_range(model: AdapterUnderTest) -> Result:
+    """The output are logits, not probabilities, and the masks differ."""
+    answers = [logits for _, logits in model.answered]
     if not answers:
-        return UNANSWERED
-    low, high = (
-        float(getattr(torch, of)(torch.stack([getattr(a, of)() for a in answers]))) for of in ("min", "max")
-    )
+        return NO_ANSWER
+    low, high = min(float(a.min()) for a in answers), max(float(a.max()) for a in answers)
     span = f"values from {low:.3g} to {high:.3g}"
-    if subject.able.automatic:
-        alone = all((a.argmax(dim=1) == a[:, :, 0, 0].argmax(dim=1)[:, None, None]).all() for a in answers)
-        return noted(f"every image has one label everywhere; {span}") if alone else passed(span)
+    if model.capabilities.automatic:
+        constant = all((a.argmax(dim=1) == a[:, :, 0, 0].argmax(dim=1)[:, None, None]).all() for a in answers)
+        return noted(f"every image has one label everywhere; {span}") if constant else passed(span)
     if low >= 0 and 0 < high <= 1:
         if all(((a == 0) | (a == 1)).all() for a in answers):
-            return noted("all values are 0 or 1: right as masks, but previous logits then tell nothing more")
+            return noted("all values are 0 or 1: valid masks, but as previous logits they have no confidence")
         return failed(
-            f"{span} look like probabilities; return logits (torch.logit, or leave out the sigmoid), as the "
-            "mask is where they are above 0"
+            f"{span} look like probabilities; return logits (torch.logit, or without the sigmoid), as the "
+            "mask contains the pixels above 0"
         )
     shares = [float((logits > 0).float().mean()) for logits in answers]
-    for share, what in ((0.0, "empty"), (1.0, "the whole image")):
-        if all(each == share for each in shares):
-            return noted(f"the mask is always {what}; {span}")
+    for share, mask in ((0.0, "empty"), (1.0, "the whole image")):
+        if all(value == share for value in shares):
+            return noted(f"the mask is always {mask}; {span}")
     return passed(span)
 
 
-def inputs(subject: Subject) -> Answer:
-    """What a query holds stays as it is; the protocols go on using it."""
+def check_inputs(model: AdapterUnderTest) -> Result:
+    """The tensors of a query do not change, as protocols use them again."""
     return _none(
-        subject, [each for each in subject.asked if each.inputs_changed], "changed the query's tensors"
+        model, [seen for seen in model.observations if seen.inputs_changed], "changed the query's tensors"
     )
 
 
-def process(subject: Subject) -> Answer:
-    """No global random generator, type or mode is touched: everything else in the process depends on it."""
-    wrong = [each for each in subject.asked if each.globals_changed]
-    return _none(subject, wrong, f"changed a global random generator, or {MODES},")
+def check_globals(model: AdapterUnderTest) -> Result:
+    """No global random generator, type or mode changes, as these affect the whole process."""
+    changed = [seen for seen in model.observations if seen.globals_changed]
+    return _none(model, changed, f"changed a global random generator, or {MODES},")
 
 
-def gradients(subject: Subject) -> Answer:
-    """No graph for gradients is kept, not even outside the benchmark's inference mode."""
-    wrong = [each for each in subject.asked if each.graph_kept]
-    if wrong or not subject.answered:
-        return _none(subject, wrong, "kept a graph for gradients in spite of inference mode")
-    question, _ = subject.answered[0]
+def check_gradients(model: AdapterUnderTest) -> Result:
+    """No graph for gradients is kept, also outside the benchmark's inference mode."""
+    kept = [seen for seen in model.observations if seen.graph_kept]
+    if kept or not model.answered:
+        return _none(model, kept, "kept a graph for gradients in spite of inference mode")
+    kind, _ = model.answered[0]
     try:
-        raw = subject.adapter.predict(subject.query(subject.usual(question), question))
-    except BREAKS as error:
-        return noted(f"outside the benchmark's inference mode, predict fails ({said(error)})")
-    if raw.requires_grad:
+        output = model.adapter.predict(model.query(kind))
+    except PLUGIN_ERRORS as error:
+        return noted(f"outside the benchmark's inference mode, predict fails ({one_line(error)})")
+    if output.requires_grad:
         return noted("outside the benchmark, predict keeps a graph; decorate it with @torch.inference_mode()")
     return passed("no graph is kept")
 
 
-def _none(subject: Subject, wrong: Sequence[Asked], what: str) -> Answer:
+def _none(model: AdapterUnderTest, wrong: Sequence[Observation], effect: str) -> Result:
     if wrong:
-        return failed(f"{subject.name} {what} when it was asked with {_several(wrong)}")
-    return passed("as they should be")
+        return failed(f"{model.name} {effect} in a query with {_listed(wrong)}")
+    return passed("nothing changes")
 
 
-def _several(wrong: Sequence[Asked]) -> str:
-    more = f" (and in {len(wrong) - 1} other queries)" if len(wrong) > 1 else ""
-    return f"{wrong[0].question}{more}"
+def _listed(wrong: Sequence[Observation]) -> str:
+    others = f" (and in {len(wrong) - 1} other queries)" if len(wrong) > 1 else ""
+    return f"{wrong[0].kind}{others}"
 
 
-def repeated(subject: Subject) -> Answer:
-    """The same queries again, in another order and after another seed of all global generators."""
-    cause = "chance (dropout left on, a global generator) or earlier queries decide about it"
-    with seeded(2):
-        pairs = [
-            (question, logits, subject.logits(question)) for question, logits in reversed(subject.answered)
-        ]
-    return _alike(pairs, "asked again", cause, exact=True)
+def check_determinism(model: AdapterUnderTest) -> Result:
+    """The same queries have the same answers in another order and with other global seeds."""
+    cause = "random numbers (active dropout, a global generator) or earlier queries change them"
+    with temporary_seed(2):
+        pairs = [(kind, logits, model.logits(kind)) for kind, logits in reversed(model.answered)]
+    return _equal(pairs, "in a repeated query", cause, exact=True)
 
 
-def instances(subject: Subject) -> Answer:
-    """A second adapter like the first, made after another seed, as other workers make theirs."""
-    with seeded(3):
-        other = subject.another()
-        pairs = [
-            (question, logits, subject.logits(question, adapter=other)) for question, logits in subject.few()
-        ]
-    return _alike(pairs, "from a second instance", "is something in it left at random?", exact=True)
+def check_instances(model: AdapterUnderTest) -> Result:
+    """A second instance, created with another global seed, has the same answers, as in another worker."""
+    with temporary_seed(3):
+        other = model.create()
+        pairs = [(kind, logits, model.logits(kind, adapter=other)) for kind, logits in model.examples()]
+    return _equal(pairs, "from a second instance", "some weights may be left at random values", exact=True)
 
 
-def companions(subject: Subject) -> Answer:
-    """Others in the same query change nothing: the engine puts together what happens to be there."""
+def check_companions(model: AdapterUnderTest) -> Result:
+    """The other images of a query do not change an answer, as they are arbitrary."""
     pairs = []
-    for question, logits in subject.few():
-        if subject.size(question) > 1:
-            copies = subject.logits(question, [question.members(subject.data)] * subject.size(question))
-            pairs.append((question, logits[: question.size], copies[: question.size]))
-    if subject.answered and not pairs:
-        return skipped("each query holds one image or set, as its micro_batch says")
-    return _alike(pairs, "beside other images", NO_SIGHT, exact=True)
+    for kind, logits in model.examples():
+        if model.batch_size(kind) > 1:
+            copies = model.logits(kind, [kind.members(model.data)] * model.batch_size(kind))
+            pairs.append((kind, logits[: kind.size], copies[: kind.size]))
+    if model.answered and not pairs:
+        return skipped("a query contains one image or set, as micro_batch demands")
+    return _equal(pairs, "with other images in the query", INDEPENDENT, exact=True)
 
 
-def batches(subject: Subject) -> Answer:
-    """One image, or set, and three together; a query that is larger than the engine's may be refused."""
+def check_batch_size(model: AdapterUnderTest) -> Result:
+    """One image, or set, has the same answer alone and among three; larger queries may be refused."""
     pairs, refused = [], []
-    for question, logits in subject.few():
-        sets = [question.members(subject.data, number) for number in range(3)]
-        for count in {1, 3} - {subject.size(question)}:
+    for kind, logits in model.examples():
+        sets = [kind.members(model.data, number) for number in range(3)]
+        for count in {1, 3} - {model.batch_size(kind)}:
             try:
-                found = subject.logits(question, sets[:count])
-            except BREAKS as error:
-                if count <= subject.size(question):
+                answer = model.logits(kind, sets[:count])
+            except PLUGIN_ERRORS as error:
+                if count <= model.batch_size(kind):
                     raise
-                refused.append(f"{count} with {question}: {said(error)}")
+                refused.append(f"{count} with {kind}: {one_line(error)}")
             else:
-                pairs.append((question, logits[: question.size], found[: question.size]))
+                pairs.append((kind, logits[: kind.size], answer[: kind.size]))
     if not pairs and refused:
-        return noted(f"{LARGER} ({refused[0]})")
-    answer = _alike(pairs, "in a query of another size", NO_SIGHT)
-    if refused and answer.verdict == "passed":
-        return noted(f"{LARGER} ({refused[0]}); {answer.detail}")
-    return answer
+        return noted(f"{TOO_LARGE} ({refused[0]})")
+    result = _equal(pairs, "in a query of another size", INDEPENDENT)
+    if refused and result.verdict == "passed":
+        return noted(f"{TOO_LARGE} ({refused[0]}); {result.detail}")
+    return result
 
 
-def marks_used(subject: Subject) -> Answer:
-    """Other marks change the answer of an interactive model."""
-    if not subject.able.interactive:
-        return skipped("it takes no interactions")
-    marked = {kind: [each for each in subject.answered if each[0].marks == kind] for kind in PROMPTERS}
-    kinds = [kind for kind, asked in marked.items() if asked]
+def check_interactions(model: AdapterUnderTest) -> Result:
+    """Other interactions change the answers of an interactive model."""
+    if not model.capabilities.interactive:
+        return skipped("the model takes no interactions")
+    answered = {
+        kind: [seen for seen in model.answered if seen[0].interactions == kind] for kind in ANNOTATORS
+    }
+    kinds = [kind for kind, seen in answered.items() if seen]
     if not kinds:
-        return UNANSWERED
-    deaf = [kind for kind in kinds if not _moved(subject, marked[kind], draw=1)]
-    if deaf == kinds:
-        return failed(f"{subject.name} answers the same whatever is drawn, but says that it is interactive")
-    if deaf:
-        return noted(f"{deaf[0]} change nothing, but protocols with {deaf[0]} take the model, too")
-    return passed(f"{' and '.join(kinds)} change the answer")
+        return NO_ANSWER
+    ignored = [kind for kind in kinds if not _changes(model, answered[kind], draw=1)]
+    if ignored == kinds:
+        return failed(f"{model.name} has the same answers to all interactions, but is declared interactive")
+    if ignored:
+        return noted(f"{ignored[0]} have no effect, but protocols with {ignored[0]} run the model, too")
+    return passed(f"{' and '.join(kinds)} change the answers")
 
 
-def context_used(subject: Subject) -> Answer:
-    """Another context changes the answer of an in-context model."""
-    if not subject.able.in_context:
+def check_context(model: AdapterUnderTest) -> Result:
+    """Another context changes the answers of an in-context model."""
+    if not model.capabilities.in_context:
         return NO_CONTEXT
-    helped = [each for each in subject.answered if each[0].context]
-    if not helped:
-        return UNANSWERED
-    if _moved(subject, helped, shift=3):
-        return passed("another context changes the answer")
-    return failed(f"{subject.name} answers the same whatever the context, but says that it is in_context")
+    answered = [seen for seen in model.answered if seen[0].context]
+    if not answered:
+        return NO_ANSWER
+    if _changes(model, answered, shift=3):
+        return passed("another context changes the answers")
+    return failed(f"{model.name} has the same answers with all contexts, but is declared in_context")
 
 
-def _moved(subject: Subject, asked: Sequence[tuple[Question, Tensor]], **change: int) -> bool:
-    """Whether any answer is another one when something about each image is changed."""
+def _changes(model: AdapterUnderTest, answered: Sequence[tuple[QueryKind, Tensor]], **change: int) -> bool:
+    """Return whether a change of each image or its context changes any answer."""
     return any(
-        not torch.equal(logits, subject.logits(question, subject.usual(question, **change)))
-        for question, logits in asked
+        not torch.equal(logits, model.logits(kind, model.full_batch(kind, **change)))
+        for kind, logits in answered
     )
 
 
-def context_order(subject: Subject) -> Answer:
-    """The entries of a context in reverse; a model may mean their order, so that it is only noted."""
-    if not subject.able.in_context:
+def check_context_order(model: AdapterUnderTest) -> Result:
+    """The order of the context has no effect; a difference is only noted, as a model may use the order."""
+    if not model.capabilities.in_context:
         return NO_CONTEXT
     pairs = [
-        (question, logits, subject.logits(question, subject.usual(question, step=-1)))
-        for question, logits in subject.few(lambda question: question.context > 1 and not question.copies)
+        (kind, logits, model.logits(kind, model.full_batch(kind, step=-1)))
+        for kind, logits in model.examples(lambda kind: kind.context > 1 and not kind.copies)
     ]
-    answer = _alike(
-        pairs, "with the context in another order", "entries come as they were segmented, or drawn"
-    )
-    return noted(answer.detail) if answer.verdict == "failed" else answer
+    cause = "entries are in the order of segmentation, or of random draws"
+    result = _equal(pairs, "with the context in another order", cause)
+    return noted(result.detail) if result.verdict == "failed" else result
 
 
-def set_used(subject: Subject) -> Answer:
-    """Another image in the set changes the answer of a setwise model."""
-    if not subject.able.setwise:
-        return NO_SET
-    larger = subject.few(lambda question: question.size > 1)
-    if not larger:
-        return UNANSWERED
-    for question, logits in larger:
-        own, *further = subject.usual(question)
-        for kept in (0, question.size - 1):
-            others = question.members(subject.data, 1)
-            others[kept] = own[kept]
-            if not torch.equal(subject.logits(question, [others, *further])[kept], logits[kept]):
-                return passed("other images of a set change the answer")
+def check_sets(model: AdapterUnderTest) -> Result:
+    """Another image in the set changes the answers of a setwise model."""
+    if not model.capabilities.setwise:
+        return NO_SETS
+    of_sets = model.examples(lambda kind: kind.size > 1)
+    if not of_sets:
+        return NO_ANSWER
+    for kind, logits in of_sets:
+        members, *others = model.full_batch(kind)
+        for unchanged in (0, kind.size - 1):
+            changed = kind.members(model.data, 1)
+            changed[unchanged] = members[unchanged]
+            if not torch.equal(model.logits(kind, [changed, *others])[unchanged], logits[unchanged]):
+                return passed("other images of a set change the answers")
     return noted(
-        "other images of a set change nothing; without setwise, the model is not run for each set size"
+        "other images of a set have no effect; without setwise, the model is not run for each set size"
     )
 
 
-def set_order(subject: Subject) -> Answer:
-    """The images of a set in reverse have the same answers in reverse, as a set has no order."""
-    if not subject.able.setwise:
-        return NO_SET
+def check_set_order(model: AdapterUnderTest) -> Result:
+    """The images of a set in reverse order have the same answers in reverse order."""
+    if not model.capabilities.setwise:
+        return NO_SETS
     pairs = []
-    for question, logits in subject.few(lambda question: question.size > 1):
-        reverse = [members[::-1] for members in subject.usual(question)]
-        back = subject.logits(question, reverse)
-        pairs.append((question, logits[: question.size], back[: question.size].flip(0)))
-    return _alike(pairs, "with a set in another order", "a set has none, and protocols cut sets at random")
+    for kind, logits in model.examples(lambda kind: kind.size > 1):
+        reversed_sets = [members[::-1] for members in model.full_batch(kind)]
+        answer = model.logits(kind, reversed_sets)
+        pairs.append((kind, logits[: kind.size], answer[: kind.size].flip(0)))
+    return _equal(pairs, "with a set in another order", "a set has no order; protocols draw sets at random")
 
 
-def other_size(subject: Subject) -> Answer:
-    """Images that are not of the size that all built-in data sets have."""
-    if not subject.answered:
-        return UNANSWERED
-    question, _ = subject.answered[0]
+def check_image_size(model: AdapterUnderTest) -> Result:
+    """Images of another size than that of all built-in data sets are segmented."""
+    if not model.answered:
+        return NO_ANSWER
+    kind, _ = model.answered[0]
     height, width = OTHER_SIZE
-    data = task(IMAGES, OTHER_SIZE)
+    data = mock_task(IMAGES, OTHER_SIZE)
     try:
-        subject.logits(question, [question.members(data)] * subject.size(question))
-    except BREAKS as error:
+        model.logits(kind, [kind.members(data)] * model.batch_size(kind))
+    except PLUGIN_ERRORS as error:
         return noted(
-            f"images of {height}x{width} are refused, but all built-in data are 128x128 ({said(error)})"
+            f"the model refuses images of {height}x{width}; all built-in data sets have 128x128 "
+            f"({one_line(error)})"
         )
     return passed(f"images of {height}x{width} are segmented, too")
 
 
-def _alike(pairs: Sequence[Pair], what: str, cause: str, exact: bool = False) -> Answer:
-    """Whether two answers agree: within `TOLERANCE`, and noted if not in every bit where these should."""
-    found = [(distance(one, other), question) for question, one, other in pairs]
-    if not found:
-        return UNANSWERED
-    most, question = max(found, key=lambda pair: pair[0])
-    if not most <= TOLERANCE:
-        return failed(f"{what}, logits differ by {most:.2g} of the largest ({question}); {cause}")
-    if most == 0:
-        return passed(f"{what}, logits are the same in every bit")
-    agree = f"{what}, logits agree within {most:.1g} of the largest ({question})"
-    return noted(f"{agree}, so that two runs may differ in their last bits") if exact else passed(agree)
+def _equal(pairs: Sequence[Pair], condition: str, cause: str, exact: bool = False) -> Result:
+    """Compare answers within `TOLERANCE`; with `exact`, note a difference in the last bits."""
+    differences = [(difference(one, other), kind) for kind, one, other in pairs]
+    if not differences:
+        return NO_ANSWER
+    largest, kind = max(differences, key=lambda pair: pair[0])
+    if not largest <= TOLERANCE:
+        return failed(f"{condition}, logits differ by {largest:.2g} of the largest ({kind}); {cause}")
+    if largest == 0:
+        return passed(f"{condition}, logits are equal in every bit")
+    agree = f"{condition}, logits agree within {largest:.1g} of the largest ({kind})"
+    return noted(f"{agree}; two runs may differ in their last bits") if exact else passed(agree)
 
 
-CHECKS: dict[str, Callable[[Subject], Answer]] = {
-    "output": output,
-    "range": logit_range,
-    "inputs": inputs,
-    "global state": process,
-    "gradients": gradients,
-    "determinism": repeated,
-    "instances": instances,
-    "companions": companions,
-    "batch size": batches,
-    "marks used": marks_used,
-    "context used": context_used,
-    "context order": context_order,
-    "set used": set_used,
-    "set order": set_order,
-    "image size": other_size,
+CHECKS: dict[str, Callable[[AdapterUnderTest], Result]] = {
+    "output": check_output,
+    "range": check_range,
+    "inputs": check_inputs,
+    "global state": check_globals,
+    "gradients": check_gradients,
+    "determinism": check_determinism,
+    "instances": check_instances,
+    "companions": check_companions,
+    "batch size": check_batch_size,
+    "interactions used": check_interactions,
+    "context used": check_context,
+    "context order": check_context_order,
+    "set used": check_sets,
+    "set order": check_set_order,
+    "image size": check_image_size,
 }

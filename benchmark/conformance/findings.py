@@ -1,4 +1,4 @@
-"""What a check of an adapter says, and how the failure of a plug-in becomes part of it."""
+"""Findings of the conformance checks; an exception in a plug-in becomes a finding, too."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ Verdict = Literal["passed", "failed", "note", "skipped"]
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check has found.
+    """The result of a check.
 
     Attributes
     ----------
     check : str
     verdict : {"passed", "failed", "note", "skipped"}
-        A note is no mistake, but something that the author of the model should know.
+        A note is not an error, but a fact that the author of the model should know.
     detail : str
         One sentence.
     """
@@ -28,30 +28,30 @@ class Finding:
     detail: str
 
 
-class Answer(NamedTuple):
-    """A verdict with its reason, before it is known of which check."""
+class Result(NamedTuple):
+    """A verdict with its reason, without the name of the check."""
 
     verdict: Verdict
     detail: str
 
 
-passed = partial(Answer, "passed")
-failed = partial(Answer, "failed")
-noted = partial(Answer, "note")
-skipped = partial(Answer, "skipped")
+passed = partial(Result, "passed")
+failed = partial(Result, "failed")
+noted = partial(Result, "note")
+skipped = partial(Result, "skipped")
 
 MODES = "torch's default type, gradient mode, number of threads or choice of algorithms"
-BREAKS = (Exception, SystemExit)  # what a plug-in may do instead of answering; Ctrl-C is the user's
+PLUGIN_ERRORS = (Exception, SystemExit)  # that a plug-in may raise; Ctrl-C is the user's
 
 
-def tried(check: str, model: str, function: Callable[..., Answer], *given: Any) -> Finding:
-    """The finding of a check; if the model breaks it off, that is a failure of the model."""
+def run_check(check: str, model: str, function: Callable[..., Result], *arguments: Any) -> Finding:
+    """Return the finding of a check; an exception is a failure of the model."""
     try:
-        return Finding(check, *function(*given))
-    except BREAKS as error:
-        return Finding(check, "failed", f"the model {model} failed in the check {check!r}: {said(error)}")
+        return Finding(check, *function(*arguments))
+    except PLUGIN_ERRORS as error:
+        return Finding(check, "failed", f"the model {model} failed in the check {check!r}: {one_line(error)}")
 
 
-def said(error: BaseException) -> str:
-    """The kind of an exception and its message, in one line."""
+def one_line(error: BaseException) -> str:
+    """Return the kind of an exception and its message in one line."""
     return ": ".join(filter(None, [type(error).__name__, " ".join(str(error).split())]))

@@ -1,4 +1,4 @@
-"""Mock tasks, and the questions on them that protocols would ask; all are the same each time."""
+"""Mock tasks, and the kinds of query that protocols make of their images; all are deterministic."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ from segbench.datasets.scans import ALL, ScanData
 from segbench.datasets.scribbled import ScribbledData
 from segbench.datasets.task import Task, TaskData
 from segbench.protocols.adapter import Capabilities, Context
-from segbench.protocols.annotators import LineScribbles, Prompter, RandomClicks
-from segbench.protocols.interactions import keyed_generator, line_scribble
+from segbench.protocols.annotators import Annotator, LineScribbles, RandomClicks
+from segbench.protocols.interactions import line_scribble
 from segbench.protocols.trajectory import Trajectory
+from segbench.randomness import keyed_generator
 
 SIDE = 128  # pixels of an image of the built-in data sets
-OTHER_SIZE = (64, 96)  # what the networks of U-Net shape can halve four times
-IMAGES = 12  # of the test split at least: three sets of four, and the eight of the largest set
-PROMPTERS: dict[str, Prompter] = {"clicks": RandomClicks(), "scribbles": LineScribbles()}
+OTHER_SIZE = (64, 96)  # sizes that U-Nets can halve four times
+IMAGES = 12  # minimum of the test split: three sets of four, and the eight images of the largest set
+ANNOTATORS: dict[str, Annotator] = {"clicks": RandomClicks(), "scribbles": LineScribbles()}
 
 
 def _discs(count: int, shape: tuple[int, int]) -> np.ndarray:
-    """A disc in each image, bool (count, 1, H, W)."""
+    """Draw a disc in each image, bool (count, 1, H, W)."""
     rng = keyed_generator(0, "mock discs", count, *shape)
     rows, columns = np.indices(shape)
     center = rng.uniform(0.3, 0.7, (count, 2, 1, 1)) * np.reshape(shape, (2, 1, 1))
@@ -32,64 +33,64 @@ def _discs(count: int, shape: tuple[int, int]) -> np.ndarray:
     return ((rows - center[:, 0]) ** 2 + (columns - center[:, 1]) ** 2 <= radius**2)[:, None]
 
 
-def _shaded(levels: np.ndarray) -> np.ndarray:
-    """Noisy images whose grey values are levels, float32 in [0, 1]."""
+def _noisy(levels: np.ndarray) -> np.ndarray:
+    """Add noise to grey values, float32 in [0, 1]."""
     noise = keyed_generator(0, "mock noise").normal(0, 0.05, levels.shape)
     return np.clip(levels + noise, 0, 1).astype(np.float32)
 
 
-def task(images: int = IMAGES, shape: tuple[int, int] | None = None) -> TaskData:
-    """A bright disc on a dark ground in each image: four train images, and as many test images as asked."""
+def mock_task(images: int = IMAGES, shape: tuple[int, int] | None = None) -> TaskData:
+    """Make four train images and some test images, each a bright disc on a dark background."""
     labels = _discs(4 + images, shape or (SIDE, SIDE))
-    names = np.array([f"s{number:02d}" for number in range(len(labels))])
+    subjects = np.array([f"s{number:02d}" for number in range(len(labels))])
     split = np.array(["train"] * 4 + ["test"] * images)
-    about = Task("mock", "mock", "drawing", "0", "disc")
-    return TaskData(about, _shaded(0.25 + 0.5 * labels), labels, names, split)
+    task = Task("mock", "mock", "drawing", "0", "disc")
+    return TaskData(task, _noisy(0.25 + 0.5 * labels), labels, subjects, split)
 
 
-def scribbled() -> ScribbledData:
-    """The same with the scribbles of one annotator."""
-    data = task(2)
-    drawn = [
+def mock_scribbles() -> ScribbledData:
+    """Make a mock task with the scribbles of one person."""
+    data = mock_task(2)
+    scribbles = [
         [[line_scribble(side, keyed_generator(0, "mock scribble", image)) for side in (label[0], ~label[0])]]
         for image, label in enumerate(data.labels)
     ]
     return ScribbledData(
-        data.task, data.images, data.labels, data.subjects, data.split, np.array(drawn, np.float32)
+        data.task, data.images, data.labels, data.subjects, data.split, np.array(scribbles, np.float32)
     )
 
 
-def scans(classes: int) -> ScanData:
-    """Discs cut into as many structures as there are classes; two of the subjects have two scans."""
+def mock_scans(classes: int) -> ScanData:
+    """Make scans of discs that consist of ``classes - 1`` structures; two of the subjects have two scans."""
     discs = _discs(6, (SIDE, SIDE))
     stripes = np.arange(SIDE) * (classes - 1) // SIDE + 1
     labels = np.where(discs, stripes, 0).astype(np.uint8)
-    about = Task("mock", "mock", "drawing", "0", ALL)
+    task = Task("mock", "mock", "drawing", "0", ALL)
     subjects = np.array(["a", "a", "b", "b", "c", "d"])
     split = np.array(["test"] * 4 + ["val", "train"])
     structures = tuple(f"part {number}" for number in range(1, classes))
-    return ScanData(about, _shaded(0.2 + 0.6 * labels / (classes - 1)), labels, subjects, split, structures)
+    return ScanData(task, _noisy(0.2 + 0.6 * labels / (classes - 1)), labels, subjects, split, structures)
 
 
 @dataclass(frozen=True)
-class Question:
+class QueryKind:
     """A kind of query that a protocol makes.
 
     Attributes
     ----------
-    marks : {"clicks", "scribbles"} or None
-        What the annotator has drawn: one mark on the structure and one on the background.
+    interactions : {"clicks", "scribbles"} or None
+        Interactions on each image: one on the structure and one on the background.
     previous : bool
-        Whether there are logits of a previous step.
+        Whether the query has logits of a previous step.
     context : int
         Entries of the context; 0 for none.
     copies : bool
-        Whether these are one entry again and again, as draws with replacement may have it.
+        Whether all entries of the context are equal, as draws with replacement may be.
     size : int
-        Images of a set; 1 for a model that is not setwise, too.
+        Images of a set; 1 also for a model that is not setwise.
     """
 
-    marks: Literal["clicks", "scribbles"] | None = None
+    interactions: Literal["clicks", "scribbles"] | None = None
     previous: bool = False
     context: int = 0
     copies: bool = False
@@ -97,7 +98,7 @@ class Question:
 
     def __str__(self) -> str:
         parts = [
-            self.marks or "no interactions",
+            self.interactions or "no interactions",
             "previous logits" if self.previous else "",
             f"a context of {self.context}{' copies' if self.copies else ''}" if self.context else "",
             f"sets of {self.size}" if self.size > 1 else "",
@@ -107,36 +108,38 @@ class Question:
     def members(
         self, data: TaskData, number: int = 0, draw: int = 0, shift: int = 0, step: int = 1
     ) -> list[Trajectory]:
-        """The images of one set, or the one image, in the state in which a protocol asks for a prediction.
+        """Return the images of one set, or one image, in the state in which a protocol needs a prediction.
 
         Parameters
         ----------
         data : TaskData
         number : int
-            Which set, or which image.
+            Number of the set, or of the image.
         draw : int
-            Which draw of the marks.
+            Number of the random draw of the interactions.
         shift : int
-            So many images further than usual is the context taken.
+            Offset of the images of the context.
         step : {1, -1}
             -1 reverses the context.
         """
-        found = []
-        for member in range(number * self.size, (number + 1) * self.size):
-            image = member % len(data)
-            trajectory = Trajectory.of(data, image, context=self._context(data, image + shift, step))
-            if self.marks:
-                generator = partial(keyed_generator, 0, "mock marks", image, draw)
-                for mark in PROMPTERS[self.marks].prompt(trajectory.label, generator):
-                    trajectory.add(mark)
+        members = []
+        for index in range(number * self.size, (number + 1) * self.size):
+            image = index % len(data)
+            label = data.labels[image, 0]
+            context = self._context(data, image + shift, step)
+            trajectory = Trajectory(data.images[image, 0], label, target_dice=1.0, context=context)
+            if self.interactions:
+                rng_for = partial(keyed_generator, 0, "mock marks", image, draw)
+                for interaction in ANNOTATORS[self.interactions].start(label[None], [rng_for]):
+                    trajectory.add(interaction)
             if self.previous:
-                noise = keyed_generator(0, "mock logits", image).normal(0, 2, trajectory.label.shape)
-                trajectory.logits = (trajectory.label * 6 - 3 + noise).astype(np.float32)
-            found.append(trajectory)
-        return found
+                noise = keyed_generator(0, "mock logits", image).normal(0, 2, label.shape)
+                trajectory.receive(0, (label * 6 - 3 + noise).astype(np.float32)[None], seconds=0.0)
+            members.append(trajectory)
+        return members
 
     def _context(self, data: TaskData, image: int, step: int) -> Context | None:
-        """The images after one with their labels."""
+        """Return the images after an image, with their labels."""
         if not self.context:
             return None
         entries = [(image + 1 + (0 if self.copies else k)) % len(data) for k in range(self.context)]
@@ -144,20 +147,22 @@ class Question:
         return Context(torch.from_numpy(images), torch.from_numpy(labels))
 
 
-def questions(able: Capabilities) -> list[Question]:
-    """Every kind of query that protocols make for a model that can do this."""
-    marks: list[Literal["clicks", "scribbles"]] = ["clicks", "scribbles"] if able.interactive else []
-    sizes = (1, 2, 4) if able.setwise else (1,)
-    found = [
-        Question(drawn, previous, size=size)
+def query_kinds(capabilities: Capabilities) -> list[QueryKind]:
+    """Return every kind of query that protocols make of a model with these capabilities."""
+    drawn: list[Literal["clicks", "scribbles"]] = []
+    if capabilities.interactive:
+        drawn = ["clicks", "scribbles"]
+    sizes = (1, 2, 4) if capabilities.setwise else (1,)
+    kinds = [
+        QueryKind(interactions, previous, size=size)
         for size in sizes
-        for drawn in marks
+        for interactions in drawn
         for previous in (False, True)
     ]
-    if able.in_context and not able.setwise:
-        first = max(1, able.min_context)
+    if capabilities.in_context and not capabilities.setwise:
+        first = max(1, capabilities.min_context)
         for count in (first, first + 2):
-            found.append(Question(context=count))
-            found += [Question(drawn, previous=True, context=count) for drawn in marks]
-        found.append(Question(context=first + 1, copies=True))
-    return found or [Question(size=size) for size in sizes]
+            kinds.append(QueryKind(context=count))
+            kinds += [QueryKind(interactions, previous=True, context=count) for interactions in drawn]
+        kinds.append(QueryKind(context=first + 1, copies=True))
+    return kinds or [QueryKind(size=size) for size in sizes]

@@ -97,7 +97,7 @@ def test_built_in_models_pass_with_bundled_weights(name):
 
 def test_a_model_that_is_trained_on_each_task_needs_its_weights():
     with pytest.raises(
-        UsageError, match="nothing was tried, as simpleunet-interconv is trained on each task"
+        UsageError, match="simpleunet-interconv is trained on each task and cannot be tested without weights"
     ):
         examine("simpleunet-interconv")
     found = said(examine("simpleunet-interconv", weights=str(BUNDLED / EMBEDDED_TASK)), "passed", "failed")
@@ -444,8 +444,8 @@ class FewClicks(Brush):
         ("AveragesTwo", {"companions": "failed", "batch size": "failed"}),
         ("OneByOne", {"batch size": "note"}),
         ("OnlyMany", {"batch size": "failed"}),
-        ("Deaf", {"marks used": "failed"}),
-        ("ReadsClicks", {"marks used": "note"}),
+        ("Deaf", {"interactions used": "failed"}),
+        ("ReadsClicks", {"interactions used": "note"}),
         ("Forgets", {"context used": "failed"}),
         ("Latest", {"context order": "note"}),
         ("Small", {"image size": "note"}),

@@ -1,4 +1,4 @@
-"""What belongs to the whole process: random generators, and how torch computes."""
+"""State of the whole process: global random generators, and torch's modes."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import numpy as np
 import torch
 
 
-def generators() -> list[object]:
-    """The state of each global random generator, as values that can be compared."""
+def generator_states() -> list[object]:
+    """Return the state of each global random generator, as values that can be compared."""
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
-    _, keys, *rest = np.random.get_state()  # noqa: NPY002  the global one is what must stay as it is
-    drawn = [state.numpy().tobytes() for state in (torch.get_rng_state(), *cuda)]
-    return [random.getstate(), (np.asarray(keys).tobytes(), rest), *drawn]
+    _, keys, *rest = np.random.get_state()  # noqa: NPY002  the global generator is what is checked
+    states = [state.numpy().tobytes() for state in (torch.get_rng_state(), *cuda)]
+    return [random.getstate(), (np.asarray(keys).tobytes(), rest), *states]
 
 
 def modes() -> tuple[torch.dtype, bool, int, int]:
-    """How torch computes: `segbench.benchmark.conformance.findings.MODES`."""
+    """Return torch's modes, see `segbench.benchmark.conformance.findings.MODES`."""
     return (
         torch.get_default_dtype(),
         torch.is_grad_enabled(),
@@ -29,8 +29,8 @@ def modes() -> tuple[torch.dtype, bool, int, int]:
 
 
 @contextmanager
-def same_modes() -> Iterator[None]:
-    """Torch's modes are afterwards as they were before."""
+def restored_modes() -> Iterator[None]:
+    """Restore torch's modes at the end."""
     dtype, grad, threads, determinism = modes()
     try:
         yield
@@ -42,8 +42,8 @@ def same_modes() -> Iterator[None]:
 
 
 @contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Global random generators with a seed of their own, and afterwards as they were."""
+def temporary_seed(seed: int) -> Iterator[None]:
+    """Seed the global random generators, and restore their states at the end."""
     numpy_state, python_state = np.random.get_state(), random.getstate()  # noqa: NPY002
     with torch.random.fork_rng():
         torch.manual_seed(seed)
