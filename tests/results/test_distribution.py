@@ -11,14 +11,16 @@ from toy_tables import passes, table
 from segbench.results.statistics import StatisticsError, bootstrap, interquartile_mean, performance_profile
 
 
-def needing(values: np.ndarray, most: int, model: str = "m", dataset: str = "d") -> pd.DataFrame:
-    """Images that need so many interactions; those that need more than ``most`` are never solved."""
+def needing(values: np.ndarray, max_interactions: int, model: str = "m", dataset: str = "d") -> pd.DataFrame:
+    """Images that need so many interactions; images that need more than the maximum fail."""
     images = passes(values, model, dataset)
-    return images.assign(interactions=np.minimum(images.v, most), reached=images.v <= most)
+    return images.assign(
+        interactions=np.minimum(images.v, max_interactions), reached=images.v <= max_interactions
+    )
 
 
 def test_profile_counts_the_images_that_are_solved_and_no_failure():
-    profile = performance_profile(needing(np.array([[0, 2, 3, 99], [0, 1, 5, 99]]), most=5), 5, reps=20)
+    profile = performance_profile(needing(np.array([[0, 2, 3, 99], [0, 1, 5, 99]]), 5), 5, reps=20)
     assert profile.columns.tolist()[:3] == ["protocol", "model", "interactions"]
     assert profile.interactions.tolist() == [0, 1, 2, 3, 4, 5]
     assert profile["mean"].tolist() == pytest.approx([2 / 8, 3 / 8, 4 / 8, 5 / 8, 5 / 8, 6 / 8])

@@ -11,13 +11,13 @@ from segbench.results.schema import TASK
 from segbench.results.statistics import StatisticsError, improvement
 
 
-def rows(model: str, dice, size: int = 0, subjects=None, **more) -> pd.DataFrame:
+def rows(model: str, dice, size: int = 1, subjects=None, **more) -> pd.DataFrame:
     """Records of one model: ``dice`` is (simulations, images) or (images,) of one task."""
     dice = np.atleast_2d(np.asarray(dice, float))
     simulation, image = (place.ravel() for place in np.indices(dice.shape))
     names = image if subjects is None else np.asarray(subjects)[image]
     frame = pd.DataFrame({"simulation": simulation, "image": image, "dice": dice.ravel(), "model": model})
-    frame = frame.assign(subject=names.astype(str), context_size=size, step=1)
+    frame = frame.assign(subject=names.astype(str), set_size=size, step=1)
     frame = frame.assign(protocol="p", split="test", **dict.fromkeys(TASK, "x"))
     return frame.assign(**more)
 
@@ -30,9 +30,9 @@ def one(*tables: pd.DataFrame, **settings) -> pd.Series:
 
 def test_the_baseline_stands_for_every_size_of_the_set_and_simulations_are_averaged_within_an_image():
     single = rows("single", [[0.5, 0.6], [0.7, 0.6]])
-    sets = [rows("sets", [[0.6, 0.6], [0.8, 0.8]], 0), rows("sets", [[0.9, 0.6], [0.9, 0.8]], 7)]
-    table = improvement(pd.concat([single, *sets]), "sets", "single", by=["protocol", "context_size"])
-    assert table.context_size.tolist() == [0, 7]
+    sets = [rows("sets", [[0.6, 0.6], [0.8, 0.8]], 1), rows("sets", [[0.9, 0.6], [0.9, 0.8]], 8)]
+    table = improvement(pd.concat([single, *sets]), "sets", "single", by=["protocol", "set_size"])
+    assert table.set_size.tolist() == [1, 8]
     # Differences of the two images: 0.1 and 0.1; then 0.3 and 0.1.
     assert table["mean"].tolist() == pytest.approx([0.1, 0.2])
     assert table.n.tolist() == table.n_units.tolist() == [2, 2]
@@ -122,12 +122,12 @@ def test_results_depend_on_the_seed_and_not_on_the_order_of_rows():
         (rows("sets", [0.5]), {}, "cannot compare sets with single; there are results of sets"),
         (pd.concat([rows("sets", [0.5]), rows("single", [0.5], label="y")]), {}, "share no image"),
         (
-            pd.concat([rows("sets", [0.5], 0), rows("sets", [0.5], 1), rows("single", [0.5])]),
+            pd.concat([rows("sets", [0.5], 1), rows("sets", [0.5], 2), rows("single", [0.5])]),
             {},
             "sets has sev",
         ),
         (pd.concat([rows("sets", [0.5]), *[rows("single", [0.5])] * 2]), {}, "single has several results"),
-        (pd.concat([rows("sets", [np.nan]), rows("single", [0.5])]), {}, "no finite numbers"),
+        (pd.concat([rows("sets", [np.nan]), rows("single", [0.5])]), {}, "not finite numbers"),
         (rows("sets", [0.5]).drop(columns="image"), {}, "no column image"),
         (rows("sets", [0.5]), {"unit": "simulation"}, "unit must be image or subject"),
         (rows("sets", [0.5]), {"reps": 1}, "at least 2 replicates"),

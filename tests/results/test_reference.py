@@ -20,6 +20,13 @@ def test_numbers_share_their_columns_and_are_said_once(artefact):
     assert not table.duplicated(["protocol", "model", "metric", *further]).any()
 
 
+def test_table_7_is_complete():
+    table = published("table7")
+    assert len(table) == 2 * 3 * 3 + 1  # and the upper bound
+    assert (table["std"] > 0).all()
+    assert len(published("fig4")) == 2
+
+
 def test_what_is_not_recorded_is_an_empty_table():
     assert list(published("fig2")) == NUMBERS
     assert published("fig2").empty

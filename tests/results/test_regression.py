@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from segbench.results.regression import MEASURES, differences, judged, missing
+from segbench.results.regression import MEASURES, differences, missing_records, with_verdicts
 from segbench.results.resampling import StatisticsError
 from segbench.results.statistics import hierarchical_mean
 
@@ -17,7 +17,8 @@ NAMES = [measure.name for measure in MEASURES]
 def records(rows: list[dict], **same) -> pd.DataFrame:
     """Rows with the columns of the image table; what a row does not name is the same everywhere."""
     usual = {"protocol": "p", "model": "m", "dataset": "d", "cohort": "c", "modality": "x", "axis": "0"}
-    usual |= {"label": "l", "context": "none", "split": "test", "simulation": 0, "context_size": 0}
+    usual |= {"label": "l", "context": "none", "annotator": "a", "split": "test", "context_size": 0}
+    usual |= {"training": 0, "simulation": 0, "person": -1, "set_size": 1}
     usual |= {"interactions": 5, "reached": True, "dice": 0.9}
     table = pd.DataFrame([usual | same | row for row in rows])
     table["image"] = table["image"] if "image" in table else range(len(table))
@@ -101,6 +102,8 @@ def test_context_sizes_are_kept_apart_where_an_image_has_several():
     old = records([{"image": i, "context_size": n, "dice": n / 10} for i in range(3) for n in (1, 2, 4)])
     new = old[old.context_size != 4]
     assert only(differences(old, new, ["dice"])).difference == 0
+    sizes = old.assign(context_size=0, set_size=old.context_size)
+    assert only(differences(sizes, sizes[sizes.set_size != 4], ["dice"])).difference == 0
     sequence = records([{"image": i, "context_size": i} for i in range(3)])
     shifted = sequence.assign(context_size=sequence.context_size + 1, dice=0.8)
     assert only(differences(sequence, shifted, ["dice"])).images == 3
@@ -127,7 +130,7 @@ def test_all_one_step_later_is_a_regression_and_all_one_step_earlier_is_none():
     old = records([{"interactions": 3 + i % 4} for i in range(20)])
     verdicts = []
     for shift in (1, 0, -1):
-        table = judged(differences(old, old.assign(interactions=old.interactions + shift), NAMES))
+        table = with_verdicts(differences(old, old.assign(interactions=old.interactions + shift), NAMES))
         verdicts.append(only(table, "interactions"))
         assert set(table[table.measure != "interactions"].verdict) == {"passed"}
     assert [row.verdict for row in verdicts] == ["regression", "passed", "passed"]
@@ -137,7 +140,8 @@ def test_all_one_step_later_is_a_regression_and_all_one_step_earlier_is_none():
 
 def test_equal_changes_of_few_subjects_may_be_chance():
     old = records([{"interactions": 3 + i} for i in range(4)])
-    row = only(judged(differences(old, old.assign(interactions=old.interactions + 1), NAMES)), "interactions")
+    table = differences(old, old.assign(interactions=old.interactions + 1), NAMES)
+    row = only(with_verdicts(table), "interactions")
     assert row.verdict == "cannot tell"
     assert np.isnan([row.bound, row.low, row.high]).all()
 
@@ -145,10 +149,10 @@ def test_equal_changes_of_few_subjects_may_be_chance():
 def test_one_subject_says_nothing_about_others():
     old = records([{"subject": "a", "interactions": 3 + i} for i in range(6)])
     worse = old.assign(interactions=old.interactions + 2)
-    row = only(judged(differences(old, worse, NAMES)), "interactions")
+    row = only(with_verdicts(differences(old, worse, NAMES)), "interactions")
     assert (row.verdict, row.subjects) == ("cannot tell", 1)
     assert np.isnan([row.error, row.low, row.high, row.bound]).all()
-    assert set(judged(differences(old, old, NAMES)).verdict) == {"passed"}
+    assert set(with_verdicts(differences(old, old, NAMES)).verdict) == {"passed"}
 
 
 def test_a_task_of_one_subject_has_the_spread_of_the_others():
@@ -174,8 +178,8 @@ def test_a_task_of_one_subject_hides_no_regression():
     tasks = [dices(rng.normal(0.8, 0.05, 20), label=f"l{number}") for number in range(9)]
     old = pd.concat([*tasks, dices([0.8], label="rare")])
     new = old.assign(dice=old.dice - rng.normal(0.5, 0.05, len(old)))
-    assert only(judged(differences(old, new, ["dice"]))).verdict == "regression"
-    assert only(judged(differences(new, old, ["dice"]))).verdict == "passed"
+    assert only(with_verdicts(differences(old, new, ["dice"]))).verdict == "regression"
+    assert only(with_verdicts(differences(new, old, ["dice"]))).verdict == "passed"
 
 
 def test_alarms_are_as_rare_as_stated_with_tasks_of_one_subject():
@@ -186,7 +190,7 @@ def test_alarms_are_as_rare_as_stated_with_tasks_of_one_subject():
     new = dices(values.ravel()).assign(label=label.astype(str), image=image, dataset=number.astype(str))
     new = new.assign(subject=image.astype(str))[(label < 3) | (image == 0)]
     table = differences(new.assign(dice=0.0), new, ["dice"])
-    found = [judged(table.iloc[[row]]).verdict.item() == "regression" for row in range(studies)]
+    found = [with_verdicts(table.iloc[[row]]).verdict.item() == "regression" for row in range(studies)]
     assert np.isfinite(table.error).all() and np.mean(found) <= 0.05
 
 
@@ -206,7 +210,7 @@ def test_only_what_exceeds_the_margin_is_a_regression(measure, tolerated, beyond
             new["dice"] = new.dice + change
         else:
             new["reached"] = change == 0
-        found.append(only(judged(differences(old, new, NAMES)), measure).verdict)
+        found.append(only(with_verdicts(differences(old, new, NAMES)), measure).verdict)
     assert found == ["passed", "regression"]
 
 
@@ -214,11 +218,11 @@ def test_the_bound_is_corrected_for_the_number_of_comparisons():
     rng = np.random.default_rng(3)
     old = dices(rng.normal(0.8, 0.01, 12))
     new = old.assign(dice=old.dice - rng.normal(0.03, 0.02, 12))
-    alone = only(judged(differences(old, new, ["dice"]), confidence=0.9))
+    alone = only(with_verdicts(differences(old, new, ["dice"]), confidence=0.9))
     fall = old.dice - new.dice
     assert alone.bound == pytest.approx(fall.mean() - stats.t.ppf(0.9, 11) * stats.sem(fall))
     models = [pd.concat([table.assign(model=name) for name in "abcde"]) for table in (old, new)]
-    five = judged(differences(*models, ["dice"]), confidence=0.9)
+    five = with_verdicts(differences(*models, ["dice"]), confidence=0.9)
     assert five.bound.to_numpy() == pytest.approx(fall.mean() - stats.t.ppf(0.98, 11) * stats.sem(fall))
 
 
@@ -226,26 +230,27 @@ def test_what_is_missing_is_named():
     old = pd.concat(
         [dices([0.5] * 4, model=model, label=label) for model in "ab" for label in ("one", "two")]
     )
-    assert missing(old, old, same_draws=True) == []
-    assert missing(old, old[old.model == "a"], True) == ["b in p on d (context none, split test)"]
-    task = missing(old, old[(old.model == "a") | (old.label == "one")], True)
-    assert task == ["b in p on d (context none, split test), task d/c/x/0/two"]
+    name = "b in p on d (context none, annotator a, split test)"
+    assert missing_records(old, old, same_draws=True) == []
+    assert missing_records(old, old[old.model == "a"], True) == [name]
+    task = missing_records(old, old[(old.model == "a") | (old.label == "one")], True)
+    assert task == [f"{name}, task d/c/x/0/two"]
     gone = old[(old.model == "a") | (old.image > 0)]
-    assert missing(old, gone, True) == ["b in p on d (context none, split test), 2 of its records"]
-    assert missing(old, gone, False) == []
+    assert missing_records(old, gone, True) == [f"{name}, 2 records"]
+    assert missing_records(old, gone, False) == []
     others = old.assign(image=old.image + 10 * (old.model == "b"))
-    assert missing(old, others, False) == ["b in p on d (context none, split test), any image in common"]
+    assert missing_records(old, others, False) == [f"{name}, all of its images"]
     two = pd.concat([old, old.assign(simulation=1)])
-    assert missing(two, old, True) == []  # a run with fewer simulations
+    assert missing_records(two, old, True) == []  # a run with fewer simulations
 
 
 def test_a_dice_that_is_no_number_any_more_is_missing():
     old = pd.concat([dices([0.5, 0.6, np.nan]), dices([0.5, 0.6], model="other")])
-    assert missing(old, old, True) == []
+    assert missing_records(old, old, True) == []
     for lost in (np.nan, np.inf):
         new = old.assign(dice=old.dice.where(old.model == "other", lost))
-        said = ["m in p on d (context none, split test), a finite Dice of 2 of its images"]
-        assert missing(old, new, True) == missing(old, new, False) == said
+        said = ["m in p on d (context none, annotator a, split test), a finite Dice of 2 images"]
+        assert missing_records(old, new, True) == missing_records(old, new, False) == said
 
 
 def test_tables_that_cannot_be_compared_are_refused():
@@ -286,7 +291,7 @@ def alarms(repetitions: int, seed: int, worse: float = 0.0) -> float:
         old += before
         new += after
     table = differences(records(old), records(new), NAMES)
-    checks = [judged(rows) for _, rows in table.groupby("dataset")]
+    checks = [with_verdicts(rows) for _, rows in table.groupby("dataset")]
     assert [len(rows) for rows in checks] == [9] * repetitions
     return np.mean([(rows.verdict == "regression").any() for rows in checks])
 
@@ -308,5 +313,5 @@ def test_alarms_are_as_rare_as_stated_where_a_change_is_all_that_is_tolerated():
     new = dices(values.ravel()).assign(cohort=cohort.astype(str), label=label.astype(str), image=image)
     new = new.assign(subject=image.astype(str), dataset=number.astype(str))
     table = differences(new.assign(dice=0.0), new, ["dice"])
-    found = [judged(table.iloc[[row]]).verdict.item() == "regression" for row in range(studies)]
+    found = [with_verdicts(table.iloc[[row]]).verdict.item() == "regression" for row in range(studies)]
     assert 0.025 < np.mean(found) < 0.075

@@ -113,6 +113,16 @@ def test_tasks_may_have_different_numbers_of_simulations():
     assert bootstrap(images, "v", by=["dataset"], reps=2).n_units.tolist() == [60, 20]
 
 
+@pytest.mark.parametrize("unit", ["training", "person"])
+def test_trainings_and_people_are_resampled_as_simulations_are(unit):
+    images = passes(np.random.default_rng(13).normal(0, 1, (9, 4)))
+    moved = images.assign(**{unit: images.simulation, "simulation": 0})
+    expected = bootstrap(images, "v", reps=50).assign(unit=unit)
+    pd.testing.assert_frame_equal(bootstrap(moved, "v", unit, reps=50), expected, check_exact=True)
+    assert bootstrap(moved, "v", "simulation", reps=50).low.isna().all()  # there is one simulation
+    assert totals(moved, "v").v.tolist() == totals(images, "v").v.tolist()
+
+
 @pytest.mark.parametrize("unit", ["simulation", "subject"])
 def test_result_depends_on_the_seed_but_not_on_the_order_of_rows(unit):
     images = pd.concat([passes(np.random.default_rng(i).random((12, 7)), f"m{i}") for i in range(3)])
@@ -132,7 +142,7 @@ def test_a_cohort_keeps_its_draws_whatever_else_is_in_the_table():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"unit": "image"}, "simulation or subject"),
+        ({"unit": "image"}, "simulation, training, person or subject"),
         ({"reps": 1}, "at least 2"),
         ({"level": 1.0}, "between 0 and 1"),
         ({"statistic": "median"}, "mean or total"),

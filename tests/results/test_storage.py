@@ -16,7 +16,8 @@ from test_store import SETTINGS, tables
 
 from segbench import results
 from segbench.results import Run, StoreError
-from segbench.results.storage import Bucket, Folder, place
+from segbench.results.storage import Bucket, Folder, open_storage
+from segbench.results.store import FORMAT
 
 
 @pytest.fixture(scope="module")
@@ -47,34 +48,34 @@ def filled(address: Any, *simulations: int) -> Run:
 
 def files(run: Run) -> dict[str, bytes]:
     """All files below a run but those of the clock."""
-    if isinstance(run.place, Bucket):
-        found = {name: run.place.read(name) for name in run.place._below("")}
+    if isinstance(run.storage, Bucket):
+        found = {name: run.storage.read(name) for name in run.storage._below("")}
     else:
-        assert isinstance(run.place, Folder)
-        root = run.place.path
+        assert isinstance(run.storage, Folder)
+        root = run.storage.path
         found = {str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*") if p.is_file()}
     return {name: content for name, content in found.items() if not name.endswith("timings.parquet")}
 
 
 def spoil(run: Run, key: str, name: str, content: bytes | None) -> None:
     """Change or remove a file of a unit behind the back of the store."""
-    if isinstance(run.place, Bucket):
-        [path] = [p for p in run.place._below(f"units/{key}") if p.endswith(name)]
-        whole = f"{run.place.root}/units/{key}/{path}"
-        run.place.files.rm_file(whole) if content is None else run.place.files.pipe_file(whole, content)
+    if isinstance(run.storage, Bucket):
+        [path] = [p for p in run.storage._below(f"units/{key}") if p.endswith(name)]
+        whole = f"{run.storage.root}/units/{key}/{path}"
+        run.storage.files.rm_file(whole) if content is None else run.storage.files.pipe_file(whole, content)
     else:
-        file = run.place.path / "units" / key / name
+        file = run.storage.path / "units" / key / name
         file.unlink() if content is None else file.write_bytes(content)
 
 
 def test_addresses(tmp_path):
-    assert place("some/folder").address == Path("some/folder")
-    assert place(tmp_path).address == tmp_path
-    assert place(f"file://{tmp_path}").address == tmp_path
+    assert open_storage("some/folder").address == Path("some/folder")
+    assert open_storage(tmp_path).address == tmp_path
+    assert open_storage(f"file://{tmp_path}").address == tmp_path
     for wrong in ("s3://", "memory://", "file://host/run", "s3:///"):
-        with pytest.raises(OSError, match="is no address of a store"):
-            place(wrong)
-    assert place("memory://a/b/").address == "memory://a/b"
+        with pytest.raises(OSError, match="is not an address of a store"):
+            open_storage(wrong)
+    assert open_storage("memory://a/b/").address == "memory://a/b"
 
 
 def test_what_is_written_is_read_back(address):
@@ -86,7 +87,7 @@ def test_what_is_written_is_read_back(address):
     assert read.images.simulation.tolist() == [0, 0, 1, 1]
     assert len(read.steps) == 8
     run.write_manifest({"models": {"m": {}}})
-    assert Run(address).manifest() == {"format": 2, "settings": SETTINGS, "models": {"m": {}}}
+    assert Run(address).manifest() == {"format": FORMAT, "settings": SETTINGS, "models": {"m": {}}}
 
 
 def test_nothing_there(address):
@@ -104,7 +105,7 @@ def test_other_settings_and_other_files_are_refused_and_left_alone(address):
         Run.open_or_create(address, SETTINGS | {"seed": 1})
     assert files(run) == before
     above = str(address).rsplit("/", 1)[0]
-    with pytest.raises(StoreError, match="holds files that are no run"):
+    with pytest.raises(StoreError, match="do not belong to a run"):
         Run.open_or_create(above, SETTINGS)
     assert files(run) == before
 
@@ -120,7 +121,9 @@ def test_of_two_that_begin_at_once_with_other_settings_one_wins(address):
         begun = list(pool.map(begin, range(8)))
     [winner] = [run for run in begun if isinstance(run, Run)]
     assert Run(address).settings == winner.settings
-    assert all("other settings" in str(e) or "no run" in str(e) for e in begun if isinstance(e, StoreError))
+    assert all(
+        "other settings" in str(e) or "belong to a run" in str(e) for e in begun if isinstance(e, StoreError)
+    )
 
 
 def test_several_that_begin_at_once_with_the_same_settings_share_the_run(address):
@@ -132,14 +135,14 @@ def test_several_that_begin_at_once_with_the_same_settings_share_the_run(address
 @pytest.mark.parametrize("moment", ["create", "prepare"])
 def test_a_start_that_was_cut_short_can_be_repeated(address, moment, monkeypatch):
     """As by a full disk, or a kill: the folders are there, the manifest is not."""
-    whole = getattr(type(place(address)), moment)
+    whole = getattr(type(open_storage(address)), moment)
 
     def cut(self, *given):
         if moment == "prepare":
             whole(self)
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(type(place(address)), moment, cut)
+    monkeypatch.setattr(type(open_storage(address)), moment, cut)
     with pytest.raises(StoreError, match="No space left on device"):
         Run.open_or_create(address, SETTINGS)
     monkeypatch.undo()
@@ -149,11 +152,11 @@ def test_a_start_that_was_cut_short_can_be_repeated(address, moment, monkeypatch
 def test_units_without_a_manifest_are_of_nobody(address):
     """Their settings are unknown, so that units of others are not added."""
     run = filled(address, 0)
-    if isinstance(run.place, Bucket):
-        run.place.files.rm_file(f"{run.place.root}/manifest.json")
+    if isinstance(run.storage, Bucket):
+        run.storage.files.rm_file(f"{run.storage.root}/manifest.json")
     else:
-        (run.place.path / "manifest.json").unlink()
-    with pytest.raises(StoreError, match="holds files that are no run"):
+        (run.storage.path / "manifest.json").unlink()
+    with pytest.raises(StoreError, match="do not belong to a run"):
         Run.open_or_create(address, SETTINGS | {"seed": 1})
 
 
@@ -224,12 +227,8 @@ def test_a_damaged_unit_is_set_aside_and_can_be_written_again(address, caplog, n
     run = filled(address, 0, 1)
     whole = files(run)
     for attempt in (1, 2):
-        spoil(
-            run,
-            "unit-1",
-            name,
-            None if damage == "gone" else run.place.read_unit("unit-1", {name} - {"unit.json"})[name][:40],
-        )
+        content = run.storage.read_unit("unit-1", {name} - {"unit.json"})[name]
+        spoil(run, "unit-1", name, None if damage == "gone" else content[:40])
         if run.finished("unit-1"):  # in an object store, the file that is gone may be what makes the unit
             with pytest.raises(StoreError, match="damaged"):
                 results.load(address)
@@ -246,10 +245,10 @@ def test_a_damaged_unit_is_set_aside_and_can_be_written_again(address, caplog, n
 def test_what_a_killed_writer_left_is_no_unit(address):
     """A writer that died before its last step."""
     run = filled(address, 0)
-    if isinstance(run.place, Bucket):
-        run.place.replace("units/unit-1/0123456789abcdef/steps.parquet", b"half")
+    if isinstance(run.storage, Bucket):
+        run.storage.replace("units/unit-1/0123456789abcdef/steps.parquet", b"half")
     else:
-        (run.place.path / "units" / ".tmp-1-abc@elsewhere").mkdir()
+        (run.storage.path / "units" / ".tmp-1-abc@elsewhere").mkdir()
     assert run.units() == ["unit-0"] and not run.finished("unit-1")
     assert results.load(address).images.simulation.tolist() == [0, 0]
     run.write("unit-1", {}, *tables((1,)))
@@ -262,7 +261,7 @@ def test_a_disk_that_cannot_be_read_for_a_moment_is_no_damage(address, monkeypat
     def broken(*_: Any) -> bytes:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(type(run.place), "read_unit", broken)
+    monkeypatch.setattr(type(run.storage), "read_unit", broken)
     with pytest.raises(StoreError, match=r"cannot read unit .*Input/output error"):
         run.verify(["unit-0"])
     monkeypatch.undo()
