@@ -60,13 +60,13 @@ def make_volumes(folder: Path, first: int, last: int) -> None:
 
 def imported(folder: Path, kind: str, workers: int) -> tuple[int, float, float, float]:
     """Pictures, seconds on the clock and of the processor, and MiB of memory at most."""
-    from segbench.datasets.importing import import_dataset
-    from segbench.datasets.importing.formats import ImportOptions, find_reader
+    from segbench.datasets.importing import ImportOptions, find_reader, import_dataset
 
     given = ImportOptions(axes={"axial": 2}) if kind == "volumes" else ImportOptions()
     begun, computed = time.perf_counter(), time.process_time()
     with tempfile.TemporaryDirectory() as root:
-        manifest = import_dataset("made", find_reader(folder, given=given), folder, Path(root), workers=workers)
+        reader = find_reader(folder, options=given)
+        manifest = import_dataset("made", reader, folder, Path(root), workers=workers)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return manifest["pictures"], time.perf_counter() - begun, time.process_time() - computed, peak
 
