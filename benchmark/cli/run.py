@@ -36,8 +36,8 @@ command = command_of(
     option(
         run,
         "--preset",
-        "Size of the run: seconds, minutes, an hour, or as in the papers.",
-        type=click.Choice(["smoke", "quick", "full", "paper"]),
+        "Size of the run: of the bundled baseline, seconds, minutes, an hour, or as in the papers.",
+        type=click.Choice(["check", "smoke", "quick", "full", "paper"]),
     ),
     option(run, "--simulations", "Seeded passes over each task.  [default: from the preset]", type=POSITIVE),
     option(
