@@ -1,10 +1,11 @@
-"""A data set of discs with names that try to be markup, and runs on it whose every mask is known."""
+"""A data set of discs whose names try to be markup, and runs on it in which every mask is known."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 
 import numpy as np
+import pandas as pd
 
 from segbench.datasets.task import Task, TaskData
 from segbench.results import Results
@@ -12,14 +13,14 @@ from segbench.results.schema import IDENTITY, IMAGES, PICTURES, STEPS, typed
 
 HEIGHT, WIDTH, COUNT = 24, 34, 14
 EVIL = """<img src=x onerror=alert(1)>"'</script><script>alert(2)</script>"""
-PLUGIN = f"mine:{EVIL}"  # a model's name
+PLUGIN = f"mine:{EVIL}"  # name of a model
 CLICKS, SCRIBBLES = "center-clicks", "centerline-scribbles"
-# Cohorts, and how many interactions more than elsewhere MultiverSeg needs there.
+# Cohorts, and the additional interactions that MultiverSeg needs there.
 COHORTS = {"hard": 5, EVIL: 0, "usual": 2}
 
 
 class Discs:
-    """Bright discs, 14 to a task, the first two for training; used by name as ``drawn:Discs``."""
+    """Bright discs, 14 per task, the first two for training; as a data set named ``discs:Discs``."""
 
     name = "discs"
     cohorts = tuple(COHORTS)
@@ -48,13 +49,13 @@ class OtherDiscs(Discs):
 
 
 class FewerDiscs(Discs):
-    """Without the first task."""
+    """The discs without the first task."""
 
     cohorts = tuple(COHORTS)[1:]
 
 
 def prediction(label: np.ndarray, missing: int) -> np.ndarray:
-    """The label without its first columns, two for each interaction that is still to come."""
+    """Return the label without its first columns, two for each missing interaction."""
     left = np.flatnonzero(label.any(0))[0]
     return label & (np.arange(WIDTH) >= left + 2 * missing)
 
@@ -64,39 +65,39 @@ def dice(mask: np.ndarray, label: np.ndarray) -> float:
 
 
 def needed(model: str, cohort: str, position: int) -> int:
-    """Interactions until nothing is missing; ScribblePrompt segments the seed image at position 0."""
+    """Return the interactions to a perfect mask; position 0 is the seed image, by ScribblePrompt."""
     return max(0, 4 + COHORTS[cohort] - position // 2) if model == "multiverseg" and position else 3
 
 
-def trace(identity: dict, label: np.ndarray) -> list[dict]:
-    """The frames of one image: a mark at each step, and two columns more of the disc."""
+def frames_of(identity: dict, label: np.ndarray) -> list[dict]:
+    """Return the frames of one image; each step has an interaction and adds two columns of the disc."""
     first = 0 if identity["context_size"] else 1
     last = needed(identity["model"], identity["cohort"], identity["position"])
     clicks, rows = identity["protocol"] == CLICKS, []
     for step in range(first, last + 1):
         mask = prediction(label, last - step)
-        mark = np.zeros_like(label)
-        mark[11, 2 * step : 2 * step + (1 if clicks else 4)] = True
+        interaction = np.zeros_like(label)
+        interaction[11, 2 * step : 2 * step + (1 if clicks else 4)] = True
         row, column = (11, 2 * step) if clicks and step else (-1, -1)
-        drawn = np.packbits(mark).tobytes() if step else b""
+        packed = np.packbits(interaction).tobytes() if step else b""
         rows.append(
             {"step": step, "kind": ("click+" if clicks else "scribble+") if step else "none"}
             | {"row": row, "column": column, "dice": dice(mask, label), "height": HEIGHT, "width": WIDTH}
-            | {"prediction": np.packbits(mask).tobytes(), "positive": drawn, "negative": b""}
+            | {"prediction": np.packbits(mask).tobytes(), "positive": packed, "negative": b""}
         )
     return [identity | row for row in rows]
 
 
-def play(
+def disc_run(
     models=("scribbleprompt", "multiverseg"),
     protocols=(CLICKS, SCRIBBLES),
     positions=range(11),
-    source="drawn:Discs",
+    source="discs:Discs",
     fingerprint="",
     split="test",
     context="binary",
 ) -> Results:
-    """Simulation 0 of every task, with text as categories, as `results.load` gives it."""
+    """Return simulation 0 of every task."""
     pictures, images, tasks = [], [], {}
     for task in Discs().tasks(None):
         data = Discs().load(task, None)
@@ -106,35 +107,41 @@ def play(
                 aware = model == "multiverseg"
                 for position in positions if aware else [p for p in positions if p]:
                     identity = {"protocol": protocol, "model": model, **asdict(task), "task": task.name}
-                    identity |= {"simulation": 0, "position": position, "image": position + 1}
-                    identity |= {"subject": f"s{position + 1}", "context_size": position if aware else 0}
-                    identity |= {"context": context if aware else "none", "split": split}
-                    frames = trace(identity, data.labels[position + 1, 0])
+                    identity |= {"split": split, "context": context if aware else "none"}
+                    identity |= {"annotator": protocol, "training": 0, "simulation": 0, "person": -1}
+                    identity |= {"position": position, "image": position + 1, "subject": f"s{position + 1}"}
+                    identity |= {"context_size": position if aware else 0, "set_size": 1}
+                    frames = frames_of(identity, data.labels[position + 1, 0])
                     pictures += frames
                     if position:
                         done = {"interactions": frames[-1]["step"], "reached": True, "dice": 1.0}
                         images.append(identity | done | {"hd95": 0.0, "seconds": 0.1})
-    tables = {
-        "images": typed(images, IMAGES),
-        "steps": typed([], STEPS),
-        "pictures": typed(pictures, PICTURES),
-    }
-    for table in tables.values():
-        for name in [name for name, kind in IDENTITY.items() if kind == "string"]:
-            table[name] = table[name].astype("category")
-    manifest = {"tasks": tasks, "settings": {"target_dice": 0.9}, "images": 10, "command": f"run {EVIL}"}
+    manifest = {"tasks": tasks, "settings": {"target_dice": 0.9}, "images": 10}
+    manifest |= {"arguments": {"protocol": EVIL}, "all_arguments": [{"protocol": EVIL}]}
     manifest |= {"models": {name: {"weights": "bundled", "checksum": "a" * 64} for name in models}}
     manifest |= {"seed_model": {"name": "scribbleprompt", "weights": "bundled"}}
     manifest |= {"left_out": [{"kind": "model", "name": EVIL, "reason": "of its name"}]}
-    return Results(tables["images"], [manifest], lambda table, _: tables[table])
+    return as_loaded(images, [], pictures, manifest)
 
 
-def together(*runs: Results) -> Results:
-    """Several runs as one."""
-    import pandas as pd
+def as_loaded(images: list[dict], steps: list[dict], pictures: list[dict], manifest: dict) -> Results:
+    """Return records as `segbench.results.load` does, with text as categories."""
+    tables = {"images": typed(images, IMAGES), "steps": typed(steps, STEPS)}
+    tables["pictures"] = typed(pictures, PICTURES)
+    text = [name for name, kind in IDENTITY.items() if kind == "string"]
+    tables = {name: table.astype(dict.fromkeys(text, "category")) for name, table in tables.items()}
 
-    frames = {
+    def read(name: str, protocols) -> pd.DataFrame:
+        table = tables[name]
+        return table if protocols is None else table[table.protocol.isin(protocols)]
+
+    return Results(tables["images"], [manifest], read)
+
+
+def joined_runs(*runs: Results) -> Results:
+    """Return several runs as one."""
+    tables = {
         name: pd.concat([getattr(run, name) for run in runs], ignore_index=True)
         for name in ("images", "steps", "pictures")
     }
-    return Results(frames["images"], runs[0].manifests, lambda table, _: frames[table])
+    return Results(tables["images"], runs[0].manifests, lambda table, _: tables[table])
