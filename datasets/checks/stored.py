@@ -47,20 +47,8 @@ def verify_manifest(root: Path, name: str) -> Iterator[Finding]:
         yield Finding("error", "content changed", f"images or labels differ from the imported ones; {again}")
 
 
-def content_checksum(root: Path, name: str) -> str:
-    """Compute the checksum of the images, labels and subjects of an imported data set.
-
-    Raises
-    ------
-    DataError
-        If its tables cannot be read.
-    """
-    with store.open_tables(root, name) as (_, tables):
-        return _checksum_tables(root, name, tables)
-
-
 def image_files(root: Path, task: Task) -> list[str]:
-    """List the file of each image of an imported task; errors as in `content_checksum`."""
+    """List the file of each image of an imported task; DataError if its tables cannot be read."""
     fields = ("cohort", "modality", "axis", "label")
     with store.open_tables(root, task.dataset) as (_, tables):
         rows = _rows(root, task.dataset, tables, store.EXAMPLES, list(store.ROW))

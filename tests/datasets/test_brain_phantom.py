@@ -7,18 +7,17 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from segbench.datasets.phantoms import generator
+from segbench.datasets.phantoms import BRAIN_SUBJECTS, VERSION, subject_generator
 from segbench.datasets.phantoms.brain import draw
 from segbench.datasets.registry import find_source, open_dataset
 from segbench.datasets.scans import STRUCTURES, ScanData
-from segbench.datasets.sources.brain_phantom import SUBJECTS, VERSION
 from segbench.datasets.task import DataError, Task
 
 
 @pytest.fixture(scope="module")
 def brain() -> ScanData:
-    found = find_source("brain-phantom")
-    return found.load(found.tasks(None)[0], None)
+    source = find_source("brain-phantom")
+    return source.load(source.tasks(None)[0], None)
 
 
 @pytest.fixture(scope="module")
@@ -45,10 +44,12 @@ def explained(image: np.ndarray, label: np.ndarray) -> float:
 
 
 def test_it_is_one_task_of_scans_that_needs_nothing_on_disk(tmp_path) -> None:
-    found = find_source("brain-phantom")
+    source = find_source("brain-phantom")
     assert open_dataset("brain-phantom").kind == "scans"
-    assert found.installed(None) and found.installed(tmp_path)
-    assert [t.name for t in found.tasks(tmp_path)] == ["brain-phantom/longitudinal/MR/coronal/all-structures"]
+    assert source.installed(None) and source.installed(tmp_path)
+    assert [t.name for t in source.tasks(tmp_path)] == [
+        "brain-phantom/longitudinal/MR/coronal/all-structures"
+    ]
 
 
 def test_unknown_task_is_one_sentence() -> None:
@@ -60,7 +61,7 @@ def test_unknown_task_is_one_sentence() -> None:
 
 def test_counts_ranges_and_splits(brain: ScanData) -> None:
     assert brain.images.shape[1:] == (1, 80, 96) and brain.structures == STRUCTURES and brain.classes == 21
-    assert {split: len(brain.sets(split)) for split in ScanData.SPLITS} == SUBJECTS  # type: ignore[arg-type]
+    assert {split: len(brain.sets(split)) for split in ScanData.SPLITS} == BRAIN_SUBJECTS  # type: ignore[arg-type]
     assert (brain.images.min((1, 2, 3)) == 0).all() and (brain.images.max((1, 2, 3)) == 1).all()
     levels = brain.images.astype(float) * 255
     assert np.abs(levels - levels.round()).max() < 1e-4
@@ -88,7 +89,7 @@ def test_the_left_is_on_the_right_and_the_stem_below(brain: ScanData) -> None:
 
 def test_a_subject_is_drawn_from_its_own_key(brain: ScanData) -> None:
     chosen = brain.subjects == "brain-007"
-    rng = generator("brain-phantom", VERSION, 7)
+    rng = subject_generator("brain-phantom", VERSION, 7)
     rng.random()  # the number of sessions
     images, labels = draw(rng, int(chosen.sum()))
     np.testing.assert_array_equal(images, brain.images[chosen, 0])

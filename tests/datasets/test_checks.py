@@ -1,4 +1,4 @@
-"""The checks of `data verify`, on tiny tasks with one known fault each."""
+"""The checks of `data verify`, on small tasks with one known fault each."""
 
 from __future__ import annotations
 
@@ -10,14 +10,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from segbench.datasets.checks import check, verify
-from segbench.datasets.checks.across import Across
-from segbench.datasets.checks.intensities import intensities
-from segbench.datasets.checks.labels import border, labels
-from segbench.datasets.checks.leaks import leaks
+from segbench.datasets.checks.across import CrossTaskChecks
+from segbench.datasets.checks.images import intensities, leaks
+from segbench.datasets.checks.labels import border_share, labels, sizes
 from segbench.datasets.checks.orientation import contrast, orientation
-from segbench.datasets.checks.sizes import sizes
-from segbench.datasets.checks.stored import content, files, manifest
-from segbench.datasets.checks.view import View, standard, thumbnails, views
+from segbench.datasets.checks.stored import image_files, verify_manifest
+from segbench.datasets.checks.view import View, standardize, thumbnails, views
 from segbench.datasets.examples import Example
 from segbench.datasets.importing import ImportedDataset, import_dataset, store
 from segbench.datasets.scans import ScanData
@@ -27,18 +25,18 @@ SPLITS = TaskData.SPLITS
 COUNT = 60
 
 
-def made(seed: int = 0) -> View:
-    """Sixty pictures of noise over a bright corner; the label is an L in that corner."""
+def make_view(seed: int = 0) -> View:
+    """Sixty images of noise over a bright corner; the label is an L in that corner."""
     rng = np.random.default_rng(seed)
     rows, columns = np.indices((32, 32))
     label = (rows < 20) & (columns < 6) | (rows < 6) & (columns < 12)
     shade = 0.5 * np.exp(-(rows + 2 * columns) / 30)
-    pictures = shade + rng.uniform(0, 0.4, (COUNT, 32, 32))
+    images = shade + rng.uniform(0, 0.4, (COUNT, 32, 32))
     masks = np.repeat(label[None], COUNT, axis=0)
     masks[np.arange(COUNT), 20 + np.arange(COUNT) % 5, 2] = True
     return View(
         Task("toy", "all", "drawing", "0", "corner"),
-        pictures.astype(np.float32),
+        images.astype(np.float32),
         masks,
         np.array([f"s{i:02d}" for i in range(COUNT)]),
         np.repeat(SPLITS, (24, 18, 18)),
@@ -47,7 +45,7 @@ def made(seed: int = 0) -> View:
 
 
 def changed(view: View, **parts) -> View:
-    """A copy of a view in which some rows are replaced: ``images={3: picture}``."""
+    """A copy of a view in which some rows are replaced: ``images={3: image}``."""
     arrays = {}
     for name, rows in parts.items():
         arrays[name] = getattr(view, name).copy()
@@ -56,142 +54,142 @@ def changed(view: View, **parts) -> View:
     return dataclasses.replace(view, **arrays)
 
 
-def said(findings) -> list[tuple]:
-    return [(found.severity, found.what, *found.images) for found in findings]
+def summary(findings) -> list[tuple]:
+    return [(finding.severity, finding.title, *finding.images) for finding in findings]
 
 
 def test_nothing_is_found_in_a_task_without_faults():
-    assert said(check(made())) == []
+    assert summary(check(make_view())) == []
 
 
-def test_a_picture_in_two_splits_is_an_error_and_within_one_a_warning():
-    view = made()
+def test_a_image_in_two_splits_is_an_error_and_within_one_a_warning():
+    view = make_view()
     view = changed(view, images={50: view.images[3], 4: view.images[7]})
-    assert said(leaks(view)) == [
-        ("error", "the same picture in two splits", 3, 50),
-        ("warning", "the same picture twice", 4, 7),
+    assert summary(leaks(view)) == [
+        ("error", "the same image in two splits", 3, 50),
+        ("warning", "the same image twice", 4, 7),
     ]
     found = next(leaks(view))
     assert found.subjects == ("s03", "s50")
     assert found.numbers == {"splits": "test and train"}
 
 
-def test_a_picture_that_was_brightened_and_made_noisy_is_nearly_the_same():
-    view = made()
+def test_a_brightened_and_noisy_image_is_nearly_the_same():
+    view = make_view()
     rng = np.random.default_rng(1)
     again = (view.images[3] * 0.9 + 0.05 + rng.normal(0, 0.01, (32, 32))).astype(np.float32)
     found = list(leaks(changed(view, images={50: again})))
-    assert said(found) == [("warning", "nearly the same picture in two splits", 3, 50)]
-    assert 0.97 < found[0].numbers["likeness"] < 1
-    assert said(leaks(changed(view, images={9: again}))) == [("note", "nearly the same picture twice", 3, 9)]
+    assert summary(found) == [("warning", "nearly the same image in two splits", 3, 50)]
+    assert 0.97 < found[0].numbers["correlation"] < 1
+    assert summary(leaks(changed(view, images={9: again}))) == [("note", "nearly the same image twice", 3, 9)]
 
 
-def test_likeness_between_pictures_of_one_subject_is_no_finding():
-    view = made()
+def test_similar_images_of_one_subject_are_no_finding():
+    view = make_view()
     view = changed(view, images={4: view.images[3] * np.float32(0.9)}, subjects={4: "s03"})
-    assert said(leaks(view)) == []
+    assert summary(leaks(view)) == []
 
 
 def test_a_subject_in_two_splits():
-    found = list(leaks(changed(made(), subjects={50: "s03"})))
-    assert said(found) == [("error", "subject in two splits", 3, 50)]
+    found = list(leaks(changed(make_view(), subjects={50: "s03"})))
+    assert summary(found) == [("error", "subject in two splits", 3, 50)]
 
 
 def test_two_tasks_together():
-    first = made()
+    first = make_view()
     renamed = dataclasses.replace(first, task=dataclasses.replace(first.task, label="again"))
     second = changed(renamed, split={3: "test"})
-    across = Across()
+    across = CrossTaskChecks()
     for view in (first, second):
         across.add(view)
-    found = {row.what: row for row in across.findings()}
+    found = {row.title: row for row in across.findings()}
     assert set(found) == {"subject in two splits of different tasks", "two labels that are the same"}
     moved = found["subject in two splits of different tasks"]
     assert moved.subjects == ("s03",)
     assert moved.numbers == {"train": first.task.name, "test": second.task.name}
-    assert found["two labels that are the same"].numbers == {"other": second.task.name, "pictures": COUNT}
-    assert across.pictures == COUNT
+    assert found["two labels that are the same"].numbers == {"other": second.task.name, "images": COUNT}
+    assert across.distinct_images == COUNT
 
 
-def test_two_labels_of_which_one_differs_in_one_image_are_two():
-    first = made()
+def test_two_labels_that_differ_in_one_image_are_two():
+    first = make_view()
     other = changed(first, labels={5: ~first.labels[5]})
-    across = Across()
+    across = CrossTaskChecks()
     for view in (first, dataclasses.replace(other, task=dataclasses.replace(first.task, label="other"))):
         across.add(view)
-    assert said(across.findings()) == []
+    assert summary(across.findings()) == []
 
 
-def test_a_picture_under_another_name_in_another_split_of_another_task():
-    first = made()
+def test_an_image_under_another_name_in_another_split_of_another_task():
+    first = make_view()
     renamed = dataclasses.replace(first, task=dataclasses.replace(first.task, label="other"))
     second = changed(renamed, subjects={3: "new"}, split={3: "test"}, labels={3: ~first.labels[3]})
-    across = Across()
+    across = CrossTaskChecks()
     for view in (first, second):
         across.add(view)
-    assert [row.what for row in across.findings()] == ["picture in two splits of different tasks"]
+    assert [row.title for row in across.findings()] == ["image in two splits of different tasks"]
 
 
-def test_what_is_about_pictures_is_said_once_for_all_labels_of_them():
-    view = made()
+def test_a_fault_of_an_image_is_reported_once_for_all_its_labels():
+    view = make_view()
     view = changed(view, images={50: view.images[3]})
     again = dataclasses.replace(view, task=dataclasses.replace(view.task, label="other"))
     moved = changed(again, images={51: view.images[4]})
-    across = Across()
-    first, second, third = (said(across.unsaid(each, leaks(each))) for each in (view, again, moved))
-    assert first == [("error", "the same picture in two splits", 3, 50)]
+    across = CrossTaskChecks()
+    first, second, third = (summary(across.new_findings(each, leaks(each))) for each in (view, again, moved))
+    assert first == [("error", "the same image in two splits", 3, 50)]
     assert second == []
-    assert third == [("error", "the same picture in two splits", 4, 51)]
+    assert third == [("error", "the same image in two splits", 4, 51)]
 
 
 def test_empty_and_tiny_labels():
     empty, small, enough = (np.zeros((128, 128), bool) for _ in range(3))
     small[60:63, 60:65] = True  # 15 pixels
     enough[60:64, 60:64] = True  # 16
-    big = np.repeat(np.repeat(made().labels, 4, axis=1), 4, axis=2)
-    view = dataclasses.replace(made(), labels=big, images=np.zeros(big.shape, np.float32))
+    big = np.repeat(np.repeat(make_view().labels, 4, axis=1), 4, axis=2)
+    view = dataclasses.replace(make_view(), labels=big, images=np.zeros(big.shape, np.float32))
     found = list(labels(changed(view, labels={1: empty, 2: small, 3: enough})))
-    assert said(found) == [("error", "empty label", 1), ("warning", "tiny label", 2)]
+    assert summary(found) == [("error", "empty label", 1), ("warning", "tiny label", 2)]
     assert found[1].numbers == {"pixels": 15}
 
 
-def test_a_label_turned_inside_out():
-    view = made()
+def test_an_inverted_label():
+    view = make_view()
     found = list(labels(changed(view, labels={4: ~view.labels[4]})))
-    assert said(found) == [("warning", "label may be inverted", 4)]
+    assert summary(found) == [("warning", "label may be inverted", 4)]
     frame = np.ones((1, 32, 32), bool)
     frame[0, 2:-2, 2:-2] = False
-    assert border(frame) == pytest.approx([1.0])
-    assert border(frame & (np.arange(32) < 16)) == pytest.approx([0.5])
+    assert border_share(frame) == pytest.approx([1.0])
+    assert border_share(frame & (np.arange(32) < 16)) == pytest.approx([0.5])
     # A frame is smaller than what it encloses, yet lies on the border as no other label does.
     middle = np.zeros((32, 32), bool)
     middle[12:20, 12:20] = True
     inner = dataclasses.replace(view, labels=np.repeat(middle[None], COUNT, axis=0))
-    assert said(labels(changed(inner, labels={4: frame[0]}))) == [("warning", "label may be inverted", 4)]
+    assert summary(labels(changed(inner, labels={4: frame[0]}))) == [("warning", "label may be inverted", 4)]
 
 
-def test_a_task_whose_labels_all_mark_the_background():
-    view = made()
+def test_a_task_whose_labels_all_show_the_background():
+    view = make_view()
     found = list(labels(dataclasses.replace(view, labels=~view.labels)))
-    assert said(found) == [("warning", "label larger than the background")]
+    assert summary(found) == [("warning", "label larger than the background")]
 
 
 def test_one_mask_for_all_images():
-    view = made()
+    view = make_view()
     same = np.repeat(view.labels[:1], COUNT, axis=0)
-    assert said(labels(dataclasses.replace(view, labels=same))) == [("error", "one mask for all images")]
+    assert summary(labels(dataclasses.replace(view, labels=same))) == [("error", "one mask for all images")]
 
 
-def test_constant_clipped_and_outlying_pictures():
-    view = made()
+def test_constant_clipped_and_outlying_images():
+    view = make_view()
     window = (view.images[7] > 0.4).astype(np.float32)
     pale = 0.6 + 0.4 * view.images[9]
     view = changed(view, images={5: np.full((32, 32), 0.5, np.float32), 7: window, 9: pale})
     found = list(intensities(view))
-    assert said(found) == [
-        ("warning", "constant picture", 5),
+    assert summary(found) == [
+        ("warning", "constant image", 5),
         ("warning", "nearly all pixels black or white", 7),
-        ("note", "intensities unlike the others'", 9),
+        ("note", "intensities unlike the other images'", 9),
     ]
     assert found[0].numbers == {"intensity": 0.5}
     assert found[1].numbers == {"share": 1.0}
@@ -209,62 +207,64 @@ def test_constant_clipped_and_outlying_pictures():
     ],
 )
 def test_a_turned_image_is_found_with_what_turns_it_back(turn, name):
-    view = made()
+    view = make_view()
     found = list(
         orientation(changed(view, images={6: turn(view.images[6])}, labels={6: turn(view.labels[6])}))
     )
-    assert said(found) == [("warning", "orientation unlike the others'", 6)]
+    assert summary(found) == [("warning", "orientation unlike the other images'", 6)]
     assert found[0].numbers["turn"] == name
     assert found[0].numbers["fit_turned"] > found[0].numbers["fit"] + 0.2
 
 
-def test_a_label_off_its_place_makes_no_turned_image():
-    view = made()
-    assert said(orientation(changed(view, labels={6: np.fliplr(view.labels[6])}))) == []
+def test_a_label_at_another_position_makes_no_turned_image():
+    view = make_view()
+    assert summary(orientation(changed(view, labels={6: np.fliplr(view.labels[6])}))) == []
 
 
-def test_what_lies_in_all_directions_has_no_orientation():
-    view = made()
+def test_objects_that_lie_in_all_directions_have_no_orientation():
+    view = make_view()
     turned = [np.rot90(p, i % 4) for i, p in enumerate(view.images)]
     masks = [np.rot90(p, i % 4) for i, p in enumerate(view.labels)]
-    assert said(orientation(dataclasses.replace(view, images=np.stack(turned), labels=np.stack(masks)))) == []
+    assert (
+        summary(orientation(dataclasses.replace(view, images=np.stack(turned), labels=np.stack(masks)))) == []
+    )
 
 
 def test_an_inverted_image():
-    view = made()
+    view = make_view()
     found = list(orientation(changed(view, images={6: 1 - view.images[6]})))
-    assert said(found) == [("warning", "intensities may be inverted", 6)]
+    assert summary(found) == [("warning", "intensities may be inverted", 6)]
     assert found[0].numbers["fit"] < 0 < found[0].numbers["median_contrast"]
 
 
 def test_contrast_is_the_difference_of_means_in_standard_deviations():
-    picture = np.zeros((1, 2, 2), np.float32)
-    picture[0, 0] = 1
-    view = dataclasses.replace(made(), images=picture, labels=picture > 0)
+    image = np.zeros((1, 2, 2), np.float32)
+    image[0, 0] = 1
+    view = dataclasses.replace(make_view(), images=image, labels=image > 0)
     assert contrast(view) == pytest.approx([2.0])
-    assert contrast(dataclasses.replace(view, labels=picture > 2)) == pytest.approx([0.0])
+    assert contrast(dataclasses.replace(view, labels=image > 2)) == pytest.approx([0.0])
 
 
 def test_too_little_to_measure():
-    view = made()
+    view = make_view()
     few = dataclasses.replace(
         view,
         split=np.repeat(["train", "test"], (43, 17)),
         subjects=np.array([f"p{i % 4}" for i in range(COUNT)]),
     )
-    assert said(sizes(view)) == []
+    assert summary(sizes(view)) == []
     found = list(sizes(few))
-    assert said(found) == [
+    assert summary(found) == [
         ("note", "split without images"),
         ("note", "fewer than 18 test images"),
         ("warning", "fewer than 5 subjects"),
     ]
     assert [row.numbers for row in found] == [{"split": "val"}, {"test": 17}, {"subjects": 4}]
     untested = dataclasses.replace(view, split=np.repeat(["train", "val"], 30))
-    assert said(sizes(untested)) == [("warning", "split without images")]
+    assert summary(sizes(untested)) == [("warning", "split without images")]
 
 
-def test_scans_are_looked_at_structure_by_structure():
+def test_scans_are_checked_structure_by_structure():
     images = np.zeros((2, 1, 4, 4), np.float32)
     numbers = np.zeros((2, 1, 4, 4), np.uint8)
     numbers[:, 0, 0] = 1
@@ -277,27 +277,27 @@ def test_scans_are_looked_at_structure_by_structure():
     assert (left.task.label, right.task.label) == ("left", "right")
     assert left.labels.sum((1, 2)).tolist() == [4, 4]
     assert right.labels.sum((1, 2)).tolist() == [2, 0]
-    assert ("error", "empty label", 1) in said(labels(right))
+    assert ("error", "empty label", 1) in summary(labels(right))
 
 
 def test_thumbnails_are_means_and_standard_rows_give_correlations():
-    picture = np.arange(16, dtype=np.float32).reshape(1, 4, 4)
-    assert thumbnails(picture, 2)[0].tolist() == [[2.5, 4.5], [10.5, 12.5]]
-    rows = standard(np.array([[1.0, 2, 3], [6, 4, 2], [5, 5, 5]]))
+    image = np.arange(16, dtype=np.float32).reshape(1, 4, 4)
+    assert thumbnails(image, 2)[0].tolist() == [[2.5, 4.5], [10.5, 12.5]]
+    rows = standardize(np.array([[1.0, 2, 3], [6, 4, 2], [5, 5, 5]]))
     assert (rows @ rows.T).round(6).tolist() == [[1, -1, 0], [-1, 1, 0], [0, 0, 0]]
 
 
 class Squares:
-    """Eight pictures with a square each; the reader of an imported data set."""
+    """Eight images with a square each; the reader of an imported data set."""
 
     def cases(self, folder):
         return list(range(8))
 
     def examples(self, case):
-        picture = np.zeros((128, 128))
-        picture[10 * case : 10 * case + 20, 30:60] = 1 + case
-        picture[0, case] = 20
-        yield Example(f := self.folder / f"{case}.png", f.stem, picture, {"square": picture > 0})
+        image = np.zeros((128, 128))
+        image[10 * case : 10 * case + 20, 30:60] = 1 + case
+        image[0, case] = 20
+        yield Example(f := self.folder / f"{case}.png", f.stem, image, {"square": image > 0})
 
 
 @pytest.fixture
@@ -307,16 +307,14 @@ def imported(tmp_path):
     return tmp_path
 
 
-def test_an_imported_data_set_is_what_its_manifest_says(imported):
-    said_by_manifest = store.read_manifest(imported, "squares")
-    assert content(imported, "squares") == said_by_manifest["content"]
-    assert list(manifest(imported, "squares")) == []
+def test_an_imported_data_set_agrees_with_its_manifest(imported):
+    assert list(verify_manifest(imported, "squares")) == []
     task = Task("squares", "all", "unknown", "0", "square")
-    assert files(imported, task) == [f"{i}.png" for i in range(8)]
+    assert image_files(imported, task) == [f"{i}.png" for i in range(8)]
     found = verify("squares", imported)
-    assert (found.name, found.pictures, found.count("error")) == ("squares", 8, 0)
+    assert (found.name, found.distinct_images, found.count("error")) == ("squares", 8, 0)
     assert found.tasks[0]["split"] == {"train": 4, "val": 2, "test": 2}
-    # A square covers 600 or, with its picture's mark, 601 of 16,384 pixels.
+    # A square covers 600 of 16,384 pixels, or 601 with the bright pixel.
     assert found.tasks[0]["area"] == pytest.approx([600 / 128**2, 601 / 128**2, 601 / 128**2], abs=1e-4)
 
 
@@ -326,7 +324,7 @@ def test_an_edited_split_is_found(imported):
     first = next(name for name, split in edited["subjects"].items() if split == "test")
     edited["subjects"][first] = "train"
     path.write_text(json.dumps(edited))
-    assert [(found.severity, found.what) for found in manifest(imported, "squares")] == [
+    assert [(found.severity, found.title) for found in verify_manifest(imported, "squares")] == [
         ("error", "split changed")
     ]
 
@@ -339,14 +337,14 @@ def test_a_changed_label_is_found(imported):
     column = table.schema.get_field_index("mask")
     pq.write_table(table.set_column(column, "mask", [masks]), path)
     found = verify("squares", imported)
-    assert (found.findings[0].severity, found.findings[0].what) == ("error", "content changed")
+    assert (found.findings[0].severity, found.findings[0].title) == ("error", "content changed")
 
 
 def test_a_damaged_table_is_found_and_named(imported):
     path = store.folder_of(imported, "squares") / store.IMAGES
     path.write_bytes(path.read_bytes()[:200])
     found = verify("squares", imported)
-    assert [(row.severity, row.what) for row in found.findings] == [
+    assert [(row.severity, row.title) for row in found.findings] == [
         ("error", "files damaged"),
         ("error", "task cannot be loaded"),
     ]
@@ -356,17 +354,17 @@ def test_a_damaged_table_is_found_and_named(imported):
 
 def test_findings_name_the_files_of_imported_images(imported):
     found = verify("squares", imported)
-    few = next(row for row in found.findings if row.what == "fewer than 18 test images")
+    few = next(row for row in found.findings if row.title == "fewer than 18 test images")
     assert few.numbers == {"test": 2}
     task = Task("squares", "all", "unknown", "0", "square")
-    view = next(views(ImportedDataset(task.dataset).load(task, imported), files(imported, task)))
+    view = next(views(ImportedDataset(task.dataset).load(task, imported), image_files(imported, task)))
     assert view.finding("note", "odd", "look", [2, 5]).files == ("2.png", "5.png")
 
 
-def test_what_is_wrong_with_the_white_blood_cells(shared_data):
+def test_the_faults_of_the_white_blood_cells(shared_data):
     found = verify("wbc", shared_data)
-    assert found.pictures == 399
-    assert [(row.severity, row.what, row.subjects) for row in found.findings if row.severity != "note"] == [
-        ("warning", "nearly the same picture in two splits", ("JTSC-166", "JTSC-171")),
-        ("warning", "the same picture twice", ("JTSC-112", "JTSC-139")),
+    assert found.distinct_images == 399
+    assert [(row.severity, row.title, row.subjects) for row in found.findings if row.severity != "note"] == [
+        ("warning", "nearly the same image in two splits", ("JTSC-166", "JTSC-171")),
+        ("warning", "the same image twice", ("JTSC-112", "JTSC-139")),
     ]

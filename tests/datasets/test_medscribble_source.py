@@ -50,7 +50,7 @@ FIRST = "MedScribble/BTCV/Cervix/03-Image_axis1_maxslice"
 
 def test_a_cohort_is_a_task_and_those_without_images_are_left_out_with_a_warning(root):
     wanted = [BLADDER, Task("medscribble", "WBC-CV", "Microscopy", "0", "cytoplasm")]
-    with pytest.warns(UserWarning, match="left out, as it comes without images: SpineWeb/Dataset7$"):
+    with pytest.warns(UserWarning, match="left out for lack of images: SpineWeb/Dataset7$"):
         assert SOURCE.tasks(root) == wanted
     with pytest.warns(UserWarning):
         assert SOURCE.tasks(root / "MedScribble") == wanted
@@ -75,7 +75,7 @@ def test_images_labels_and_scribbles_come_at_the_benchmarks_size(root):
         assert (negative[:, 3] == 0.25).all() and np.count_nonzero(negative) == 128
 
 
-def test_the_fingerprint_knows_the_scribbles(root):
+def test_the_fingerprint_depends_on_the_scribbles(root):
     before = SOURCE.load(BLADDER, root).fingerprint
     assert SOURCE.load(BLADDER, root).fingerprint == before
     file = root / FIRST / "scribble_1.npy"
@@ -96,7 +96,7 @@ def replaced(name, array):
 
 
 @pytest.mark.parametrize(
-    ("name", "damage", "told"),
+    ("name", "damage", "message"),
     [
         ("scribble_2.npy", lambda folder: (folder / "scribble_2.npy").unlink(), "is missing"),
         ("img.npy", lambda folder: (folder / "img.npy").unlink(), "is missing"),
@@ -118,11 +118,11 @@ def replaced(name, array):
         ),
     ],
 )
-def test_damage_names_the_file(root, name, damage, told):
+def test_a_damaged_file_is_named(root, name, damage, message):
     damage(root / FIRST)
     with pytest.raises(DataError) as error:
         SOURCE.load(BLADDER, root)
-    assert f"{root / FIRST / name} {told}" in str(error.value) and "\n" not in str(error.value)
+    assert f"{root / FIRST / name} {message}" in str(error.value) and "\n" not in str(error.value)
 
 
 def test_a_mask_without_an_image_is_damage_also_where_no_image_is_left(root):
@@ -139,7 +139,7 @@ def test_a_folder_without_axis_and_slice_is_named(root):
         SOURCE.tasks(root)
 
 
-def test_what_is_absent_says_how_to_get_it(tmp_path):
+def test_a_missing_data_set_names_the_command_that_fetches_it(tmp_path):
     for root in (None, tmp_path):
         assert not SOURCE.installed(root)
         with pytest.raises(DataError, match="run `python -m benchmark data fetch medscribble`"):
@@ -169,24 +169,24 @@ def test_the_authors_repository_is_unpacked_and_found(root, tmp_path_factory, mo
     assert SOURCE.fetch(data) == data / "ScribblePrompt" / "MedScribble"  # verified, not fetched again
 
 
-def test_files_that_are_not_the_released_ones_are_told(root):
+def test_files_that_differ_from_the_release_are_an_error(root):
     with pytest.raises(DataError, match="differ from the released ones"):
         SOURCE.fetch(root)
 
 
 @pytest.mark.parametrize(
-    ("scribbles", "told"),
+    ("scribbles", "message"),
     [
         (np.zeros((1, 3, 2, 8, 8)), "must be float32"),
         (np.zeros((1, 0, 2, 8, 8), np.float32), "must be float32"),
-        (np.zeros((2, 3, 2, 8, 8), np.float32), "do not belong to images"),
-        (np.zeros((1, 3, 2, 8, 9), np.float32), "do not belong to images"),
+        (np.zeros((2, 3, 2, 8, 8), np.float32), "do not match images"),
+        (np.zeros((1, 3, 2, 8, 9), np.float32), "do not match images"),
         (np.full((1, 3, 2, 8, 8), 2, np.float32), r"lie in \[0, 1\]"),
     ],
 )
-def test_scribbles_must_fit_their_images(scribbles, told):
+def test_scribbles_must_fit_their_images(scribbles, message):
     image = np.zeros((1, 1, 8, 8), np.float32)
-    with pytest.raises(DataError, match=told):
+    with pytest.raises(DataError, match=message):
         ScribbledData(BLADDER, image, image > 0, np.array(["a"]), np.array(["test"]), scribbles=scribbles)
 
 

@@ -83,8 +83,8 @@ def add(tmp_path: Path, files: dict[str, Path]):
 
 
 def load(name: str, root: Path) -> ScanData:
-    found = find_source(name)
-    return found.load(found.tasks(root)[0], root)
+    source = find_source(name)
+    return source.load(source.tasks(root)[0], root)
 
 
 def test_a_scan_is_slice_109_as_stored_rescaled_with_the_papers_labels(add, tmp_path) -> None:
@@ -112,8 +112,8 @@ def test_a_set_is_all_scans_of_a_subject_and_a_subject_has_one_split(add, tmp_pa
             add(f"{subject}/d{i}", t2star="image", dseg="labels")
     data = load("oasis3-t2star", tmp_path)
     assert list(data.subjects) == ["A", "A", "B", "C", "D", "D", "D"]
-    found = [s for split in ScanData.SPLITS for s in data.sets(split)]  # type: ignore[arg-type]
-    assert sorted(map(len, found)) == [1, 1, 2, 3]
+    sets = [s for split in ScanData.SPLITS for s in data.sets(split)]  # type: ignore[arg-type]
+    assert sorted(map(len, sets)) == [1, 1, 2, 3]
     assert {len(data.sets(split)) for split in ScanData.SPLITS} == {1}  # type: ignore[arg-type]
 
 
@@ -143,7 +143,7 @@ def test_nothing_usable_is_an_error(add, tmp_path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("image", "label", "told"),
+    ("image", "label", "message"),
     [
         ("image", "cropped", r"dseg\.nii\.gz is 160 x 192 x 200, not 160 x 192 x 224; register"),
         ("cropped", "labels", r"T2star\.nii\.gz is 160 x 192 x 200, not"),
@@ -153,25 +153,26 @@ def test_nothing_usable_is_an_error(add, tmp_path) -> None:
         ("nan", "labels", r"T2star\.nii\.gz holds NaN"),
     ],
 )
-def test_an_unusable_volume_is_named(image, label, told, add, tmp_path) -> None:
+def test_an_unusable_volume_is_named(image, label, message, add, tmp_path) -> None:
     add("A/d1", t2star=image, dseg=label)
-    with pytest.raises(DataError, match=told):
+    with pytest.raises(DataError, match=message):
         load("oasis3-t2star", tmp_path)
 
 
 @pytest.mark.parametrize("name", ["oasis3-t2star", "oasis3-t2tse", "adni-flair"])
 def test_absent_volumes_say_where_they_belong(name, tmp_path) -> None:
-    found = find_source(name)
-    assert isinstance(found, RegisteredScans) and not found.installed(tmp_path) and not found.installed(None)
+    source = find_source(name)
+    assert (
+        isinstance(source, RegisteredScans) and not source.installed(tmp_path) and not source.installed(None)
+    )
     for root in (tmp_path, None):
         with pytest.raises(DataError, match=rf"{name} is not .*put its volumes at .*/anat/.*--data-root"):
-            found.tasks(root)
+            source.tasks(root)
 
 
 def test_the_splits_are_those_of_table_3() -> None:
-    sizes = {
-        n: tuple(find_source(n).subjects.values()) for n in ("oasis3-t2star", "oasis3-t2tse", "adni-flair")
-    }
+    names = ("oasis3-t2star", "oasis3-t2tse", "adni-flair")
+    sizes = {name: tuple(find_source(name).split_counts.values()) for name in names}
     assert sizes == {
         "oasis3-t2star": (777, 50, 47, 102),
         "oasis3-t2tse": (780, 49, 48, 99),

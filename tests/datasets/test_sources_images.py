@@ -50,7 +50,7 @@ def save_nifti(file: Path, pixels: np.ndarray, affine: np.ndarray | None = None)
 
 
 def make_buid(folder: Path) -> None:
-    """Two benign images, the first with two tumours, three malignant, a normal one, and a Mac's litter."""
+    """Two benign images, the first with two tumours, three malignant, one normal, and files of macOS."""
     place = folder / "Dataset_BUSI_with_GT"
     for cohort, count in (("benign", 2), ("malignant", 3), ("normal", 1)):
         for number in range(1, count + 1):
@@ -64,7 +64,7 @@ def make_buid(folder: Path) -> None:
 
 
 def make_drive(folder: Path) -> None:
-    """Three training pictures with their fields of view, and a test picture without vessels."""
+    """Three training images with their fields of view, and a test image without vessels."""
     for number in (21, 22, 23):
         place = folder / "DRIVE" / "training"
         save(place / "images" / f"{number}_training.tif", np.stack([box(5, 90, 10, 20)] * 3, axis=2))
@@ -74,7 +74,7 @@ def make_drive(folder: Path) -> None:
 
 
 def make_stare(folder: Path) -> None:
-    """Three pictures in two folders, one of them unpacked; the second observer draws more."""
+    """Three images in two folders, one of them unpacked; the second observer draws more."""
     for name, end in (("im0001", ".gz"), ("im0044", ".gz"), ("im0324", "")):
         colours = np.stack([box(5, 90, 10, 20), *[np.zeros((SIDE, SIDE), np.uint8)] * 2], axis=2)
         save_ppm(folder / f"{name}.ppm{end}", colours)
@@ -83,7 +83,7 @@ def make_stare(folder: Path) -> None:
 
 
 def make_hipxray(folder: Path) -> None:
-    """Four pictures, 128 high and 64 wide; the ilium above the femur and to its right."""
+    """Four images, 128 high and 64 wide; the ilium above the femur and to its right."""
     for number in (1, 2, 54, 102):
         image = box(0, 50, 3, 10, (SIDE, 64)).astype(np.float64)
         labels = box(40, 10, 60, 20, image.shape) // 255 + box(0, 40, 20, 20, image.shape) // 255 * 2
@@ -92,17 +92,17 @@ def make_hipxray(folder: Path) -> None:
 
 
 def make_pandental(folder: Path) -> None:
-    """Pictures 1, 2, 3 and 19 with both experts' mandibles, and teeth on 1 and 19."""
+    """Images 1, 2, 3 and 19 with both experts' mandibles, and teeth on 1 and 19."""
     for number in (1, 2, 3, 19):
-        picture = np.full((64, SIDE), 90, np.uint8)
-        picture[:4, -8:] = 200
-        lower = box(40, 20, 20, 80, picture.shape) > 0
-        save(folder / "v2" / "Images" / f"{number}.png", picture)
-        save(folder / "v2" / "Segmentation1" / f"{number}.png", picture * lower)
-        save(folder / "v2" / "Segmentation2" / f"{number}.png", picture * np.roll(lower, 2, axis=0))
+        image = np.full((64, SIDE), 90, np.uint8)
+        image[:4, -8:] = 200
+        lower = box(40, 20, 20, 80, image.shape) > 0
+        save(folder / "v2" / "Images" / f"{number}.png", image)
+        save(folder / "v2" / "Segmentation1" / f"{number}.png", image * lower)
+        save(folder / "v2" / "Segmentation2" / f"{number}.png", image * np.roll(lower, 2, axis=0))
     for number in (1, 19):
-        save(folder / "v1" / "Images" / f"{number}.png", picture)
-        teeth = np.stack([box(30, 30, 4, 60, picture.shape)] * 3, axis=2)
+        save(folder / "v1" / "Images" / f"{number}.png", image)
+        teeth = np.stack([box(30, 30, 4, 60, image.shape)] * 3, axis=2)
         save(folder / "v1" / "Original_Masks" / f"{number}.png", teeth)
 
 
@@ -117,20 +117,20 @@ MADE: dict[type[PublicDataset], Callable[[Path], None]] = {
 
 @pytest.fixture
 def imported(tmp_path: Path) -> Callable[..., dict[str, TaskData]]:
-    """Makes a data set's files, imports them and loads its tasks, as the registry does."""
+    """A function that makes the files of a data set, imports them and loads its tasks."""
 
     def run(kind: type[PublicDataset], folder: Path = tmp_path / "files") -> dict[str, TaskData]:
         if not folder.exists():
             MADE[kind](folder)
         import_dataset(kind.name, kind(), folder, tmp_path / "root", workers=2)
-        found = load_dataset(f"{kind.__module__}:{kind.__name__}", tmp_path / "root")
-        return {data.task.name.removeprefix(f"{kind.name}/"): data for data in found}
+        tasks = load_dataset(f"{kind.__module__}:{kind.__name__}", tmp_path / "root")
+        return {data.task.name.removeprefix(f"{kind.name}/"): data for data in tasks}
 
     return run
 
 
 def bounds(mask: np.ndarray) -> tuple[int, int, int, int]:
-    """Top, left, height and width of what is set; nothing else may be missing inside."""
+    """Top, left, height and width of a mask, which must be a full rectangle."""
     rows, columns = np.nonzero(mask)
     height, width = np.ptp(rows) + 1, np.ptp(columns) + 1
     assert mask.sum() == height * width
@@ -138,10 +138,10 @@ def bounds(mask: np.ndarray) -> tuple[int, int, int, int]:
 
 
 def test_buid_merges_the_masks_of_an_image_and_leaves_normal_ones_out(imported, tmp_path) -> None:
-    found = imported(BUID)
+    tasks = imported(BUID)
     assert len(BUID().cases(tmp_path / "files")) == 2 + 3
-    assert sorted(found) == ["benign/Ultrasound/0/tumour", "malignant/Ultrasound/0/tumour"]
-    benign, malignant = (found[name] for name in sorted(found))
+    assert sorted(tasks) == ["benign/Ultrasound/0/tumour", "malignant/Ultrasound/0/tumour"]
+    benign, malignant = (tasks[name] for name in sorted(tasks))
     assert list(malignant.subjects) == ["malignant-1", "malignant-2", "malignant-3"]
     assert list(benign.subjects) == ["benign-1", "benign-2"]
     assert benign.labels.sum(axis=(1, 2, 3)).tolist() == [4 * 8 + 2 * 3, 4 * 8]
@@ -157,19 +157,19 @@ def test_drive_reads_the_training_part(imported) -> None:
 
 
 def test_stare_has_a_label_of_each_observer(imported) -> None:
-    found = imported(STARE)
-    assert sorted(found) == ["all/Optical_camera/0/vessels-ah", "all/Optical_camera/0/vessels-vk"]
-    first, second = (found[name] for name in sorted(found))
+    tasks = imported(STARE)
+    assert sorted(tasks) == ["all/Optical_camera/0/vessels-ah", "all/Optical_camera/0/vessels-vk"]
+    first, second = (tasks[name] for name in sorted(tasks))
     assert list(first.subjects) == list(second.subjects) == ["im0001", "im0044", "im0324"]
     assert {bounds(mask[0]) for mask in first.labels} == {(5, 90, 10, 20)}
     assert {bounds(mask[0]) for mask in second.labels} == {(5, 90, 10, 25)}
     assert bounds(first.images[0, 0] == 1) == (5, 90, 10, 20)
 
 
-def test_hipxray_tells_femur_and_ilium_apart(imported) -> None:
-    found = imported(HipXRay)
-    assert sorted(found) == ["all/X-Ray/0/femur", "all/X-Ray/0/ilium"]
-    femur, ilium = (found[name] for name in sorted(found))
+def test_hipxray_has_femur_and_ilium(imported) -> None:
+    tasks = imported(HipXRay)
+    assert sorted(tasks) == ["all/X-Ray/0/femur", "all/X-Ray/0/ilium"]
+    femur, ilium = (tasks[name] for name in sorted(tasks))
     assert list(femur.subjects) == ["001", "002", "054", "102"]
     assert bounds(femur.labels[0, 0]) == (40, 32 + 10, 60, 20)  # 32 columns are added on either side
     assert bounds(ilium.labels[0, 0]) == (0, 32 + 40, 20, 20)
@@ -187,9 +187,9 @@ def test_hipxray_stands_upright_whichever_axis_is_stored_first(imported, tmp_pat
 
 
 def test_pandental_has_the_teeth_and_two_experts_mandibles(imported) -> None:
-    found = imported(PanDental)
-    assert sorted(found) == ["v1/X-Ray/0/teeth", "v2/X-Ray/0/mandible", "v2/X-Ray/0/mandible-2"]
-    teeth, mandible, second = (found[name] for name in sorted(found))
+    tasks = imported(PanDental)
+    assert sorted(tasks) == ["v1/X-Ray/0/teeth", "v2/X-Ray/0/mandible", "v2/X-Ray/0/mandible-2"]
+    teeth, mandible, second = (tasks[name] for name in sorted(tasks))
     assert list(teeth.subjects) == ["1", "19"]
     assert list(mandible.subjects) == list(second.subjects) == ["1", "2", "3"]  # 19 is left out of v2
     assert bounds(mandible.labels[0, 0]) == (32 + 40, 20, 20, 80)
@@ -199,7 +199,7 @@ def test_pandental_has_the_teeth_and_two_experts_mandibles(imported) -> None:
     assert teeth.split[0] == mandible.split[0]  # one person
 
 
-def test_pandental_does_without_the_teeth_which_are_not_in_its_release(imported, tmp_path) -> None:
+def test_pandental_works_without_the_teeth_that_are_not_in_its_release(imported, tmp_path) -> None:
     make_pandental(tmp_path / "all")
     assert sorted(imported(PanDental, tmp_path / "all" / "v2")) == [
         "v2/X-Ray/0/mandible",
@@ -288,15 +288,15 @@ def test_a_fault_names_the_file_and_imports_nothing(kind, file, damage, named, t
 @pytest.mark.parametrize("kind", MADE, ids=lambda kind: kind.name)
 def test_another_folder_is_refused(kind, tmp_path) -> None:
     save(tmp_path / "other" / "images" / "1.png", box(0, 0, 2, 2))
-    with pytest.raises(DataError, match=f"other is not {kind.__name__};"):
+    with pytest.raises(DataError, match=f"other is not {kind.__name__}: it holds no "):
         import_dataset(kind.name, kind(), tmp_path / "other", tmp_path / "root")
 
 
-def test_an_unpacked_picture_stands_for_the_packed_one_beside_it(tmp_path) -> None:
+def test_an_unpacked_image_replaces_the_packed_one_next_to_it(tmp_path) -> None:
     make_stare(tmp_path / "files")
     save_ppm(tmp_path / "files" / "im0001.ppm", box(0, 0, 2, 2))
-    (_, found), *_ = STARE().cases(tmp_path / "files")
-    assert found["image"] == tmp_path / "files" / "im0001.ppm"
+    (_, files), *_ = STARE().cases(tmp_path / "files")
+    assert files["image"] == tmp_path / "files" / "im0001.ppm"
 
 
 def test_two_files_of_one_name_are_refused(tmp_path) -> None:

@@ -29,9 +29,9 @@ def save_volume(file: Path, values: np.ndarray, direction: tuple[int, ...]) -> N
 
 
 def save_pair(image: Path, truth: Path, direction: tuple[int, ...] = IDENTITY) -> None:
-    """Three slices of 128 x 128; the label is 4 x 5 in the second, 6 x 10 in the third, which has a mark."""
+    """Three slices of 128 x 128; the label is 4 x 5 in the second, 6 x 10 in the third."""
     values, labels = np.zeros((3, 128, 128), np.int16), np.zeros((3, 128, 128), np.uint8)
-    values[2], values[2, 3:13, 100:110] = 100, 700  # enough of it to be no outlier
+    values[2], values[2, 3:13, 100:110] = 100, 700  # large enough to be no outlier
     labels[1, 10:14, 90:95] = 1
     labels[2, 20:26, 80:90] = 255
     save_volume(image, values, direction)
@@ -62,23 +62,23 @@ def contours(folder: Path, patient: str) -> Path:
     return folder / "SCD_ManualContours" / patient / "contours-manual" / "IRCCI-expert"
 
 
-def marked(row: int) -> np.ndarray:
-    """A picture with 500 in ten columns of a row."""
+def with_line(row: int) -> np.ndarray:
+    """An image with 500 in ten columns of a row."""
     pixels = np.zeros((128, 128), int)
     pixels[row, 100:110] = 500
     return pixels
 
 
 def make_sunnybrook(folder: Path) -> None:
-    """Of the Cardiac Atlas Project one patient with contours on pictures 48 and 59, and one without any."""
+    """A patient of the Cardiac Atlas Project with contours on images 48 and 59, and one without contours."""
     table = "\ufeffPatientID,OriginalID,Gender\nSCD0000101,SC-HF-I-1,Male\nSCD0000201,SC-HF-I-10,Male\n"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "scd_patientdata.csv").write_text(table, encoding="utf-8")
     for number in (48, 59, 60):
-        save_dicom(folder / SERIES / f"IM-0003-{number:04d}.dcm", marked(number))
-        save_dicom(folder / "SCD_IMAGES_02/SCD0000201/CINESAX_4" / f"IM-0002-{number:04d}.dcm", marked(1))
-    for number in range(46, 62):  # more pictures, of another kind
-        save_dicom(folder / SERIES / f"../CINELAX_301/IM-0004-{number:04d}.dcm", marked(2))
+        save_dicom(folder / SERIES / f"IM-0003-{number:04d}.dcm", with_line(number))
+        save_dicom(folder / "SCD_IMAGES_02/SCD0000201/CINESAX_4" / f"IM-0002-{number:04d}.dcm", with_line(1))
+    for number in range(46, 62):  # more images, of another series
+        save_dicom(folder / SERIES / f"../CINELAX_301/IM-0004-{number:04d}.dcm", with_line(2))
     place = contours(folder, "SC-HF-I-01")
     save_contour(place / "IM-0001-0048-icontour-manual.txt", 39.5, 19.5, 6, 4)
     save_contour(place / "IM-0001-0059-icontour-manual.txt", 39.5, 19.5, 6, 10)
@@ -109,8 +109,8 @@ def imported(folder: Path, root: Path) -> dict[str, TaskData]:
 @pytest.mark.parametrize("direction", [IDENTITY, LPS_TO_RAS], ids=["LPS", "RAS"])
 def test_the_largest_stored_slice_of_each_volume(direction, tmp_path) -> None:
     make_volumes(tmp_path / "files", direction)
-    found = imported(tmp_path / "files", tmp_path / "root")
-    assert {name: list(data.subjects) for name, data in found.items()} == {
+    tasks = imported(tmp_path / "files", tmp_path / "root")
+    assert {name: list(data.subjects) for name, data in tasks.items()} == {
         "LAS/MRI/stored/left-atrium": ["LAS-b001", "LAS-b002"],
         "LAF_Pre/LGE-MRI/stored/left-atrium": ["LAF-1", "LAF-2"],
         "LAF_Post/LGE-MRI/stored/left-atrium": ["LAF-2", "LAF-3"],
@@ -120,15 +120,15 @@ def test_the_largest_stored_slice_of_each_volume(direction, tmp_path) -> None:
     label, image = np.zeros((128, 128), bool), np.zeros((128, 128))
     label[20:26, 80:90] = True
     image[3:13, 100:110] = 1
-    for data in found.values():
+    for data in tasks.values():
         assert (data.labels == label).all()
         assert (data.images == image).all()
 
 
 def test_one_cohort_can_be_imported_alone(tmp_path) -> None:
     make_volumes(tmp_path / "files")
-    found = imported(tmp_path / "files" / "miccai2012" / "pig_dataset", tmp_path / "root")
-    assert list(found) == ["VIS_pig/LGE-MRI/stored/myocardium"]
+    tasks = imported(tmp_path / "files" / "miccai2012" / "pig_dataset", tmp_path / "root")
+    assert list(tasks) == ["VIS_pig/LGE-MRI/stored/myocardium"]
 
 
 def test_the_largest_contour_of_each_patient(tmp_path) -> None:
@@ -139,25 +139,25 @@ def test_the_largest_contour_of_each_patient(tmp_path) -> None:
     label = np.zeros((128, 128), bool)
     label[40:46, 20:30] = True
     assert np.array_equal(data.labels[0, 0], label)
-    assert np.array_equal(data.images[0, 0], marked(59) / 500)  # of the short axis
+    assert np.array_equal(data.images[0, 0], with_line(59) / 500)  # of the short axis
 
 
-def test_a_contour_without_a_picture_is_left_out_and_told(tmp_path) -> None:
+def test_a_contour_without_an_image_is_left_out_with_a_warning(tmp_path) -> None:
     make_sunnybrook(tmp_path / "files")
     stray = contours(tmp_path / "files", "SC-HF-I-01") / "IM-0001-0199-icontour-manual.txt"
     save_contour(stray, 1, 1, 90, 90)
-    with pytest.warns(
-        UserWarning, match=r"left out, as their pictures are not there: 1 contours, .*0199-ico"
-    ):
+    with pytest.warns(UserWarning, match=r"left out for lack of an image: 1 contours, .*0199-ico"):
         ((_, data),) = imported(tmp_path / "files", tmp_path / "root").items()
-    assert np.array_equal(data.images[0, 0], marked(59) / 500)
+    assert np.array_equal(data.images[0, 0], with_line(59) / 500)
 
 
 def test_the_layout_of_the_challenge_gives_the_same(tmp_path) -> None:
     make_sunnybrook(tmp_path / "new")
     old = tmp_path / "old"
     for file in (tmp_path / "new" / SERIES).glob("*.dcm"):
-        save_dicom(old / "SC-HF-I-1" / "DICOM" / f"IM-0001-{file.stem[-4:]}.dcm", marked(int(file.stem[-2:])))
+        save_dicom(
+            old / "SC-HF-I-1" / "DICOM" / f"IM-0001-{file.stem[-4:]}.dcm", with_line(int(file.stem[-2:]))
+        )
     for file in contours(tmp_path / "new", "SC-HF-I-01").glob("*.txt"):
         target = contours(old, "SC-HF-I-1") / file.name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -213,18 +213,22 @@ def rename_folder(file: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "damage", "named"),
     [
-        ("IM-0001-0059-icontour-manual.txt", write_words, "IM-0001-0059-icontour-manual.txt is no contour"),
-        ("IM-0001-0059-icontour-manual.txt", write_line, "IM-0001-0059-icontour-manual.txt is no contour"),
-        ("IM-0001-0059-icontour-manual.txt", move_away, "icontour-manual.txt leaves its picture"),
+        (
+            "IM-0001-0059-icontour-manual.txt",
+            write_words,
+            "IM-0001-0059-icontour-manual.txt is not a contour",
+        ),
+        ("IM-0001-0059-icontour-manual.txt", write_line, "0059-icontour-manual.txt is not a contour"),
+        ("IM-0001-0059-icontour-manual.txt", move_away, "icontour-manual.txt lies outside its image"),
         ("CINESAX_300/IM-0003-0059.dcm", cut, "IM-0003-0059.dcm cannot be read as DICOM"),
-        ("scd_patientdata.csv", Path.unlink, "has no picture of SC-HF-I-1"),
+        ("scd_patientdata.csv", Path.unlink, "has no image of SC-HF-I-1"),
         ("scd_patientdata.csv", write_semicolons, "scd_patientdata.csv does not list"),
         ("b001/image.mhd", Path.unlink, "b001/image.mhd"),
         ("b001/gt_binary.mhd", add_slice, "b001/gt_binary.mhd is 128 x 128 x 4"),
         ("la_seg_a_2.nrrd", Path.unlink, "la_seg_a_2.nrrd"),
         ("la_seg_a_2.nrrd", turn, "la_seg_a_2.nrrd and its image"),
         ("de_b_3.nrrd", cut, "de_b_3.nrrd cannot be read"),
-        ("human_dataset/training/p7_de.nrrd", rename_folder, "p7_de.nrrd is in no folder of people or pigs"),
+        ("human_dataset/training/p7_de.nrrd", rename_folder, "p7_de.nrrd is in no folder named human or pig"),
     ],
 )
 def test_a_fault_names_the_file(file, damage, named, tmp_path) -> None:
@@ -241,6 +245,6 @@ def test_a_fault_names_the_file(file, damage, named, tmp_path) -> None:
 
 def test_another_folder_is_refused(tmp_path) -> None:
     (tmp_path / "other").mkdir()
-    save_dicom(tmp_path / "other" / "IM-0001-0001.dcm", marked(1))
-    with pytest.raises(DataError, match="other is not SCD;"):
+    save_dicom(tmp_path / "other" / "IM-0001-0001.dcm", with_line(1))
+    with pytest.raises(DataError, match="other is not SCD: it holds no contours-manual"):
         SCD().cases(tmp_path / "other")

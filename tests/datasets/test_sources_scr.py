@@ -1,7 +1,8 @@
-"""SCR's masks on JSRT's raw pictures, three of them in full size."""
+"""SCR's masks on JSRT's raw images, three of them in full size."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,9 @@ from PIL import Image
 from segbench.datasets.importing import import_dataset
 from segbench.datasets.registry import load_dataset
 from segbench.datasets.sources.scr import SCR
-from segbench.datasets.task import DataError
+from segbench.datasets.task import DataError, TaskData
 
-# Row and column of each label's corner in the final pictures of 128 x 128; it is 2 high and 3 wide.
+# Row and column of the corner of each label in the final images of 128 x 128; labels are 2 high and 3 wide.
 CORNERS = {
     "heart": (70, 60),
     "left lung": (50, 90),
@@ -34,9 +35,10 @@ def raw() -> bytes:
     return film.tobytes()
 
 
-@pytest.fixture
-def files(tmp_path: Path, raw: bytes) -> Path:
-    folder = tmp_path / "files"
+@pytest.fixture(scope="module")
+def released(tmp_path_factory: pytest.TempPathFactory, raw: bytes) -> Path:
+    """The data set in its released layout."""
+    folder = tmp_path_factory.mktemp("scr") / "files"
     (folder / "All247images").mkdir(parents=True)
     for name, fold in FOLDS.items():
         (folder / "All247images" / f"{name}.IMG").write_bytes(raw)
@@ -47,19 +49,32 @@ def files(tmp_path: Path, raw: bytes) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def tasks(released: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, TaskData]:
+    """The tasks of the imported data set, by label."""
+    return import_tasks(released, tmp_path_factory.mktemp("root"))
+
+
+@pytest.fixture
+def files(released: Path, tmp_path: Path) -> Path:
+    """A copy of the released files."""
+    return shutil.copytree(released, tmp_path / "files")
+
+
+def import_tasks(folder: Path, root: Path) -> dict[str, TaskData]:
+    import_dataset("scr", SCR(), folder, root, workers=2)
+    return {data.task.label: data for data in load_dataset("segbench.datasets.sources.scr:SCR", root)}
+
+
 def save(file: Path, mask: np.ndarray) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(mask).save(file)
 
 
-def test_labels_pictures_and_subjects(files, tmp_path) -> None:
-    import_dataset("scr", SCR(), files, tmp_path / "root", workers=2)
-    found = {
-        data.task.label: data for data in load_dataset("segbench.datasets.sources.scr:SCR", tmp_path / "root")
-    }
-    assert found.keys() == {label.replace(" ", "-") for label in CORNERS}
+def test_labels_and_subjects(tasks) -> None:
+    assert tasks.keys() == {label.replace(" ", "-") for label in CORNERS}
     for label, (row, column) in CORNERS.items():
-        data = found[label.replace(" ", "-")]
+        data = tasks[label.replace(" ", "-")]
         assert data.task.name == f"scr/all/X-Ray/0/{data.task.label}"
         assert list(data.subjects) == list(FOLDS)
         expected = np.zeros((128, 128), bool)
@@ -67,9 +82,8 @@ def test_labels_pictures_and_subjects(files, tmp_path) -> None:
         assert (data.labels == expected).all()
 
 
-def test_outlines_do_as_well_as_masks(files, tmp_path) -> None:
-    """The later release: a file of outlines for each picture, with lines that are no labels."""
-    import_dataset("scr", SCR(), files, tmp_path / "masks")
+def test_outlines_give_the_same_data_as_masks(files, tasks, tmp_path) -> None:
+    """The later release: a file of outlines for each image, with lines that are no labels."""
     (files / "scratch").rename(tmp_path / "scratch")
     for name in FOLDS:
         text = "{\n[Label=right lung fixed]\n[LineMode=Open]\n2\n{\n{ 1.0, 1.0 },\n{ 2.0, 2.0 }\n}\n},\n\n"
@@ -80,29 +94,27 @@ def test_outlines_do_as_well_as_masks(files, tmp_path) -> None:
             text += f"{{\n[Label={label}]\n[LineMode=ClosedContour]\n4\n{{\n{points}\n}}\n}},\n\n"
         (files / "points").mkdir(exist_ok=True)
         (files / "points" / f"{name}.pfs").write_text(text)
-    import_dataset("scr", SCR(), files, tmp_path / "points")
-    one, other = (
-        load_dataset("segbench.datasets.sources.scr:SCR", tmp_path / name) for name in ("masks", "points")
-    )
-    assert [data.fingerprint for data in one] == [data.fingerprint for data in other]
+    outlined = import_tasks(files, tmp_path / "points")
+    assert {label: data.fingerprint for label, data in outlined.items()} == {
+        label: data.fingerprint for label, data in tasks.items()
+    }
     cut = (files / "points" / "JPCLN002.pfs").read_text().replace("[Label=heart]", "[Label=liver]")
     (files / "points" / "JPCLN002.pfs").write_text(cut)
     with pytest.raises(DataError, match=r"JPCLN002.pfs has no outline of the heart"):
         import_dataset("scr", SCR(), files, tmp_path / "none")
 
 
-def test_pictures_without_labels_are_told(files, tmp_path) -> None:
+def test_images_without_labels_are_an_error(files, tmp_path) -> None:
     (files / "scratch").rename(tmp_path / "scratch")
-    with pytest.raises(DataError, match=r"has JSRT's pictures but not SCR's labels"):
+    with pytest.raises(DataError, match=r"has JSRT's images but not SCR's labels"):
         import_dataset("scr", SCR(), files, tmp_path / "root")
 
 
-def test_clear_film_is_bright(files, tmp_path) -> None:
-    import_dataset("scr", SCR(), files, tmp_path / "root")
-    picture = load_dataset("segbench.datasets.sources.scr:SCR", tmp_path / "root")[0].images[0, 0]
-    assert picture[10, 20] == 1
-    assert picture[10, 40] == pytest.approx(0.5, abs=1e-4)
-    assert np.count_nonzero(picture) == 2
+def test_clear_film_is_bright(tasks) -> None:
+    image = tasks["heart"].images[0, 0]
+    assert image[10, 20] == 1
+    assert image[10, 40] == pytest.approx(0.5, abs=1e-4)
+    assert np.count_nonzero(image) == 2
 
 
 def test_values_are_big_endian(files, tmp_path) -> None:
@@ -110,11 +122,10 @@ def test_values_are_big_endian(files, tmp_path) -> None:
     film[:, 1024:] = 256
     film[1024:, :1024] = 515
     (files / "All247images" / "JPCLN001.IMG").write_bytes(film.tobytes())
-    import_dataset("scr", SCR(), files, tmp_path / "root")
-    picture = load_dataset("segbench.datasets.sources.scr:SCR", tmp_path / "root")[0].images[0, 0]
-    assert picture[0, 0] == 1
-    assert picture[0, 127] == pytest.approx((515 - 256) / 515, abs=1e-4)
-    assert picture[127, 0] == 0
+    image = import_tasks(files, tmp_path / "root")["heart"].images[0, 0]
+    assert image[0, 0] == 1
+    assert image[0, 127] == pytest.approx((515 - 256) / 515, abs=1e-4)
+    assert image[127, 0] == 0
 
 
 def shorten(file: Path) -> None:
@@ -148,5 +159,5 @@ def test_a_fault_names_the_file(file, damage, named, files, tmp_path) -> None:
 
 
 def test_another_folder_is_refused(tmp_path) -> None:
-    with pytest.raises(DataError, match="is not SCR;"):
+    with pytest.raises(DataError, match=r"is not SCR: it holds no JPCLN001\.IMG"):
         SCR().cases(tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -41,10 +42,10 @@ def cube() -> np.ndarray:
 
 def tasks(name: str, folder: Path, root: Path) -> dict[str, TaskData]:
     """All tasks of a data set once it is imported, by cohort, modality, axis and label."""
-    found = find_source(SOURCES[name])
-    import_dataset(name, found, folder, root, workers=2)  # type: ignore[arg-type]
-    assert found.installed(root)
-    return {task.name.removeprefix(f"{name}/"): found.load(task, root) for task in found.tasks(root)}
+    source = find_source(SOURCES[name])
+    import_dataset(name, source, folder, root, workers=2)  # type: ignore[arg-type]
+    assert source.installed(root)
+    return {task.name.removeprefix(f"{name}/"): source.load(task, root) for task in source.tasks(root)}
 
 
 def box(mask: np.ndarray) -> tuple[int, int, int, int]:
@@ -60,7 +61,7 @@ def make_acdc(folder: Path) -> None:
         image, truth = np.zeros((2, SIDE, 32, 3), np.int16)
         image[:, :, 1], image[:32, :, 1] = 10, 60
         image[10:14, 20:24, 1] = 110
-        image[11, 21, 1] = 5000  # one voxel in two thousand decides nothing
+        image[11, 21, 1] = 5000  # one voxel in two thousand is an outlier
         truth[5:15, 10:14, 1], truth[5:10, 10:14, 0] = 1, 1
         truth[5:15, 20:22, 2] = 3
         for frame, shift in ((1, 0), (9, 3)):
@@ -77,10 +78,10 @@ def make_acdc(folder: Path) -> None:
 
 def test_acdc_is_the_first_frame_as_it_is_stored(tmp_path: Path) -> None:
     make_acdc(tmp_path / "acdc")
-    found = tasks("acdc", tmp_path / "acdc", tmp_path)
+    loaded = tasks("acdc", tmp_path / "acdc", tmp_path)
     start = "Challenge2017/cine-MRI/stored"
-    assert set(found) == {f"{start}/right-ventricle", f"{start}/left-ventricle"}  # no muscle was drawn
-    right, left = found[f"{start}/right-ventricle"], found[f"{start}/left-ventricle"]
+    assert set(loaded) == {f"{start}/right-ventricle", f"{start}/left-ventricle"}  # no muscle was drawn
+    right, left = loaded[f"{start}/right-ventricle"], loaded[f"{start}/left-ventricle"]
     assert list(right.subjects) == ["patient001", "patient002", "patient003"]
     for data in (right, left):  # 64 wide and 32 high, 16 black rows above
         assert len(data) == 3
@@ -117,19 +118,19 @@ def make_btcv(folder: Path) -> None:
 
 def test_btcv_has_three_axes_and_one_orientation(tmp_path: Path) -> None:
     make_btcv(tmp_path / "btcv")
-    found = tasks("btcv-cervix", tmp_path / "btcv", tmp_path)
-    assert set(found) == {
+    loaded = tasks("btcv-cervix", tmp_path / "btcv", tmp_path)
+    assert set(loaded) == {
         f"Cervix/CT/{axis}/{label}"
         for axis in ("sagittal", "coronal", "axial")
         for label in ("bladder", "small-bowel")
     }
-    seen = {axis: found[f"Cervix/CT/{axis}/bladder"] for axis in ("sagittal", "coronal", "axial")}
+    seen = {axis: loaded[f"Cervix/CT/{axis}/bladder"] for axis in ("sagittal", "coronal", "axial")}
     assert {axis: box(data.labels[0]) for axis, data in seen.items()} == {
         "sagittal": (48, 56, 10, 16),
         "coronal": (48, 56, 40, 44),
         "axial": (10, 16, 40, 44),
     }
-    for data in found.values():
+    for data in loaded.values():
         assert list(data.subjects) == ["0000001", "0000002"]
         np.testing.assert_array_equal(data.images[0], data.images[1])
         np.testing.assert_array_equal(data.labels[0], data.labels[1])
@@ -187,13 +188,15 @@ def make_cobre(folder: Path) -> None:
 
 def test_cobre_is_45_coronal_tasks_of_freesurfers_names(tmp_path: Path) -> None:
     make_cobre(tmp_path / "fs")
-    found = tasks("cobre", tmp_path / "fs", tmp_path)
-    assert set(found) == {f"all/T1-weighted_MRI/coronal/{label}" for label in ASEG.values()}
-    assert len(found) == 45
+    loaded = tasks("cobre", tmp_path / "fs", tmp_path)
+    assert set(loaded) == {f"all/T1-weighted_MRI/coronal/{label}" for label in ASEG.values()}
+    assert len(loaded) == 45
     left, stem = (
-        found[f"all/T1-weighted_MRI/coronal/{label}"] for label in ("left-hippocampus", "brain-stem")
+        loaded[f"all/T1-weighted_MRI/coronal/{label}"] for label in ("left-hippocampus", "brain-stem")
     )
     assert list(left.subjects) == ["A1", "A1", "B2", "C3", "D4"]
+    assert left.split[0] == left.split[1]  # scans of a subject share a split
+    assert set(read_manifest(tmp_path, "cobre")["subjects"]) == {"A1", "B2", "C3", "D4"}
     place = {label: divmod(k, 8) for k, label in enumerate(ASEG.values())}
     for data, label in ((left, "left-hippocampus"), (stem, "brain-stem")):
         row, column = place[label]
@@ -206,13 +209,6 @@ def test_names_of_cobre_are_those_of_freesurfers_table() -> None:
     assert len(ASEG) == len(set(ASEG.values())) == 45 and {number: ASEG[number] for number in named} == named
     other = {label.replace("left-", "right-") for label in ASEG.values() if label.startswith("left-")}
     assert other == {label for label in ASEG.values() if label.startswith("right-")}
-
-
-def test_scans_of_a_subject_share_a_split(tmp_path: Path) -> None:
-    make_cobre(tmp_path / "fs")
-    (data, *_) = tasks("cobre", tmp_path / "fs", tmp_path).values()
-    assert data.split[0] == data.split[1]
-    assert set(read_manifest(tmp_path, "cobre")["subjects"]) == {"A1", "B2", "C3", "D4"}
 
 
 MAKE: dict[str, Callable[[Path], None]] = {
@@ -229,21 +225,28 @@ FILES = {  # an image and its label map
 }
 
 
-@pytest.fixture(params=MAKE)
-def laid_out(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Path, Path, Path]:
-    """Name, folder, an image and its label map of each data set."""
-    name, folder = request.param, tmp_path / "source"
-    MAKE[name](folder)
+@pytest.fixture(scope="module", params=MAKE)
+def released(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """Name and folder of each data set in its released layout."""
+    folder = tmp_path_factory.mktemp(request.param) / "source"
+    MAKE[request.param](folder)
+    return request.param, folder
+
+
+@pytest.fixture
+def laid_out(released: tuple[str, Path], tmp_path: Path) -> tuple[str, Path, Path, Path]:
+    """Name, folder, an image and its label map of each data set, copied for one test."""
+    name, folder = released[0], shutil.copytree(released[1], tmp_path / "source")
     image, labels = (next(folder.rglob(file)) for file in FILES[name])
     return name, folder, image, labels
 
 
 def refused(name: str, folder: Path, root: Path) -> str:
-    """What is said of a data set that cannot be imported; nothing is left of it."""
-    with pytest.raises(DataError) as told:
+    """The message of an import that fails; it must leave no file."""
+    with pytest.raises(DataError) as error:
         tasks(name, folder, root)
     assert not [*root.glob("imported/*"), *root.glob("imported/.*")]
-    return str(told.value)
+    return str(error.value)
 
 
 def test_a_missing_partner_is_named(laid_out, tmp_path: Path) -> None:
@@ -256,13 +259,13 @@ def test_a_missing_partner_is_named(laid_out, tmp_path: Path) -> None:
     assert refused(name, folder, tmp_path).startswith(f"{labels} has no image; ")
 
 
-def test_a_subject_that_lies_there_twice_is_refused(laid_out, tmp_path: Path) -> None:
+def test_a_subject_with_two_images_is_refused(laid_out, tmp_path: Path) -> None:
     name, folder, image, _ = laid_out
     again = folder / "again" / image.parent.relative_to(folder) / image.name
     again.parent.mkdir(parents=True)
     again.write_bytes(image.read_bytes())
-    told = refused(name, folder, tmp_path)
-    assert str(image) in told and str(again) in told and "keep one of them" in told
+    message = refused(name, folder, tmp_path)
+    assert str(image) in message and str(again) in message and "keep one of them" in message
 
 
 @pytest.mark.parametrize("which", [0, 1])
@@ -286,15 +289,18 @@ def test_a_label_map_of_another_shape_or_space_is_named(laid_out, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "message"),
     [
-        ("acdc", "is not ACDC; no training/patientNNN/patientNNN_frame01.nii.gz"),
-        ("btcv-cervix", "is not BTCV Cervix; there is no RawData/Training/img/NNNNNNN-Image.nii.gz in it"),
-        ("spineweb", "is not SpineWeb's Dataset 7; there is no SubjectNN/SubjectNN.nii in it"),
-        ("cobre", "holds no SUBJECT/mri/norm.mgz; run FreeSurfer's recon-all"),
+        ("acdc", "is not ACDC: it holds no training/patientNNN/patientNNN_frame01.nii.gz"),
+        ("btcv-cervix", "is not BTCV Cervix: it holds no RawData/Training/img/NNNNNNN-Image.nii.gz"),
+        ("spineweb", "is not SpineWeb's Dataset 7: it holds no SubjectNN/SubjectNN.nii"),
+        (
+            "cobre",
+            "is not a folder of FreeSurfer's results (recon-all) for COBRE: it holds no SUBJECT/mri",
+        ),
     ],
 )
-def test_a_folder_of_something_else_is_refused(name: str, told: str, tmp_path: Path) -> None:
+def test_a_folder_of_something_else_is_refused(name: str, message: str, tmp_path: Path) -> None:
     other = tmp_path / "other"
     save(other / "scan.nii.gz", cube())
-    assert refused(name, other, tmp_path).startswith(f"{other} {told}")
+    assert refused(name, other, tmp_path).startswith(f"{other} {message}")

@@ -52,7 +52,7 @@ def test_labels_are_disjoint_but_for_ties_and_touch_no_stray_value(tasks: list[T
         assert nucleus.labels.any((1, 2, 3)).all() and cytoplasm.labels.any((1, 2, 3)).all()
 
 
-def test_root_may_be_the_folder_itself(shared_data: Path) -> None:
+def test_the_data_root_may_be_the_folder_itself(shared_data: Path) -> None:
     assert find_source("wbc").installed(shared_data / FOLDER)
 
 
@@ -61,7 +61,7 @@ def test_recorded_checksum_holds(shared_data: Path) -> None:
 
 
 @pytest.mark.parametrize("root", [None, Path("nowhere")])
-def test_absent_images_say_how_to_get_them(root: Path | None) -> None:
+def test_missing_images_name_the_command_that_fetches_them(root: Path | None) -> None:
     with pytest.raises(DataError, match=r"data fetch wbc.*--data-root"):
         find_source("wbc").tasks(root)
 
