@@ -10,7 +10,7 @@ import pandas as pd
 
 from segbench.reports import estimates, protocols, style
 from segbench.reports.artefact import Artefact, InsufficientRecords, Requirement
-from segbench.reports.layout import Grid, number
+from segbench.reports.layout import Grid, number, title_of
 from segbench.reports.style import model_title
 from segbench.results import statistics
 from segbench.results.statistics import StatisticsError
@@ -88,15 +88,15 @@ def comparisons_grid(results: Results, table: pd.DataFrame) -> Grid:
 def _cells(results: Results, rows: pd.DataFrame) -> list[str]:
     """Lay out one measure of one pair; ``rows`` has a row per interval unit."""
     first = rows.iloc[0]
-    title, digits, sign = MEASURES[first.measure]
-    names = [title(results, name, first[name]) for name in ("protocol", "model", "baseline")]
+    measure, digits, sign = MEASURES[first.measure]
+    names = [title_of(results, name, first[name]) for name in ("protocol", "model", "baseline")]
     ends = rows.dropna(subset="low").set_index("unit")[["low", "high"]]
     intervals = {
         unit: f"{number(row.low, digits)}{sign} to {number(row.high, digits)}{sign}"
         for unit, row in ends.iterrows()
     }
     mean = number(first["mean"], digits) + sign
-    return [*names, title, mean, *(intervals.get(unit, "–") for unit in estimates.UNITS)]
+    return [*names, measure, mean, *(intervals.get(unit, "–") for unit in estimates.UNITS)]
 
 
 def sentences(results: Results, table: pd.DataFrame | None = None) -> list[str]:

@@ -1,4 +1,4 @@
-"""What goes beyond the paper: comparisons of pairs, performance profiles, convergence."""
+"""Artefacts beyond the papers: comparisons of pairs, performance profiles, convergence."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+from artefact_helpers import data_of, figure_of, grid_of
 
 from segbench.reports.artefact import InsufficientRecords
-from segbench.reports.figures.convergence import convergence, convergence_data
-from segbench.reports.figures.profiles import profiles, profiles_data
-from segbench.reports.tables.comparisons import comparisons, comparisons_grid, sentences
+from segbench.reports.artefacts.comparisons import sentences
+from segbench.reports.registry import get
 from segbench.results import statistics
 from segbench.results.schema import IMAGES, typed
 
@@ -18,17 +18,21 @@ NAMES = [name for name, kind in IMAGES.items() if kind == "string"]
 
 
 def needing(**efforts: list[list[int]]) -> SimpleNamespace:
-    """Clicks by model, (simulations, images); every place has a subject, and 20 clicks are a failure."""
+    """Return clicks by model, (simulations, images); each position has a subject, 20 clicks are a failure."""
     rows = [
         {
             "protocol": "center-clicks",
             "model": model.replace("_", "-"),
             **dict.fromkeys(("dataset", "cohort", "modality", "axis", "label", "task"), "x"),
+            "annotator": "center-clicks",
+            "training": 0,
             "simulation": simulation,
+            "person": -1,
             "position": position,
             "image": position,
             "subject": f"s{position}",
             "context_size": 0,
+            "set_size": 1,
             "context": "none",
             "split": "test",
             "interactions": needed,
@@ -42,6 +46,12 @@ def needing(**efforts: list[list[int]]) -> SimpleNamespace:
     return SimpleNamespace(images=typed(rows, IMAGES), manifests=[])
 
 
+def with_categories(results) -> SimpleNamespace:
+    """Return the same records with text as categories."""
+    images = results.images.astype(dict.fromkeys(NAMES, "category"))
+    return SimpleNamespace(images=images, manifests=results.manifests)
+
+
 @pytest.fixture(scope="module")
 def small(run_of):
     """Both protocols, two models, six tasks, 2 simulations of 3 images."""
@@ -49,7 +59,7 @@ def small(run_of):
 
 
 def test_every_pair_is_compared_once_with_every_measure(run):
-    table = comparisons(run)
+    table = data_of("comparisons", run)
     pairs = table[["protocol", "model", "baseline"]].drop_duplicates()
     assert len(pairs) == 2 * 6
     assert pairs.model.iloc[0] == "sp-uvs" and pairs.baseline.iloc[0] == "scribbleprompt"
@@ -61,18 +71,18 @@ def test_every_pair_is_compared_once_with_every_measure(run):
         ("iqm_difference", "subject"): 12,
         ("probability", "simulation"): 12,
     }
-    assert len(comparisons_grid(table).rows) == 3 * 12
+    assert len(get("comparisons").reading_grid(run, table).rows) == 3 * 12
 
 
 def test_comparisons_by_hand():
     results = needing(scribbleprompt=[[4, 8, 8, 20], [6, 6, 8, 8]], multiverseg=[[2, 4, 6, 20], [8, 8, 6, 8]])
-    table = comparisons(results)
+    table = data_of("comparisons", results)
     means = table[table.unit == "simulation"].set_index("measure")["mean"]
     assert means["change_percent"] == pytest.approx(100 * (62 - 68) / 68)
     assert means["probability"] == 0.5  # 32 of 40, and 30 of 28
     # The middle four of eight, of MultiverSeg and of ScribblePrompt.
     assert means["iqm_difference"] == pytest.approx((6 + 6 + 8 + 8) / 4 - (6 + 8 + 8 + 8) / 4)
-    rows = comparisons_grid(table).rows
+    rows = grid_of("comparisons", results).rows
     assert rows[0][:5] == [
         "Center clicks",
         "MultiverSeg",
@@ -86,10 +96,10 @@ def test_comparisons_by_hand():
 def test_methods_without_a_common_image_are_left_out_and_alone_there_is_nothing_to_compare():
     results = needing(scribbleprompt=[[4], [5]], multiverseg=[[2], [2]], sp_uvs=[[3], [3]])
     results.images.loc[results.images.model == "sp-uvs", "simulation"] += 10
-    table = comparisons(results)
+    table = data_of("comparisons", results)
     assert set(table.model) | set(table.baseline) == {"scribbleprompt", "multiverseg"}
-    with pytest.raises(InsufficientRecords, match="nothing to compare"):
-        comparisons(needing(scribbleprompt=[[4], [5]]))
+    with pytest.raises(InsufficientRecords, match="none can be compared"):
+        data_of("comparisons", needing(scribbleprompt=[[4], [5]]))
 
 
 @pytest.mark.parametrize(
@@ -109,17 +119,17 @@ def test_methods_without_a_common_image_are_left_out_and_alone_there_is_nothing_
             {"scribbleprompt": [[10, 10]] * 3, "multiverseg": [[4, 12]] * 3},
             "MultiverSeg needs the fewest clicks, 20% fewer than ScribblePrompt "
             "[20, 20 over simulations; −20, 60 over subjects]; "
-            "with other subjects the order could be another.",
+            "with other subjects the order could be different.",
         ),
         (
             {"scribbleprompt": [[10, 10]] * 2, "multiverseg": [[11, 11], [8, 8]]},
             "MultiverSeg needs the fewest clicks, but only 5.0% fewer than ScribblePrompt [−10.0, 20.0 over "
-            "simulations; 5.0, 5.0 over subjects], too few to tell the two apart.",
+            "simulations; 5.0, 5.0 over subjects], too few to rank the two.",
         ),
         (
             {"scribbleprompt": [[10, 10]], "multiverseg": [[8, 6]]},
             "MultiverSeg needs the fewest clicks, 30% fewer than ScribblePrompt "
-            "[20, 40 over subjects; no interval over simulations, as there is only one].",
+            "[20, 40 over subjects; no interval over simulations, because there is only one].",
         ),
         (
             {"scribbleprompt": [[10, 4]] * 2, "multiverseg": [[4, 10]] * 2},
@@ -136,42 +146,45 @@ def test_the_answer_in_words(efforts, answer):
     assert sentences(needing(**efforts)) == [f"Center clicks: {answer}"]
 
 
-def test_there_is_one_sentence_per_protocol_also_from_the_table_at_hand(small):
-    found = sentences(small)
-    assert [text.split(":")[0] for text in found] == ["Center clicks", "Centerline scribbles"]
-    assert sentences(small, comparisons(small)) == found
+def test_there_is_one_sentence_per_protocol_also_from_a_computed_table(small):
+    texts = sentences(small)
+    assert [text.split(":")[0] for text in texts] == ["Center clicks", "Centerline scribbles"]
+    assert sentences(small, data_of("comparisons", small)) == texts
 
 
 def test_a_profile_ends_where_the_failures_begin():
     results = needing(
         scribbleprompt=[[0, 3, 20, 20], [1, 3, 3, 20]], multiverseg=[[0, 0, 1, 1], [0, 2, 2, 2]]
     )
-    data = profiles_data(results)
+    data = data_of("profiles", results)
     first = data[data.unit == "simulation"].set_index(["model", "interactions"])["mean"]
     assert first["scribbleprompt"].loc[[0, 1, 2, 3, 19, 20]].tolist() == [12.5, 25, 25, 62.5, 62.5, 62.5]
     assert first["multiverseg"].loc[[0, 1, 2, 20]].tolist() == [37.5, 62.5, 100, 100]
-    (axes,) = profiles(results, data).axes
+    (axes,) = get("profiles").figure(results, data).axes
     assert {text.get_text() for text in axes.texts} == {"38% fail", "0% fail"}
     drawn = {line.get_label(): line.get_ydata()[-1] for line in axes.lines}
     assert drawn["ScribblePrompt"] == 62.5 and drawn["MultiverSeg"] == 100
 
 
 def test_profiles_go_to_the_maximum_of_each_protocol(run):
-    last = profiles_data(run).groupby("protocol").interactions.max()
+    last = data_of("profiles", run).groupby("protocol").interactions.max()
     assert last.to_dict() == {"center-clicks": 20, "centerline-scribbles": 10}
-    assert [axes.get_title() for axes in profiles(run).axes] == ["Center clicks", "Centerline scribbles"]
+    assert [axes.get_title() for axes in figure_of("profiles", run).axes] == [
+        "Center clicks",
+        "Centerline scribbles",
+    ]
 
 
 def test_convergence_shows_the_width_of_both_intervals(run_of):
     results = run_of(simulations=12, count=3)
-    data = convergence_data(results)
+    data = data_of("convergence", results)
     assert data.simulations.unique().tolist() == [5, 12]
     for unit in ("simulation", "subject"):
         whole = statistics.bootstrap(results.images, "interactions", unit).set_index(["protocol", "model"])
         rows = data[(data.unit == unit) & (data.simulations == 12)].set_index(["protocol", "model"])
         difference = rows.width - (whole.high - whole.low)
         assert difference.abs().max() < 1e-3
-    figure = convergence(results, data)
+    figure = get("convergence").figure(results, data)
     widths = [line.get_ydata().tolist() for line in figure.axes[0].lines]
     assert len(widths) == 2 * 4
     shown = data[(data.protocol == "center-clicks") & (data.unit == "simulation")]
@@ -180,11 +193,14 @@ def test_convergence_shows_the_width_of_both_intervals(run_of):
 
 def test_convergence_takes_two_simulations(run_of):
     with pytest.raises(InsufficientRecords, match="only one simulation"):
-        convergence_data(run_of(simulations=1, count=3))
+        data_of("convergence", run_of(simulations=1, count=3))
 
 
-@pytest.mark.parametrize("compute", [comparisons, profiles_data, convergence_data])
-def test_only_binary_contexts_of_the_test_split_and_standard_sets_are_used(compute, whole_run):
+NAMED = ["comparisons", "profiles", "convergence"]
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_only_binary_contexts_of_the_test_split_and_standard_sets_are_used(name, whole_run):
     images = whole_run.images
     wanted = images[
         images.protocol.isin(["center-clicks", "centerline-scribbles"])
@@ -194,14 +210,13 @@ def test_only_binary_contexts_of_the_test_split_and_standard_sets_are_used(compu
     ]
     assert len(wanted) < len(images)
     alone = SimpleNamespace(images=wanted.reset_index(drop=True), manifests=[])
-    pd.testing.assert_frame_equal(compute(whole_run), compute(alone))
+    pd.testing.assert_frame_equal(data_of(name, whole_run), data_of(name, alone))
 
 
-@pytest.mark.parametrize("compute", [comparisons, profiles_data, convergence_data, sentences])
-def test_names_may_be_categories(compute, small):
-    categories = small.images.astype(dict.fromkeys(NAMES, "category"))
-    found, expected = compute(SimpleNamespace(images=categories, manifests=small.manifests)), compute(small)
-    if compute is sentences:
-        assert found == expected
-    else:
-        pd.testing.assert_frame_equal(found, expected)
+@pytest.mark.parametrize("name", NAMED)
+def test_names_may_be_categories(name, small):
+    pd.testing.assert_frame_equal(data_of(name, with_categories(small)), data_of(name, small))
+
+
+def test_sentences_read_categories(small):
+    assert sentences(with_categories(small)) == sentences(small)

@@ -1,4 +1,4 @@
-"""InterConv's Tables 4 to 6: the networks of this project counted beside the paper's sizes."""
+"""InterConv's Tables 4 to 6: parameters of this project's networks and the paper's."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ import sys
 from importlib.util import find_spec
 
 import pytest
+from artefact_helpers import data_of, grid_of
 
 from segbench.reports.artefact import InsufficientRecords
-from segbench.reports.tables.interconv_table4 import interconv_table4, interconv_table4_grid
-from segbench.reports.tables.interconv_table5 import interconv_table5, interconv_table5_grid
-from segbench.reports.tables.interconv_table6 import interconv_table6, interconv_table6_grid
 from segbench.results import published
 
 NNUNET = pytest.mark.skipif(
@@ -19,7 +17,7 @@ NNUNET = pytest.mark.skipif(
 
 
 def test_table_4_counts_both_networks_of_every_size():
-    table = interconv_table4(None).set_index(["model", "width"])
+    table = data_of("interconv-table4", None).set_index(["model", "width"])
     assert table.parameters["simpleunet", 24] == 57_957
     assert table.parameters["simpleunet-interconv", 16] == 51_461
     assert table.parameters["simpleunet", 400] == 15_855_221
@@ -32,12 +30,12 @@ def test_table_4_counts_both_networks_of_every_size():
 
 @NNUNET
 def test_table_5_shows_the_row_that_does_not_follow():
-    table = interconv_table5(None)
+    table = data_of("interconv-table5", None)
     assert table.parameters.tolist()[0] == 20_638_025
     assert table.difference_percent.abs().lt(1.5).tolist() == [True, True, False]
     assert table.difference_percent[2] == pytest.approx(100 * (39.494 / 34.9 - 1), abs=0.01)
     assert table.paper_parameters[2] == published("interconv-table6").parameters.iloc[-1]
-    row = interconv_table5_grid(table).rows[2]
+    row = grid_of("interconv-table5", None).rows[2]
     assert row[1:4] == ["32, 64, 128, 256, 512, 512", "34,900,000", "39,494,249"]
 
 
@@ -48,28 +46,22 @@ def test_table_5_names_the_features_of_its_widths():
 
 
 def test_table_6_agrees_with_the_paper():
-    table = interconv_table6(None)
+    table = data_of("interconv-table6", None)
     assert table.width.tolist() == [96, 84, 96]
     assert (table.difference_percent.abs() < 1.5).all()
 
 
 @pytest.mark.parametrize(
-    ("table", "grid"),
-    [
-        (interconv_table4, interconv_table4_grid),
-        pytest.param(interconv_table5, interconv_table5_grid, marks=NNUNET),
-        (interconv_table6, interconv_table6_grid),
-    ],
+    ("number", "rows"), [(4, 18), pytest.param(5, 3, marks=NNUNET), (6, 3)], ids=["4", "5", "6"]
 )
-def test_sizes_are_laid_out_for_reading(table, grid):
-    data = table(None)
-    shown = grid(data)
-    assert len(shown.rows) == len(data)
-    assert all(cell not in ("", "nan", "–") for row in shown.rows for cell in row)
-    assert shown.columns[2:] == ["Paper: parameters", "Ours: parameters", "Difference (%)"]
+def test_sizes_are_laid_out_for_reading(number, rows):
+    grid = grid_of(f"interconv-table{number}", None)
+    assert len(grid.rows) == rows
+    assert all(cell not in ("", "nan", "–") for row in grid.rows for cell in row)
+    assert grid.columns[2:] == ["Paper: parameters", "Ours: parameters", "Difference (%)"]
 
 
-def test_without_nnunet_table_5_says_what_to_install(monkeypatch):
+def test_without_nnunet_table_5_names_the_package_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "dynamic_network_architectures.architectures.unet", None)
     with pytest.raises(InsufficientRecords, match="pip install"):
-        interconv_table5(None)
+        data_of("interconv-table5", None)
