@@ -1,4 +1,4 @@
-"""The page in a real browser: it sorts, replays, fits laptop and phone, and lets no name become markup."""
+"""The page in a real browser: sorting, replay, laptop and phone, and names that try to be markup."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ import shutil
 
 import numpy as np
 import pytest
-from drawn import EVIL, PLUGIN, play, together
+from discs import EVIL, PLUGIN, disc_run, joined_runs
 from PIL import Image
 
+from segbench.reports.layout import Grid
 from segbench.reports.missing import Gap
 from segbench.reports.page.render import Missing, Section, page
-from segbench.reports.tables.layout import Grid
 
 LAPTOP, PHONE = (1366, 768), (375, 812)
-# Rows as they come, and what sorting must make of the column "Value".
+# The column "Value" in its original order, and sorted.
 VALUES = ["10.5 ± 1", "−3", "–", "+2", "1,204", "−0.5 [−1, 0]"]
 ASCENDING = ["−3", "−0.5 [−1, 0]", "+2", "10.5 ± 1", "1,204", "–"]
 DESCENDING = [*ASCENDING[-2::-1], "–"]
 
 
 def sections(folder) -> list[Section]:
-    """A wide figure and a table whose first column repeats; both with hostile text."""
+    """Return a wide figure and a table whose first column repeats, both with hostile text."""
     picture = folder / "fig3.png"
     Image.fromarray(np.zeros((40, 120), np.uint8)).save(picture)
     grid = Grid(["Group", "Name", "Value"], [[EVIL, f"n{i % 4}", v] for i, v in enumerate(VALUES)], heads=2)
@@ -38,9 +38,9 @@ def sections(folder) -> list[Section]:
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    """Path of a page of a run whose tasks, models and reasons try to be markup."""
+    """The path of a page about a run whose tasks, models and reasons try to be markup."""
     folder = tmp_path_factory.mktemp("page")
-    run = together(play(), play([PLUGIN]))
+    run = joined_runs(disc_run(), disc_run([PLUGIN]))
     missing = [Missing(["fig4"], True, [Gap(EVIL, EVIL)], EVIL)]
     (folder / "index.html").write_text(page(run, sections(folder), missing), encoding="utf-8")
     return folder / "index.html"
@@ -54,7 +54,7 @@ def driver(tmp_path_factory):
     helper = shutil.which("chromedriver")
     if not browser or not helper:
         pytest.skip(
-            "neither the page's sort nor its replay is checked: there is no chromium and chromedriver"
+            "sorting and replay of the page are not tested: chromium and chromedriver are not installed"
         )
     options = webdriver.ChromeOptions()
     options.binary_location = browser
@@ -73,7 +73,7 @@ def driver(tmp_path_factory):
 
 @pytest.fixture
 def browser(driver, built):
-    """The page, freshly opened on a laptop, its replay ready."""
+    """The page, newly opened on a laptop, with its replay ready."""
     resize(driver, LAPTOP)
     driver.get(built.as_uri())
     wait(driver, "return document.querySelectorAll('#replay canvas').length > 0")
@@ -96,7 +96,7 @@ def find(browser, selector: str):
 
 
 def texts(browser, selector: str) -> list[str]:
-    """What the elements say, whether on the screen or not."""
+    """Return the texts of elements, also of those outside the screen."""
     script = "return [...document.querySelectorAll(arguments[0])].map((e) => e.textContent.trim())"
     return browser.execute_script(script, selector)
 
@@ -108,7 +108,7 @@ def choose(browser, name: str, text: str) -> None:
 
 
 def pictures(browser) -> list[str]:
-    """What the canvases of the replay show."""
+    """Return the canvases of the replay as data URLs."""
     return browser.execute_script("return [...document.querySelectorAll('canvas')].map((c) => c.toDataURL())")
 
 
@@ -119,11 +119,11 @@ def key(browser, selector: str, name: str) -> None:
 
 
 def open_image(browser, protocol: str, cohort: str, image: str) -> None:
-    """Choose an image of the replay and wait until it is there."""
+    """Choose an image of the replay and wait until it is shown."""
     choose(browser, "protocol", protocol)
     choose(browser, "task", next(t for t in texts(browser, "select[name=task] option") if f"/{cohort}/" in t))
     browser.execute_script("document.querySelector('#replay .panels').replaceChildren()")
-    choose(browser, "image", "Example 9")  # a change even where the image is chosen already
+    choose(browser, "image", "Example 9")  # a change even if the image is already chosen
     choose(browser, "image", image)
     wait(browser, "return document.querySelectorAll('#replay canvas').length > 0")
 
@@ -216,7 +216,7 @@ def test_repeated_heads_are_shown_again_where_rows_are_sorted(browser):
     assert browser.execute_script(hidden) == 0
 
 
-def test_the_slider_replays_every_method_until_it_is_done(browser):
+def test_the_slider_replays_every_method_until_it_has_finished(browser):
     open_image(browser, "Center clicks", "usual", "Example 4")
     assert texts(browser, "#replay .title") == ["ScribblePrompt", "MultiverSeg", PLUGIN]
     key(browser, "#replay input", "HOME")
@@ -229,14 +229,14 @@ def test_the_slider_replays_every_method_until_it_is_done(browser):
     assert texts(browser, "#replay output") == ["4 of 4"]
     assert texts(browser, "#replay .dice") == ["Dice 100.0%"] * 3
     assert texts(browser, "#replay .count") == ["3 clicks", "4 clicks", "3 clicks"]
-    assert texts(browser, "#replay .state")[1] == "target met after 4 clicks"
+    assert texts(browser, "#replay .state")[1] == "target Dice reached after 4 clicks"
     assert len({step[1] for step in seen}) == 5
-    assert seen[3][0] == seen[4][0]  # done after three
+    assert seen[3][0] == seen[4][0]  # finished after three
 
 
-def test_the_replay_draws_the_prediction_and_the_marks(browser):
+def test_the_replay_draws_the_prediction_and_the_interactions(browser):
     open_image(browser, "Center clicks", "usual", "Example 4")
-    # Centre of the disc (its last columns are there from the first click on) and where the clicks are.
+    # The centre of the disc, which is predicted from the first click on, and the positions of the clicks.
     colour = """const [row, column] = arguments, canvas = document.querySelector('#replay canvas');
         const [x, y] = [column + 0.2, row + 0.2].map((place) => place * canvas.width / 34);
         return [...canvas.getContext('2d').getImageData(x, y, 1, 1).data.slice(0, 3)]"""
@@ -263,16 +263,17 @@ def test_the_protocol_task_and_image_are_chosen_and_kept(browser):
     assert texts(browser, "#replay .title") == ["ScribblePrompt, for all methods"]
 
 
-def test_a_page_with_large_figures_stays_small_enough_to_send(tmp_path):
+def test_a_page_with_large_figures_stays_below_30_megabytes(tmp_path):
     figure, table = sections(tmp_path)
     figure.picture.write_bytes(bytes(20_990_000))
-    text = page(play(), [figure, table], [])
+    text = page(disc_run(), [figure, table], [])
     assert len(text.encode()) < 30_000_000
-    assert re.search(r"it shows \d+ of 66 stored images", text)
+    assert re.search(r"the replay shows \d+ of 66 stored images", text)
 
 
-def test_a_run_without_pictures_says_so_in_place_of_the_replay(run_of, tmp_path):
-    text = page(run_of(simulations=2, count=2), sections(tmp_path), [])
-    assert "keep no pictures" in text
+def test_a_run_without_pictures_has_a_sentence_instead_of_the_replay(run_of, tmp_path):
+    run = run_of(models=("sp-uvs", "multiverseg"), simulations=2, count=2)
+    text = page(run, sections(tmp_path), [])
+    assert "store no pictures" in text
     assert 'id="replay-data"' not in text
-    assert 'id="replay"' not in page(run_of(simulations=2, count=2), [], [], whole=False)
+    assert 'id="replay"' not in page(run, [], [], whole=False)

@@ -1,21 +1,21 @@
-"""Stored pictures: found again on their images, drawn in Fig. 5 and 10, and packed for the replay."""
+"""Stored pictures: matched with their images, drawn in Fig. 5 and 10, and packed for the replay."""
 
 from __future__ import annotations
 
 import base64
 import io
 import zlib
+from copy import copy
 
-import drawn
+import discs
 import numpy as np
 import pytest
-from drawn import CLICKS, EVIL, HEIGHT, SCRIBBLES, WIDTH, Discs, play, prediction, together
+from artefact_helpers import figure_of
+from discs import CLICKS, EVIL, HEIGHT, SCRIBBLES, WIDTH, Discs, disc_run, joined_runs, prediction
 from PIL import Image
 
 from segbench.reports import pictures
 from segbench.reports.artefact import InsufficientRecords
-from segbench.reports.figures.fig5 import fig5
-from segbench.reports.figures.fig10 import fig10
 from segbench.reports.replay import replay
 
 TASKS = [task.name for task in Discs().tasks(None)]
@@ -24,7 +24,12 @@ TASKS = [task.name for task in Discs().tasks(None)]
 @pytest.fixture(scope="module")
 def run():
     """Both protocols, ScribblePrompt and MultiverSeg, a seed image and ten examples of three tasks."""
-    return play()
+    return disc_run()
+
+
+@pytest.fixture(scope="module")
+def replayed(run):
+    return replay(run)
 
 
 def panels(figure) -> list[list]:
@@ -51,44 +56,48 @@ def test_a_scene_is_the_image_and_the_label_of_its_index(run):
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"source": "wbc"}, "no longer has the task|not at hand"),
-        ({"source": "drawn:Nothing"}, "not at hand"),
-        ({"source": "drawn:OtherDiscs"}, "not those that the run saw"),
-        ({"fingerprint": "0" * 64}, "not those that the run saw"),
+        ({"source": "wbc"}, "no longer has the task|not available"),
+        ({"source": "discs:Nothing"}, "not available"),
+        ({"source": "discs:OtherDiscs"}, "another fingerprint"),
+        ({"fingerprint": "0" * 64}, "another fingerprint"),
     ],
 )
-def test_data_that_are_absent_or_others_are_refused_in_a_sentence(changes, reason):
-    run = play(positions=[1], **changes)
-    for draw in (lambda: pictures.scene(run, TASKS[0], 2), lambda: fig5(run), lambda: replay(run)):
+def test_missing_or_changed_data_are_refused_in_a_sentence(changes, reason):
+    run = disc_run(positions=[1], **changes)
+    for draw in (
+        lambda: pictures.scene(run, TASKS[0], 2),
+        lambda: figure_of("fig5", run),
+        lambda: replay(run),
+    ):
         with pytest.raises(InsufficientRecords, match=reason) as refusal:
             draw()
         assert str(refusal.value).endswith(".")
         assert "\n" not in str(refusal.value)
 
 
-def test_without_a_manifest_nobody_knows_where_the_images_are():
-    run = play(positions=[1])
+def test_without_a_manifest_the_data_set_is_unknown(run):
+    run = copy(run)
     run.manifests = []
-    with pytest.raises(InsufficientRecords, match="No manifest says"):
+    with pytest.raises(InsufficientRecords, match="No manifest names"):
         pictures.scene(run, TASKS[0], 2)
 
 
 def test_runs_without_pictures_are_refused(run_of):
     run = run_of(simulations=1, count=2)
-    for draw in (fig5, fig10, replay):
-        with pytest.raises(InsufficientRecords, match="keep no pictures"):
-            draw(run)
+    for draw in (lambda: figure_of("fig5", run), lambda: figure_of("fig10", run), lambda: replay(run)):
+        with pytest.raises(InsufficientRecords, match="store no pictures"):
+            draw()
 
 
 def test_fig5_shows_every_method_after_one_step(run):
-    rows = panels(fig5(run))
+    rows = panels(figure_of("fig5", run))
     assert [axes.get_title() for axes in rows[0]] == ["Image", "ScribblePrompt", "MultiverSeg"]
     assert len(rows) == len(TASKS)  # a task of each cohort, as there is one data set
     kinds = [row[0].get_ylabel().splitlines()[-2] for row in rows]
     assert kinds == ["Centerline scribbles", "Centerline scribbles", "Center clicks"]
     assert all("10 earlier images" in row[0].get_ylabel() for row in rows)
     label = Discs().load(Discs().tasks(None)[0], None).labels[11, 0]
-    one_step = 100 * drawn.dice(prediction(label, 2), label)
+    one_step = 100 * discs.dice(prediction(label, 2), label)
     for row in rows:
         assert row[1].get_xlabel() == f"Dice {one_step:.1f}%"
     usual = next(row for row in rows if "usual" in row[0].get_ylabel())
@@ -97,33 +106,33 @@ def test_fig5_shows_every_method_after_one_step(run):
     assert usual[2].get_xlabel() == "Dice 100.0%"
 
 
-def test_fig5_marks_the_click_where_it_was(run):
-    row = panels(fig5(run))[-1]
+def test_fig5_draws_the_click_at_its_position(run):
+    row = panels(figure_of("fig5", run))[-1]
     assert [tuple(np.ravel(line.get_xydata())) for line in row[1].lines] == [(2, 11)] * 2  # disc and sign
     assert row[0].lines[:] == []
 
 
 def test_fig5_takes_the_last_example_there_is_of_a_short_run():
-    rows = panels(fig5(play(protocols=[CLICKS], positions=range(3))))
+    rows = panels(figure_of("fig5", disc_run(protocols=[CLICKS], positions=range(3))))
     assert all("2 earlier images" in row[0].get_ylabel() for row in rows)
 
 
 def test_fig5_leaves_out_variants_and_other_contexts_and_splits(run):
-    more = [play(("sp-uvs-1",)), play(context="soft"), play(("random-walker",), split="val")]
-    rows = panels(fig5(together(run, *more)))
+    more = [disc_run(("sp-uvs-1",)), disc_run(context="soft"), disc_run(("random-walker",), split="val")]
+    rows = panels(figure_of("fig5", joined_runs(run, *more)))
     assert [axes.get_title() for axes in rows[0]] == ["Image", "ScribblePrompt", "MultiverSeg"]
     with pytest.raises(InsufficientRecords, match="no pictures of test images"):
-        fig5(play(split="val"))
+        figure_of("fig5", disc_run(split="val"))
 
 
-def test_fig5_says_which_data_are_not_at_hand():
-    figure = fig5(play(source="drawn:FewerDiscs"))
+def test_fig5_names_missing_data():
+    figure = figure_of("fig5", disc_run(source="discs:FewerDiscs"))
     assert len(panels(figure)) == 2
     assert "no longer has the task discs/hard" in " ".join(figure.get_supxlabel().split())
 
 
 def test_fig10_follows_one_task_from_the_seed_image_on(run):
-    figure = fig10(run)
+    figure = figure_of("fig10", run)
     assert "discs/usual" in figure.get_suptitle()  # neither the hardest nor the easiest
     rows = panels(figure)
     assert [row[0].get_ylabel() for row in rows] == [f"Example {number}" for number in (0, 1, 2, 3, 10)]
@@ -139,13 +148,17 @@ def test_fig10_follows_one_task_from_the_seed_image_on(run):
 
 
 def test_fig10_needs_multiverseg_with_clicks():
-    for run in (play(protocols=[SCRIBBLES]), play(models=["scribbleprompt"]), play(context="soft")):
+    for run in (
+        disc_run(protocols=[SCRIBBLES]),
+        disc_run(models=["scribbleprompt"]),
+        disc_run(context="soft"),
+    ):
         with pytest.raises(InsufficientRecords, match="no pictures of MultiverSeg"):
-            fig10(run)
+            figure_of("fig10", run)
 
 
 def decoded(data: dict, entry: dict) -> dict[int, list]:
-    """Of every method its frames: step, Dice, prediction, positive mark; read as the page reads them."""
+    """Return the frames of every method: step, Dice, prediction, positive interaction; as the page does."""
     packed = zlib.decompress(base64.b64decode(entry["masks"]))
     size = -(-HEIGHT * WIDTH // 8)
     planes = iter([np.frombuffer(packed[i : i + size], np.uint8) for i in range(0, len(packed), size)])
@@ -158,19 +171,19 @@ def decoded(data: dict, entry: dict) -> dict[int, list]:
         current, methods[method] = label, []
         for step, score, row, column, signs in steps:
             current = current ^ next(planes)
-            mark = np.zeros((HEIGHT, WIDTH), bool)
+            interaction = np.zeros((HEIGHT, WIDTH), bool)
             if row >= 0:
-                mark[row, column] = True
+                interaction[row, column] = True
             elif signs:
-                mark = mask(next(planes))
-            methods[method].append((step, score, mask(current), mark))
+                interaction = mask(next(planes))
+            methods[method].append((step, score, mask(current), interaction))
     assert next(planes, None) is None
     return methods
 
 
 @pytest.mark.parametrize("group", [0, 1])
-def test_the_replay_holds_every_mask_and_mark(run, group):
-    found = replay(run)
+def test_the_replay_holds_every_prediction_and_interaction(run, replayed, group):
+    found = replayed
     assert found.data["methods"] == ["ScribblePrompt", "MultiverSeg"]
     assert found.data["tasks"] == sorted(TASKS)
     entry = next(
@@ -184,14 +197,14 @@ def test_the_replay_holds_every_mask_and_mark(run, group):
     for method, model in enumerate(["scribbleprompt", "multiverseg"]):
         rows = stored[(stored.model == model) & (stored.task == TASKS[0])]
         assert [step for step, *_ in methods[method]] == rows.step.tolist()
-        for frame, (_, score, mask, mark) in zip(rows.itertuples(), methods[method], strict=True):
+        for frame, (_, score, mask, interaction) in zip(rows.itertuples(), methods[method], strict=True):
             assert score == pytest.approx(frame.dice, abs=1e-4)
             assert (mask == pictures.unpacked(frame.prediction, HEIGHT, WIDTH)).all()
-            assert (mark == pictures.unpacked(frame.positive, HEIGHT, WIDTH)).all()
+            assert (interaction == pictures.unpacked(frame.positive, HEIGHT, WIDTH)).all()
 
 
-def test_the_replay_holds_each_image_once_for_both_protocols(run):
-    found = replay(run)
+def test_the_replay_holds_each_image_once_for_both_protocols(run, replayed):
+    found = replayed
     assert found.shown == found.stored == 2 * 3 * 11
     assert len(found.data["scenes"]) == 3 * 11
     entry = found.data["images"][5]
@@ -201,7 +214,7 @@ def test_the_replay_holds_each_image_once_for_both_protocols(run):
 
 
 def test_the_seed_image_is_replayed_once_for_all_methods(run):
-    found = replay(together(run, play(context="soft")))
+    found = replay(joined_runs(run, disc_run(context="soft")))
     assert found.data["seed"] == "ScribblePrompt, for all methods"
     for image in found.data["images"]:
         assert len(image["runs"]) == (3 if image["position"] else 1)
@@ -209,7 +222,7 @@ def test_the_seed_image_is_replayed_once_for_all_methods(run):
 
 
 def test_images_of_the_validation_split_are_a_group_of_their_own(run):
-    groups = replay(together(run, play(protocols=[CLICKS], split="val"))).data["groups"]
+    groups = replay(joined_runs(run, disc_run(protocols=[CLICKS], split="val"))).data["groups"]
     titles = ["Center clicks", "Center clicks, validation images", "Centerline scribbles"]
     assert [group["title"] for group in groups] == titles
 
@@ -218,22 +231,22 @@ def size(data: dict) -> int:
     return sum(map(len, data["scenes"])) + sum(len(image["masks"]) for image in data["images"])
 
 
-def test_a_replay_that_is_too_large_is_thinned_evenly(run):
-    whole = size(replay(run).data)
+def test_a_replay_that_is_too_large_is_thinned_evenly(run, replayed):
+    whole = size(replayed.data)
     found = replay(run, whole // 2)
     assert size(found.data) <= whole // 2
     assert found.stored == 66
     assert 18 <= found.shown < 40
     places = [(image["group"], image["task"], image["position"]) for image in found.data["images"]]
     positions = [position for *place, position in places if place == [0, 0]]
-    assert len(places) == 2 * 3 * len(positions)  # the same ones of every task, under both protocols
+    assert len(places) == 2 * 3 * len(positions)  # the same positions of every task in both protocols
     assert np.ptp(np.diff(positions)) <= 1
     with pytest.raises(InsufficientRecords, match="too large"):
         replay(run, 10)
 
 
-def test_the_replay_says_which_data_are_not_at_hand():
-    found = replay(play(source="drawn:FewerDiscs"))
+def test_the_replay_names_missing_data():
+    found = replay(disc_run(source="discs:FewerDiscs"))
     assert len(found.data["tasks"]) == 2
     assert len(found.refusals) == 1
     assert "discs/hard" in found.refusals[0]

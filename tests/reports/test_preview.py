@@ -1,4 +1,4 @@
-"""The sheet of a task: which pictures it shows, how they are marked, what stands beside them."""
+"""The sheet of a task: its images, their frames and captions, and the plots."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from segbench.reports.preview import COLUMNS, EXTREME, ROWS, SUSPECT, save, sele
 ROOM = ROWS * COLUMNS
 
 
-def made(train: int, val: int, test: int) -> View:
-    """Pictures of 16 x 16 with a square each; those of the largest and smallest labels come last."""
+def make_view(train: int, val: int, test: int) -> View:
+    """Return images of 16 x 16 with a square each; the largest and the smallest label come last."""
     count = train + val + test
     labels = np.zeros((count, 16, 16), bool)
     labels[:, 4:8, 4:8] = True
@@ -32,12 +32,12 @@ def made(train: int, val: int, test: int) -> View:
     )
 
 
-def test_a_sheet_shows_equally_many_of_each_split_and_them_evenly():
-    view = made(100, 100, 100)
+def test_a_sheet_shows_equally_many_evenly_spaced_images_of_each_split():
+    view = make_view(100, 100, 100)
     cells = select(view, [])
     assert len(cells) == ROOM
     assert [cell.image for cell in cells] == sorted({cell.image for cell in cells})
-    plain = [cell.image for cell in cells if not cell.why]
+    plain = [cell.image for cell in cells if not cell.reason]
     counts = [sum(view.split[image] == name for image in plain) for name in view.splits]
     assert max(counts) - min(counts) <= 1
     first = [image for image in plain if view.split[image] == "val"]
@@ -45,8 +45,8 @@ def test_a_sheet_shows_equally_many_of_each_split_and_them_evenly():
     assert set(np.diff(first)) <= {6, 7, 8}
 
 
-def test_a_small_split_leaves_its_room_to_the_others():
-    view = made(200, 3, 20)
+def test_a_small_split_leaves_its_share_to_the_others():
+    view = make_view(200, 3, 20)
     cells = select(view, [])
     splits = [str(view.split[cell.image]) for cell in cells]
     assert len(cells) == ROOM
@@ -55,30 +55,30 @@ def test_a_small_split_leaves_its_room_to_the_others():
 
 
 def test_a_small_task_is_shown_whole():
-    assert [cell.image for cell in select(made(4, 2, 3), [])] == list(range(9))
+    assert [cell.image for cell in select(make_view(4, 2, 3), [])] == list(range(9))
 
 
-def test_suspects_and_extremes_are_marked_and_suspects_come_first():
-    view = made(100, 10, 10)
+def test_suspects_and_extremes_have_a_reason_and_suspects_come_first():
+    view = make_view(100, 10, 10)
     found = [
         view.finding("warning", "the same image twice", "", [30, 31]),
         view.finding("error", "empty label", "", [119]),
     ]
-    marked = {cell.image: (cell.why, cell.color) for cell in select(view, found) if cell.why}
+    marked = {cell.image: (cell.reason, cell.color) for cell in select(view, found) if cell.reason}
     assert marked[30] == marked[31] == ("the same image twice", SUSPECT)
-    assert marked[119] == ("empty label", SUSPECT)  # and not the largest label, which it is too
+    assert marked[119] == ("empty label", SUSPECT)  # although it also has the largest label
     assert marked[118] == ("smallest label", EXTREME)
 
 
 def test_many_suspects_leave_room_for_others():
-    view = made(100, 10, 10)
+    view = make_view(100, 10, 10)
     found = [view.finding("warning", "tiny label", "", [image]) for image in range(60)]
     marked = [cell for cell in select(view, found) if cell.color == SUSPECT]
     assert len(marked) == ROOM // 3
 
 
-def test_the_sheet_says_whose_pictures_they_are_and_frames_suspects():
-    view = made(6, 3, 3)
+def test_the_sheet_names_subjects_and_frames_suspects():
+    view = make_view(6, 3, 3)
     figure = sheet(view, [view.finding("warning", "tiny label", "", [2])])
     captions = [axes.get_xlabel() for axes in figure.axes]
     assert "s001 · train" in captions
@@ -90,7 +90,7 @@ def test_the_sheet_says_whose_pictures_they_are_and_frames_suspects():
     texts = " ".join(text.get_text() for text in figure.texts)
     assert "12 images of 12 subjects (train 6, val 3, test 3)" in texts
     titles = {axes.get_title(): axes for axes in figure.axes}
-    assert {"Intensities", "Size of the label", "Mean picture", "Mean label"} <= set(titles)
+    assert {"Intensities", "Size of the label", "Mean image", "Mean label"} <= set(titles)
     mean = titles["Mean label"].images[0].get_array()
     assert np.allclose(mean, view.labels.mean(0))
     dots = titles["Size of the label"].lines[0]
@@ -98,7 +98,7 @@ def test_the_sheet_says_whose_pictures_they_are_and_frames_suspects():
 
 
 def test_long_names_are_shortened_in_the_middle():
-    view = made(3, 1, 1)
+    view = make_view(3, 1, 1)
     named = View(
         **{**vars(view), "subjects": np.array([f"a-very-long-name-of-a-subject-{i}" for i in range(5)])}
     )
@@ -109,13 +109,13 @@ def test_long_names_are_shortened_in_the_middle():
 
 @pytest.mark.parametrize("kind", ["nothing", "everything"])
 def test_labels_of_nothing_or_everything_are_drawn_too(kind):
-    view = made(4, 2, 2)
+    view = make_view(4, 2, 2)
     view.labels[:] = kind == "everything"
     assert sheet(view).axes
 
 
 def test_the_file_is_named_after_the_task_and_is_the_same_again(tmp_path):
-    view = made(4, 2, 2)
+    view = make_view(4, 2, 2)
     path = save(sheet(view), tmp_path, view)
     assert path.name == "preview-toy-all-Optical_camera-0-square.png"
     first = path.read_bytes()
