@@ -1,4 +1,4 @@
-"""A small folder in which everything is as it should be, for tests that then break one thing of it."""
+"""A small folder of valid inputs, for tests that then break one of them."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from safetensors.torch import save_file
 from segbench.benchmark.cli import cli
 from segbench.models.networks import UniverSeg
 
-sys.path.append(str(Path(__file__).parent / "benchmark"))  # for the toys, from whichever folder tests are run
+sys.path.append(str(Path(__file__).parent / "benchmark"))  # for the module `toys`, from any working directory
 COUNT, SIDE = 10, 24
 FAST = "--images 2 --simulations 1 --max-steps 2 --device cpu --precision float32 --workers 1"
 RUN = f"run --datasets toys:Toys --models toys:Brush --output new --data-root root {FAST} "
 
 
 def make(here: Path) -> None:
-    """Fill a folder, in which the caller stands.
+    """Fill a folder, which must be the working directory.
 
     ``mine``: 2D images and masks; ``table``: the same with ``metadata.csv``; ``scans``: volumes, one of them
     a DICOM series; ``universeg.safetensors`` and ``.pt``; ``pack.zip``; ``root``: a data folder into which
     ``mine`` is imported as ``known``; ``old``: a run.
     """
-    _pictures(here / "mine", "masks")
-    _pictures(here / "table", "labels")
+    make_images(here / "mine", "masks")
+    make_images(here / "table", "labels")
     rows = "".join(f"images/p{i}.png,labels/p{i}.png,s{i}\n" for i in range(COUNT))
     (here / "table" / "metadata.csv").write_text(f"image,mask,subject\n{rows}")
-    _volumes(here / "scans")
+    _make_volumes(here / "scans")
     state = {name: tensor.contiguous() for name, tensor in UniverSeg(4).state_dict().items()}
     save_file(state, here / "universeg.safetensors")
     torch.save(state, here / "universeg.pt")
@@ -47,7 +47,7 @@ def make(here: Path) -> None:
         assert result.exit_code == 0, result.output
 
 
-def _pictures(folder: Path, masks: str) -> None:
+def make_images(folder: Path, masks: str) -> None:
     for kind in ("images", masks):
         (folder / kind).mkdir(parents=True)
     for i in range(COUNT):
@@ -57,7 +57,7 @@ def _pictures(folder: Path, masks: str) -> None:
         Image.fromarray(mask * 150 + np.arange(SIDE, dtype=np.uint8)).save(folder / "images" / f"p{i}.png")
 
 
-def _volumes(folder: Path) -> None:
+def _make_volumes(folder: Path) -> None:
     """Two NIfTI volumes, one MetaImage, one NRRD and one DICOM series, each with its label map."""
     import SimpleITK as sitk
 
@@ -72,11 +72,11 @@ def _volumes(folder: Path) -> None:
     series = folder / "images" / "e"
     series.mkdir()
     for i, plane in enumerate(values):
-        _slice(series / f"{i}.dcm", plane, i)
+        _write_slice(series / f"{i}.dcm", plane, i)
     sitk.WriteImage(sitk.GetImageFromArray(labels), folder / "labels" / "e.nii.gz")
 
 
-def _slice(file: Path, plane: np.ndarray, number: int) -> None:
+def _write_slice(file: Path, plane: np.ndarray, number: int) -> None:
     import SimpleITK as sitk
 
     image = sitk.GetImageFromArray(plane[None])
@@ -95,4 +95,4 @@ def _slice(file: Path, plane: np.ndarray, number: int) -> None:
     writer.SetFileName(str(file))
     before = locale.setlocale(locale.LC_ALL)
     writer.Execute(image)
-    locale.setlocale(locale.LC_ALL, before)  # writing DICOM sets it to C
+    locale.setlocale(locale.LC_ALL, before)  # writing DICOM sets the locale to C

@@ -1,4 +1,4 @@
-"""What comes from strangers is data: never code, never markup, and never a path that leads elsewhere."""
+"""Input of strangers is data: never code, never markup, and never a path out of its folder."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ PACKAGES = ("benchmark", "datasets", "models", "protocols", "reports", "results"
 EVIL = "<img src=x onerror=alert(1)><script>alert(1)</script>\"'|$\\frac{$=\u202e"
 LABEL = EVIL.replace("/", "")  # slashes join the parts of a task's name
 
-# What no data may reach, as it is called after the imports of a module have been followed.
+# Functions that no data may reach, by their full names.
 NEVER = {
     *("eval", "exec", "os.system", "os.popen", "pickle.load", "pickle.loads", "pickle.Unpickler"),
     *("joblib.load", "dill.load", "yaml.load", "yaml.unsafe_load", "pandas.read_pickle", "marshal.loads"),
     *("shutil.unpack_archive", "urllib.request.urlopen", "urllib.request.urlretrieve"),
 }
-ONLY_IN = {  # module: where alone it may be imported
-    "zipfile": {"datasets/unpack.py"},
-    "tarfile": {"datasets/unpack.py"},
-    "requests": {"datasets/transfer.py"},
+ONLY_IN = {  # module: the only files that may import it
+    "zipfile": {"datasets/download/unpacking.py"},
+    "tarfile": {"datasets/download/unpacking.py"},
+    "requests": {"datasets/download/transfers.py"},
     "pickle": {"models/nnunet/adapter.py", "models/nnunet/child.py"},
 }
-# Between two processes of one run, and of a file that nnU-Net has written in a folder of the same training.
+# Between two processes of one run, and for a file that nnU-Net wrote in the same training.
 EXCEPTIONS = {
     ("models/nnunet/adapter.py", "pickle.load"),
     ("models/nnunet/child.py", "pickle.load"),
@@ -45,7 +45,7 @@ EXCEPTIONS = {
 
 
 def called(source: str) -> set[str]:
-    """What a module calls that it should not, and ``import NAME`` for each module of `ONLY_IN`."""
+    """Forbidden calls of a module, and ``import NAME`` for each module of `ONLY_IN`."""
     tree, names, found = ast.parse(source), {}, set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -74,13 +74,13 @@ def called(source: str) -> set[str]:
 
 
 def _only_types(tree: ast.Module, node: ast.ImportFrom) -> bool:
-    """Whether an import is there for annotations alone."""
+    """Whether an import only serves annotations."""
     blocks = [b for b in ast.walk(tree) if isinstance(b, ast.If) and "TYPE_CHECKING" in ast.unparse(b.test)]
     return any(node in block.body for block in blocks)
 
 
 @pytest.mark.parametrize(
-    ("source", "what"),
+    ("source", "call"),
     [
         ("import torch\ntorch.load(p)", "torch.load without weights_only=True"),
         ("from torch import load as f\nf(p, weights_only=False)", "torch.load without weights_only=True"),
@@ -93,8 +93,8 @@ def _only_types(tree: ast.Module, node: ast.ImportFrom) -> bool:
         ("def f():\n    import zipfile", "import zipfile"),
     ],
 )
-def test_the_audit_sees(source: str, what: str) -> None:
-    assert what in called(source)
+def test_the_audit_finds(source: str, call: str) -> None:
+    assert call in called(source)
 
 
 def test_no_data_is_run_as_code() -> None:
@@ -109,10 +109,10 @@ def test_no_data_is_run_as_code() -> None:
     assert found - allowed == EXCEPTIONS
 
 
-def test_every_archive_of_the_catalogue_has_a_limit_and_a_safe_link() -> None:
-    from segbench.datasets.registry import DATASETS, source
+def test_every_archive_has_a_limit_and_a_safe_link() -> None:
+    from segbench.datasets.registry import DATASETS, find_source
 
-    archives = [a for name in DATASETS.names() for a in getattr(source(name), "archives", ())]
+    archives = [a for name in DATASETS.names() for a in getattr(find_source(name), "archives", ())]
     assert archives
     for archive in archives:
         assert archive.url.startswith(("https://", "http://"))
@@ -121,7 +121,7 @@ def test_every_archive_of_the_catalogue_has_a_limit_and_a_safe_link() -> None:
 
 
 class Evil(Toys):
-    """A data set whose label and subjects try to be markup, a formula and a formula of a spreadsheet."""
+    """A data set whose label and subjects are markup, a LaTeX formula and a spreadsheet formula."""
 
     name = "evil"
 
@@ -155,7 +155,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "run"
 
 
-def test_names_reach_no_page_table_or_path_as_they_are(run: Path) -> None:
+def test_names_are_escaped_in_pages_tables_and_paths(run: Path) -> None:
     from segbench.reports.page.render import page
     from segbench.results import load
 
@@ -169,8 +169,8 @@ def test_names_reach_no_page_table_or_path_as_they_are(run: Path) -> None:
         assert all(str(given.get("src", "data:")).startswith("data:") for _, given in elements)
         assert "<img src=x" not in text and "<script>alert" not in text
         assert "Content-Security-Policy" in text
-    assert [tag for tag, _ in Page(whole).elements].count("script") == 2  # the data of the replay, and ours
-    assert "onerror" in whole  # it is there, as text
+    assert [tag for tag, _ in Page(whole).elements].count("script") == 2  # data and code of the replay
+    assert "onerror" in whole  # present, as text
     for path in Path("out").rglob("*"):
         assert not set("<>\"'|$\\\u202e") & set(path.name)
         if path.suffix == ".md":
@@ -179,8 +179,8 @@ def test_names_reach_no_page_table_or_path_as_they_are(run: Path) -> None:
             assert "\\frac" not in path.read_text(encoding="utf-8")
 
 
-def test_a_table_escapes_its_heads_as_well_as_its_cells() -> None:
-    from segbench.reports.tables.layout import Grid
+def test_a_table_escapes_its_headers_and_cells() -> None:
+    from segbench.reports.layout import Grid
 
     grid = Grid(["Name", EVIL], [[EVIL, "1"]])
     head, _, row = grid.markdown().splitlines()
@@ -189,7 +189,7 @@ def test_a_table_escapes_its_heads_as_well_as_its_cells() -> None:
     assert "\\frac" not in grid.latex() and grid.latex().count("\\textbackslash frac") == 2
 
 
-def test_a_sheet_of_pictures_has_a_plain_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_preview_has_a_plain_file_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(cli, ["data", "preview", "test_security:Evil", "--output", "out"])
     assert result.exit_code == 0, result.output
@@ -198,11 +198,11 @@ def test_a_sheet_of_pictures_has_a_plain_name(tmp_path: Path, monkeypatch: pytes
     assert not set(sheet.name) & set("<>\"'|$\\ \u202e")
 
 
-def test_odd_names_of_files_are_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_odd_file_names_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Spaces, quotes, line breaks, markup and letters of all kinds in the names of images and a folder."""
     monkeypatch.chdir(tmp_path)
     odd = ["a b", "c'd\"", "e\nf", "g..", "<script>", "ü漢\u202e", "=1+1", "$x$", "-n", "h;rm *"]
-    good_inputs._pictures(Path("it's; $(touch x) <b>"), "masks")
+    good_inputs.make_images(Path("it's; $(touch x) <b>"), "masks")
     for kind in ("images", "masks"):
         for i, name in enumerate(odd):
             file = Path("it's; $(touch x) <b>", kind, f"p{i}.png")
@@ -226,14 +226,14 @@ def test_a_run_and_a_report_write_into_their_folders_only(run: Path, monkeypatch
     assert sorted(run.rglob("*")) == before
 
 
-def test_errors_hold_nothing_that_a_terminal_obeys(tmp_path: Path) -> None:
+def test_errors_hold_no_control_characters(tmp_path: Path) -> None:
     message, _ = describe(FileNotFoundError(2, "No such file", f"{tmp_path}/\x1b[2J\u202egnp.\udcff"))
     assert message.isprintable()
     assert "\\x1b[2J\\u202egnp.\\udcff" in message
 
 
-def test_plans_of_a_stranger_name_layers_only(tmp_path: Path) -> None:
-    """nnU-Net imports and calls whatever the plans in a file of weights name."""
+def test_foreign_nnunet_plans_may_only_name_layers(tmp_path: Path) -> None:
+    """nnU-Net imports and calls every name in the plans of a weights file."""
     import json
 
     import torch
@@ -248,5 +248,5 @@ def test_plans_of_a_stranger_name_layers_only(tmp_path: Path) -> None:
             kind = {"network_class_name": network, "arch_kwargs": {"nonlin": layer}}
             plans = {"configurations": {"2d": {"architecture": kind | {"_kw_requires_import": ["nonlin"]}}}}
             save_file({"x": torch.zeros(1)}, file, {"training": json.dumps({"plans": plans})})
-            with pytest.raises(WeightsError, match="no part of a network"):
+            with pytest.raises(WeightsError, match="not part of a network"):
                 create_model("nnunet", weights=os.fspath(file))

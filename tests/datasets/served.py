@@ -1,4 +1,4 @@
-"""A web server on this machine that answers well or badly, and notes what it was asked for."""
+"""A local web server that answers correctly or with faults, and records its requests."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass
 class Page:
-    """What the server gives under a link, and how.
+    """A file of the server, and how it is sent.
 
-    ``cuts`` are the numbers of bytes after which the next answers break off; ``claims`` a length that is not
-    the true one; ``statuses`` what it answers first, instead of the file.
+    ``cuts`` are the byte counts at which the next answers break off, ``claims`` is a wrong length, and
+    ``statuses`` are sent first instead of the file.
     """
 
     content: bytes
     etag: str | None = '"1"'
     ranges: bool = True
-    careful: bool = True  # compares If-Range
+    careful: bool = True  # the server compares If-Range
     chunked: bool = False
     claims: int | None = None
     cuts: list[int] = field(default_factory=list)
@@ -29,11 +29,11 @@ class Page:
 
 @dataclass
 class Web:
-    """The server: its address, its pages, and what happened so far."""
+    """The server: its address, its pages and its past requests."""
 
     address: str = ""
     pages: dict[str, Page] = field(default_factory=dict)
-    asked: list[tuple[str, str | None]] = field(default_factory=list)  # path and Range
+    requests: list[tuple[str, str | None]] = field(default_factory=list)  # path and Range
     sent: list[int] = field(default_factory=list)  # bytes of each body
 
     def put(self, name: str, content: bytes, **how: object) -> str:
@@ -45,16 +45,16 @@ class Handler(BaseHTTPRequestHandler):
     web: Web
 
     def do_GET(self) -> None:
-        wanted = self.headers.get("Range")
-        self.web.asked.append((self.path, wanted))
+        byte_range = self.headers.get("Range")
+        self.web.requests.append((self.path, byte_range))
         page = self.web.pages.get(self.path)
         if page is None or page.statuses:
             self.send_error(404 if page is None else page.statuses.pop(0))
             return
         start, length = 0, len(page.content)
         same = not page.careful or self.headers.get("If-Range") == page.etag
-        if wanted and page.ranges and same:
-            start = int(wanted.removeprefix("bytes=").removesuffix("-"))
+        if byte_range and page.ranges and same:
+            start = int(byte_range.removeprefix("bytes=").removesuffix("-"))
             if start >= length:
                 self.send_error(416)
                 return

@@ -1,4 +1,4 @@
-"""Archives into place: verified, whole or not at all."""
+"""Archives are verified and appear complete or not at all."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_files_are_verified_unpacked_and_moved_into_place(web: Web, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("files", "limit", "says"),
+    ("files", "limit", "message"),
     [
         ({"r/a/1.bmp": b"two"}, 300, "not hold the recorded files"),
         ({"r/b/1.bmp": b"one"}, 300, "not hold the recorded files"),
@@ -71,10 +71,10 @@ def test_files_are_verified_unpacked_and_moved_into_place(web: Web, tmp_path: Pa
     ],
 )
 def test_wrong_archives_leave_nothing_behind(
-    web: Web, tmp_path: Path, files: dict[str, bytes], limit: int, says: str
+    web: Web, tmp_path: Path, files: dict[str, bytes], limit: int, message: str
 ) -> None:
     url, root = web.put("x.zip", zipped(**files)), tmp_path / "root"
-    with pytest.raises(DataError, match=says) as caught:
+    with pytest.raises(DataError, match=message) as caught:
         get(root, Archive(url, limit, RECORDED, PATTERNS))
     assert url in str(caught.value)
     assert not (root / "data").exists() and below(tmp_path) == {}
@@ -89,20 +89,18 @@ def test_several_archives_make_one_folder(web: Web, tmp_path: Path) -> None:
     assert below(tmp_path / "data") == {"images/1": b"i", "masks/1": b"m", "labels.csv": b"1,disc"}
 
 
-def test_a_second_archive_that_fails_costs_nothing_of_the_first(web: Web, tmp_path: Path) -> None:
+def test_a_failed_second_archive_keeps_the_first(web: Web, tmp_path: Path) -> None:
     first = Archive(web.put("first.zip", ONE), 1000)
     second = Archive(web.put("second.zip", zipped(**{"r/b": b"b" * 500}), cuts=[400]), 1000)
-    with pytest.raises(
-        DataError, match=r"second.zip broke off after 400 of \d+ bytes .* repeat the command"
-    ):
+    with pytest.raises(DataError, match=r"second.zip broke off after 400 of \d+ bytes .* repeat the command"):
         get(tmp_path, first, second)
     assert not (tmp_path / "data").exists()
     get(tmp_path, first, second)
     assert below(tmp_path / "data") == {"a/1.bmp": b"one", "b": b"b" * 500}
-    assert web.asked == [("/first.zip", None), ("/second.zip", None), ("/second.zip", "bytes=400-")]
+    assert web.requests == [("/first.zip", None), ("/second.zip", None), ("/second.zip", "bytes=400-")]
 
 
-def test_another_file_than_the_recorded_one_is_removed(web: Web, tmp_path: Path) -> None:
+def test_a_file_that_differs_from_its_checksum_is_removed(web: Web, tmp_path: Path) -> None:
     archive = Archive(web.put("x.zip", TWO), 1000, DIGEST)
     with pytest.raises(DataError, match=rf"the file from {web.address}/x.zip differs from the recorded file"):
         get(tmp_path, archive)
@@ -112,7 +110,7 @@ def test_another_file_than_the_recorded_one_is_removed(web: Web, tmp_path: Path)
     assert below(tmp_path) == {"data/a/1.bmp": b"one"}
 
 
-def test_bytes_changed_on_the_way_are_noticed_after_a_resumed_transfer(web: Web, tmp_path: Path) -> None:
+def test_changed_bytes_are_detected_after_a_resumed_transfer(web: Web, tmp_path: Path) -> None:
     archive = Archive(web.put("x.zip", ONE, cuts=[50]), 1000, DIGEST)
     with pytest.raises(DataError, match="broke off"):
         get(tmp_path, archive)
@@ -140,13 +138,13 @@ def test_without_a_known_checksum_the_first_download_sets_it(web: Web, tmp_path:
 
 
 @pytest.mark.parametrize("content", [b"<html>log in</html>", b"", ONE[:-30]], ids=["page", "empty", "cut"])
-def test_what_is_no_archive_sets_no_checksum(web: Web, tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_no_archive_sets_no_checksum(web: Web, tmp_path: Path, content: bytes) -> None:
     with pytest.raises(DataError, match="not an intact archive"):
         get(tmp_path, Archive(web.put("x.zip", content), 1000))
     assert below(tmp_path) == {}
 
 
-def test_a_mirror_must_give_the_same(web: Web, tmp_path: Path) -> None:
+def test_a_mirror_must_have_the_same_content(web: Web, tmp_path: Path) -> None:
     archive = Archive(NEVER, 1000, DIGEST)
     with pytest.raises(DataError, match="differs from the recorded file"):
         get(tmp_path, archive, urls=(web.put("bad.zip", TWO),))
@@ -156,10 +154,10 @@ def test_a_mirror_must_give_the_same(web: Web, tmp_path: Path) -> None:
 
 def test_a_mirror_on_disk_is_read_in_place_and_never_removed(tmp_path: Path) -> None:
     mine, root, archive = tmp_path / "my copy.zip", tmp_path / "root", Archive(NEVER, 1000, DIGEST)
-    for content, says in ((TWO, "differs from the recorded file"), (ONE, None)):
+    for content, message in ((TWO, "differs from the recorded file"), (ONE, None)):
         mine.write_bytes(content)
-        if says:
-            with pytest.raises(DataError, match=says):
+        if message:
+            with pytest.raises(DataError, match=message):
                 get(root, archive, urls=(mine.as_uri(),))
         else:
             get(root, archive, urls=(mine.as_uri(),))
@@ -167,18 +165,18 @@ def test_a_mirror_on_disk_is_read_in_place_and_never_removed(tmp_path: Path) -> 
     assert below(root) == {"data/a/1.bmp": b"one"}
 
 
-def test_a_bad_mirror_on_disk_costs_nothing_of_the_official_download(web: Web, tmp_path: Path) -> None:
+def test_a_bad_mirror_on_disk_keeps_the_official_download(web: Web, tmp_path: Path) -> None:
     archive, mine = Archive(web.put("x.zip", ONE, cuts=[60]), 1000, DIGEST), tmp_path / "mine.zip"
     mine.write_bytes(TWO)
-    for urls, says in (((), "broke off"), ((mine.as_uri(),), "differs from the recorded file")):
-        with pytest.raises(DataError, match=says):
+    for urls, message in (((), "broke off"), ((mine.as_uri(),), "differs from the recorded file")):
+        with pytest.raises(DataError, match=message):
             get(tmp_path, archive, urls=urls)
     get(tmp_path, archive)
-    assert web.asked == [("/x.zip", None), ("/x.zip", "bytes=60-")]
+    assert web.requests == [("/x.zip", None), ("/x.zip", "bytes=60-")]
 
 
 @pytest.mark.parametrize(
-    ("urls", "says"),
+    ("urls", "message"),
     [
         (("ftp://there/x.zip",), "ftp://there/x.zip cannot be fetched"),
         (("/home/x.zip",), "/home/x.zip cannot be fetched"),
@@ -186,13 +184,13 @@ def test_a_bad_mirror_on_disk_costs_nothing_of_the_official_download(web: Web, t
         (("file:a", "file:b"), f"as many links are needed as there are archives, in this order: {NEVER}"),
     ],
 )
-def test_links_that_cannot_be_meant(tmp_path: Path, urls: tuple[str, ...], says: str) -> None:
-    with pytest.raises(DataError, match=says):
+def test_unusable_links(tmp_path: Path, urls: tuple[str, ...], message: str) -> None:
+    with pytest.raises(DataError, match=message):
         get(tmp_path, Archive(NEVER, 1000), urls=urls)
 
 
 class Full:
-    """A file on a disk that has room for so many more bytes."""
+    """A file on a disk with limited room."""
 
     def __init__(self, file: io.BufferedWriter, room: list[int]) -> None:
         self.file, self.room = file, room
@@ -235,7 +233,7 @@ def test_a_full_disk_leaves_the_data_folder_as_it_was(
     assert below(root / "data") == {"1": b"1" * 150_000, "2": b"2" * 150_000}
     assert below(root / "other") == {"kept": b"k"}
     asked = [None] if came == len(big) else [None, f"bytes={came}-"]
-    assert came > 0 and [wanted for _, wanted in web.asked] == asked
+    assert came > 0 and [wanted for _, wanted in web.requests] == asked
 
 
 def test_an_interruption_while_unpacking_keeps_the_download(
@@ -251,10 +249,10 @@ def test_an_interruption_while_unpacking_keeps_the_download(
             get(tmp_path, archive)
     assert [p.name for p in tmp_path.iterdir()] == ["downloads"]
     get(tmp_path, archive)
-    assert len(web.asked) == 1 and below(tmp_path) == {"data/a/1.bmp": b"one"}
+    assert len(web.requests) == 1 and below(tmp_path) == {"data/a/1.bmp": b"one"}
 
 
-def test_a_missing_page_names_the_link_and_another_way(web: Web, tmp_path: Path) -> None:
+def test_a_missing_page_names_the_link_and_an_alternative(web: Web, tmp_path: Path) -> None:
     url = f"{web.address}/absent.zip"
     with pytest.raises(DataError, match=rf"cannot download {url} \(HTTP status 404\).*--url file:PATH"):
         WBC().fetch(tmp_path / "root", urls=(url,))
@@ -275,7 +273,7 @@ def test_a_root_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         WBC().fetch(tmp_path / "file", urls=(NEVER,))
 
 
-def test_other_images_in_place_of_the_released_ones_are_noticed(tmp_path: Path) -> None:
+def test_images_that_differ_from_the_release_are_an_error(tmp_path: Path) -> None:
     for cohort in ("Dataset 1", "Dataset 2"):
         (tmp_path / FOLDER / cohort).mkdir(parents=True)
     with pytest.raises(DataError, match="differ from the released ones"):

@@ -1,4 +1,4 @@
-"""Resumable downloads, against a server that fails in every way."""
+"""Resumed downloads from a server that fails in many ways."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from served import Web, serving
 from segbench.datasets.download import transfer, transfers
 from segbench.datasets.task import DataError
 
-CONTENT = bytes(range(256)) * 1200  # 307,200 bytes, unlike at every shift below 256
+CONTENT = bytes(range(256)) * 1200  # 307,200 bytes, different at every shift below 256
 OTHER = CONTENT[::-1]
 LIMIT = 1_000_000
 
@@ -33,15 +33,15 @@ def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
         yield web
 
 
-def tries(monkeypatch: pytest.MonkeyPatch, further: int) -> None:
-    monkeypatch.setattr(transfers, "PAUSES", (0,) * further)
+def set_retries(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    monkeypatch.setattr(transfers, "PAUSES", (0,) * count)
 
 
 @contextmanager
-def answering(
+def serve_answer(
     status: int, headers: dict[str, str], body: bytes = b"", tls: ssl.SSLContext | None = None
 ) -> Iterator[tuple[int, list[str]]]:
-    """The port of a server that gives one answer to everything, and what it was asked for."""
+    """The port of a server that gives one answer to all requests, and the list of requests."""
     asked = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -69,51 +69,49 @@ def answering(
         http.shutdown()
 
 
-def test_a_whole_file_arrives_and_is_not_asked_for_again(web: Web, tmp_path: Path) -> None:
+def test_a_complete_file_is_not_requested_again(web: Web, tmp_path: Path) -> None:
     url, part = web.put("x", CONTENT), tmp_path / "folder" / "x.part"
     for _ in range(2):
         transfer(url, part, LIMIT)
         assert part.read_bytes() == CONTENT
-    assert web.asked == [("/x", None)]
+    assert web.requests == [("/x", None)]
 
 
-def test_a_broken_transfer_says_what_to_do_and_the_next_call_asks_for_the_rest(
-    web: Web, tmp_path: Path
-) -> None:
+def test_the_next_call_requests_the_rest_of_a_broken_transfer(web: Web, tmp_path: Path) -> None:
     url, part = web.put("x", CONTENT, cuts=[200_000]), tmp_path / "x.part"
-    with pytest.raises(
-        DataError, match=r"broke off after 200000 of 307200 bytes .* repeat the command"
-    ):
+    with pytest.raises(DataError, match=r"broke off after 200000 of 307200 bytes .* repeat the command"):
         transfer(url, part, LIMIT)
     assert part.read_bytes() == CONTENT[:200_000]
     transfer(url, part, LIMIT)
     assert part.read_bytes() == CONTENT
-    assert web.asked == [("/x", None), ("/x", "bytes=200000-")]
+    assert web.requests == [("/x", None), ("/x", "bytes=200000-")]
     assert web.sent == [200_000, 107_200]
 
 
-def test_a_call_tries_again_by_itself(web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tries(monkeypatch, further=3)
+def test_a_call_retries(web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    set_retries(monkeypatch, count=3)
     url, part = web.put("x", CONTENT, cuts=[100_000, 250_000], statuses=[503]), tmp_path / "x.part"
     transfer(url, part, LIMIT)
     assert part.read_bytes() == CONTENT
-    assert web.asked == [("/x", asked) for asked in (None, None, "bytes=100000-", "bytes=250000-")]
+    assert web.requests == [("/x", asked) for asked in (None, None, "bytes=100000-", "bytes=250000-")]
 
 
-def test_as_long_as_bytes_come_it_goes_on(web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tries(monkeypatch, further=2)
+def test_a_call_continues_while_bytes_arrive(
+    web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_retries(monkeypatch, count=2)
     cuts = list(range(50_000, 300_001, 50_000))
     url, part = web.put("x", CONTENT, cuts=[*cuts]), tmp_path / "x.part"
     transfer(url, part, LIMIT)
-    assert part.read_bytes() == CONTENT and len(web.asked) == len(cuts) + 1
+    assert part.read_bytes() == CONTENT and len(web.requests) == len(cuts) + 1
 
 
 def test_starting_over_is_no_progress(web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tries(monkeypatch, further=2)
+    set_retries(monkeypatch, count=2)
     url = web.put("x", CONTENT, ranges=False, cuts=[100_000, 50_000, 90_000, 50_000, 90_000])
     with pytest.raises(DataError, match="broke off after 90000 of"):
         transfer(url, tmp_path / "x.part", LIMIT)
-    assert len(web.asked) == 3
+    assert len(web.requests) == 3
 
 
 @pytest.mark.parametrize(
@@ -128,23 +126,23 @@ def test_without_ranges_or_a_version_it_starts_over(web: Web, tmp_path: Path, ho
     assert web.sent == [200_000, 307_200]
 
 
-def test_a_whole_file_of_unknown_length_is_not_asked_for_again(web: Web, tmp_path: Path) -> None:
+def test_a_complete_file_of_unknown_length_is_not_requested_again(web: Web, tmp_path: Path) -> None:
     url, part = web.put("x", CONTENT, chunked=True), tmp_path / "x.part"
     transfer(url, part, LIMIT)
     transfer(url, part, LIMIT)
-    assert part.read_bytes() == CONTENT and len(web.asked) == 1
+    assert part.read_bytes() == CONTENT and len(web.requests) == 1
 
 
 @pytest.mark.parametrize("careful", [True, False])
 @pytest.mark.parametrize("content", [OTHER, OTHER[:150_000]])
-def test_a_file_that_changed_meanwhile_starts_over(
+def test_a_changed_file_starts_over(
     web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, careful: bool, content: bytes
 ) -> None:
     url, part = web.put("x", CONTENT, cuts=[200_000]), tmp_path / "x.part"
     with pytest.raises(DataError, match="broke off"):
         transfer(url, part, LIMIT)
     web.put("x", content, etag='"2"', careful=careful)
-    tries(monkeypatch, further=1)
+    set_retries(monkeypatch, count=1)
     transfer(url, part, LIMIT)
     assert part.read_bytes() == content
 
@@ -155,7 +153,7 @@ def test_the_part_of_another_link_starts_over(web: Web, tmp_path: Path) -> None:
         transfer(web.put("x", CONTENT, cuts=[200_000]), part, LIMIT)
     transfer(web.put("y", OTHER), part, LIMIT)
     assert part.read_bytes() == OTHER
-    assert web.asked[1] == ("/y", None)
+    assert web.requests[1] == ("/y", None)
 
 
 def test_a_damaged_state_starts_over(web: Web, tmp_path: Path) -> None:
@@ -185,34 +183,34 @@ def test_a_file_that_is_too_large_is_dropped(web: Web, tmp_path: Path, chunked: 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_is_not_there_is_not_asked_for_twice(
+def test_a_missing_file_is_not_requested_twice(
     web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tries(monkeypatch, further=3)
+    set_retries(monkeypatch, count=3)
     with pytest.raises(
         DataError, match=r"cannot download .*/x \(HTTP status 404\); the link may have moved.*--url file:PATH"
     ):
         transfer(f"{web.address}/x", tmp_path / "x.part", LIMIT)
-    assert len(web.asked) == 1
+    assert len(web.requests) == 1
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_server_that_is_overloaded_is_not_the_networks_fault(web: Web, tmp_path: Path) -> None:
+def test_an_overloaded_server_is_named_as_the_cause(web: Web, tmp_path: Path) -> None:
     url = web.put("x", CONTENT, statuses=[503])
     with pytest.raises(DataError, match=r"\(HTTP status 503\); try again later"):
         transfer(url, tmp_path / "x.part", LIMIT)
 
 
 def test_a_link_that_leads_in_a_circle(web: Web, tmp_path: Path) -> None:
-    says = r"/x \(TooManyRedirects\); the link may have moved"
-    with answering(302, {"Location": "/x"}) as (port, _), pytest.raises(DataError, match=says):
+    message = r"/x \(TooManyRedirects\); the link may have moved"
+    with serve_answer(302, {"Location": "/x"}) as (port, _), pytest.raises(DataError, match=message):
         transfer(f"http://127.0.0.1:{port}/x", tmp_path / "x.part", LIMIT)
 
 
-def test_an_encoding_that_nobody_asked_for(web: Web, tmp_path: Path) -> None:
-    """But some servers say it of a file that is compressed itself."""
+def test_an_encoding_that_was_not_requested(web: Web, tmp_path: Path) -> None:
+    """Some servers send it with a file that is compressed itself; that is accepted."""
     packed = gzip.compress(CONTENT)
-    with answering(200, {"Content-Encoding": "gzip"}, packed) as (port, _):
+    with serve_answer(200, {"Content-Encoding": "gzip"}, packed) as (port, _):
         url = f"http://127.0.0.1:{port}/x"
         with pytest.raises(
             DataError, match="only as gzip; download it in a browser and pass --url file:PATH"
@@ -222,7 +220,7 @@ def test_an_encoding_that_nobody_asked_for(web: Web, tmp_path: Path) -> None:
     assert (tmp_path / "y.part").read_bytes() == packed
 
 
-def test_a_certificate_that_is_not_accepted_is_not_tried_again(
+def test_a_rejected_certificate_is_not_retried(
     web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if shutil.which("openssl") is None:
@@ -232,15 +230,15 @@ def test_a_certificate_that_is_not_accepted_is_not_tried_again(
     subprocess.run([*command, "-keyout", key, "-out", certificate], check=True, capture_output=True)
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate, key)
-    tries(monkeypatch, further=3)
+    set_retries(monkeypatch, count=3)
     monkeypatch.setenv("NO_PROXY", "localhost")
-    says = "the certificate of localhost is not accepted; download it in a browser"
-    with answering(200, {}, CONTENT, tls) as (port, asked), pytest.raises(DataError, match=says):
+    message = "the certificate of localhost is not accepted; download it in a browser"
+    with serve_answer(200, {}, CONTENT, tls) as (port, asked), pytest.raises(DataError, match=message):
         transfer(f"https://localhost:{port}/x", tmp_path / "x.part", LIMIT)
     assert asked == ["connected"]
 
 
-def test_no_network_is_said_so(web: Web, tmp_path: Path) -> None:
+def test_a_missing_network_is_named(web: Web, tmp_path: Path) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{closed.getsockname()[1]}/x"
@@ -266,17 +264,15 @@ def test_an_interrupted_transfer_keeps_its_part(
     assert 0 < came < len(CONTENT)
     transfer(url, part, LIMIT)
     assert part.read_bytes() == CONTENT
-    assert web.asked[1] == ("/x", f"bytes={came}-")
+    assert web.requests[1] == ("/x", f"bytes={came}-")
 
 
-def test_a_full_disk_is_no_broken_connection(
-    web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_is_not_retried(web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(path: Path, content: bytes) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    tries(monkeypatch, further=3)
+    set_retries(monkeypatch, count=3)
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(OSError, match="No space left"):
         transfer(web.put("x", CONTENT), tmp_path / "x.part", LIMIT)
-    assert len(web.asked) == 1
+    assert len(web.requests) == 1

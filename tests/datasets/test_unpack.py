@@ -1,4 +1,4 @@
-"""Archives that are fine, damaged or hostile."""
+"""Intact, damaged and hostile archives."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ def unpacked(path: Path, folder: Path, limit: int = 10_000) -> dict[str, bytes]:
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
-def refused(path: Path, folder: Path, says: str, limit: int = 10_000) -> None:
-    with pytest.raises(DataError, match=says) as caught:
+def refused(path: Path, folder: Path, message: str, limit: int = 10_000) -> None:
+    with pytest.raises(DataError, match=message) as caught:
         unpacked(path, folder, limit)
     assert f"https://there/{path.name}" in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["x.zip", "x.tar", "x.tar.gz", "x.tgz", "x.tar.xz", "x.tar.bz2", "download"])
-def test_every_kind_is_told_by_its_content(tmp_path: Path, name: str) -> None:
+def test_the_content_decides_the_kind(tmp_path: Path, name: str) -> None:
     mode = {"gz": "w:gz", "tgz": "w:gz", "xz": "w:xz", "bz2": "w:bz2"}.get(name.split(".")[-1], "w")
     path = zipped(tmp_path / name, FILES) if name == "x.zip" else tarred(tmp_path / name, FILES, mode=mode)
     assert unpacked(path, tmp_path / "to") == FILES
@@ -69,7 +69,7 @@ def test_every_kind_is_told_by_its_content(tmp_path: Path, name: str) -> None:
     ],
 )
 @pytest.mark.parametrize("name", ["x.zip", "download"])
-def test_a_page_to_log_in_is_no_data_set(tmp_path: Path, name: str, page: bytes) -> None:
+def test_a_login_page_is_refused(tmp_path: Path, name: str, page: bytes) -> None:
     (tmp_path / name).write_bytes(page)
     refused(tmp_path / name, tmp_path / "to", "a web page")
 
@@ -82,7 +82,7 @@ def test_an_archive_may_hold_a_web_page(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content", [gzip.compress(b"volume", mtime=0), bytes(2000), b"\x93NUMPY", b"a,b\n1,2\n"]
 )
-def test_any_other_file_is_taken_as_it_is(tmp_path: Path, content: bytes) -> None:
+def test_any_other_file_is_copied(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "image.bin"
     path.write_bytes(content)
     assert unpacked(path, tmp_path / "to") == {"image.bin": content}
@@ -134,7 +134,7 @@ def test_links_and_devices_of_a_zip_are_refused(tmp_path: Path, kind: int) -> No
     refused(tmp_path / "x.zip", tmp_path / "to", "unsafe entry, 'r/odd'")
 
 
-def test_bombs_stop_at_the_limit_whatever_they_claim(tmp_path: Path) -> None:
+def test_bombs_stop_at_the_limit_whatever_their_headers_state(tmp_path: Path) -> None:
     bomb = {"zeros": bytes(5_000_000)}
     for path in (zipped(tmp_path / "x.zip", bomb), tarred(tmp_path / "x.tgz", bomb, mode="w:gz")):
         assert path.stat().st_size < 10_000
@@ -156,14 +156,14 @@ def test_no_file_takes_the_place_of_another(tmp_path: Path, names: tuple[str, ..
     refused(path, tmp_path / "to", f"conflicts with another, '{names[1]}'")
 
 
-def test_what_was_there_is_not_overwritten(tmp_path: Path) -> None:
+def test_existing_files_are_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "to").mkdir()
     (tmp_path / "to" / "a").write_bytes(b"mine")
     refused(zipped(tmp_path / "x.zip", {"a": b"theirs"}), tmp_path / "to", "conflicts with another")
     assert (tmp_path / "to" / "a").read_bytes() == b"mine"
 
 
-def test_an_encrypted_archive_is_said_to_be(tmp_path: Path) -> None:
+def test_an_encrypted_archive_is_refused(tmp_path: Path) -> None:
     path = zipped(tmp_path / "x.zip", {"a": b"one"})
     content = bytearray(path.read_bytes())
     content[6] |= 1  # the flags of the file's own header, and of the directory's
@@ -174,13 +174,13 @@ def test_an_encrypted_archive_is_said_to_be(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"<html>log in</html>", b"\n<!DOCTYPE html>", b"no archive"])
 @pytest.mark.parametrize("name", ["x.zip", "x.tar.gz"])
-def test_what_is_no_archive_is_refused(tmp_path: Path, name: str, content: bytes) -> None:
+def test_a_file_that_is_no_archive_is_refused(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
     refused(tmp_path / name, tmp_path / "to", "not an intact archive")
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>log in</html>"])
-def test_a_web_page_is_never_taken_for_a_file(tmp_path: Path, content: bytes) -> None:
+def test_a_web_page_is_never_copied(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "labels.csv").write_bytes(content)
     refused(tmp_path / "labels.csv", tmp_path / "to", "not an intact archive")
 
