@@ -122,7 +122,7 @@ def describe(table: pd.DataFrame) -> str:
     """Explain the horizontal lines of a figure and their bands; empty without rows."""
     if table.empty:
         return ""
-    runs = estimates.range_of(table.runs, "training run")
+    runs = estimates.range_of(table.runs, "training")
     subjects = estimates.range_of(table.subjects, "subject")
     several = table.low.notna()
     over = f"over {runs}" if several.any() else f"over {subjects}"
@@ -134,7 +134,7 @@ def describe_spread(table: pd.DataFrame) -> str:
     """Explain the ± of `quality`; empty without any."""
     if table.empty or table["std"].isna().all():
         return ""
-    return f"±: standard deviation of the bootstrap over {estimates.range_of(table.runs, 'training run')}."
+    return f"±: standard deviation of the bootstrap over {estimates.range_of(table.runs, 'training')}."
 
 
 def sentences(results: Results) -> list[str]:
@@ -143,7 +143,7 @@ def sentences(results: Results) -> list[str]:
 
 
 def _sentence(row: pd.Series, target: str) -> str:
-    units = {"low": f"over {row.runs} training runs", "subject_low": f"over {row.subjects} subjects"}
+    units = {"low": f"over {row.runs} trainings", "subject_low": f"over {row.subjects} subjects"}
     intervals = "; ".join(
         f"{row[low]:.1f}, {row[low.replace('low', 'high')]:.1f} {over}"
         for low, over in units.items()

@@ -80,7 +80,7 @@ def draw_bounds(axes: Axes, bounds: pd.DataFrame, part: pd.DataFrame) -> None:
     ----------
     axes : Axes
     bounds : DataFrame
-        Result of `segbench.reports.bounds.bounds_of`. The band is over training runs if there are several,
+        Result of `segbench.reports.bounds.bounds_of`. The band is over trainings if there are several,
         else over subjects.
     part : DataFrame
         The other rows of the panel; their ``group`` selects the bounds, if these have groups.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 UNITS: tuple[Unit, ...] = ("simulation", "subject")
 SUBJECTS_FIRST: tuple[Unit, ...] = ("subject", "simulation")
 SAMPLES: tuple[Samples, ...] = ("image", "subject")
-UNIT_NAMES = {"simulation": "simulation", "subject": "subject", "image": "image", "training": "training run"}
+ALL_UNITS = ("simulation", "subject", "image", "training")
 
 AnyUnit = TypeVar("AnyUnit", Unit, Samples)
 
@@ -268,7 +268,7 @@ def describe_interval(template: str, data: pd.DataFrame | None) -> str:
     Parameters
     ----------
     template : str
-        Text with ``{simulation}``, ``{subject}`` or ``{image}``, or an empty one.
+        Text with the names of `ALL_UNITS` in braces, or an empty one.
     data : DataFrame or None
         Estimates with the columns ``unit``, ``n_units`` and ``low``.
     """
@@ -276,15 +276,13 @@ def describe_interval(template: str, data: pd.DataFrame | None) -> str:
         return ""
     if "unit" not in data:
         return template
-    counts = {
-        unit: range_of(data.loc[data.unit == unit, "n_units"], noun) for unit, noun in UNIT_NAMES.items()
-    }
+    counts = {unit: range_of(data.loc[data.unit == unit, "n_units"], unit) for unit in ALL_UNITS}
     if first_unit(data).low.notna().any():
         return template.format(**counts)
     first = data.unit.iloc[0]
     others = [counts[unit] for unit in counts if unit != first and f"{{{unit}}}" in template]
     rest = f" Whiskers: 95% bootstrap interval over {others[0]}." if others else ""
-    return f"No interval over {UNIT_NAMES[first]}s, because there is only one.{rest}"
+    return f"No interval over {first}s, because there is only one.{rest}"
 
 
 def range_of(counts: pd.Series, noun: str) -> str:

@@ -87,7 +87,7 @@ def probability(value: float) -> str:
     return "" if pd.isna(value) else "p < 0.0001" if value < 1e-4 else f"p = {value:.2g}"
 
 
-def title(results: Results, column: str, value: object) -> str:
+def title_of(results: Results, column: str, value: object) -> str:
     """Return the title of a key of a row or column."""
     if column == "protocol":
         return labels(results, str(value)).title
@@ -114,11 +114,11 @@ def wide(results: Results, data: pd.DataFrame, rows: Sequence[str], column: str)
     table = cells.pivot_table("cell", list(rows), column, aggfunc="first", sort=False, observed=True)
     heads = [_heading(name, data) for name in rows]
     body = [
-        [title(results, name, key) for name, key in zip(rows, _keys(index), strict=True)]
+        [title_of(results, name, key) for name, key in zip(rows, _keys(index), strict=True)]
         + ["–" if pd.isna(cell) else str(cell) for cell in values]
         for index, values in zip(table.index, table.to_numpy(), strict=True)
     ]
-    return Grid(heads + [title(results, column, value) for value in table.columns], body, len(rows))
+    return Grid(heads + [title_of(results, column, value) for value in table.columns], body, len(rows))
 
 
 def _keys(index: object) -> tuple:

@@ -33,17 +33,21 @@ def labels(results: Results, name: str) -> ProtocolLabels:
     for manifest in results.manifests:
         entry = (manifest.get("protocols") or {}).get(name)
         if entry:
-            return ProtocolLabels(entry["title"], entry["unit"], entry["family"], entry["ordered"])
+            return ProtocolLabels(
+                entry["title"] or str(name), entry["unit"], entry["family"], entry["ordered"]
+            )
     return _registered(str(name))
 
 
 @cache
 def _registered(name: str) -> ProtocolLabels:
-    try:
-        protocol = PROTOCOLS.get(name)
+    try:  # a name such as module:PROTOCOL from a record is not imported
+        protocol = PROTOCOLS.get(name) if name in PROTOCOLS.names() else None
     except (UnknownName, PluginError):
+        protocol = None
+    if protocol is None:
         return ProtocolLabels(name, "interactions")
-    return ProtocolLabels(protocol.title, protocol.unit, protocol.family, protocol.ordered)
+    return ProtocolLabels(protocol.title or name, protocol.unit, protocol.family, protocol.ordered)
 
 
 def in_order(names: Iterable[str]) -> list[str]:

@@ -188,7 +188,7 @@ ARTEFACTS = {
         "with the maximum number of interactions. The paper's numbers are of the official weights on its own "
         "tasks, and its totals of 18 images: they are compared with sets of 18 only. Supervised networks are "
         "trained on each task, with true labels; they segment every test image, and their intervals are over "
-        "training runs instead of simulations.",
+        "trainings instead of simulations.",
         INTERVAL,
         requires=REQUIRES,
         data=_methods_data,

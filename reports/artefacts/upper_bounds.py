@@ -104,7 +104,7 @@ def upper_bounds_grid(results: Results, table: pd.DataFrame) -> Grid:
         "Method",
         "Training runs",
         "Dice (×100) ↑",
-        "95% over training runs",
+        "95% over trainings",
         "95% over subjects",
         "HD95 (pixels) ↓",
         f"Images at {table.target.iloc[0]} Dice or better",
@@ -142,7 +142,7 @@ ARTEFACTS = {
         "MultiverSeg's tasks; and the models that use a context, on the same tasks with the largest context "
         "of the run and without interactions. Train the networks first: python -m benchmark train nnunet "
         "--datasets NAME.",
-        interval="± standard deviation of the bootstrap over training runs; 95% bootstrap intervals over the "
+        interval="± standard deviation of the bootstrap over trainings; 95% bootstrap intervals over the "
         "units named.",
         requires=(TRAINED,),
         data=upper_bounds,

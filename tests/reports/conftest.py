@@ -1,4 +1,4 @@
-"""Runs as tables: what a model is likely to need and to reach, drawn from keyed generators."""
+"""Invented runs as tables, drawn from keyed generators, with plausible efforts and qualities."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from segbench.reports.build import build
 from segbench.results import Results
 from segbench.results.schema import IMAGES, PICTURES, STEPS, TASK, typed
 
@@ -34,6 +35,8 @@ CUTOFFS = {"sp-uvs-1": 1, "sp-uvs-2": 2, "sp-uvs": 5, "sp-uvs-10": 10}
 MAXIMUM = {CLICKS: 20, SCRIBBLES: 10}
 # How much more is needed with such a context, for a model that takes one.
 QUALITY = {"binary": 1.0, "soft": 1.2, "ground-truth": 0.75}
+# Columns without meaning in most of these records.
+UNUSED = {"annotator": "none", "training": 0, "person": -1, "set_size": 1}
 TASKS = [
     ("wbc", "cv", "microscopy", "0", "nucleus", 0.7),
     ("wbc", "cv", "microscopy", "0", "cytoplasm", 1.2),
@@ -42,6 +45,7 @@ TASKS = [
     ("buid", "benign", "ultrasound", "0", "lesion", 1.2),
     ("buid", "malignant", "ultrasound", "0", "lesion", 1.6),
 ]
+ORDERED = {"family": "sequential", "ordered": True}
 MANIFEST = {
     "version": "0.1.0",
     "created": "2026-03-14T09:26:53+00:00",
@@ -49,8 +53,12 @@ MANIFEST = {
     "python": "3.11.9",
     "platform": "Linux-6.1-x86_64",
     "packages": {"numpy": "2.4.6", "torch": "2.13.0"},
-    "command": "python -m benchmark run --protocol center-clicks,centerline-scribbles --models all "
-    "--datasets wbc,buid --simulations 12",
+    "arguments": {
+        "protocol": "center-clicks,centerline-scribbles",
+        "models": "all",
+        "datasets": "wbc,buid",
+        "simulations": 12,
+    },
     "settings": {
         "seed": 0,
         "target_dice": 0.9,
@@ -63,7 +71,10 @@ MANIFEST = {
     "preset": "quick",
     "simulations": 12,
     "images": 18,
-    "protocols": [CLICKS, SCRIBBLES],
+    "protocols": {
+        CLICKS: {"version": 1, "title": "Center clicks", "unit": "clicks"} | ORDERED,
+        SCRIBBLES: {"version": 1, "title": "Centerline scribbles", "unit": "scribble steps"} | ORDERED,
+    },
     "models": {
         "scribbleprompt": {"weights": "bundled", "checksum": "a" * 64},
         "sp-uvs": {"weights": "bundled", "checksum": "b" * 64},
@@ -79,12 +90,13 @@ MANIFEST = {
 
 
 def identity(protocol: str, model: str, task: tuple, simulation: int, position: int, image: int) -> dict:
-    """What names an image, of a subject of its own."""
+    """Return the columns that identify an image, which has a subject of its own."""
     *names, _ = task
     return dict(zip(("dataset", "cohort", "modality", "axis", "label"), names, strict=True)) | {
         "protocol": protocol,
         "model": model,
         "task": "/".join(names),
+        **UNUSED,
         "simulation": simulation,
         "position": position,
         "image": image,
@@ -94,12 +106,12 @@ def identity(protocol: str, model: str, task: tuple, simulation: int, position: 
 
 
 def generator(*names) -> np.random.Generator:
-    """A generator for what these names name."""
+    """Return a generator keyed by names."""
     return np.random.default_rng(zlib.crc32(repr(names).encode()))
 
 
 def effort(protocol: str, model: str, position: int, context: str) -> float:
-    """Mean interactions on an image of mean difficulty."""
+    """Return the mean interactions on an image of mean difficulty."""
     first, last = EFFORT[protocol][model if model in MODELS else "sp-uvs"]
     if model in CUTOFFS and position < CUTOFFS[model]:
         return first
@@ -107,7 +119,7 @@ def effort(protocol: str, model: str, position: int, context: str) -> float:
 
 
 def image_rows(protocol: str, model: str, task: tuple, simulation: int, count: int, context: str, split: str):
-    """The image records of one simulation of one task; every model sees the same images in the same order."""
+    """Make the image records of one simulation; every model sees the same images in the same order."""
     takes_context = model == "multiverseg" or model in CUTOFFS
     context, maximum = context if takes_context else "none", MAXIMUM[protocol]
     order = generator(task, simulation, split).permutation(60)[:count]
@@ -128,13 +140,13 @@ def image_rows(protocol: str, model: str, task: tuple, simulation: int, count: i
 
 
 def reached(task: tuple, image: int, share: float, rng: np.random.Generator) -> float:
-    """A Dice that is ``share`` of the way to 1 on an image of mean difficulty."""
+    """Return a Dice that is ``share`` of the way to 1 on an image of mean difficulty."""
     hardness = generator(task, image).gamma(9, 1 / 9)
     return float(np.clip(1 - (1 - share) * task[-1] ** 0.5 * hardness + rng.normal(0, 0.02), 0, 1))
 
 
 def predicted(row: dict, context_size: int, context: str, dice: float, step: int = 0) -> dict:
-    """The record of an image that was predicted without a target to reach."""
+    """Complete the record of an image that was predicted without a target."""
     return row | {
         "context_size": context_size,
         "context": context,
@@ -147,7 +159,7 @@ def predicted(row: dict, context_size: int, context: str, dice: float, step: int
 
 
 def bootstrapped_rows(tasks, simulations: int, count: int):
-    """UniverSeg on its own predictions, and the oracle."""
+    """Make the image records of UniverSeg on its own predictions and of the oracle."""
     kinds = {
         ("universeg", "binary"): 0.5,
         ("universeg", "soft"): 0.55,
@@ -165,7 +177,7 @@ def bootstrapped_rows(tasks, simulations: int, count: int):
 
 
 def in_context_rows(protocol: str, tasks, simulations: int, count: int, sizes, last: int):
-    """Experiment 2: image and step records; ``last`` is the number of interactions."""
+    """Make image and step records of experiment 2 with ``last`` interactions."""
     models = ("multiverseg", "universeg") if protocol == IN_CONTEXT else ("multiverseg",)
     images, steps = [], []
     for model in models:
@@ -186,17 +198,17 @@ def in_context_rows(protocol: str, tasks, simulations: int, count: int, sizes, l
 
 
 def supervised_rows(tasks, runs: int, count: int, model: str = "nnunet"):
-    """Networks trained on each task, on every image of its test split."""
+    """Make the records of networks trained on each task, on every image of its test split."""
     for task in tasks:
         for run in range(runs):
             rng = generator("supervised", model, task, run)
             for position in range(1, count + 1):
-                row = identity("supervised", model, task, run, position, position)
+                row = identity("supervised", model, task, 0, position, position) | {"training": run}
                 yield predicted(row, 0, "none", reached(task, position, 0.93, rng))
 
 
 def schedule(epochs: int = 20, iterations: int = 20, shortened: bool = True) -> dict:
-    """What a manifest says of the training of one task."""
+    """Return a manifest's entry for the training on one task."""
     return {
         "trainer": "nnUNetTrainerScheduled",
         "schedule": f"{epochs} epochs of {iterations} iterations",
@@ -207,7 +219,7 @@ def schedule(epochs: int = 20, iterations: int = 20, shortened: bool = True) -> 
 
 
 def trained(names, **training) -> dict:
-    """What a manifest says of nnU-Net, trained on tasks of these names."""
+    """Return a manifest's entry for nnU-Net, trained on the named tasks."""
     return {
         "weights": "bundled",
         "checksum": None,
@@ -217,7 +229,7 @@ def trained(names, **training) -> dict:
 
 
 def step_of(step: int, dice: float) -> dict:
-    """The columns of a step that an image does not have; the prediction's counts are of no interest here."""
+    """Return the columns that only steps have, with counts of zero."""
     return {
         "step": step,
         "kind": "click+" if step else "none",
@@ -229,7 +241,7 @@ def step_of(step: int, dice: float) -> dict:
 
 
 def as_results(images: list[dict], steps: list[dict] | None = None, manifest: dict = MANIFEST) -> Results:
-    """Records in the declared columns."""
+    """Make results of records, in the declared columns."""
     tables = {"steps": typed(steps or [], STEPS), "pictures": typed([], PICTURES)}
 
     def read(name: str, protocols) -> pd.DataFrame:
@@ -239,7 +251,7 @@ def as_results(images: list[dict], steps: list[dict] | None = None, manifest: di
     return Results(typed(images, IMAGES), [manifest], read)
 
 
-# A record that hand-made ones differ from.
+# The record of which hand-made ones are variants.
 PLAIN = identity(CLICKS, "multiverseg", ("toy", "a", "m", "0", "x", 1), 0, 1, 1) | {
     "context_size": 1,
     "context": "binary",
@@ -252,15 +264,15 @@ PLAIN = identity(CLICKS, "multiverseg", ("toy", "a", "m", "0", "x", 1), 0, 1, 1)
 
 
 def by_hand(rows: list[dict], steps: list[dict] | None = None, /, images=None, **settings) -> Results:
-    """Records given by what tells them apart from `PLAIN`; subjects and tasks follow from the rest."""
+    """Make results of records given by their differences from `PLAIN`; subjects and tasks are derived."""
 
-    def whole(given: dict) -> dict:
+    def complete(given: dict) -> dict:
         row = PLAIN | given
         row["task"] = "/".join(row[name] for name in TASK)
         return row | {"subject": f"{row['simulation']}-{row['position']}"} | given
 
-    rows = [whole(row) for row in rows]
-    steps = [whole(row | step_of(row["step"], row["dice"])) for row in steps or []]
+    rows = [complete(row) for row in rows]
+    steps = [complete(row | step_of(row["step"], row["dice"])) for row in steps or []]
     return as_results(rows, steps, {"settings": settings, "images": images})
 
 
@@ -273,7 +285,7 @@ def sequential(
     contexts=("binary",),
     split="test",
 ) -> list[dict]:
-    """Image records of experiment 1."""
+    """Make the image records of experiment 1."""
     return [
         row
         for protocol in protocols
@@ -286,12 +298,12 @@ def sequential(
 
 
 def make_results(**what) -> Results:
-    """A run of experiment 1, the same for the same arguments, which are those of `sequential`."""
+    """Make a run of experiment 1; arguments as for `sequential`."""
     return as_results(sequential(**what))
 
 
 def make_whole(tasks=TASKS, simulations=2, count=4, longer=2, sizes=(1, 2, 4), last=3) -> Results:
-    """A run of all protocols and variants, with ``count`` images in a standard set, more in longer ones."""
+    """Make a run of all protocols and variants; longer sets have ``longer`` more images than ``count``."""
     common = {"tasks": tasks, "simulations": simulations}
     images = sequential(count=count + longer, **common)
     for models, contexts in ((MODELS, ("binary",)), (("sp-uvs", "multiverseg"), ("soft", "ground-truth"))):
@@ -316,17 +328,29 @@ def run() -> Results:
 
 @pytest.fixture(scope="session")
 def run_of():
-    """A function that makes such a run of other models, protocols, sizes, contexts or split."""
+    """Return the function that makes such runs; arguments as for `sequential`."""
     return make_results
 
 
 @pytest.fixture(scope="session")
 def records():
-    """A function that makes results of hand-made records, see `by_hand`."""
+    """Return the function that makes results of hand-made records, see `by_hand`."""
     return by_hand
 
 
 @pytest.fixture(scope="session")
 def whole_run() -> Results:
-    """Everything that the figures show, on the same six tasks: 2 simulations of 4 images, or of 6."""
+    """All records that figures show, on the same six tasks: 2 simulations of 4 images, or of 6."""
     return make_whole()
+
+
+@pytest.fixture(scope="session")
+def report(run, tmp_path_factory):
+    """Folder of the complete report on `run`, with figures in PNG only."""
+    return build(run, tmp_path_factory.mktemp("report"), formats=["png"]).parent
+
+
+@pytest.fixture(scope="session")
+def whole_report(whole_run, tmp_path_factory):
+    """Folder of the complete report on `whole_run`, with figures in PNG only."""
+    return build(whole_run, tmp_path_factory.mktemp("whole"), formats=["png"]).parent

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import html
-import re
-
 import pandas as pd
 import pytest
+from artefact_helpers import data_of, figure_of, grid_of, legend, text_of
 from conftest import MANIFEST, schedule
-from drawn import play
+from discs import disc_run
 
 from segbench import reports
 from segbench.reports import bounds
 from segbench.reports.artefact import InsufficientRecords
 from segbench.reports.artefacts.comparisons import sentences
-from segbench.reports.artefacts.table7 import table7
-from segbench.reports.artefacts.upper_bounds import upper_bounds, upper_bounds_grid
 from segbench.reports.missing import Coverage
-from segbench.reports.registry import get, module, stem
+from segbench.reports.registry import get
 from segbench.reports.replay import replay
 from segbench.results import Results
 from segbench.results.schema import IMAGES
 
 WBC, OTHER = "wbc/a/m/0/x", "other/a/m/0/x"
 SHORT = "nnU-Net, 20 epochs of 20 iterations (shortened)"
-# Dice of the two images of every task, each of its own subject, by data set and training run.
+# Dice of the two images of every task, each of its own subject, by data set and training.
 DICE = {"wbc": ((0.96, 0.90), (0.92, 0.82)), "other": ((0.7, 0.9), (0.8, 0.8))}
 DICE_FIGURES = ["fig6", "fig7", "fig17a", "fig18", "fig19", "fig20", "fig21"]
 
@@ -38,7 +34,7 @@ def rows(dice=DICE, model="nnunet") -> list[dict]:
             "context": "none",
             "context_size": 0,
             "dataset": dataset,
-            "simulation": run,
+            "training": run,
             "position": position,
             "image": position,
             "subject": f"s{position}",
@@ -68,24 +64,10 @@ def with_manifest(results: Results, images: pd.DataFrame, *manifests: dict) -> R
     return Results(images.astype(IMAGES), list(manifests), results.read)
 
 
-def text_of(folder) -> str:
-    """The page as a reader sees it."""
-    page = (folder / "index.html").read_text(encoding="utf-8")
-    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", page.split("</style>")[1])))
-
-
-def legend(figure) -> list[str]:
-    return [text.get_text().replace("\n", " ") for text in figure.legends[0].get_texts()]
-
-
 def levels(axes, label: str) -> list[float]:
     """Where the horizontal lines with this label are."""
     found = [line for line in axes.lines if str(line.get_label()).replace("\n", " ") == label]
     return [float(line.get_ydata()[0]) for line in found]
-
-
-def figure_of(name: str, results: Results):
-    return getattr(module(name), stem(name))(results)
 
 
 def test_runs_are_averaged_within_tasks_and_their_spread_is_the_interval(made):
@@ -148,14 +130,14 @@ def test_the_label_says_what_a_reader_must_know_of_the_training(made, model, tra
     results = made(rows(model=model), training=training)
     assert bounds.bounds(results).label.tolist() == [label]
     assert bounds.weights(results, model, [WBC, OTHER]) == weights
-    assert bounds.weights(results, model, [WBC, OTHER], of=3).endswith("2 of 3 tasks")
+    assert bounds.weights(results, model, [WBC, OTHER], count=3).endswith("2 of 3 tasks")
 
 
 @pytest.mark.parametrize("name", DICE_FIGURES)
 def test_every_panel_with_dice_has_the_bound_of_its_tasks(name, whole_run):
     figure = figure_of(name, whole_run)
     assert legend(figure).count(SHORT) == 1
-    expected = bounds.beside(
+    expected = bounds.bounds_of(
         whole_run, whole_run.images, grouped=name in ("fig18", "fig19", "fig20", "fig21")
     )
     per_protocol = [axes for axes in figure.axes if levels(axes, SHORT)]
@@ -163,7 +145,7 @@ def test_every_panel_with_dice_has_the_bound_of_its_tasks(name, whole_run):
     for axes, mean in zip(figure.axes, [*expected["mean"]] * len(figure.axes), strict=False):
         assert levels(axes, SHORT) == [pytest.approx(mean)]
         assert axes.get_ylim()[0] < mean < axes.get_ylim()[1]
-    assert "over 2 training runs" in figure.get_supxlabel().replace("\n", " ")
+    assert "over 2 trainings" in figure.get_supxlabel().replace("\n", " ")
 
 
 @pytest.mark.parametrize("name", [*DICE_FIGURES, "fig3", "fig11"])
@@ -209,7 +191,7 @@ def test_fig11_names_it_once_and_gives_the_dice_of_every_panel(made):
 
 def test_table_7_has_its_quality_beside_the_papers_but_no_totals(made):
     sets = [{"dataset": "wbc", "position": position} for position in (1, 2, 3)]
-    table = table7(made(rows(), *sets, training={WBC: schedule()}))
+    table = data_of("table7", made(rows(), *sets, training={WBC: schedule()}))
     supervised = table[table.protocol == "supervised"].set_index("metric")
     assert list(supervised.index) == ["dice_percent", "hd95"]
     assert set(supervised.tasks) == {1}  # the other task has no sets
@@ -227,14 +209,14 @@ def test_the_spread_over_trainings_is_not_that_of_other_simulations(made):
         for number in range(20)
     ]
     results = made(rows({"wbc": DICE["wbc"]}), *sets)
-    table = table7(results).set_index(["protocol", "metric"]).loc["supervised", "dice_percent"]
+    table = data_of("table7", results).set_index(["protocol", "metric"]).loc["supervised", "dice_percent"]
     (bound,) = bounds.bounds(results).to_dict("records")
     for name in ("mean", "std", "low", "high", "subject_low", "subject_high"):
         assert table[name] == pytest.approx(bound[name], rel=0.05), name
 
 
 def test_every_test_image_counts_beyond_the_size_of_a_set(made):
-    table = table7(made(rows({"wbc": DICE["wbc"]}), images=1)).set_index("metric")
+    table = data_of("table7", made(rows({"wbc": DICE["wbc"]}), images=1)).set_index("metric")
     assert table["mean"]["dice_percent"] == pytest.approx((96 + 90 + 92 + 82) / 4)
 
 
@@ -249,7 +231,7 @@ def test_the_table_of_bounds_stands_beside_the_papers_and_the_largest_context(ma
         )
     ]
     results = made(rows(), *others, training={WBC: schedule(), OTHER: FULL})
-    table = upper_bounds(results)
+    table = data_of("upper-bounds", results)
     assert table[["level", "group"]].agg(" ".join, axis=1).tolist() == [
         "overall all",
         "dataset other",
@@ -271,7 +253,7 @@ def test_the_table_of_bounds_stands_beside_the_papers_and_the_largest_context(ma
         WBC: False,
     }
     assert (known.multiverseg[WBC], known.universeg["wbc"]) == (pytest.approx(70), pytest.approx(60))
-    grid = upper_bounds_grid(table)
+    grid = grid_of("upper-bounds", results)
     assert grid.columns[-1] == "MultiverSeg, context of 4"
     assert grid.rows[2][:4] == ["Data set: wbc", SHORT, "2", grid.rows[2][3]]
     assert grid.rows[2][3].startswith("90.00 ± ")
@@ -291,14 +273,14 @@ def test_nobody_misses_a_bound_but_its_own_table(run, tmp_path):
         "python -m benchmark run --protocol supervised --models nnunet --datasets wbc"
     )
     with pytest.raises(InsufficientRecords, match="no results of supervised"):
-        upper_bounds(run)
+        data_of("upper-bounds", run)
 
 
 def test_a_run_of_nothing_else_has_its_own_page(made, tmp_path):
     results = made(rows(), training=dict.fromkeys([WBC, OTHER], schedule()))
     reports.build(results, tmp_path)
     text = text_of(tmp_path)
-    assert "Supervised (no interactions) · 1 model · 2 tasks · 2 training runs" in text
+    assert "Supervised (no interactions) · 1 model · 2 tasks · 2 trainings" in text
     assert (
         f"Supervised upper bound, without interactions, of {SHORT}: Dice (×100) 85.0 [83.5, 86.5 over" in text
     )
@@ -319,7 +301,7 @@ def test_a_bound_of_one_run_stands_in_the_figures_of_another(whole_run, tmp_path
     reports.build(both, tmp_path, only=["fig3", "table7", "upper-bounds"])
     text = text_of(tmp_path)
     assert text.count(SHORT) > 3
-    assert "Bundled weights. ScribblePrompt, SP+UVS and MultiverSeg ran" in text
+    assert "Bundled weights. ScribblePrompt, SP+UVS and MultiverSeg used the small networks" in text
     assert "Unfinished" not in text
 
 
@@ -336,7 +318,7 @@ def test_a_model_trained_on_fewer_tasks_is_unfinished_but_more_runs_are_not(made
 
 
 def test_the_replay_shows_it_by_its_whole_name():
-    results = play(models=("nnunet",), protocols=("supervised",), positions=range(1, 4))
+    results = disc_run(models=("nnunet",), protocols=("supervised",), positions=range(1, 4))
     training = dict.fromkeys(results.images.task.unique(), schedule())
     results.manifests[0]["models"] = {"nnunet": {"weights": "bundled", "training": training}}
     assert replay(results).data["methods"] == [SHORT]

@@ -7,17 +7,12 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from artefact_helpers import data_of, figure_of, grid_of
 
 from segbench.models.training.augmentation import Augmentation
 from segbench.reports.artefact import InsufficientRecords
-from segbench.reports.artefacts.fig8 import example, fig8
-from segbench.reports.artefacts.fig9 import fig9, fig9_data
-from segbench.reports.artefacts.table1 import table1, table1_grid
-from segbench.reports.artefacts.table2 import table2, table2_grid
-from segbench.reports.artefacts.table3 import table3, table3_grid
-from segbench.reports.artefacts.table4 import compared, table4, table4_grid
-from segbench.reports.artefacts.table5 import table5, table5_grid
-from segbench.reports.artefacts.table6 import table6, table6_grid
+from segbench.reports.artefacts.augmentations import compared
+from segbench.reports.artefacts.synthetic_task import example
 from segbench.reports.layout import text, wide
 
 SIZES = {"train": 60, "val": 20, "test": 21}
@@ -58,7 +53,7 @@ def test_table_1_says_what_each_split_was_used_for():
         {"dataset": "buid", "protocol": "supervised", "model": "nnunet", "context": "none"},
         {"dataset": "scd", "model": "random-walker", "context": "none"},
     )
-    table = table1(run)
+    table = data_of("table1", run)
     assert uses(table, "Training data sets")["train"] == "none: synthetic tasks only"
     # The bundled weights were made while looking at the validation split of WBC.
     assert uses(table, "Validation data sets") == {
@@ -81,8 +76,8 @@ def test_table_1_says_what_each_split_was_used_for():
 
 
 def test_table_1_counts_a_data_set_whose_validation_split_was_evaluated_as_such():
-    table = table1(
-        results({"dataset": "buid"}, {"dataset": "buid", "split": "val"}, models={"sp-uvs": "x.pt"})
+    table = data_of(
+        "table1", results({"dataset": "buid"}, {"dataset": "buid", "split": "val"}, models={"sp-uvs": "x.pt"})
     )
     assert uses(table, "Validation data sets")["val"] == "comparison of variants"
     assert table[table.group == "Test data sets"].datasets.tolist() == [0, 0, 0]
@@ -91,9 +86,9 @@ def test_table_1_counts_a_data_set_whose_validation_split_was_evaluated_as_such(
 
 def test_official_weights_saw_the_papers_training_data():
     run = results({}, models={"multiverseg": "official"})
-    assert table1(run)[lambda t: t.group == "Training data sets"].datasets.tolist() == [67, 67, 67]
-    assert uses(table1(run), "Validation data sets") == {}.fromkeys(("train", "val", "test"), "")
-    assert set(table3(run).seen) == {"yes"}
+    assert data_of("table1", run)[lambda t: t.group == "Training data sets"].datasets.tolist() == [67, 67, 67]
+    assert uses(data_of("table1", run), "Validation data sets") == {}.fromkeys(("train", "val", "test"), "")
+    assert set(data_of("table3", run).seen) == {"yes"}
 
 
 @pytest.mark.parametrize(
@@ -107,7 +102,7 @@ def test_official_weights_saw_the_papers_training_data():
     ],
 )
 def test_table_3_says_whether_the_weights_saw_the_training_data(models, seen):
-    assert set(table3(results({}, models=models)).seen) == {seen}
+    assert set(data_of("table3", results({}, models=models)).seen) == {seen}
 
 
 def test_table_2_finds_our_data_sets_whatever_their_spelling():
@@ -117,7 +112,7 @@ def test_table_2_finds_our_data_sets_whatever_their_spelling():
         {"dataset": "BTCV_cervix", "cohort": "b", "label": "uterus", "subject": "1"},
         {"dataset": "phantoms"},
     )
-    table = table2(run).set_index("name")
+    table = data_of("table2", run).set_index("name")
     assert len(table) == 11 + 1
     ours = table.loc["BTCV Cervix"]
     assert (ours.paper_labels, ours.tasks, ours.tasks_evaluated, ours.labels) == (4, 3, 3, 2)
@@ -131,40 +126,37 @@ def test_table_2_finds_our_data_sets_whatever_their_spelling():
         "GPL-3.0",
         "https://github.com/zxaoyou/segmentation_WBC",
     ]
-    columns = table2_grid(table.reset_index()).columns
+    columns = grid_of("table2", run).columns
     assert columns.index("Licence") < columns.index("This run: name")
 
 
 def test_tables_of_data_sets_have_the_licences_of_the_catalogue():
     run = results({})
-    three = table3(run)
+    three, grid = data_of("table3", run), grid_of("table3", run)
     assert list(three)[:5] == ["name", "datasets", "description", "scans", "modalities"]
     assert (len(three), three.datasets.sum()) == (55, 67)
     row = three.set_index("name").loc["CHAOS"]
     assert (row.scans, row.licence, row.link) == (40, "CC BY-NC-SA 4.0", "https://zenodo.org/records/3431873")
-    cells = {
-        cells[0]: dict(zip(table3_grid(three).columns, cells, strict=True))
-        for cells in table3_grid(three).rows
-    }
+    cells = {cells[0]: dict(zip(grid.columns, cells, strict=True)) for cells in grid.rows}
     assert (cells["CHAOS"]["Licence"], cells["DDTI"]["Licence"]) == ("CC BY-NC-SA 4.0", "–")
 
 
 def test_table_2_without_a_manifest_lists_what_the_records_say():
     run = results({"dataset": "wbc", "label": "nucleus"})
     run.manifests = []
-    row = table2(run).set_index("name").loc["WBC"]
+    row = data_of("table2", run).set_index("name").loc["WBC"]
     assert (row.tasks, row.labels) == (1, 1)
     assert np.isnan(row.images)
 
 
 def test_the_augmentations_are_the_papers_but_for_the_way_sharpness_is_given():
-    four, five = table4(results({})), table5(results({}))
+    four, five = data_of("table4", results({})), data_of("table5", results({}))
     assert len(four) == 8
     assert len(five) == 6 + 10
     assert set(four[~four.same].augmentation) == {"Sharpness"}
     assert set(five[~five.same].augmentation) == {"Sharpness"}
     assert five[~five.small].augmentation.tolist() == ["Sobel Edges Label"]
-    assert table4_grid(four).rows[0][1:3] == [
+    assert grid_of("table4", results({})).rows[0][1:3] == [
         "0.8",
         "degrees −25 to 25; translation 0 to 0.2; scale 0.9 to 1.5",
     ]
@@ -185,7 +177,7 @@ def test_a_difference_in_any_number_or_a_row_on_one_side_is_told():
 
 
 def test_the_models_declare_what_the_paper_says_of_them():
-    table = table6(results({})).set_index("model")
+    table = data_of("table6", results({})).set_index("model")
     both = table.dropna(subset=["paper_interactive", "interactive"])
     assert set(both.index) >= {"scribbleprompt", "universeg", "sp-uvs", "multiverseg"}
     for kind in ("interactive", "in_context", "interactive_in_context"):
@@ -207,31 +199,20 @@ def test_plug_ins_of_the_run_are_listed_with_what_they_declare(tmp_path, monkeyp
         "no_such_module:Mine": None,
         "sp-uvs-2": "bundled",
     }
-    table = table6(results({}, models=named)).set_index("model")
+    table = data_of("table6", results({}, models=named)).set_index("model")
     assert table.loc["toy_plugin:Mine", ["interactive", "in_context"]].tolist() == ["yes", "no"]
     assert (table.loc[["toy_plugin:Gone", "no_such_module:Mine"], "interactive"] == "unknown").all()
     assert "sp-uvs-2" in table.index
 
 
-@pytest.mark.parametrize(
-    ("table", "grid"),
-    [
-        (table1, table1_grid),
-        (table2, table2_grid),
-        (table3, table3_grid),
-        (table4, table4_grid),
-        (table5, table5_grid),
-        (table6, table6_grid),
-    ],
-)
-def test_every_table_is_laid_out_for_reading(table, grid):
+@pytest.mark.parametrize("name", ["table1", "table2", "table3", "table4", "table5", "table6"])
+def test_every_table_is_laid_out_for_reading(name):
     run = results({})
-    data = table(run)
-    shown = grid(data)
-    assert len(shown.rows) == len(data)
-    cells = [cell for row in shown.rows for cell in row]
+    grid = grid_of(name, run)
+    assert len(grid.rows) == len(data_of(name, run))
+    cells = [cell for row in grid.rows for cell in row]
     assert all(isinstance(cell, str) and cell not in ("", "nan", "None") for cell in cells)
-    assert all(len(row) == len(shown.columns) for row in shown.rows)
+    assert all(len(row) == len(grid.columns) for row in grid.rows)
 
 
 def test_facts_are_written_as_people_write_them():
@@ -240,18 +221,18 @@ def test_facts_are_written_as_people_write_them():
 
 
 def test_fig_8_shows_a_superpixel_and_its_augmented_copies():
-    shown = example()
-    inside = np.unique(shown.regions[shown.label])
+    task = example()
+    inside = np.unique(task.regions[task.label])
     assert len(inside) == 1
-    assert np.array_equal(shown.label, shown.regions == inside[0])
-    assert shown.images.shape == shown.labels.shape == (6, 128, 128)
-    assert (shown.labels.sum((1, 2)) >= 10).all()
-    assert all(not np.array_equal(image, shown.image) for image in shown.images)
-    assert all(np.array_equal(one, other) for one, other in zip(shown, example(), strict=True))
+    assert np.array_equal(task.label, task.regions == inside[0])
+    assert task.images.shape == task.labels.shape == (6, 128, 128)
+    assert (task.labels.sum((1, 2)) >= 10).all()
+    assert all(not np.array_equal(image, task.image) for image in task.images)
+    assert all(np.array_equal(one, other) for one, other in zip(task, example(), strict=True))
 
 
 def test_fig_8_marks_the_target():
-    panels = [axes for axes in fig8(results({})).axes if axes.images]
+    panels = [axes for axes in figure_of("fig8", results({})).axes if axes.images]
     assert [axes.get_title() for axes in panels[3:]] == ["Target", *(f"Context {n}" for n in range(1, 6))]
     widths = [axes.spines["left"].get_linewidth() for axes in panels]
     assert widths.index(max(widths)) == 3
@@ -260,19 +241,19 @@ def test_fig_8_marks_the_target():
 
 def test_fig_9_counts_the_validation_images_of_all_tasks_also_those_left_out():
     found = {"wbc/a/m/0/x": SIZES, LEFT_OUT: {"train": 12, "val": 4, "test": 4}}
-    data = fig9_data(results({}, found=found))
+    data = data_of("fig9", results({}, found=found))
     assert data.set_index("task").images.to_dict() == {"wbc/a/m/0/x": 20, LEFT_OUT: 4}
     assert set(data.split) == {"val"}
-    assert sorted(wide(data, ("task",), "split").rows) == [[LEFT_OUT, "4"], ["wbc/a/m/0/x", "20"]]
+    assert sorted(wide(results({}), data, ("task",), "split").rows) == [[LEFT_OUT, "4"], ["wbc/a/m/0/x", "20"]]
 
 
 def test_fig_9_falls_back_on_the_tasks_of_the_run():
     run = results({})
     del run.manifests[0]["tasks_found"]
-    assert fig9_data(run).images.tolist() == [20]
+    assert data_of("fig9", run).images.tolist() == [20]
     run.manifests = []
     with pytest.raises(InsufficientRecords, match="No manifest"):
-        fig9_data(run)
+        data_of("fig9", run)
 
 
 @pytest.mark.parametrize("sizes", [[0], [7], [18, 17], list(range(50)), [3, 5000]])
@@ -280,7 +261,7 @@ def test_fig_9_falls_back_on_the_tasks_of_the_run():
 def test_fig_9_shows_every_task_on_its_side_of_the_cut_off(sizes, size):
     found = {f"d/c/m/0/l{index}": SIZES | {"val": images} for index, images in enumerate(sizes)}
     run = results({"dataset": "d", "cohort": "c", "label": "l0"}, found=found, size=size)
-    (axes,) = fig9(run).axes
+    (axes,) = figure_of("fig9", run).axes
     bars = [(bar.get_x(), bar.get_width(), bar.get_height()) for bar in axes.patches]
     (line,) = axes.lines
     assert set(line.get_xdata()) == {size}

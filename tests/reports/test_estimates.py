@@ -6,15 +6,12 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+from artefact_helpers import data_of, figure_of
+from conftest import UNUSED
 from PIL import Image
 
 from segbench.reports import estimates, style
 from segbench.reports.artefact import InsufficientRecords, Requirement
-from segbench.reports.artefacts.fig3 import fig3, fig3_data
-from segbench.reports.artefacts.fig4 import fig4, fig4_data
-from segbench.reports.artefacts.fig11 import fig11, fig11_data
-from segbench.reports.artefacts.fig16 import fig16, fig16_data
-from segbench.reports.artefacts.table7 import table7
 from segbench.results.schema import IMAGES, STEPS, typed
 
 # Interactions by (model, cohort): two simulations of two images. The maximum is 10, and 10 here is a failure.
@@ -38,6 +35,7 @@ def tiny() -> SimpleNamespace:
             "axis": "0",
             "label": "x",
             "task": f"toy/{cohort}/m/0/x",
+            **UNUSED,
             "simulation": simulation,
             "position": position,
             "image": position,
@@ -69,7 +67,7 @@ def only(data, **values):
 
 
 def test_fig3_averages_simulations_then_tasks(tiny):
-    data = fig3_data(tiny)
+    data = data_of("fig3", tiny)
     assert only(data, model="scribbleprompt", example=1)["mean"] == pytest.approx(
         ((4 + 2) / 2 + (10 + 8) / 2) / 2
     )
@@ -79,7 +77,7 @@ def test_fig3_averages_simulations_then_tasks(tiny):
 
 
 def test_fig11_and_fig16_tell_cohorts_apart_where_there_is_one_data_set(tiny):
-    curves, totals = fig11_data(tiny), fig16_data(tiny)
+    curves, totals = data_of("fig11", tiny), data_of("fig16", tiny)
     assert set(curves.level) == set(totals.level) == {"cohort"}
     assert only(curves, model="multiverseg", group="b", example=1)["mean"] == pytest.approx(8)
     assert only(totals, model="scribbleprompt", group="a")["mean"] == pytest.approx((10 + 6) / 2)
@@ -87,13 +85,13 @@ def test_fig11_and_fig16_tell_cohorts_apart_where_there_is_one_data_set(tiny):
 
 
 def test_fig4_averages_the_change_of_each_task(tiny):
-    row = only(fig4_data(tiny), baseline="scribbleprompt")
+    row = only(data_of("fig4", tiny), baseline="scribbleprompt")
     change_a, change_b = 100 * (8 - 16) / 16, 100 * (19 - 38) / 38
     assert row["mean"] == pytest.approx((change_a + change_b) / 2)
 
 
 def test_table7_counts_steps_and_failures_of_a_set_and_stands_beside_the_paper(tiny):
-    table = table7(tiny)
+    table = data_of("table7", tiny)
     steps = only(table, model="scribbleprompt", metric="total_steps")
     assert steps["mean"] == pytest.approx((8 + 19) / 2)
     assert only(table, model="scribbleprompt", metric="failures")["mean"] == pytest.approx((0 + 1.5) / 2)
@@ -108,28 +106,33 @@ def test_table7_counts_steps_and_failures_of_a_set_and_stands_beside_the_paper(t
 @pytest.mark.parametrize("protocols", [("center-clicks",), ("center-clicks", "centerline-scribbles")])
 def test_there_is_a_panel_per_protocol(run_of, protocols):
     some = run_of(protocols=protocols, models=("scribbleprompt", "multiverseg"), simulations=2, count=3)
-    assert len(fig3(some).axes) == len(fig4(some).axes) == len(fig16(some).axes) == len(protocols)
+    assert (
+        len(figure_of("fig3", some).axes)
+        == len(figure_of("fig4", some).axes)
+        == len(figure_of("fig16", some).axes)
+        == len(protocols)
+    )
 
 
 def test_fig11_has_a_panel_per_data_set_named_in_its_title(run):
-    figure = fig11(run)
+    figure = figure_of("fig11", run)
     titles = [axes.get_title() for axes in figure.axes]
     assert titles == ["Data set: buid", "Data set: wbc"] * 2
     assert len({axes.get_ylim() for axes in figure.axes[:2]}) == 1
 
 
 def test_axes_name_the_target_and_the_unit(run):
-    curves = fig3(run)
+    curves = figure_of("fig3", run)
     assert [axes.get_ylabel() for axes in curves.axes] == ["Clicks to 90% Dice", "Scribble steps to 90% Dice"]
     assert curves.get_supxlabel() == "Shading: 95% bootstrap interval over 3 simulations."
-    assert "subjects" in fig4(run).get_supxlabel()
+    assert "subjects" in figure_of("fig4", run).get_supxlabel()
 
 
 def test_a_single_simulation_is_drawn_without_an_interval(run_of):
     single = run_of(simulations=1, count=3)
-    assert fig3_data(single).query("unit == 'simulation'").low.isna().all()
-    assert "only one" in fig3(single).get_supxlabel()
-    assert "only one" in fig4(single).get_supxlabel()
+    assert data_of("fig3", single).query("unit == 'simulation'").low.isna().all()
+    assert "only one" in figure_of("fig3", single).get_supxlabel()
+    assert "only one" in figure_of("fig4", single).get_supxlabel()
 
 
 def test_only_the_records_that_a_figure_needs_are_selected(records):
@@ -153,7 +156,7 @@ def test_only_the_records_that_a_figure_needs_are_selected(records):
     assert selected(Requirement(longer=True)) == [0, 1, 2]
     assert selected(Requirement(context="soft")) == [1, 3]
     assert selected(Requirement(split="val")) == [4]
-    assert selected(Requirement(("bootstrapped-in-context",), context="soft")) == [5]
+    assert selected(Requirement(("bootstrapped",), context="soft")) == [5]
     assert selected(Requirement(("in-context",), context="ground-truth")) == [7]
     assert selected(Requirement(), Requirement(split="val")) == [0, 1, 4]
     without_limit = records(given)
@@ -167,26 +170,26 @@ def test_where_nothing_is_selected_the_reason_says_what_was_looked_for(run):
         estimates.select(run, Requirement(("in-context",), context="soft"))
 
 
-@pytest.mark.parametrize("numbers_of", [fig3_data, fig4_data, fig11_data, fig16_data, table7])
-def test_text_may_come_as_categories(run, numbers_of):
+@pytest.mark.parametrize("name", ["fig3", "fig4", "fig11", "fig16", "table7"])
+def test_text_may_come_as_categories(run, name):
     text = run.images.columns[[kind.kind not in "ifb" for kind in run.images.dtypes]]
     categories = run.images.astype(dict.fromkeys(text, "category"))
     same = SimpleNamespace(images=categories, manifests=run.manifests)
-    pd.testing.assert_frame_equal(numbers_of(run), numbers_of(same), check_dtype=False)
+    pd.testing.assert_frame_equal(data_of(name, run), data_of(name, same), check_dtype=False)
 
 
 def test_published_numbers_stand_beside_ours_and_are_drawn_hollow(run):
-    data = fig4_data(run)
+    data = data_of("fig4", run)
     assert (data.loc[data.baseline == "scribbleprompt", "paper"] < 0).all()
     assert data.loc[data.baseline != "scribbleprompt", "paper"].isna().all()
-    means = fig3_data(run).drop_duplicates(["protocol", "model"]).set_index(["protocol", "model"])
+    means = data_of("fig3", run).drop_duplicates(["protocol", "model"]).set_index(["protocol", "model"])
     assert means.paper_set_mean.notna().groupby("model").all().to_dict() == {
         "multiverseg": True,
         "random-walker": False,
         "scribbleprompt": True,
         "sp-uvs": True,
     }
-    axes = fig3(run).axes[0]
+    axes = figure_of("fig3", run).axes[0]
     hollow = [line.get_ydata() for line in axes.lines if line.get_markerfacecolor() == "white"]
     assert sorted(value for values in hollow for value in values) == sorted(
         means.loc["center-clicks"].paper_set_mean.dropna()
@@ -197,7 +200,7 @@ def test_a_saved_figure_is_the_same_file_each_time_and_a_picture_keeps_its_colou
     from matplotlib.figure import Figure
 
     for name in ("one", "two"):
-        files = style.save(fig4(run), tmp_path / name)
+        files = style.save(figure_of("fig4", run), tmp_path / name)
         assert [file.suffix for file in files] == [".png", ".pdf", ".svg"]
     for kind in ("png", "pdf", "svg"):
         assert (tmp_path / f"one.{kind}").read_bytes() == (tmp_path / f"two.{kind}").read_bytes()
@@ -209,7 +212,7 @@ def test_a_saved_figure_is_the_same_file_each_time_and_a_picture_keeps_its_colou
 
 
 def test_looks_are_fixed_for_known_models_and_repeatable_for_others():
-    looks = style.looks
+    looks = style.line_styles
     alone, together = looks(["multiverseg"]), looks(["zeta", "multiverseg", "alpha"])
     assert alone["multiverseg"] == together["multiverseg"]
     assert list(together) == ["multiverseg", "alpha", "zeta"]
@@ -219,7 +222,9 @@ def test_looks_are_fixed_for_known_models_and_repeatable_for_others():
 
 @pytest.mark.parametrize(("count", "comparable"), [(18, True), (3, False)])
 def test_totals_stand_beside_the_papers_only_for_sets_of_its_size(run_of, count, comparable):
-    table = table7(run_of(models=("multiverseg",), protocols=("center-clicks",), simulations=1, count=count))
+    table = data_of(
+        "table7", run_of(models=("multiverseg",), protocols=("center-clicks",), simulations=1, count=count)
+    )
     of = table.set_index("metric")
     assert (of.paper["total_steps"] == 84.39) == comparable
     assert of.difference.notna()["total_steps"] == comparable

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from artefact_helpers import data_of, figure_of, legend, titles
 
 from segbench.reports.artefact import InsufficientRecords
-from segbench.reports.artefacts.fig6 import fig6, fig6_data
-from segbench.reports.artefacts.fig7 import fig7, fig7_data
-from segbench.reports.artefacts.fig19 import fig19, fig19_data
-from segbench.reports.artefacts.fig20 import fig20, fig20_data
-from segbench.reports.artefacts.fig21 import fig21, fig21_data
 
 CLICKS, SCRIBBLES = "interactive-in-context-clicks", "interactive-in-context-scribbles"
 
@@ -21,14 +17,6 @@ def only(data, **values):
         data = data[data[name] == value]
     assert len(data) == 1
     return data.iloc[0]
-
-
-def legend(figure) -> list[str]:
-    return [text.get_text() for text in figure.legends[0].get_texts()]
-
-
-def titles(figure) -> list[str]:
-    return [axes.get_title() for axes in figure.axes]
 
 
 # Dice by context size of the three images of a task: two of subject p, one of subject q; all draws alike.
@@ -61,42 +49,46 @@ def contexts(records):
 
 
 def test_dice_by_context_size_weighs_subjects_alike(contexts):
-    data = fig6_data(contexts)
+    data = data_of("fig6", contexts)
     assert only(data, context_size=1)["mean"] == pytest.approx((40 + 20) / 2)
     assert only(data, context_size=4)["mean"] == pytest.approx((70 + 50) / 2)
     assert list(data.unit.unique()) == ["subject", "simulation"]
 
 
 def test_intervals_are_over_subjects_first_and_draws_stand_beside(contexts):
-    data = fig6_data(contexts)
+    data = data_of("fig6", contexts)
     row = only(data, context_size=1)
     assert (row.n_units, row.low < row["mean"] < row.high) == (4, True)
     beside = data[(data.unit == "simulation") & (data.context_size == 1)].iloc[0]
     assert (beside.n_units, beside.low, beside.high) == (2, pytest.approx(30), pytest.approx(30))
-    assert fig6(contexts).get_supxlabel().startswith("Shading: 95% bootstrap interval over 4 subjects,")
+    assert (
+        figure_of("fig6", contexts)
+        .get_supxlabel()
+        .startswith("Shading: 95% bootstrap interval over 4 subjects,")
+    )
 
 
 def test_context_sizes_double_from_tick_to_tick(contexts, whole_run):
-    axes = fig6(contexts).axes[0]
+    axes = figure_of("fig6", contexts).axes[0]
     assert axes.get_xscale() == "log"
     assert [text.get_text() for text in axes.get_xticklabels()] == ["1", "4"]
-    assert legend(fig6(whole_run))[:2] == ["MultiverSeg", "UniverSeg"]
+    assert legend(figure_of("fig6", whole_run))[:2] == ["MultiverSeg", "UniverSeg"]
 
 
 def test_published_values_stand_beside_ours(contexts):
-    data = fig6_data(contexts)
+    data = data_of("fig6", contexts)
     assert data.paper.notna().all()
-    axes = fig6(contexts).axes[0]
+    axes = figure_of("fig6", contexts).axes[0]
     hollow = [line.get_xydata() for line in axes.lines if line.get_markerfacecolor() == "white"]
     expected = {size: only(data, context_size=size).paper for size in DICE}
     assert {int(size): value for points in hollow for size, value in points} == expected
-    assert "nnU-Net (paper)" in legend(fig6(contexts))
+    assert "nnU-Net (paper)" in legend(figure_of("fig6", contexts))
 
 
 def test_context_sizes_by_data_set(contexts):
-    data = fig19_data(contexts)
+    data = data_of("fig19", contexts)
     assert only(data, group="other", context_size=4)["mean"] == pytest.approx(50)
-    figure = fig19(contexts)
+    figure = figure_of("fig19", contexts)
     assert titles(figure) == ["Data set: other", "Data set: wbc"]
     bounds = [any(line.get_label() == "nnU-Net (paper)" for line in axes.lines) for axes in figure.axes]
     assert bounds == [False, True]
@@ -128,10 +120,10 @@ def corrections(records):
 
 
 def test_dice_by_step_and_context_size(corrections):
-    data = fig7_data(corrections)
+    data = data_of("fig7", corrections)
     assert only(data, protocol=CLICKS, context_size=1, step=0)["mean"] == pytest.approx(15)
     assert only(data, protocol=SCRIBBLES, context_size=64, step=2)["mean"] == pytest.approx(75)
-    figure = fig7(corrections)
+    figure = figure_of("fig7", corrections)
     assert legend(figure) == ["1", "64"]
     assert figure.legends[0].get_title().get_text() == "Context size"
     assert [axes.get_xlabel() for axes in figure.axes] == ["Clicks", "Scribble steps"]
@@ -139,28 +131,26 @@ def test_dice_by_step_and_context_size(corrections):
     assert figure.axes[0].get_ylim() == figure.axes[1].get_ylim()
 
 
-@pytest.mark.parametrize(
-    ("draw", "numbers", "protocol"), [(fig20, fig20_data, CLICKS), (fig21, fig21_data, SCRIBBLES)]
-)
-def test_steps_by_cohort_where_there_is_one_data_set(corrections, draw, numbers, protocol):
-    data = numbers(corrections)
+@pytest.mark.parametrize(("name", "protocol"), [("fig20", CLICKS), ("fig21", SCRIBBLES)])
+def test_steps_by_cohort_if_there_is_one_data_set(corrections, name, protocol):
+    data = data_of(name, corrections)
     assert set(data.protocol) == {protocol}
     assert only(data, group="b", context_size=64, step=1)["mean"] == pytest.approx(60)
-    assert titles(draw(corrections)) == ["Cohort: a", "Cohort: b"]
+    assert titles(figure_of(name, corrections)) == ["Cohort: a", "Cohort: b"]
 
 
 def test_one_protocol_alone_is_drawn(corrections):
     images, steps = (table[table.protocol == CLICKS] for table in (corrections.images, corrections.steps))
     clicks = type(corrections)(images, corrections.manifests, lambda *_: steps)
-    assert titles(fig7(clicks)) == ["Center clicks in context"]
+    assert titles(figure_of("fig7", clicks)) == ["Center clicks in context"]
     with pytest.raises(InsufficientRecords):
-        fig21(clicks)
+        figure_of("fig21", clicks)
 
 
 def test_lines_of_context_sizes_go_from_light_to_dark(whole_run):
     from matplotlib.colors import to_rgb
 
-    *lines, _ = fig7(whole_run).axes[0].lines  # the last is the upper bound
+    *lines, _ = figure_of("fig7", whole_run).axes[0].lines  # the last is the upper bound
     brightness = [sum(to_rgb(line.get_color())) for line in lines]
     assert len(lines) == 3
     assert brightness == sorted(brightness, reverse=True)

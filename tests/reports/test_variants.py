@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from artefact_helpers import data_of, figure_of, grid_of, legend, titles
 
 from segbench.reports.artefact import InsufficientRecords
-from segbench.reports.artefacts.fig12 import fig12, fig12_data
-from segbench.reports.artefacts.fig13 import fig13, fig13_data
-from segbench.reports.artefacts.fig14 import fig14, fig14_data
-from segbench.reports.artefacts.fig15 import fig15, fig15_data
-from segbench.reports.artefacts.fig17a import fig17a, fig17a_data
-from segbench.reports.artefacts.fig18 import fig18, fig18_data
-from segbench.reports.artefacts.table17b import table17b, table17b_grid
 
 BOOTSTRAPPED = "bootstrapped-in-context"
 
@@ -23,14 +17,6 @@ def only(data, **values):
         data = data[data[name] == value]
     assert len(data) == 1
     return data.iloc[0]
-
-
-def legend(figure) -> list[str]:
-    return [text.get_text() for text in figure.legends[0].get_texts()]
-
-
-def titles(figure) -> list[str]:
-    return [axes.get_title() for axes in figure.axes]
 
 
 def set_of(length: int, **what) -> list[dict]:
@@ -50,11 +36,11 @@ def test_longer_sets_are_shown_by_task_for_the_data_set_of_the_paper(records):
         *set_of(4, dataset="wbc", label="nucleus"),
     ]
     results = records(clicks, images=2)
-    data = fig13_data(results)
+    data = data_of("fig13", results)
     assert set(data.group) == {"hipxray/a/m/0/femur", "hipxray/a/m/0/ilium"}
     assert set(data.loc[data.group.str.endswith("femur"), "example"]) == {1, 2, 3, 4}
     assert only(data, group="hipxray/a/m/0/ilium", example=3)["mean"] == pytest.approx(4)
-    figure = fig13(results)
+    figure = figure_of("fig13", results)
     assert titles(figure) == ["femur", "ilium"]
     assert figure.axes[0].get_ylabel() == "Clicks to 90% Dice"
     assert figure.axes[0].lines[0].get_ydata().tolist() == [2, 3, 4, 5]
@@ -69,10 +55,10 @@ def test_without_longer_sets_of_that_data_set_the_one_with_most_of_them_stands_i
         *set_of(3, dataset="two", cohort="b", **scribbles),
     ]
     results = records(given, images=2)
-    assert set(fig12_data(results).group) == {"two/a/m/0/x", "two/b/m/0/x"}
-    assert titles(fig12(results)) == ["a", "b"]
+    assert set(data_of("fig12", results).group) == {"two/a/m/0/x", "two/b/m/0/x"}
+    assert titles(figure_of("fig12", results)) == ["a", "b"]
     with pytest.raises(InsufficientRecords, match="more than 3 images"):
-        fig12_data(records(given, images=3))
+        data_of("fig12", records(given, images=3))
 
 
 def test_kinds_of_contexts_are_compared_on_validation_images(records):
@@ -87,7 +73,7 @@ def test_kinds_of_contexts_are_compared_on_validation_images(records):
             *set_of(2, model="scribbleprompt", context="none", **val),
         ]
     )
-    data = fig14_data(results)
+    data = data_of("fig14", results)
     assert set(data.model) == {"multiverseg", "sp-uvs"}
     first = data[(data.unit == "simulation") & (data.example == 1)]
     assert list(zip(first.model, first.context, strict=True)) == [
@@ -100,7 +86,7 @@ def test_kinds_of_contexts_are_compared_on_validation_images(records):
 
 
 def test_fig14_has_a_panel_per_protocol_and_model_and_a_line_per_context(whole_run):
-    figure = fig14(whole_run)
+    figure = figure_of("fig14", whole_run)
     assert titles(figure) == ["SP+UVS", "MultiverSeg"] * 2
     assert [len(axes.lines) for axes in figure.axes] == [3] * 4
     assert legend(figure) == [
@@ -115,11 +101,11 @@ def test_fig14_has_a_panel_per_protocol_and_model_and_a_line_per_context(whole_r
 
 
 def test_cut_offs_are_named_and_in_order(whole_run):
-    assert set(fig15_data(whole_run).model) == {
+    assert set(data_of("fig15", whole_run).model) == {
         "scribbleprompt",
         *("sp-uvs-1", "sp-uvs-2", "sp-uvs", "sp-uvs-10"),
     }
-    figure = fig15(whole_run)
+    figure = figure_of("fig15", whole_run)
     assert legend(figure) == ["ScribblePrompt", *(f"SP+UVS, min. {size}" for size in (1, 2, 5, 10))]
     assert titles(figure) == ["Center clicks", "Centerline scribbles"]
 
@@ -154,11 +140,11 @@ def bootstrapped(records):
 
 
 def test_bootstrapping_is_told_by_kind_of_context_in_percent(bootstrapped):
-    data = fig17a_data(bootstrapped)
+    data = data_of("fig17a", bootstrapped)
     assert only(data, context="binary", example=1)["mean"] == pytest.approx((50 + 70 + 46 + 66) / 4)
     assert only(data, context="soft", example=2)["mean"] == pytest.approx((70 + 90 + 66 + 86) / 4)
     assert only(data, model="universeg-oracle", example=1)["mean"] == pytest.approx((85 + 95 + 81 + 91) / 4)
-    figure = fig17a(bootstrapped)
+    figure = figure_of("fig17a", bootstrapped)
     assert legend(figure) == [
         "UniverSeg, binary predictions",
         "UniverSeg, soft predictions",
@@ -168,15 +154,15 @@ def test_bootstrapping_is_told_by_kind_of_context_in_percent(bootstrapped):
 
 
 def test_bootstrapping_by_data_set(bootstrapped):
-    data = fig18_data(bootstrapped)
+    data = data_of("fig18", bootstrapped)
     assert only(data, group="two", context="soft", example=1)["mean"] == pytest.approx((56 + 76) / 2)
-    figure = fig18(bootstrapped)
+    figure = figure_of("fig18", bootstrapped)
     assert titles(figure) == ["Data set: one", "Data set: two"]
     assert len({axes.get_ylim() for axes in figure.axes}) == 1
 
 
 def test_failures_are_images_below_the_target(bootstrapped):
-    table = table17b(bootstrapped)
+    table = data_of("table17b", bootstrapped)
     oracle = only(table, model="universeg-oracle", metric="failures")
     # Per set of two: the first simulation fails on its first image, the second on none.
     assert oracle["mean"] == pytest.approx(0.5)
@@ -186,14 +172,14 @@ def test_failures_are_images_below_the_target(bootstrapped):
     assert dice["mean"] == pytest.approx((65 + 85 + 61 + 81) / 4)
     assert dice["difference"] == pytest.approx(dice["mean"] - dice["paper"])
     assert dice["paper"] == only(table, context="binary", metric="dice_percent")["paper"]
-    grid = table17b_grid(table)
+    grid = grid_of("table17b", bootstrapped)
     assert grid.columns[:3] == ["Metric", "Method", "Context"]
     assert [row[2] for row in grid.rows[:3]] == ["binary", "soft", "ground-truth"]
 
 
 def test_a_part_of_the_variants_is_drawn_and_none_is_a_reason(records, run):
     some = records([{"protocol": BOOTSTRAPPED, "model": "universeg", "context": "soft"}])
-    assert legend(fig17a(some)) == ["UniverSeg, soft predictions"]
-    for draw in (fig14, fig15, fig17a, fig18, table17b):
+    assert legend(figure_of("fig17a", some)) == ["UniverSeg, soft predictions"]
+    for name in ("fig14", "fig15", "fig17a", "fig18", "table17b"):
         with pytest.raises(InsufficientRecords):
-            draw(run)
+            data_of(name, run)

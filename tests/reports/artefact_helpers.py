@@ -1,0 +1,43 @@
+"""Shortcuts to the numbers, drawings and texts of artefacts."""
+
+from __future__ import annotations
+
+import html
+import re
+
+import pandas as pd
+
+from segbench.reports.registry import get
+from segbench.results import Results
+
+
+def data_of(name: str, results: Results) -> pd.DataFrame:
+    """Compute the numbers of an artefact."""
+    return get(name).data(results)
+
+
+def figure_of(name: str, results: Results):
+    """Draw a figure."""
+    return get(name).figure(results)
+
+
+def grid_of(name: str, results: Results):
+    """Lay out the numbers of an artefact for reading."""
+    artefact = get(name)
+    return artefact.reading_grid(results, artefact.data(results))
+
+
+def text_of(folder) -> str:
+    """Return the text of a report's page."""
+    page = (folder / "index.html").read_text(encoding="utf-8")
+    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", page.split("</style>")[1])))
+
+
+def legend(figure) -> list[str]:
+    """Return the labels of a figure's legend, each in one line."""
+    return [text.get_text().replace("\n", " ") for text in figure.legends[0].get_texts()]
+
+
+def titles(figure) -> list[str]:
+    """Return the titles of a figure's panels."""
+    return [axes.get_title() for axes in figure.axes]
