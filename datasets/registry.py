@@ -30,9 +30,9 @@ DATASETS = Registry(
         "stare": "segbench.datasets.sources.stare:STARE",
         "wbc": "segbench.datasets.sources.wbc:WBC",
         "medscribble": "segbench.datasets.sources.medscribble:MedScribble",
-        "oasis3-t2star": "segbench.datasets.sources.oasis3:OASIS3T2Star",
-        "oasis3-t2tse": "segbench.datasets.sources.oasis3:OASIS3T2TSE",
-        "adni-flair": "segbench.datasets.sources.adni:ADNIFLAIR",
+        "oasis3-t2star": "segbench.datasets.sources.registered:OASIS3T2Star",
+        "oasis3-t2tse": "segbench.datasets.sources.registered:OASIS3T2TSE",
+        "adni-flair": "segbench.datasets.sources.registered:ADNIFLAIR",
         "phantoms": "segbench.datasets.phantoms:Phantoms",
         "brain-phantom": "segbench.datasets.phantoms:BrainPhantom",
     },
@@ -44,25 +44,21 @@ DATASETS = Registry(
 class Source(Protocol):
     """What a data set's class provides; the class is created without arguments.
 
-    `root` is the folder that holds all data sets. A source whose tasks are not `TaskData` names their class,
-    `ScanData` or `ScribbledData`, in the attribute ``data_type``. A source that can be downloaded has
-    ``archives``, or a method ``fetch(root) -> Path`` that downloads missing files and verifies existing ones;
-    with both, the method is ``fetch(root, urls=())``.
+    `root` is the folder that holds all data sets. ``installed`` tells whether the files are there, ``tasks``
+    lists the tasks without loading images, and ``load`` returns the `TaskData` of one; the last two raise
+    DataError where files are missing or unusable. A source that loads `ScanData` or `ScribbledData` instead
+    names this class in the attribute ``data_type``. A source that can be downloaded has ``archives``, or a
+    method ``fetch(root) -> Path`` that downloads missing files and verifies existing ones; with both, the
+    method is ``fetch(root, urls=())``.
     """
 
     name: str
 
-    def installed(self, root: Path | None) -> bool:
-        """Whether the files are there."""
-        ...
+    def installed(self, root: Path | None) -> bool: ...
 
-    def tasks(self, root: Path | None) -> list[Task]:
-        """List the tasks without loading images; DataError where the files are missing."""
-        ...
+    def tasks(self, root: Path | None) -> list[Task]: ...
 
-    def load(self, task: Task, root: Path | None) -> Any:
-        """Load one task as the source's ``data_type``; DataError where files are missing or unusable."""
-        ...
+    def load(self, task: Task, root: Path | None) -> Any: ...
 
 
 @dataclass(frozen=True)
@@ -97,7 +93,7 @@ class Dataset:
 
 
 def open_dataset(name: str, root: Path | None = None) -> Dataset:
-    """Open the data set of a name in a data folder; names and errors as in `find_source`."""
+    """Open the data set of a name in a data folder; parameters and errors as of `load_dataset`."""
     return Dataset(find_source(name, root), root)
 
 
@@ -118,8 +114,12 @@ def load_dataset(name: str, root: Path | None = None) -> list[Any]:
 
     Raises
     ------
-    UnknownName, PluginError, DataError
-        As in `find_source`; DataError also where files are missing or unusable.
+    UnknownName
+        If there is no such name; the message names the nearest one.
+    PluginError
+        If a plug-in cannot be imported or created.
+    DataError
+        If a plug-in's class is not a source, or files are missing or unusable.
 
     Examples
     --------
@@ -143,17 +143,7 @@ def installed_datasets(root: Path | None, kind: str | None = None) -> list[str]:
 
 
 def find_source(name: str, root: Path | None = None) -> Source:
-    """Find the source of a name; parameters as of `load_dataset`.
-
-    Raises
-    ------
-    UnknownName
-        If there is no such name; the message names the nearest one.
-    DataError
-        If a plug-in's class is not a source.
-    PluginError
-        If a plug-in cannot be imported or created.
-    """
+    """Find the source of a name; parameters and errors as of `load_dataset`."""
     if name.startswith("folder:"):
         from segbench.datasets.folder import Folder
 

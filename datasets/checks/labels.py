@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from segbench.datasets.checks.view import Finding, View
+from segbench.datasets.checks.view import Finding, Severity, View
 
 TINY = 16 / 128**2  # share of the image: 16 pixels at 128 x 128
 ON_BORDER = 0.5  # share of the border of the image
@@ -18,7 +18,7 @@ def sizes(view: View) -> Iterator[Finding]:
     """Find empty splits, few test images and few subjects."""
     count = {name: int((view.split == name).sum()) for name in view.splits}
     for name in [name for name, images in count.items() if images == 0]:
-        severity = "warning" if name == "test" else "note"
+        severity: Severity = "warning" if name == "test" else "note"
         yield view.finding(severity, "split without images", "add subjects if you need it", split=name)
     if not view.sets and 0 < count["test"] < SEQUENCE:
         yield view.finding(

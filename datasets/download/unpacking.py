@@ -6,6 +6,7 @@ import stat
 import tarfile
 import zipfile
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import IO, TypeVar
 
@@ -72,7 +73,7 @@ def _write(entries: Iterator[Entry], folder: Path, limit: int) -> None:
         if content is None:
             continue
         with _create(path, name) as file:
-            for chunk in _intact(_chunks(content)):
+            for chunk in _intact(iter(partial(content.read, CHUNK), b"")):
                 written += len(chunk)
                 if written > limit:
                     raise _Unsafe(f"unpacks to more than {limit} bytes")
@@ -80,11 +81,6 @@ def _write(entries: Iterator[Entry], folder: Path, limit: int) -> None:
         files += 1
     if not files:
         raise _Unsafe("holds no file")
-
-
-def _chunks(content: IO[bytes]) -> Iterator[bytes]:
-    while chunk := content.read(CHUNK):
-        yield chunk
 
 
 def _intact(items: Iterable[T]) -> Iterator[T]:

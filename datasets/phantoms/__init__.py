@@ -17,7 +17,7 @@ import numpy as np
 from segbench.datasets.phantoms import brain
 from segbench.datasets.phantoms.drawing import SIDE
 from segbench.datasets.scans import ALL, STRUCTURES, ScanData
-from segbench.datasets.splits import split_by_subject, split_scans_by_subject
+from segbench.datasets.splits import split_by_subject
 from segbench.datasets.task import DataError, Task, TaskData
 
 VERSION = 1  # part of every random key: grows whenever a drawing changes
@@ -143,5 +143,5 @@ def _draw_scans(task: Task) -> ScanData:
     for array in arrays:
         array.setflags(write=False)
     names = np.array(subjects)
-    split = split_scans_by_subject(names, task.dataset, BRAIN_SUBJECTS)
+    split = split_by_subject(names, task.dataset, BRAIN_SUBJECTS)
     return ScanData(task, *arrays, names, split, STRUCTURES)

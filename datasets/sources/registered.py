@@ -1,4 +1,4 @@
-"""Registered brain volumes with label maps; one coronal slice of each is segmented (InterConv, 6.1)."""
+"""OASIS-3 and ADNI: registered brain volumes; one coronal slice of each is used (InterConv, section 6.1)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from segbench.datasets.scans import ALL, FREESURFER, STRUCTURES, ScanData
-from segbench.datasets.splits import split_scans_by_subject
+from segbench.datasets.splits import split_by_subject
 from segbench.datasets.task import DataError, Task
 
 SHAPE = (160, 192, 224)  # left to right, top to bottom, back to front
@@ -86,11 +86,42 @@ class RegisteredScans:
         if left_out:
             warnings.warn(f"{self.name}: {len(images)} scans; left out: {reasons}", stacklevel=2)
         names = np.array(subjects)
-        split = split_scans_by_subject(names, self.name, self.split_counts)
+        split = split_by_subject(names, self.name, self.split_counts)
         return ScanData(task, np.stack(images)[:, None], np.stack(labels)[:, None], names, split, STRUCTURES)
 
     def _pattern(self) -> str:
         return f"sub-*/ses-*/anat/sub-*_ses-*_{self.ending}"
+
+
+class OASIS3T2Star(RegisteredScans):
+    """OASIS-3, clinical T2*-weighted scans (LaMontagne et al., medRxiv, 2019)."""
+
+    name = "oasis3-t2star"
+    cohort = "OASIS-3"
+    modality = "T2star"
+    folder = "oasis3"
+    ending = "space-talairach_T2star.nii.gz"
+    split_counts: ClassVar = {"train": 777, "stopping-val": 50, "val": 47, "test": 102}
+
+
+class OASIS3T2TSE(OASIS3T2Star):
+    """OASIS-3, clinical T2-weighted turbo spin echo scans."""
+
+    name = "oasis3-t2tse"
+    modality = "T2-TSE"
+    ending = "acq-TSE_space-talairach_T2w.nii.gz"
+    split_counts: ClassVar = {"train": 780, "stopping-val": 49, "val": 48, "test": 99}
+
+
+class ADNIFLAIR(RegisteredScans):
+    """ADNI, clinical T2-FLAIR scans (Jack et al., JMRI 27, 2008)."""
+
+    name = "adni-flair"
+    cohort = "ADNI"
+    modality = "FLAIR"
+    folder = "adni"
+    ending = "space-talairach_FLAIR.nii.gz"
+    split_counts: ClassVar = {"train": 636, "stopping-val": 106, "val": 106, "test": 213}
 
 
 def _read(scan: Path, label_map: Path) -> tuple[np.ndarray, np.ndarray]:
