@@ -133,7 +133,7 @@ _load_scans = lru_cache(maxsize=2)(_load)  # several figures and tables show the
 
 def method_title(model: str, context: str) -> str:
     """Return the title of a model, with the content of its context unless this is the usual one."""
-    name = style.line_styles([model])[model].title
+    name = style.model_title(model)
     return name if context in (NO_CONTEXT, "binary") else f"{name}, {context} context"
 
 

@@ -127,7 +127,7 @@ def _seed_title(results: Results) -> str:
     names = [str(seed["name"]) for manifest in results.manifests if (seed := manifest.get("seed_model"))]
     if not names:
         return "The same for all methods"
-    return f"{style.line_styles(names[:1])[names[0]].title}, for all methods"
+    return f"{style.model_title(names[0])}, for all methods"
 
 
 def _images(

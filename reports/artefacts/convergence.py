@@ -8,7 +8,7 @@ import pandas as pd
 
 from segbench.reports import estimates, protocols, style
 from segbench.reports.artefact import Artefact, InsufficientRecords, Requirement
-from segbench.reports.curves import note
+from segbench.reports.curves import note, plain_axes
 from segbench.reports.panels import by_protocol
 from segbench.results import statistics
 
@@ -88,9 +88,7 @@ def _draw_widths(axes: Axes, data: pd.DataFrame, styles: dict[str, style.LineSty
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_minor_locator(NullLocator())
         axis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    axes.grid(axis="x", visible=False)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
+    plain_axes(axes)
 
 
 ARTEFACTS = {

@@ -11,7 +11,7 @@ from segbench.reports import estimates, pictures, protocols, style
 from segbench.reports.artefact import Artefact, InsufficientRecords, Requirement
 from segbench.reports.artefacts.set_gains import INTERACTIVE_PAIR
 from segbench.reports.bars import draw_bars
-from segbench.reports.curves import note
+from segbench.reports.curves import note, plain_axes
 from segbench.reports.panels import share_y_range
 from segbench.results import statistics
 from segbench.results.resampling import as_text
@@ -175,9 +175,7 @@ def _draw_lengths(axes: Axes, sizes: pd.DataFrame, column: str) -> None:
     axes.set_xticks(range(1, len(names) + 1), titles, rotation=35, ha="right", fontsize="small")
     axes.set_yscale("symlog", linthresh=10)
     axes.set_yticks(TICKS, map(str, TICKS))
-    axes.grid(axis="x", visible=False)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
+    plain_axes(axes)
 
 
 def draw_examples(results: Results, data: None) -> Figure:

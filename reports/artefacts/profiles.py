@@ -8,6 +8,7 @@ import pandas as pd
 
 from segbench.reports import estimates, protocols, style
 from segbench.reports.artefact import Artefact, Requirement
+from segbench.reports.curves import plain_axes
 from segbench.reports.panels import by_protocol
 from segbench.results import statistics
 
@@ -74,9 +75,7 @@ def _draw_steps(axes: Axes, data: pd.DataFrame, styles: dict[str, style.LineStyl
     axes.set_ylim(0, 103)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=True, min_n_ticks=1))
     axes.yaxis.set_major_formatter(PercentFormatter(decimals=0))
-    axes.grid(axis="x", visible=False)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
+    plain_axes(axes)
 
 
 def _label_failures(axes: Axes, data: pd.DataFrame, styles: dict[str, style.LineStyle]) -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 from segbench.datasets.scans import ScanData
 from segbench.reports import catalogue, pictures, style
 from segbench.reports.artefact import Artefact, InsufficientRecords, Requirement
-from segbench.reports.curves import note
+from segbench.reports.curves import note, plain_axes
 from segbench.reports.layout import Grid, plain
 from segbench.reports.panels import by_group
 from segbench.results import published
@@ -98,9 +98,7 @@ def _draw_bars(axes: Axes, rows: pd.DataFrame) -> None:
         axes.bar(positions, share, 0.92 * width, color=color, alpha=0.85, label=title)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True, min_n_ticks=1))
     axes.set_xlim(0.3, np.max(rows.scans) + 0.7)
-    axes.grid(axis="x", visible=False)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
+    plain_axes(axes)
 
 
 def structures(results: Results) -> pd.DataFrame:

@@ -44,7 +44,7 @@ class Example:
 
 
 def draw_kinds(results: Results, data: None) -> Figure:
-    """Draw three rows for each kind of prompt: prompts and label, InterConv, baseline.
+    """Draw the examples of both kinds of prompts below each other.
 
     Raises
     ------
@@ -63,8 +63,8 @@ def draw_kinds(results: Results, data: None) -> Figure:
         raise InsufficientRecords("The runs store no pictures of sets of eight images of both models.")
     figure = Figure(figsize=(cell * size + 0.6, 3.7 * cell * len(examples) + 0.4), layout="constrained")
     grid = figure.subplots(ROWS * len(examples), size, squeeze=False)
-    for number, example in enumerate(examples):
-        _draw_example(grid[ROWS * number : ROWS * (number + 1)], results, example)
+    for cells, example in zip(np.split(grid, len(examples)), examples, strict=True):
+        _draw_example(cells, results, example)
     note(figure, LEGEND)
     return figure
 
@@ -81,9 +81,8 @@ def draw_clicks(results: Results, data: None) -> Figure:
     grid = figure.subplots(ROWS, len(widths), width_ratios=widths, squeeze=False)
     for axes in grid[:, size]:
         axes.set_axis_off()
-    for number, example in enumerate(examples):
-        first = number * (size + 1)
-        _draw_example(grid[:, first : first + size], results, example)
+    for cells, example in zip((grid[:, :size], grid[:, size + 1 :]), examples, strict=True):
+        _draw_example(cells, results, example)
     note(figure, LEGEND)
     return figure
 

@@ -102,7 +102,7 @@ def upper_bounds_grid(results: Results, table: pd.DataFrame) -> Grid:
     columns = [
         "Tasks",
         "Method",
-        "Training runs",
+        "Trainings",
         "Dice (×100) ↑",
         "95% over trainings",
         "95% over subjects",

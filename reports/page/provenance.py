@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from segbench.reports import bounds, catalogue, estimates, pictures, protocols, style
@@ -17,12 +17,18 @@ Manifest = Mapping[str, Any]
 
 def join_names(names: Sequence[str]) -> str:
     """Join names by commas and "and"."""
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
 def warnings(results: Results) -> list[dict[str, str]]:
     """List reasons why numbers are not comparable; each has ``title`` and ``text``."""
-    return _weight_warnings(results) + _short_trainings(results) + _unfinished(results)
+    texts = {
+        "Bundled weights.": _bundled_weights(results),
+        "Other weights.": _other_weights(results),
+        "Shortened training.": _short_trainings(results),
+        "Unfinished run.": _unfinished(results),
+    }
+    return [{"title": title, "text": text} for title, text in texts.items() if text]
 
 
 def facts(manifest: Manifest) -> list[tuple[str, str]]:
@@ -82,8 +88,7 @@ def _seed_model(manifest: Manifest) -> str:
     seed = manifest.get("seed_model")
     if not seed:
         return "none needed"
-    name = str(seed.get("name"))
-    return f"{style.line_styles([name])[name].title}, {seed.get('weights')} weights"
+    return f"{style.model_title(str(seed.get('name')))}, {seed.get('weights')} weights"
 
 
 def _weights(results: Results) -> dict[str, dict[str, Any]]:
@@ -94,49 +99,45 @@ def _weights(results: Results) -> dict[str, dict[str, Any]]:
     return {model: entries.get(model, {}) for model in style.line_styles(results.images.model)}
 
 
-def _weight_warnings(results: Results) -> list[dict[str, str]]:
-    """Warn of weights whose numbers are not comparable with the papers'."""
-    styles = style.line_styles(results.images.model)
-    bundled, other = [], []
+def _models_with(results: Results, weights: Callable[[object], bool]) -> str:
+    """Return the titles of the models whose weights fulfil a condition; not of those trained per task."""
+    entries = {name: entry.get("weights", "unknown") for name, entry in _weights(results).items()}
     trained = catalogue.trainings(results)
-    for model, entry in _weights(results).items():
-        weights = None if model in trained else entry.get("weights", "unknown")
-        if weights == "bundled":
-            bundled.append(styles[model].title)
-        elif weights not in (None, "none", "official"):
-            other.append(styles[model].title)
-    found = []
-    if bundled:
-        text = (
-            f"{join_names(bundled)} used the small networks that come with this project, not the official "
-            "weights of the papers. These numbers describe the small networks and are not the papers' result."
-        )
-        found.append({"title": "Bundled weights.", "text": text})
-    if other:
-        text = (
-            f"{join_names(other)} used weights that are not the official ones, or of unknown origin. "
-            "These numbers are not the papers' result."
-        )
-        found.append({"title": "Other weights.", "text": text})
-    return found
+    return join_names(
+        [style.model_title(name) for name, value in entries.items() if name not in trained and weights(value)]
+    )
 
 
-def _short_trainings(results: Results) -> list[dict[str, str]]:
-    """Warn of networks that were trained on single tasks with a shortened schedule."""
+def _bundled_weights(results: Results) -> str:
+    titles = _models_with(results, lambda weights: weights == "bundled")
+    return titles and (
+        f"{titles} used the small networks that come with this project, not the official weights of the "
+        "papers. These numbers describe the small networks and are not the papers' result."
+    )
+
+
+def _other_weights(results: Results) -> str:
+    titles = _models_with(results, lambda weights: weights not in (None, "none", "official", "bundled"))
+    return titles and (
+        f"{titles} used weights that are not the official ones, or of unknown origin. These numbers are not "
+        "the papers' result."
+    )
+
+
+def _short_trainings(results: Results) -> str:
     labels = [
         bounds.label(results, model, tasks)
         for model, tasks in catalogue.trainings(results).items()
         if any(entry.get("shortened") for entry in tasks.values())
     ]
-    text = (
+    return "; ".join(labels) and (
         f"{'; '.join(labels)}: trained with less than the full schedule. Longer training may give a higher "
         "Dice, so this is not an upper bound in the sense of the paper."
     )
-    return [{"title": "Shortened training.", "text": text}] if labels else []
 
 
-def _unfinished(results: Results) -> list[dict[str, str]]:
-    """Warn of methods that segmented fewer images than others, so that averages are over other images."""
+def _unfinished(results: Results) -> str:
+    """Name methods that segmented fewer images than others, so that averages are over other images."""
     # Longer sets are another experiment, and not every method takes part in it.
     images = results.images[estimates.in_standard_sets(results, results.images)]
     incomplete = []
@@ -149,13 +150,10 @@ def _unfinished(results: Results) -> list[dict[str, str]]:
             if count < total:
                 method = pictures.method_title(str(model), str(context))
                 incomplete.append(f"{method}, {title}: {count} of {total} images")
-    if not incomplete:
-        return []
-    text = (
-        f"{'; '.join(incomplete)}. Averages over different images are not comparable. "
-        "Repeat the command of the run to finish it."
+    return "; ".join(incomplete) and (
+        f"{'; '.join(incomplete)}. Averages over different images are not comparable. Repeat the command of "
+        "the run to finish it."
     )
-    return [{"title": "Unfinished run.", "text": text}]
 
 
 def _image_key(family: str) -> list[str]:
@@ -175,22 +173,20 @@ def _image_key(family: str) -> list[str]:
 
 def models(results: Results) -> Grid:
     """List weights and checksum of every model."""
-    styles = style.line_styles(results.images.model)
     trained = catalogue.trainings(results)
     rows = []
     for model, entry in _weights(results).items():
         weights = catalogue.TRAINED if model in trained else entry.get("weights", "unknown")
         named = "none needed" if weights is None else str(weights)
-        rows.append([styles[model].title, model, named, _shortened(entry, "checksum")])
+        rows.append([style.model_title(model), model, named, _shortened(entry, "checksum")])
     return Grid(["Method", "Name", "Weights", "Checksum"], rows)
 
 
 def trainings(results: Results) -> Grid | None:
     """List the trainings of the networks of each task; None if no manifest has any."""
-    styles = style.line_styles(catalogue.trainings(results))
     rows = [
         [
-            styles[model].title,
+            style.model_title(model),
             task,
             str(entry.get("trainer", "unknown")),
             bounds.schedule(results, model, [task]) or "unknown",

@@ -258,7 +258,7 @@ def _grouped(sections: Sequence[Section]) -> dict[str, list[Section]]:
 
 
 def _summary(results: Results) -> str:
-    """Return one line: the protocols, and the numbers of models, tasks, simulations, trainings and people."""
+    """Return one line: the protocols, and the numbers of models, tasks, simulations and trainings."""
     images = results.images
     titles = [protocols.labels(results, name).title for name in protocols.in_order(images.protocol)]
     trained = images.protocol.isin(protocols.of_families(results, "supervised"))
