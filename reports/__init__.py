@@ -1,4 +1,4 @@
-"""What people read: figures, tables and the page, computed from results alone."""
+"""Figures, tables and the report page, computed from results alone."""
 
 from segbench.reports.build import build
 from segbench.short_names import alias
