@@ -14,14 +14,9 @@ FileCase = tuple[str, dict[str, Path]]
 """A case of some files: its name, and its files by kind, such as ``image`` and ``label map``."""
 
 SPLIT_NAMES = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "dev": "val",
-    "test": "test",
-    "testing": "test",
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
+    **dict.fromkeys(("test", "testing"), "test"),
 }
 """Split of each name that data sets use."""
 

@@ -39,17 +39,21 @@ MAX_SESSIONS = 12
 DECAY = 0.8  # ratio of subjects with k + 1 sessions to subjects with k, as in InterConv's Fig. 8
 
 
-class Phantoms:
+class Embedded:
+    """A data set without files."""
+
+    def installed(self, root: Path | None = None) -> bool:
+        """Return True: embedded data need no files."""
+        return True
+
+
+class Phantoms(Embedded):
     """The data set ``phantoms``: 8 cohorts of 120 subjects with one image each, 11 tasks.
 
     An image depends on its cohort and number only, and is the same in every run and on every machine.
     """
 
     name = "phantoms"
-
-    def installed(self, root: Path | None = None) -> bool:
-        """Return True: embedded data need no files."""
-        return True
 
     def tasks(self, root: Path | None = None) -> list[Task]:
         """List all tasks without drawing an image."""
@@ -77,7 +81,7 @@ class Phantoms:
         return TaskData(task, images, masks[task.label], subjects, split)
 
 
-class BrainPhantom:
+class BrainPhantom(Embedded):
     """The data set ``brain-phantom``: about 1,200 scans of 300 subjects in 1 to 12 sessions, 20 structures.
 
     A scan depends on the numbers of its subject and session only, and is the same on every machine.
@@ -85,10 +89,6 @@ class BrainPhantom:
 
     name = "brain-phantom"
     data_type = ScanData
-
-    def installed(self, root: Path | None = None) -> bool:
-        """Return True: embedded data need no files."""
-        return True
 
     def tasks(self, root: Path | None = None) -> list[Task]:
         """List the only task without drawing an image."""

@@ -92,7 +92,7 @@ class MedScribble(InPlace):
             If the data set has no such task, or a file is missing, damaged or of another shape or range.
         """
         folder = self.require(root)
-        cohort = next((c for c in TASKS if _cohort_name(c) == task.cohort), "")
+        cohort = next((c for c in TASKS if c.replace("/", "-") == task.cohort), "")
         cases = [c for c in _cases(folder / cohort) if cohort and _task(self.name, cohort, c) == task]
         if not cases:
             raise DataError(f"{task} is no task of {self.name} with images; `list tasks` prints all tasks")
@@ -112,12 +112,7 @@ def _cases(folder: Path) -> list[Path]:
 
 def _task(name: str, cohort: str, case: Path) -> Task:
     modality, label = TASKS[cohort]
-    return Task(name, _cohort_name(cohort), modality, _subject_and_axis(case)[1], label)
-
-
-def _cohort_name(folder: str) -> str:
-    """Name of a cohort in the records."""
-    return folder.replace("/", "-")
+    return Task(name, cohort.replace("/", "-"), modality, _subject_and_axis(case)[1], label)
 
 
 def _subject_and_axis(case: Path) -> tuple[str, str]:
