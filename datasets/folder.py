@@ -98,10 +98,7 @@ class Folder:
 def subject_of(name: str, pattern: str, file: Path, source: str = "") -> str:
     """Find the subject in a name by a regular expression with one group.
 
-    Raises
-    ------
-    DataError
-        If the pattern is invalid, does not have one group or does not match; messages start with `source`.
+    DataError, starting with `source`, if the pattern is invalid, does not have one group or does not match.
     """
     try:
         expression = re.compile(pattern)

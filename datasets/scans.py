@@ -6,13 +6,11 @@ A set consists of all scans of one subject.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from segbench.datasets.task import DataError, ImageData
 
-ScanSplit = Literal["train", "stopping-val", "val", "test"]
 ALL = "all-structures"  # label of the task of a data set of scans
 
 FREESURFER = {
@@ -80,7 +78,7 @@ class ScanData(ImageData):
         """Number of structures, and one for the background."""
         return 1 + len(self.structures)
 
-    def sets(self, split: ScanSplit) -> list[np.ndarray]:
+    def sets(self, split: str) -> list[np.ndarray]:
         """Indices of the scans of each subject of one split; subjects in the order of their names."""
         chosen = self.indices(split)
         return [chosen[self.subjects[chosen] == name] for name in np.unique(self.subjects[chosen])]

@@ -7,67 +7,46 @@ from collections.abc import Mapping
 
 import numpy as np
 
-
-def split_by_subject(subjects: np.ndarray, key: str) -> np.ndarray:
-    """Assign every image to a split so that a subject is never in two.
-
-    The distinct subjects, sorted, are permuted by a generator keyed by the SHA-256 of `key`. With n
-    subjects, n/5 rounded half up are ``val``, as many are ``test`` and the rest is ``train``, so that three
-    subjects or more fill all splits, and fewer are all ``train``.
-
-    Parameters
-    ----------
-    subjects : str array (N,)
-        The subject of each image of a cohort, including images without the label in question: then all
-        labels of the cohort share one split.
-    key : str
-        Name of the data set.
-
-    Returns
-    -------
-    str array (N,), each of ``train``, ``val``, ``test``
-    """
-    unique, of_image = np.unique(np.asarray(subjects, dtype=str), return_inverse=True)
-    held_out = (2 * len(unique) + 5) // 10
-    split = np.full(len(unique), "train")
-    order = _permutation(len(unique), key)
-    split[order[:held_out]] = "test"
-    split[order[held_out : 2 * held_out]] = "val"
-    return split[of_image]
+SHARES = {"train": 3, "val": 1, "test": 1}
+"""Relative numbers of subjects in the splits of a task."""
 
 
-def split_scans_by_subject(subjects: np.ndarray, key: str, counts: Mapping[str, int]) -> np.ndarray:
-    """Assign every scan to one of four splits so that a subject is never in two (InterConv, Table 3).
+def split_by_subject(subjects: np.ndarray, key: str, shares: Mapping[str, int] = SHARES) -> np.ndarray:
+    """Assign every image to a split so that no subject is in two.
 
-    The distinct subjects, sorted, are permuted as by `split_by_subject`. Of as many as `counts` adds up to,
-    every split gets its count. Otherwise ``test``, ``val`` and ``stopping-val`` take their shares, rounded
-    half up and at least one subject each, and the rest is ``train``; fewer than four are all ``train``.
+    The distinct subjects, sorted, are permuted by a generator keyed by the SHA-256 of `key`. The splits
+    ``test``, ``val`` and ``stopping-val`` get their shares of the subjects, rounded half up and at least one,
+    and the rest is ``train``. If there are fewer subjects than splits, all are ``train``.
 
     Parameters
     ----------
     subjects : str array (N,)
-        The subject of each scan.
+        The subject of each image of a cohort, including images without the label in question: all labels of
+        the cohort then have the same split.
     key : str
         Name of the data set.
-    counts : mapping of ``train``, ``stopping-val``, ``val`` and ``test`` to numbers of subjects
+    shares : mapping of each split to its relative number of subjects
+        By default 60/20/20. If the number of subjects is their sum, every split gets exactly its share.
 
     Returns
     -------
-    str array (N,), each a key of `counts`
+    str array (N,), each a key of `shares`
     """
-    unique, of_scan = np.unique(np.asarray(subjects, dtype=str), return_inverse=True)
-    total = sum(counts.values())
+    unique, subject_of = np.unique(np.asarray(subjects, dtype=str), return_inverse=True)
+    total = sum(shares.values())
+    seed = int.from_bytes(hashlib.sha256(key.encode()).digest(), "big")
+    order, first = np.random.default_rng(seed).permutation(len(unique)), 0
     split = np.full(len(unique), "train", dtype="<U12")
-    order, first = _permutation(len(unique), key), 0
-    for name in ("test", "val", "stopping-val") if len(unique) >= 4 else ():
-        last = first + max(1, (2 * len(unique) * counts[name] + total) // (2 * total))
+    for name in ("test", "val", "stopping-val") if len(unique) >= len(shares) else ():
+        share = shares.get(name, 0)
+        last = first + max(share > 0, (2 * len(unique) * share + total) // (2 * total))
         split[order[first:last]] = name
         first = last
-    return split[of_scan]
+    return split[subject_of]
 
 
 def digest(subjects: np.ndarray, split: np.ndarray) -> str:
-    """SHA-256 of who is in which split, hexadecimal; images and their order do not matter.
+    """SHA-256 of the split of each subject, hexadecimal; independent of images and their order.
 
     Parameters
     ----------
@@ -78,10 +57,5 @@ def digest(subjects: np.ndarray, split: np.ndarray) -> str:
 
 
 def digest_of(split: Mapping[str, str]) -> str:
-    """As `digest`, of a mapping of each subject to its split."""
+    """As `digest`, for a mapping of each subject to its split."""
     return digest(np.array(list(split)), np.array(list(split.values())))
-
-
-def _permutation(count: int, key: str) -> np.ndarray:
-    seed = int.from_bytes(hashlib.sha256(key.encode()).digest(), "big")
-    return np.random.default_rng(seed).permutation(count)

@@ -6,13 +6,11 @@ import hashlib
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 
 from segbench.errors import SegbenchError
-
-Split = Literal["train", "val", "test"]
 
 
 def name_part(text: str) -> str:

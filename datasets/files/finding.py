@@ -30,13 +30,7 @@ def find_files(folder: Path, pattern: str) -> list[Path]:
 
 
 def require_file(file: Path, other: Path) -> Path:
-    """Return a file that exists.
-
-    Raises
-    ------
-    DataError
-        If it does not exist; the message also names the `other` file that belongs to it.
-    """
+    """Return a file that exists; else DataError, which also names the `other` file that belongs to it."""
     if not file.is_file():
         raise DataError(f"{file}, which belongs to {other}, is missing; unpack the data set again")
     return file
@@ -45,18 +39,10 @@ def require_file(file: Path, other: Path) -> Path:
 def match_files(
     key: Callable[[Path], str], kinds: Mapping[str, Iterable[Path]]
 ) -> list[tuple[str, dict[str, Path]]]:
-    """Match files of several kinds by a key, in the order of the keys.
+    """Match files of several kinds by a key that their names share, in the order of the keys.
 
-    Parameters
-    ----------
-    key : callable
-        The part of a name that files which belong together share.
-    kinds : mapping of each kind, as errors call it, to its files
-
-    Raises
-    ------
-    DataError
-        If a file of another kind is missing, or two files of one kind share a key.
+    `kinds` maps each kind, as errors call it, to its files. DataError if a file of another kind is missing or
+    two files of one kind share a key.
     """
     by_kind = {kind: by_key(key, paths) for kind, paths in kinds.items()}
     for files in by_kind.values():

@@ -38,13 +38,7 @@ class LabelledImage(NamedTuple):
 
 
 def pair(images: Iterable[Path], masks: Iterable[Path]) -> list[tuple[Path, Path]]:
-    """Pair images and masks of the same stem, in the order of the images' names.
-
-    Raises
-    ------
-    DataError
-        If one of a pair is missing, or two images or two masks share a stem.
-    """
+    """Pair images and masks of the same stem, in the order of the images; errors as of `match_files`."""
     matched = match_files(lambda path: path.stem, {"image": images, "mask": masks})
     return sorted((files["image"], files["mask"]) for _, files in matched)
 
@@ -95,13 +89,7 @@ def read_mask(path: Path) -> np.ndarray:
 
 
 def read_region(path: Path, image: Path, shape: tuple[int, ...]) -> np.ndarray:
-    """Read where a mask file is not 0, bool (H, W).
-
-    Raises
-    ------
-    DataError
-        As of `read_mask`, or if the mask does not have the image's `shape`, (H, W).
-    """
+    """Read where the mask of an image is not 0, bool (H, W); errors as of `read_mask_of`."""
     return read_mask_of(path, image, shape) > 0
 
 

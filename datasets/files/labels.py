@@ -24,11 +24,8 @@ def is_number(text: str) -> bool:
 def labels_by_value(masks: Iterable[Path], read: Callable[[Path], np.ndarray]) -> dict[str, int]:
     """Name labels by the values above 0 in masks, or ``foreground`` if there is only one value.
 
-    Raises
-    ------
-    DataError
-        As of `read`; or if values are not whole numbers, there are none or too many, or some masks contain
-        only 1 and others only 255, which may mean the same label.
+    DataError if values are not whole numbers, there are none or too many, or some masks contain only 1 and
+    others only 255, which may mean the same label.
     """
     import pandas as pd
 
@@ -62,10 +59,7 @@ def labels_by_value(masks: Iterable[Path], read: Callable[[Path], np.ndarray]) -
 def labels_from_pairs(pairs: Iterable[tuple[str, str]], source: str | Path) -> Labels:
     """Make labels from pairs of a value and a name; values of one name are one label.
 
-    Raises
-    ------
-    DataError
-        If a value is not a whole number above 0, occurs twice or has no name.
+    DataError if a value is not a whole number above 0, occurs twice or has no name.
     """
     labels: dict[str, tuple[int, ...]] = {}
     for value, label in pairs:
@@ -86,13 +80,7 @@ def read_labels(file: Path) -> Labels:
 
 
 def read_columns(file: Path, first: str, second: str) -> list[tuple[str, str]]:
-    """Read two columns of a CSV file.
-
-    Raises
-    ------
-    DataError
-        If the file cannot be read or a column is missing.
-    """
+    """Read two columns of a CSV file; DataError if the file cannot be read or a column is missing."""
     try:
         with file.open(newline="", encoding="utf-8-sig") as lines:
             rows = csv.DictReader(lines)

@@ -72,13 +72,7 @@ def has_value(numbers: np.ndarray, values: Values) -> np.ndarray:
 
 
 def largest_slice(mask: np.ndarray, axis: int) -> int | None:
-    """Index of the slice across an axis with the largest area, the first of several; None for no area.
-
-    Parameters
-    ----------
-    mask : bool array (X, Y, Z)
-    axis : int
-    """
+    """Index of the slice of a mask (X, Y, Z) with the largest area, the first of several; None if empty."""
     areas = np.count_nonzero(mask, axis=tuple(other for other in range(3) if other != axis))
     return int(areas.argmax()) if areas.any() else None
 

@@ -43,13 +43,7 @@ def imported_names(root: Path | None) -> list[str]:
 
 
 def read_manifest(root: Path, name: str) -> dict[str, Any]:
-    """Read the manifest of an imported data set.
-
-    Raises
-    ------
-    DataError
-        If the data set has not been imported, or its manifest is damaged or of another version.
-    """
+    """Read the manifest; DataError if there is none, or it is damaged or of another version."""
     file = folder_of(root, name) / MANIFEST
     try:
         manifest: dict[str, Any] = json.loads(_read_text(file))
@@ -69,10 +63,7 @@ def read_manifest(root: Path, name: str) -> dict[str, Any]:
 
 
 def _require_valid(manifest: Mapping[str, Any], name: str) -> None:
-    """Raise ValueError, TypeError, KeyError or AttributeError if a manifest lacks what is read from it.
-
-    Anyone may have edited it.
-    """
+    """Raise an error if a manifest, which anyone may have edited, lacks what is read from it."""
     if not set(manifest["subjects"].values()) <= {*TaskData.SPLITS}:
         raise ValueError("its subjects are not each in train, val or test")
     if any(Task(*task.split("/")).dataset != name for task in manifest["tasks"]):
@@ -98,10 +89,7 @@ def damaged(path: Path, name: str, error: object) -> DataError:
 def open_tables(root: Path, name: str) -> Iterator[tuple[dict[str, Any], dict[str, pyarrow.NativeFile]]]:
     """Open the manifest and the tables of one import, even while another import replaces it.
 
-    Raises
-    ------
-    DataError
-        As of `read_manifest`, or if a table cannot be opened.
+    DataError as of `read_manifest`, or if a table cannot be opened.
     """
     import pyarrow as pa
 
@@ -124,12 +112,8 @@ def open_tables(root: Path, name: str) -> Iterator[tuple[dict[str, Any], dict[st
 
 
 def hashed(row: Mapping[str, str], key: bytes, mask: bytes) -> bytes:
-    """The bytes of a picture with one label that the checksum of the content includes.
+    """The bytes of a picture with one label in the checksum of the content.
 
-    Parameters
-    ----------
-    row : the columns of `HASHED`
-    key : SHA-256 of the picture's pixels
-    mask : bits of the mask
+    They consist of the columns `HASHED` of its row, the SHA-256 of its pixels, and the bits of its mask.
     """
     return "".join(f"{part}\0" for part in (*(row[name] for name in HASHED), key.hex())).encode() + mask

@@ -30,13 +30,7 @@ class Picture(NamedTuple):
 
 
 class Writer:
-    """Writes pictures of a data set that is being imported; keeps no picture in memory.
-
-    Attributes
-    ----------
-    file_of : dict
-        The first file of each subject.
-    """
+    """Writes pictures of a data set that is being imported; keeps no picture in memory."""
 
     def __init__(self, folder: Path) -> None:
         import pyarrow as pa
@@ -49,7 +43,7 @@ class Writer:
         self._number: dict[bytes, int] = {}  # of each picture's SHA-256
         self._content = hashlib.sha256()
         self._counts: Counter[tuple[str, str]] = Counter()  # of tasks and subjects
-        self.file_of: dict[str, str] = {}
+        self.file_of: dict[str, str] = {}  # the first file of each subject
 
     def add(self, picture: Picture) -> None:
         """Add a picture with one label; equal pictures are stored once."""
@@ -66,15 +60,7 @@ class Writer:
         self._counts["/".join(picture.row[name] for name in ROW[:4]), subject] += 1
 
     def manifest(self, name: str, split: Mapping[str, str], **entries: Any) -> dict[str, Any]:
-        """Close the tables and return the manifest.
-
-        Parameters
-        ----------
-        name : str
-        split : mapping of each subject to its split
-        **entries
-            Further entries of the manifest.
-        """
+        """Close the tables and return the manifest, with further entries; `split` maps each subject."""
         self._images.close()
         self._examples.close()
         tasks: dict[str, dict[str, int]] = {}
@@ -103,10 +89,7 @@ def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
 def replacement_of(target: Path, replace: bool) -> Iterator[Path]:
     """Yield an empty folder that becomes `target` at the end; after an error nothing has changed.
 
-    Raises
-    ------
-    DataError
-        If `target` exists and `replace` is False, or the disk cannot be written.
+    DataError if `target` exists and `replace` is False, or the disk cannot be written.
     """
     _remove_abandoned(target.parent)
     if target.exists() and not replace:

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from segbench.datasets.scans import ScanData, ScanSplit
+from segbench.datasets.scans import ScanData
 from segbench.models.networks.interconv import SetNetwork
 from segbench.models.registry import MODELS
 from segbench.models.training.checkpointed import Checkpointed, TrainingError, initialise, proceed
@@ -212,7 +212,7 @@ class ScanTraining(Checkpointed):
         return self.images[chosen].to(self.device).contiguous(memory_format=torch.channels_last)
 
     @torch.no_grad()
-    def _predicted(self, split: ScanSplit) -> Iterator[tuple[Tensor, Tensor]]:
+    def _predicted(self, split: str) -> Iterator[tuple[Tensor, Tensor]]:
         """Logits of the mean weights, and truth, of each set of a split."""
         for chosen in self.data.sets(split):
             with self._autocast():

@@ -39,7 +39,7 @@ def save(path: Path, values: np.ndarray, affine: np.ndarray = RAS) -> Path:
 
 
 def pictures(path: Path, count: int = 10) -> Path:
-    """Images and masks of the folder format, each of its own subject."""
+    """Images and masks of the folder format, each a subject."""
     for i in range(count):
         save(path / "images" / f"p{i}.png", noise(20, 30, seed=i))
         save(path / "masks" / f"p{i}.png", square(255, side=6 + i % 9))
@@ -52,7 +52,7 @@ def imported(path: Path, root: Path, given: ImportOptions | None = None, **optio
 
 
 def data(manifest: dict, root: Path) -> dict:
-    """The data of each task, by what follows the data set's name."""
+    """The data of each task by its name without the data set."""
     dataset = ImportedDataset(manifest["name"])
     return {task.name.removeprefix("own/"): dataset.load(task, root) for task in dataset.tasks(root)}
 

@@ -74,7 +74,7 @@ def test_a_disc_keeps_its_area_and_place(size: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("image", "mask", "says"),
+    ("image", "mask", "message"),
     [
         (np.array([[0, np.nan]]), blank((1, 2)), "NaN"),
         (np.array([[0, np.inf]]), blank((1, 2)), "infinite"),
@@ -85,6 +85,6 @@ def test_a_disc_keeps_its_area_and_place(size: int) -> None:
         (np.zeros((0, 8)), blank((0, 8)), "without pixels"),
     ],
 )
-def test_unusable_images_are_named(image: np.ndarray, mask: np.ndarray, says: str) -> None:
-    with pytest.raises(DataError, match=rf"scan\.png.*{says}"):
+def test_unusable_images_are_named(image: np.ndarray, mask: np.ndarray, message: str) -> None:
+    with pytest.raises(DataError, match=rf"scan\.png.*{message}"):
         preprocess(image, mask, "scan.png")

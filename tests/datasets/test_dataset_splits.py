@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from segbench.datasets.splits import split_by_subject, split_scans_by_subject
+from segbench.datasets.splits import digest, split_by_subject
 
 
 def counts(split: np.ndarray) -> tuple[int, int, int]:
@@ -59,13 +59,21 @@ PAPER = {"train": 777, "stopping-val": 50, "val": 47, "test": 102}
     ],
 )
 def test_four_splits_keep_the_proportions(n: int, expected: tuple[int, ...]) -> None:
-    split = split_scans_by_subject(np.array([f"s{i}" for i in range(n)]), "any", PAPER)
+    split = split_by_subject(np.array([f"s{i}" for i in range(n)]), "any", PAPER)
     assert tuple(int((split == name).sum()) for name in PAPER) == expected
 
 
 def test_four_splits_depend_on_subject_and_key_only() -> None:
     subjects = np.array([f"s{i % 40}" for i in range(90)])
-    split = split_scans_by_subject(subjects, "oasis", PAPER)
+    split = split_by_subject(subjects, "oasis", PAPER)
     assert all(len(set(split[subjects == s])) == 1 for s in set(subjects))
-    assert (split[::-1] == split_scans_by_subject(subjects[::-1], "oasis", PAPER)).all()
-    assert (split != split_scans_by_subject(subjects, "other", PAPER)).any()
+    assert (split[::-1] == split_by_subject(subjects[::-1], "oasis", PAPER)).all()
+    assert (split != split_by_subject(subjects, "other", PAPER)).any()
+
+
+def test_digest_depends_on_the_split_of_each_subject_only() -> None:
+    subjects, split = np.array(["a", "b", "c"]), np.array(["train", "val", "test"])
+    same = digest(np.array(["c", "a", "b", "a"]), np.array(["test", "train", "val", "train"]))
+    assert digest(subjects, split) == same
+    assert digest(subjects, split[::-1]) != same
+    assert digest(np.array(["a", "b", "d"]), split) != same

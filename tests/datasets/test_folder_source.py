@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -105,89 +106,72 @@ def test_formats_may_be_mixed(folder: Path) -> None:
     assert "only 0 and 255; name both values" in error(folder)
 
 
-def test_no_folder(tmp_path: Path) -> None:
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     assert not find_source(f"folder:{tmp_path / 'absent'}").installed(None)
     assert "there is no folder" in error(tmp_path / "absent") and "images" in error(tmp_path / "absent")
 
 
-def test_no_masks_folder(folder: Path) -> None:
-    (folder / "masks").rename(folder / "labels")
-    assert "there is no folder" in error(folder) and "masks" in error(folder)
-
-
-def test_empty(folder: Path) -> None:
-    for path in folder.rglob("*.png"):
-        path.unlink()
-    assert "images is empty" in error(folder)
-
-
-def test_image_without_mask(folder: Path) -> None:
-    (folder / "masks" / "p3_1.png").unlink()
-    assert "p3_1.png has no mask" in error(folder)
-
-
-def test_mask_without_image(folder: Path) -> None:
-    (folder / "images" / "p3_1.png").unlink()
-    assert "p3_1.png has no image" in error(folder)
-
-
-def test_shapes_differ(folder: Path) -> None:
-    write(folder / "masks" / "p3_1.png", mask_of(255).T)
-    assert "p3_1.png: the image is 20x30 and its mask 30x20" in error(folder)
-
-
-def test_nan(folder: Path) -> None:
-    (folder / "images" / "p3_1.png").unlink()
-    np.save(folder / "images" / "p3_1.npy", np.full(SHAPE, np.nan))
-    assert "p3_1.npy contains NaN" in error(folder)
-
-
-def test_unreadable(folder: Path) -> None:
-    (folder / "masks" / "p3_1.png").write_bytes(b"?")
-    assert "p3_1.png cannot be read" in error(folder)
-
-
-def test_other_file_types(folder: Path) -> None:
+def test_hidden_files_are_ignored(folder: Path) -> None:
     (folder / "images" / ".hidden").touch()
     assert names(folder)
-    (folder / "images" / "p9.dcm").touch()
-    assert "p9.dcm is not one of the types for images" in error(folder)
 
 
-def test_jpeg_masks(folder: Path) -> None:
-    mask = folder / "masks" / "p3_1.png"
-    write(mask.with_suffix(".jpg"), mask_of(255))
-    assert "p3_1.jpg is not one of the types for masks" in error(folder)
+def save_nan(folder: Path) -> None:
+    (folder / "images" / "p3_1.png").unlink()
+    np.save(folder / "images" / "p3_1.npy", np.full(SHAPE, np.nan))
 
 
-def test_masks_without_foreground(folder: Path) -> None:
+def empty(path: Path) -> None:
+    for file in path.rglob("*.png"):
+        file.unlink()
+
+
+def without_foreground(folder: Path) -> None:
     for path in (folder / "masks").iterdir():
         write(path, mask_of())
-    assert "every mask is empty" in error(folder)
-
-
-def test_pictures_instead_of_masks(folder: Path) -> None:
-    write(folder / "masks" / "p3_1.png", np.arange(600, dtype=np.uint8).reshape(SHAPE))
-    assert "p3_1.png the masks have more than 64 values" in error(folder)
-
-
-def test_label_that_no_mask_shows(folder: Path) -> None:
-    (folder / "dataset.toml").write_text('labels = {7 = "femur"}')
-    assert "no mask shows the label (value 7)" in error(folder)
-
-
-def test_table_that_misses_a_file(folder: Path) -> None:
-    (folder / "subjects.csv").write_text("file,subject\np0_0.png,a\n")
-    assert "subjects.csv names no subject for p0_1.png" in error(folder)
-
-
-def test_table_without_its_columns(folder: Path) -> None:
-    (folder / "subjects.csv").write_text("image;person\np0_0.png;a\n")
-    assert "subjects.csv lacks the column 'file'" in error(folder)
 
 
 @pytest.mark.parametrize(
-    ("settings", "says"),
+    ("damage", "message"),
+    [
+        (lambda f: (f / "masks").rename(f / "labels"), "there is no folder"),
+        (empty, "images is empty"),
+        (lambda f: (f / "masks" / "p3_1.png").unlink(), "p3_1.png has no mask"),
+        (lambda f: (f / "images" / "p3_1.png").unlink(), "p3_1.png has no image"),
+        (
+            lambda f: write(f / "masks/p3_1.png", mask_of(255).T),
+            "p3_1.png: the image is 20x30 and its",
+        ),
+        (save_nan, "p3_1.npy contains NaN"),
+        (lambda f: (f / "masks" / "p3_1.png").write_bytes(b"?"), "p3_1.png cannot be read"),
+        (lambda f: (f / "images" / "p9.dcm").touch(), "p9.dcm is not one of the types for images"),
+        (lambda f: write(f / "masks/p3_1.jpg", mask_of(255)), "p3_1.jpg is not one of the types for masks"),
+        (without_foreground, "every mask is empty"),
+        (
+            lambda f: write(f / "masks/p3_1.png", np.arange(600, dtype=np.uint8).reshape(SHAPE)),
+            "p3_1.png the masks have more than 64 values",
+        ),
+        (
+            lambda f: (f / "dataset.toml").write_text('labels = {7 = "femur"}'),
+            "no mask shows the label (value 7)",
+        ),
+        (
+            lambda f: (f / "subjects.csv").write_text("file,subject\np0_0.png,a\n"),
+            "subjects.csv names no subject for p0_1.png",
+        ),
+        (
+            lambda f: (f / "subjects.csv").write_text("image;person\np0_0.png;a\n"),
+            "subjects.csv lacks the column 'file'",
+        ),
+    ],
+)
+def test_errors_name_the_file(folder: Path, damage: Callable[[Path], object], message: str) -> None:
+    damage(folder)
+    assert message in error(folder)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
     [
         ('subject_pattern = "^(x)_"', "finds no subject in p0_0 "),
         ('subject_pattern = "p"', "must have one group"),
@@ -200,10 +184,10 @@ def test_table_without_its_columns(folder: Path) -> None:
         ("name = ", "cannot be read"),
     ],
 )
-def test_wrong_settings(folder: Path, settings: str, says: str) -> None:
+def test_wrong_settings(folder: Path, settings: str, message: str) -> None:
     (folder / "dataset.toml").write_text(settings)
     message = error(folder)
-    assert "dataset.toml" in message and says in message
+    assert "dataset.toml" in message and message in message
 
 
 def test_subjects_given_twice(folder: Path) -> None:

@@ -19,7 +19,7 @@ from segbench.datasets.task import DataError
 WIDE = (20, 30)
 
 
-def test_settings_and_subjects_of_the_folder_are_taken(tmp_path: Path) -> None:
+def test_settings_and_subjects_of_the_folder_are_used(tmp_path: Path) -> None:
     for i in range(4):
         save(tmp_path / "data" / "images" / f"p{i // 2}_{i}.png", noise(*WIDE, seed=i))
         save(tmp_path / "data" / "masks" / f"p{i // 2}_{i}.png", square(2))
@@ -31,18 +31,18 @@ def test_settings_and_subjects_of_the_folder_are_taken(tmp_path: Path) -> None:
     assert set(manifest["subjects"]) == {"p0", "p1"}
 
 
-def test_an_import_has_the_arrays_of_the_folder_used_in_place(tmp_path: Path) -> None:
+def test_import_and_folder_source_give_the_same_arrays(tmp_path: Path) -> None:
     folder = pictures(tmp_path / "data")
     manifest = imported(folder, tmp_path)
-    (found,) = data(manifest, tmp_path).values()
+    (task,) = data(manifest, tmp_path).values()
     in_place = Folder(folder)
     other = in_place.load(in_place.tasks(None)[0], None)
-    np.testing.assert_array_equal(found.labels, other.labels)
-    np.testing.assert_allclose(found.images, other.images, atol=1e-5)
-    assert list(found.subjects) == list(other.subjects)
+    np.testing.assert_array_equal(task.labels, other.labels)
+    np.testing.assert_allclose(task.images, other.images, atol=1e-5)
+    assert list(task.subjects) == list(other.subjects)
 
 
-def test_options_say_what_the_folder_does_not(tmp_path: Path) -> None:
+def test_options_complete_the_settings(tmp_path: Path) -> None:
     folder = pictures(tmp_path / "data")
     given = ImportOptions(labels={"knee": (255,)}, modality="CT", subject_pattern="p(.)")
     manifest = imported(folder, tmp_path, given)
@@ -51,20 +51,22 @@ def test_options_say_what_the_folder_does_not(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "given", "option"),
+    ("settings", "given", "option"),
     [
         ('modality = "MR"', ImportOptions(modality="CT"), "--modality"),
         ('labels = {255 = "knee"}', ImportOptions(labels={"knee": (255,)}), "--labels"),
         ('subject_pattern = "(p)"', ImportOptions(subject_pattern="(.)"), "--subject-pattern"),
     ],
 )
-def test_nothing_is_said_twice(tmp_path: Path, said: str, given: ImportOptions, option: str) -> None:
+def test_options_must_not_repeat_the_settings(
+    tmp_path: Path, settings: str, given: ImportOptions, option: str
+) -> None:
     folder = pictures(tmp_path / "data")
-    (folder / "dataset.toml").write_text(said)
+    (folder / "dataset.toml").write_text(settings)
     assert f"dataset.toml already states this; leave out {option}" in refused(folder, tmp_path, given)
 
 
-def test_axes_are_of_volumes(tmp_path: Path) -> None:
+def test_options_for_volumes_are_refused(tmp_path: Path) -> None:
     assert "leave them out" in refused(pictures(tmp_path / "data"), tmp_path, ImportOptions(rule="midslice"))
 
 
@@ -79,12 +81,12 @@ def by_label(folder: Path) -> Path:
 
 
 def test_a_folder_of_masks_for_each_label(tmp_path: Path) -> None:
-    found = data(imported(by_label(tmp_path / "data"), tmp_path), tmp_path)
-    assert {name: len(task) for name, task in found.items()} == {
+    tasks = data(imported(by_label(tmp_path / "data"), tmp_path), tmp_path)
+    assert {name: len(task) for name, task in tasks.items()} == {
         "all/unknown/0/left_lung": 3,
         "all/unknown/0/heart": 2,
     }
-    heart, lung = (found[f"all/unknown/0/{label}"].labels.sum() for label in ("heart", "left_lung"))
+    heart, lung = (tasks[f"all/unknown/0/{label}"].labels.sum() for label in ("heart", "left_lung"))
     assert heart / 2 == pytest.approx(lung / 3 * (15 / 8) ** 2, rel=0.05)
 
 
@@ -102,41 +104,41 @@ def test_faults_of_folders_for_each_label(tmp_path: Path) -> None:
     assert "names a label already" in refused(folder, tmp_path, ImportOptions(labels={"heart": (1,)}))
 
 
-def test_labels_that_tasks_cannot_tell_apart(tmp_path: Path) -> None:
+def test_labels_with_equal_names_in_tasks_are_refused(tmp_path: Path) -> None:
     folder = by_label(tmp_path / "data")
     (folder / "masks" / "heart").rename(folder / "masks" / "left_lung")
     assert "label 'left lung' and label 'left_lung' would both be left_lung" in refused(folder, tmp_path)
 
 
-def test_folders_of_a_split_are_no_series(tmp_path: Path) -> None:
+def test_folders_of_a_split_are_not_a_dicom_series(tmp_path: Path) -> None:
     for part in ("train", "test"):
         save(tmp_path / "data" / "images" / part / "a.png", noise(*WIDE))
         save(tmp_path / "data" / "masks" / part / "a.png", square())
-    said = refused(tmp_path / "data", tmp_path)
-    assert f"{tmp_path / 'data' / 'images' / 'test'} is a folder; put its files into" in said
+    message = refused(tmp_path / "data", tmp_path)
+    assert f"{tmp_path / 'data' / 'images' / 'test'} is a folder; put its files into" in message
 
 
 def test_one_label_with_two_values_must_be_named(tmp_path: Path) -> None:
     folder = pictures(tmp_path / "data", 4)
     one = save(folder / "masks" / "p2.png", square(1))
-    said = refused(folder, tmp_path)
-    assert f"{one} contains only 0 and 1, {folder / 'masks' / 'p0.png'} only 0 and 255" in said
-    assert "--labels 1=x,255=x makes one" in said
+    message = refused(folder, tmp_path)
+    assert f"{one} contains only 0 and 1, {folder / 'masks' / 'p0.png'} only 0 and 255" in message
+    assert "--labels 1=x,255=x makes one" in message
     manifest = imported(folder, tmp_path, ImportOptions(labels={"x": (1, 255)}))
     assert list(map(sum, (counts.values() for counts in manifest["tasks"].values()))) == [4]
 
 
-def test_a_pattern_is_not_of_the_settings(tmp_path: Path) -> None:
+def test_errors_of_a_pattern_do_not_blame_the_settings(tmp_path: Path) -> None:
     folder = pictures(tmp_path / "data", 2)
-    said = refused(folder, tmp_path, ImportOptions(subject_pattern="("))
-    assert said.startswith("'(' is not a regular expression")
-    assert "dataset.toml" not in said
+    message = refused(folder, tmp_path, ImportOptions(subject_pattern="("))
+    assert message.startswith("'(' is not a regular expression")
+    assert "dataset.toml" not in message
     (folder / "subjects.csv").write_text("file,subject\np0.png,a\np1.png,b\n")
-    said = refused(folder, tmp_path, ImportOptions(subject_pattern="(.)"))
-    assert "subjects.csv already states this; leave out --subject-pattern" in said
+    message = refused(folder, tmp_path, ImportOptions(subject_pattern="(.)"))
+    assert "subjects.csv already states this; leave out --subject-pattern" in message
 
 
-def test_a_file_name_that_is_no_text(tmp_path: Path) -> None:
+def test_a_file_name_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
     folder = pictures(tmp_path / "data", 2)
     for kind in ("images", "masks"):
         (folder / kind / "p1.png").rename(folder / kind / os.fsdecode(b"\xff.png"))
@@ -186,15 +188,15 @@ def odd(folder: Path, name: str) -> None:
     "name",
     ["16-bit PNG", "16-bit TIFF", "float TIFF", "RGBA", "0/255", "palette GIF", "1 bit", "bool NPY"],
 )
-def test_odd_files_give_the_same_picture_and_mask(tmp_path: Path, name: str) -> None:
+def test_every_file_type_gives_the_same_picture_and_mask(tmp_path: Path, name: str) -> None:
     odd(tmp_path / "data", name)
     manifest = imported(tmp_path / "data", tmp_path)
     assert list(manifest["tasks"]) == ["own/all/unknown/0/foreground"]
-    (found,) = data(manifest, tmp_path).values()
-    inside = found.images[0, 0, 24:104]  # 20 rows of 30 lie in the middle of a square
+    (task,) = data(manifest, tmp_path).values()
+    inside = task.images[0, 0, 24:104]  # 20 rows of 30 lie in the middle of a square
     np.testing.assert_allclose(inside[:, :60], 0, atol=1e-3)
     np.testing.assert_allclose(inside[:, 68:], 1, atol=1e-3)
-    label = found.labels[0, 0]
+    label = task.labels[0, 0]
     assert label[24:104, 66:].all()
     assert not label[:, :62].any()
     assert not label[:20].any()
@@ -222,14 +224,14 @@ def test_faults_name_the_file(tmp_path: Path, break_it, sentence: str) -> None:
     assert sentence in refused(folder, tmp_path)
 
 
-def test_an_unknown_layout_says_what_was_looked_for(tmp_path: Path) -> None:
+def test_the_error_for_an_unknown_layout_lists_the_formats(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
-    said = refused(tmp_path / "data", tmp_path)
-    assert all(f"({name})" in said for name in ("folder", "nnunet", "nifti", "table"))
+    message = refused(tmp_path / "data", tmp_path)
+    assert all(f"({name})" in message for name in ("folder", "nnunet", "nifti", "table"))
     assert "there is no" in refused(tmp_path / "gone", tmp_path)
 
 
-def test_a_named_format_that_the_data_do_not_have(tmp_path: Path) -> None:
+def test_a_named_format_must_fit_the_data(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     folder.mkdir()
     for name in ("folder", "nnunet", "nifti", "table"):

@@ -40,14 +40,14 @@ def test_labels_axes_and_subjects(tmp_path: Path) -> None:
         f"own/all/CT/{axis}/{label}" for axis in ("sagittal", "coronal", "axial") for label in "12"
     )
     assert list(manifest["subjects"]) == ["s0", "s1", "s2", "s3"]
-    found = data(manifest, tmp_path)["all/CT/axial/1"]
+    task = data(manifest, tmp_path)["all/CT/axial/1"]
     # The corner of a RAS array is at the patient's left and back: right and bottom of 14 x 12 in a square.
-    corner = found.labels[0, 0]
+    corner = task.labels[0, 0]
     assert corner[84:117, 94:].all()
     assert corner[:80].sum() == corner[122:].sum() == corner[:, :88].sum() == 0
 
 
-def test_orientation_does_not_change_what_is_stored(tmp_path: Path) -> None:
+def test_stored_orientation_does_not_change_the_import(tmp_path: Path) -> None:
     ras = imported(volumes(tmp_path / "ras", RAS), tmp_path / "a")
     lps_affine = LPS.copy()
     lps_affine[:2, 3] = 13, 11
@@ -60,7 +60,7 @@ def test_orientation_does_not_change_what_is_stored(tmp_path: Path) -> None:
     assert one != other
 
 
-def test_one_value_is_the_foreground_and_masks_is_a_name_too(tmp_path: Path) -> None:
+def test_one_value_is_the_foreground_and_the_folder_may_be_masks(tmp_path: Path) -> None:
     for i in range(3):
         save(tmp_path / "data" / "images" / f"s{i}.nii", noise(*SHAPE, seed=i))
         save(tmp_path / "data" / "masks" / f"s{i}.nii.gz", square(7, SHAPE, 4).astype(np.float32))
@@ -68,10 +68,10 @@ def test_one_value_is_the_foreground_and_masks_is_a_name_too(tmp_path: Path) -> 
     assert list(manifest["tasks"]) == ["own/all/unknown/axial/foreground"]
 
 
-def test_given_labels_name_and_merge_values(tmp_path: Path) -> None:
+def test_options_name_and_merge_values(tmp_path: Path) -> None:
     given = ImportOptions(labels={"both": (1, 2), "second": (2,)}, axes={"axial": 2})
-    found = data(imported(volumes(tmp_path / "data"), tmp_path, given), tmp_path)
-    assert sorted(found) == ["all/unknown/axial/both", "all/unknown/axial/second"]
+    tasks = data(imported(volumes(tmp_path / "data"), tmp_path, given), tmp_path)
+    assert sorted(tasks) == ["all/unknown/axial/both", "all/unknown/axial/second"]
 
 
 def test_pairs_in_a_folder_for_each_subject(tmp_path: Path) -> None:
@@ -96,9 +96,9 @@ def test_meta_image_and_a_single_volume_of_four_dimensions(tmp_path: Path) -> No
         else:
             save(image, noise(*SHAPE)[..., None], LPS)
             save(mask, marked(), LPS)
-    found = data(imported(tmp_path / "data", tmp_path), tmp_path)
-    assert {len(task) for task in found.values()} == {2}
-    for task in found.values():
+    tasks = data(imported(tmp_path / "data", tmp_path), tmp_path)
+    assert {len(task) for task in tasks.values()} == {2}
+    for task in tasks.values():
         np.testing.assert_array_equal(task.labels[0], task.labels[1])
         np.testing.assert_array_equal(task.images[0], task.images[1])
 
@@ -160,7 +160,7 @@ def test_faults_name_the_file(tmp_path: Path, break_it, sentence: str) -> None:
 
 
 @pytest.mark.parametrize("rule", ["maxslice", "midslice"])
-def test_pictures_of_a_label_that_a_volume_lacks_are_counted(tmp_path: Path, rule) -> None:
+def test_missing_labels_of_a_volume_are_counted(tmp_path: Path, rule) -> None:
     folder = volumes(tmp_path / "data")
     save(folder / "labels" / "s0.nii.gz", np.where(marked() == 1, 1, 0).astype(np.uint8))
     save(folder / "labels" / "s1.nii.gz", 0 * marked())
@@ -197,7 +197,7 @@ def test_a_folder_without_dicom_files(tmp_path: Path) -> None:
     assert "images/s3 contains no DICOM series" in refused(folder, tmp_path)
 
 
-def test_the_volumes_are_what_they_seem(tmp_path: Path) -> None:
+def test_the_test_volumes_are_equal_in_space(tmp_path: Path) -> None:
     """The two ways of storing in `volumes` are one volume in space."""
     affine = LPS.copy()
     affine[:2, 3] = 13, 11

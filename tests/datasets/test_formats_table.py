@@ -21,13 +21,13 @@ WIDE = (20, 30)
 
 def rows(folder: Path, count: int = 5, **columns: str) -> list[dict[str, str]]:
     """Images and masks, and a row for each; `columns` may use ``{i}``."""
-    found = []
+    table = []
     for i in range(count):
         save(folder / "img" / f"{i}.png", noise(*WIDE, seed=i))
         save(folder / "seg" / f"{i}.png", square(255, side=6 + i))
-        said = {name: text.format(i=i) for name, text in columns.items()}
-        found.append({"image": f"img/{i}.png", "mask": f"seg/{i}.png"} | said)
-    return found
+        extra = {name: text.format(i=i) for name, text in columns.items()}
+        table.append({"image": f"img/{i}.png", "mask": f"seg/{i}.png"} | extra)
+    return table
 
 
 def write(file: Path, table: list[dict]) -> Path:
@@ -45,10 +45,10 @@ def write(file: Path, table: list[dict]) -> Path:
 
 
 @pytest.mark.parametrize("name", ["t.csv", "t.jsonl", "t.parquet"])
-def test_all_three_kinds_give_the_same(tmp_path: Path, name: str) -> None:
-    said = rows(tmp_path / "data", patient="p{i}", cohort="clinic", modality="CT", split="train", note="{i}")
-    expected = imported(write(tmp_path / "data" / "other.csv", said), tmp_path / "expected")
-    manifest = imported(write(tmp_path / "data" / name, said), tmp_path / "root")
+def test_all_three_file_types_give_the_same_import(tmp_path: Path, name: str) -> None:
+    table = rows(tmp_path / "data", patient="p{i}", cohort="clinic", modality="CT", split="train", note="{i}")
+    expected = imported(write(tmp_path / "data" / "other.csv", table), tmp_path / "expected")
+    manifest = imported(write(tmp_path / "data" / name, table), tmp_path / "root")
     assert manifest == expected
     assert list(manifest["tasks"].items()) == [
         ("own/clinic/CT/0/foreground", {"train": 5, "val": 0, "test": 0})
@@ -63,29 +63,29 @@ def test_two_columns_are_enough(tmp_path: Path) -> None:
     assert sorted(manifest["subjects"].values()) == ["test", "train", "train", "train", "val"]
 
 
-def test_a_row_for_each_label_of_an_image(tmp_path: Path) -> None:
+def test_one_row_per_label_of_an_image(tmp_path: Path) -> None:
     folder = tmp_path / "data"
-    said = [
+    table = [
         row | extra
         for row in rows(folder)
         for extra in ({"label": "left lung", "value": ""}, {"label": "none", "value": "7"})
     ]
     both = save(folder / "both.png", square(7, side=20))
-    for row in said[1::2]:
+    for row in table[1::2]:
         row["mask"] = str(both)  # outside of seg/, and absolute
-    manifest = imported(write(folder / "t.csv", said), tmp_path)
-    found = data(manifest, tmp_path)
-    assert {name: len(task) for name, task in found.items()} == {
+    manifest = imported(write(folder / "t.csv", table), tmp_path)
+    tasks = data(manifest, tmp_path)
+    assert {name: len(task) for name, task in tasks.items()} == {
         "all/unknown/0/left_lung": 5,
         "all/unknown/0/none": 5,
     }
     assert manifest["pictures"] == 5
-    assert found["all/unknown/0/none"].labels[0].sum() == pytest.approx(400 * (128 / 30) ** 2, rel=0.05)
+    assert tasks["all/unknown/0/none"].labels[0].sum() == pytest.approx(400 * (128 / 30) ** 2, rel=0.05)
 
 
-def test_label_is_the_mask_where_no_other_column_is(tmp_path: Path) -> None:
-    said = [{"file_name": row["image"], "label": row["mask"]} for row in rows(tmp_path / "data")]
-    manifest = imported(write(tmp_path / "data" / "t.csv", said), tmp_path)
+def test_the_label_column_is_the_mask_if_there_is_no_other(tmp_path: Path) -> None:
+    table = [{"file_name": row["image"], "label": row["mask"]} for row in rows(tmp_path / "data")]
+    manifest = imported(write(tmp_path / "data" / "t.csv", table), tmp_path)
     assert list(manifest["tasks"]) == ["own/all/unknown/0/foreground"]
 
 
@@ -93,24 +93,24 @@ def test_instances_of_a_label_are_merged(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     low = square(1, side=4)[::-1, ::-1]
     save(folder / "low.png", low.copy())
-    said = rows(folder, count=1, label="cell")
-    said.append(said[0] | {"mask": "low.png"})
-    (found,) = data(imported(write(folder / "t.csv", said), tmp_path), tmp_path).values()
-    assert len(found) == 1
-    assert found.labels.sum() == pytest.approx((36 + 16) * (128 / 30) ** 2, rel=0.1)
+    table = rows(folder, count=1, label="cell")
+    table.append(table[0] | {"mask": "low.png"})
+    (task,) = data(imported(write(folder / "t.csv", table), tmp_path), tmp_path).values()
+    assert len(task) == 1
+    assert task.labels.sum() == pytest.approx((36 + 16) * (128 / 30) ** 2, rel=0.1)
 
 
-def test_folders_of_splits(tmp_path: Path) -> None:
+def test_folders_name_the_splits(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     for split in ("train", "validation", "test"):
-        said = [
+        table = [
             {"file_name": row["image"], "mask_file_name": row["mask"]}
             for row in rows(folder / split, count=2)
         ]
-        write(folder / split / "metadata.jsonl", said)
+        write(folder / split / "metadata.jsonl", table)
     manifest = imported(folder, tmp_path)
-    (found,) = data(manifest, tmp_path).values()
-    assert len(found) == 6
+    (task,) = data(manifest, tmp_path).values()
+    assert len(task) == 6
     assert manifest["subjects"] == {
         f"{name}/img/{i}": split
         for name, split in (("test", "test"), ("train", "train"), ("validation", "val"))
@@ -118,9 +118,9 @@ def test_folders_of_splits(tmp_path: Path) -> None:
     }
 
 
-def test_metadata_at_the_top_with_a_column_of_splits(tmp_path: Path) -> None:
-    said = rows(tmp_path / "data", split="validation")
-    manifest = imported(write(tmp_path / "data" / "metadata.csv", said).parent, tmp_path)
+def test_a_column_names_the_splits(tmp_path: Path) -> None:
+    table = rows(tmp_path / "data", split="validation")
+    manifest = imported(write(tmp_path / "data" / "metadata.csv", table).parent, tmp_path)
     assert set(manifest["subjects"].values()) == {"val"}
 
 
@@ -137,7 +137,11 @@ def test_a_label_map_of_many_rows_is_read_once(tmp_path: Path, monkeypatch: pyte
     numbers = np.zeros((8, 8, 8), np.uint8)
     numbers[1:3, 1:3, 1:3], numbers[4:7, 4:7, 4:7] = 1, 2
     save(tmp_path / "a.nii.gz", numbers), save(tmp_path / "m.nii.gz", numbers)
-    labels = (("liver", "1"), ("spleen", "2"), ("liver", "2"))  # the last row says a label of the file again
+    labels = (
+        ("liver", "1"),
+        ("spleen", "2"),
+        ("liver", "2"),
+    )  # the last row repeats a label
     table = [{"image": "a.nii.gz", "mask": "m.nii.gz", "label": n, "value": v} for n, v in labels]
     reads: list[Path] = []
     read = base.read_label_map
@@ -145,8 +149,8 @@ def test_a_label_map_of_many_rows_is_read_once(tmp_path: Path, monkeypatch: pyte
     manifest = imported(write(tmp_path / "t.csv", table[:2]), tmp_path)
     assert len(reads) == 1 and len(manifest["tasks"]) == 6
     root = tmp_path / "again"
-    found = data(imported(write(tmp_path / "t.csv", table), root), root)
-    liver, spleen = (found[f"all/unknown/axial/{name}"].labels.sum() for name in ("liver", "spleen"))
+    tasks = data(imported(write(tmp_path / "t.csv", table), root), root)
+    liver, spleen = (tasks[f"all/unknown/axial/{name}"].labels.sum() for name in ("liver", "spleen"))
     assert liver == spleen == pytest.approx((3 * 16) ** 2, rel=0.05)  # corners are rounded
 
 
@@ -160,48 +164,48 @@ def test_instances_of_a_label_in_a_volume_are_merged(tmp_path: Path) -> None:
     save(folder / "v.nii.gz", noise(9, 9, 9))
     for name, mask in (("low", low), ("high", high), ("other", other)):
         save(folder / f"{name}.nii.gz", mask)
-    said = [
+    table = [
         {"image": "v.nii.gz", "mask": f"{name}.nii.gz", "label": label}
         for name, label in (("low", "lesion"), ("other", "cyst"), ("high", "lesion"))
     ]
-    manifest = imported(write(folder / "t.csv", said), tmp_path, ImportOptions(axes={"axial": 2}))
-    found = data(manifest, tmp_path)
-    assert {name: len(task) for name, task in found.items()} == {
+    manifest = imported(write(folder / "t.csv", table), tmp_path, ImportOptions(axes={"axial": 2}))
+    tasks = data(manifest, tmp_path)
+    assert {name: len(task) for name, task in tasks.items()} == {
         "all/unknown/axial/lesion": 1,
         "all/unknown/axial/cyst": 1,
     }
-    area = found["all/unknown/axial/lesion"].labels.sum()
+    area = tasks["all/unknown/axial/lesion"].labels.sum()
     assert area == pytest.approx((4 + 9) * (128 / 9) ** 2, rel=0.05)
     assert manifest["empty"] == {}
 
 
-def test_names_that_tasks_cannot_tell_apart(tmp_path: Path) -> None:
+def test_names_that_would_be_equal_in_tasks_are_refused(tmp_path: Path) -> None:
     for column, one, other in (("label", "core (a)", "core [a]"), ("cohort", "a b", "a/b")):
-        said = rows(tmp_path / column, count=2)
-        said[0][column], said[1][column] = one, other
-        file = write(tmp_path / column / "t.csv", said)
+        table = rows(tmp_path / column, count=2)
+        table[0][column], table[1][column] = one, other
+        file = write(tmp_path / column / "t.csv", table)
         sentence = f"{column} {one!r} and {column} {other!r} would both be"
         assert sentence in refused(file, tmp_path / "root")
 
 
-def test_subjects_do_not_tell_where_images_lie(tmp_path: Path) -> None:
+def test_subjects_do_not_reveal_the_folders_of_the_machine(tmp_path: Path) -> None:
     folder = tmp_path / "data"
-    said = rows(folder, count=2)
+    table = rows(folder, count=2)
     save(tmp_path / "far" / "scan.png", noise(*WIDE))
-    for row in said:
+    for row in table:
         row["image"] = str(folder / row["image"])
-    said.append(said[0] | {"image": str(tmp_path / "far" / "scan.png")})
-    said.append(said[0] | {"image": "../far/scan2.png"})
+    table.append(table[0] | {"image": str(tmp_path / "far" / "scan.png")})
+    table.append(table[0] | {"image": "../far/scan2.png"})
     save(tmp_path / "far" / "scan2.png", noise(*WIDE, seed=3))
-    subjects = imported(write(folder / "t.csv", said), tmp_path / "a")["subjects"]
+    subjects = imported(write(folder / "t.csv", table), tmp_path / "a")["subjects"]
     assert subjects.keys() == {"img/0", "img/1", "scan", "scan2"}
     save(tmp_path / "near" / "scan.png", noise(*WIDE, seed=4))
-    said.append(said[0] | {"image": str(tmp_path / "near" / "scan.png")})
-    subjects = imported(write(folder / "t.csv", said), tmp_path / "b")["subjects"]
+    table.append(table[0] | {"image": str(tmp_path / "near" / "scan.png")})
+    subjects = imported(write(folder / "t.csv", table), tmp_path / "b")["subjects"]
     assert subjects.keys() == {"img/0", "img/1", "far/scan", "far/scan2", "near/scan"}
 
 
-def test_options_say_what_no_column_does(tmp_path: Path) -> None:
+def test_options_complete_the_columns(tmp_path: Path) -> None:
     file = write(tmp_path / "data" / "t.csv", rows(tmp_path / "data"))
     given = ImportOptions(labels={"knee": (255,)}, modality="MR", subject_pattern="(.)$")
     manifest = imported(file, tmp_path, given)
@@ -217,7 +221,9 @@ def test_options_say_what_no_column_does(tmp_path: Path) -> None:
         ({"subject": "p{i}"}, ImportOptions(subject_pattern="(.)"), "--subject-pattern"),
     ],
 )
-def test_nothing_is_said_twice(tmp_path: Path, column: dict, given: ImportOptions, option: str) -> None:
+def test_options_must_not_repeat_a_column(
+    tmp_path: Path, column: dict, given: ImportOptions, option: str
+) -> None:
     file = write(tmp_path / "data" / "t.csv", rows(tmp_path / "data", **column))
     assert f"t.csv already states this; leave out {option}" in refused(file, tmp_path / "root", given)
 
@@ -235,10 +241,10 @@ def test_nothing_is_said_twice(tmp_path: Path, column: dict, given: ImportOption
         ({"value": "0"}, "row 3: 0=0 names no label"),
     ],
 )
-def test_a_row_that_cannot_be_used(tmp_path: Path, change: dict, sentence: str) -> None:
-    said = rows(tmp_path / "data", split="train", subject="p{i}", value="255")
-    said[2] |= change
-    assert sentence in refused(write(tmp_path / "data" / "t.csv", said), tmp_path / "root")
+def test_an_unusable_row_is_named(tmp_path: Path, change: dict, sentence: str) -> None:
+    table = rows(tmp_path / "data", split="train", subject="p{i}", value="255")
+    table[2] |= change
+    assert sentence in refused(write(tmp_path / "data" / "t.csv", table), tmp_path / "root")
 
 
 @pytest.mark.parametrize(
@@ -254,57 +260,57 @@ def test_a_row_that_cannot_be_used(tmp_path: Path, change: dict, sentence: str) 
         ("t.txt", b"", "no known layout"),
     ],
 )
-def test_a_table_that_cannot_be_used(tmp_path: Path, name: str, content: bytes, sentence: str) -> None:
+def test_an_unusable_table_is_named(tmp_path: Path, name: str, content: bytes, sentence: str) -> None:
     file = tmp_path / name
     file.write_bytes(content)
     assert sentence in refused(file, tmp_path / "root")
 
 
-def test_numbers_of_a_table_with_gaps(tmp_path: Path) -> None:
-    said = [
+def test_numbers_in_a_table_with_gaps(tmp_path: Path) -> None:
+    table = [
         row | {"subject": float(i // 2), "value": 255.0, "split": None, "cohort": float("nan")}
         for i, row in enumerate(rows(tmp_path / "data"))
     ]
-    manifest = imported(write(tmp_path / "data" / "t.parquet", said), tmp_path)
+    manifest = imported(write(tmp_path / "data" / "t.parquet", table), tmp_path)
     assert list(manifest["tasks"]) == ["own/all/unknown/0/255"]
     assert list(manifest["subjects"]) == ["0", "1", "2"]
 
 
-def test_masks_are_not_lossy(tmp_path: Path) -> None:
-    said = rows(tmp_path / "data")
+def test_jpeg_masks_are_refused(tmp_path: Path) -> None:
+    table = rows(tmp_path / "data")
     save(tmp_path / "data" / "seg" / "3.jpg", square(255))
-    said[3]["mask"] = "seg/3.jpg"
-    file = write(tmp_path / "data" / "t.csv", said)
+    table[3]["mask"] = "seg/3.jpg"
+    file = write(tmp_path / "data" / "t.csv", table)
     assert "seg/3.jpg is not one of the types for masks" in refused(file, tmp_path / "root")
 
 
-def test_real_images_give_what_their_own_source_gives(tmp_path: Path, shared_data: Path) -> None:
+def test_real_images_give_the_arrays_of_their_source(tmp_path: Path, shared_data: Path) -> None:
     folder = shared_data / "segmentation_WBC" / "Dataset 2"
     if not folder.is_dir():
         pytest.skip("the folder segmentation_WBC of WBC is absent")
-    said = [
+    table = [
         {"image": str(mask.with_suffix(".bmp")), "mask": str(mask), "subject": f"CV-{mask.stem}"}
         for mask in sorted(folder.glob("*.png"))
     ]
-    file = write(tmp_path / "t.csv", said)
+    file = write(tmp_path / "t.csv", table)
     given = ImportOptions(labels={"cytoplasm": (128,), "nucleus": (255,)}, modality="Microscopy")
-    found = data(imported(file, tmp_path, given), tmp_path)
+    tasks = data(imported(file, tmp_path, given), tmp_path)
     wbc = find_source("wbc", shared_data)
     for task in wbc.tasks(shared_data):
         if task.cohort == "CV":
             expected = wbc.load(task, shared_data)
-            other = found[f"all/Microscopy/0/{task.label}"]
+            other = tasks[f"all/Microscopy/0/{task.label}"]
             np.testing.assert_array_equal(other.labels, expected.labels)
             np.testing.assert_allclose(other.images, expected.images, atol=1e-5)
             assert list(other.subjects) == list(expected.subjects)
 
 
-def test_images_inside_a_table_are_not_taken(tmp_path: Path) -> None:
+def test_images_inside_a_table_are_refused(tmp_path: Path) -> None:
     file = write(tmp_path / "data" / "t.parquet", [{"image": {"bytes": b"x", "path": "a.png"}, "mask": "b"}])
     assert "t.parquet row 1 contains the image itself" in refused(file, tmp_path / "root")
 
 
-def test_the_data_lie_as_before(tmp_path: Path) -> None:
+def test_importing_changes_no_file_of_the_data(tmp_path: Path) -> None:
     file = write(tmp_path / "data" / "t.csv", rows(tmp_path / "data"))
     before = contents(tmp_path / "data")
     imported(file, tmp_path / "root")

@@ -1,4 +1,4 @@
-"""The store while imports replace, race with or are killed beside each other."""
+"""The store while imports replace, race with or are killed at the same time."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def other(folder: Path) -> Path:
     return store.folder_of(folder, "own")
 
 
-def test_a_reader_gets_one_import_whole_while_others_replace_it(root: Path, tmp_path: Path) -> None:
+def test_a_reader_sees_one_whole_import_while_others_replace_it(root: Path, tmp_path: Path) -> None:
     kept = shutil.copytree(store.folder_of(root, "own"), tmp_path / "kept")
     second = other(tmp_path / "other")
     own = ImportedDataset("own")
@@ -57,15 +57,15 @@ def test_a_reader_gets_one_import_whole_while_others_replace_it(root: Path, tmp_
     swapping = threading.Thread(target=swap)
     swapping.start()
     try:
-        found = {own.load(task, root).fingerprint for _ in range(150)}
-        wrong = [finding for _ in range(50) for finding in verified(root, "own")]
+        seen = {own.load(task, root).fingerprint for _ in range(60)}
+        wrong = [finding for _ in range(20) for finding in verified(root, "own")]
     finally:
         ended.set()
         swapping.join()
-    assert (len(known), found <= known, wrong) == (2, True, [])
+    assert (len(known), seen <= known, wrong) == (2, True, [])
 
 
-def test_what_was_opened_stays_when_it_is_replaced(root: Path, tmp_path: Path) -> None:
+def test_opened_tables_stay_readable_after_a_replacement(root: Path, tmp_path: Path) -> None:
     import pyarrow.parquet as pq
 
     second = other(tmp_path / "other")
@@ -76,7 +76,7 @@ def test_what_was_opened_stays_when_it_is_replaced(root: Path, tmp_path: Path) -
     assert store.read_manifest(root, "own")["content"] != manifest["content"]
 
 
-def test_the_second_of_two_imports_at_once_changes_nothing(root: Path, tmp_path: Path) -> None:
+def test_the_slower_of_two_simultaneous_imports_changes_nothing(root: Path, tmp_path: Path) -> None:
     first, second = shutil.move(store.folder_of(root, "own"), tmp_path / "first"), other(tmp_path / "other")
     target = store.folder_of(root, "own")
     with (
@@ -104,7 +104,7 @@ def kill(root: Path, name: str, code: str) -> None:
     assert done.returncode == -signal.SIGKILL
 
 
-def test_the_next_import_removes_what_killed_ones_left_but_not_what_goes_on(
+def test_an_import_removes_files_of_killed_imports_but_not_of_running_ones(
     root: Path, tmp_path: Path
 ) -> None:
     parent = store.folder_of(root, "own").parent
@@ -119,7 +119,7 @@ def test_the_next_import_removes_what_killed_ones_left_but_not_what_goes_on(
     assert sorted(path.name for path in parent.iterdir()) == ["own", "slow"]
 
 
-def test_what_a_killed_import_had_moved_away_comes_back(root: Path, tmp_path: Path) -> None:
+def test_data_that_a_killed_import_had_moved_away_are_restored(root: Path, tmp_path: Path) -> None:
     target = store.folder_of(root, "own")
     before = contents(target)
     kill(root, "own", "move = Path.rename; Path.rename = lambda *paths: (move(*paths), end())")

@@ -35,14 +35,14 @@ class Made:
         yield case
 
 
-def example(subject: str, split: str | None = None, mask: np.ndarray | None = None, **said) -> Example:
+def example(subject: str, split: str | None = None, mask: np.ndarray | None = None, **fields) -> Example:
     mask = square().astype(bool) if mask is None else mask
     image = noise(20, 30, seed=sum(map(ord, subject)))
-    return Example(Path(f"{subject}.png"), subject, image, {"disc": mask}, split=split, **said)
+    return Example(Path(f"{subject}.png"), subject, image, {"disc": mask}, split=split, **fields)
 
 
 @pytest.mark.parametrize("workers", [2, 5])
-def test_any_number_of_workers_gives_the_same_bytes(tmp_path: Path, workers: int) -> None:
+def test_the_number_of_workers_does_not_change_the_bytes(tmp_path: Path, workers: int) -> None:
     folder = pictures(tmp_path / "data", 30)
     imported(folder, tmp_path / "one", workers=1)
     imported(folder, tmp_path / "many", workers=workers)
@@ -52,7 +52,7 @@ def test_any_number_of_workers_gives_the_same_bytes(tmp_path: Path, workers: int
     }
 
 
-def test_reading_stays_near_what_is_written(tmp_path: Path) -> None:
+def test_reading_is_at_most_a_few_cases_ahead_of_writing(tmp_path: Path) -> None:
     """Else results would pile up in memory where reading is faster than writing."""
     begun, ahead = [], []
 
@@ -75,15 +75,15 @@ def test_reading_stays_near_what_is_written(tmp_path: Path) -> None:
 
 def test_stored_arrays_are_the_preprocessed_ones(tmp_path: Path) -> None:
     manifest = imported(pictures(tmp_path / "data"), tmp_path)
-    (found,) = data(manifest, tmp_path).values()
-    assert found.task == Task("own", "all", "unknown", "0", "foreground")
-    assert (found.images.dtype, found.images.shape) == (np.float32, (10, 1, 128, 128))
-    assert (found.images.min((1, 2, 3)) == 0).all()
-    assert (found.images.max((1, 2, 3)) > 0.95).all()
+    (task,) = data(manifest, tmp_path).values()
+    assert task.task == Task("own", "all", "unknown", "0", "foreground")
+    assert (task.images.dtype, task.images.shape) == (np.float32, (10, 1, 128, 128))
+    assert (task.images.min((1, 2, 3)) == 0).all()
+    assert (task.images.max((1, 2, 3)) > 0.95).all()
     areas = [(6 + i % 9) ** 2 * (128 / 30) ** 2 for i in range(10)]
-    np.testing.assert_allclose(found.labels.sum((1, 2, 3)), areas, rtol=0.15)
+    np.testing.assert_allclose(task.labels.sum((1, 2, 3)), areas, rtol=0.15)
     assert manifest["tasks"] == {"own/all/unknown/0/foreground": {"train": 6, "val": 2, "test": 2}}
-    assert [manifest["subjects"][subject] for subject in found.subjects] == list(found.split)
+    assert [manifest["subjects"][subject] for subject in task.subjects] == list(task.split)
 
 
 def test_a_picture_of_several_labels_is_stored_once(tmp_path: Path) -> None:
@@ -93,14 +93,14 @@ def test_a_picture_of_several_labels_is_stored_once(tmp_path: Path) -> None:
         mask[12:] = 2
         save(tmp_path / "data" / "masks" / f"p{i}.png", mask if i else square(2))
     manifest = imported(tmp_path / "data", tmp_path)
-    found = data(manifest, tmp_path)
-    one, two = (found[f"all/unknown/0/{label}"] for label in "12")
+    tasks = data(manifest, tmp_path)
+    one, two = (tasks[f"all/unknown/0/{label}"] for label in "12")
     assert (manifest["pictures"], len(one), len(two)) == (3, 2, 3)
     assert manifest["empty"] == {"1": 1}
     np.testing.assert_array_equal(one.images, two.images[1:])
 
 
-def test_checksums_tell_content_and_split_apart(tmp_path: Path) -> None:
+def test_content_and_split_have_separate_checksums(tmp_path: Path) -> None:
     folder = pictures(tmp_path / "data")
     first = imported(folder, tmp_path / "a")
     folder = folder.rename(tmp_path / "elsewhere")
@@ -113,7 +113,7 @@ def test_checksums_tell_content_and_split_apart(tmp_path: Path) -> None:
     assert (other["content"] == first["content"], other["split"] == first["split"]) == (False, True)
 
 
-def test_what_is_there_is_replaced_only_on_demand(tmp_path: Path) -> None:
+def test_an_import_is_replaced_only_on_demand(tmp_path: Path) -> None:
     folder = pictures(tmp_path / "data")
     root = tmp_path / "root"
     imported(folder, root)
@@ -126,10 +126,10 @@ def test_what_is_there_is_replaced_only_on_demand(tmp_path: Path) -> None:
     assert before["imported/own/examples.parquet"] != after["imported/own/examples.parquet"]
 
 
-def test_a_fault_in_the_last_case_leaves_what_is_there(tmp_path: Path) -> None:
-    folder = pictures(tmp_path / "data", 100)
+def test_a_fault_in_the_last_case_changes_nothing(tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "data", 70)
     root = tmp_path / "root"
-    bad = folder / "images" / "p99.png"
+    bad = folder / "images" / "p69.png"
     good = bad.read_bytes()
     bad.write_bytes(good[:60])
     assert str(bad) in refused(folder, root, workers=2)
@@ -139,16 +139,16 @@ def test_a_fault_in_the_last_case_leaves_what_is_there(tmp_path: Path) -> None:
     assert str(bad) in refused(folder, root, replace=True)
 
 
-def test_an_error_nobody_expected_changes_nothing_either(tmp_path: Path) -> None:
+def test_an_unexpected_error_changes_nothing(tmp_path: Path) -> None:
     reader = Made(example("a"), ZeroDivisionError("bug"))
     with pytest.raises(ZeroDivisionError):
         import_dataset("own", reader, tmp_path, tmp_path / "root")
     assert not (tmp_path / "root").exists()
 
 
-def test_full_disk_is_one_sentence_and_changes_nothing(tmp_path: Path) -> None:
+def test_a_full_disk_gives_one_sentence_and_changes_nothing(tmp_path: Path) -> None:
     """A limit on the size of files stands for the end of the disk."""
-    folder, root = pictures(tmp_path / "data", 200), tmp_path / "root"
+    folder, root = pictures(tmp_path / "data", 70), tmp_path / "root"
     imported(pictures(tmp_path / "first"), root)
     before = contents(root)
     code = (
@@ -194,26 +194,26 @@ def test_a_damaged_store_is_named(tmp_path: Path, file: str, damage) -> None:
         data(manifest, tmp_path)
 
 
-def test_a_file_of_the_store_that_is_gone_is_named(tmp_path: Path) -> None:
+def test_a_missing_file_of_the_store_is_named(tmp_path: Path) -> None:
     manifest = imported(pictures(tmp_path / "data"), tmp_path)
     (tmp_path / "imported" / "own" / "images.parquet").unlink()
     with pytest.raises(DataError, match=r"imported/own.*import own again"):
         data(manifest, tmp_path)
 
 
-def test_what_was_never_imported_says_how(tmp_path: Path) -> None:
+def test_the_error_for_missing_data_explains_the_import(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="data import own PATH"):
         store.read_manifest(tmp_path, "own")
     assert store.imported_names(tmp_path) == []
 
 
-def test_the_data_say_their_split(tmp_path: Path) -> None:
+def test_the_split_of_the_data_is_used(tmp_path: Path) -> None:
     reader = Made(example("a", "train"), example("b", "val"), example("c", "test"), example("d", "test"))
     manifest = import_dataset("own", reader, tmp_path, tmp_path)
     assert manifest["subjects"] == {"a": "train", "b": "val", "c": "test", "d": "test"}
 
 
-def test_a_given_split_comes_before_their_own(tmp_path: Path) -> None:
+def test_a_given_split_overrides_the_split_of_the_data(tmp_path: Path) -> None:
     reader = Made(example("a", "train"), example("b", "val"))
     split = {"a": "test", "b": "train", "elsewhere": "val"}
     manifest = import_dataset("own", reader, tmp_path, tmp_path, split=split)
@@ -246,15 +246,15 @@ def test_data_without_any_label_are_refused(tmp_path: Path) -> None:
         import_dataset("own", reader, tmp_path, tmp_path / "root")
 
 
-def test_parts_of_names_hold_no_slash(tmp_path: Path) -> None:
+def test_parts_of_task_names_have_no_slash(tmp_path: Path) -> None:
     reader = Made(example("a/1", cohort="clinic/a", modality="T1 MRI"))
     manifest = import_dataset("own", reader, tmp_path, tmp_path)
-    (found,) = data(manifest, tmp_path).values()
-    assert found.task.name == "own/clinic_a/T1_MRI/0/disc"
-    assert list(found.subjects) == ["a/1"]
+    (task,) = data(manifest, tmp_path).values()
+    assert task.task.name == "own/clinic_a/T1_MRI/0/disc"
+    assert list(task.subjects) == ["a/1"]
 
 
-def test_a_split_travels_as_a_manifest_or_a_table(tmp_path: Path) -> None:
+def test_a_split_is_read_from_a_manifest_or_a_table(tmp_path: Path) -> None:
     manifest = imported(pictures(tmp_path / "data"), tmp_path)
     file = tmp_path / "imported" / "own" / "manifest.json"
     assert read_split(file) == manifest["subjects"]
@@ -268,9 +268,9 @@ def test_a_split_travels_as_a_manifest_or_a_table(tmp_path: Path) -> None:
 def test_an_edited_manifest_is_refused(tmp_path: Path) -> None:
     imported(pictures(tmp_path / "data"), tmp_path)
     file = tmp_path / "imported" / "own" / "manifest.json"
-    said = json.loads(file.read_text())
-    said["subjects"]["p0"] = "val" if said["subjects"]["p0"] == "train" else "train"
-    file.write_text(json.dumps(said))
+    manifest = json.loads(file.read_text())
+    manifest["subjects"]["p0"] = "val" if manifest["subjects"]["p0"] == "train" else "train"
+    file.write_text(json.dumps(manifest))
     with pytest.raises(DataError, match=r"manifest.json was edited"):
         read_split(file)
 
@@ -308,6 +308,6 @@ def test_a_split_that_cannot_be_used_is_named(tmp_path: Path, name: str, text: s
     assert sentence in str(caught.value)
 
 
-def test_a_split_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_split_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"gone.csv cannot be read"):
         read_split(tmp_path / "gone.csv")

@@ -48,7 +48,7 @@ def volume(values: np.ndarray, codes: str = "LPI") -> Volume:
 
 
 @pytest.mark.parametrize("name", ["a.nii", "a.nii.gz", "a.mgz", "a.img", "a.mha", "a.mhd", "a.nrrd"])
-def test_every_format_holds_the_same_volume(name: str, tmp_path: Path) -> None:
+def test_every_format_yields_the_same_volume(name: str, tmp_path: Path) -> None:
     """Written by one library with a marker 3 mm to the left, 10 to the front and 100 up from the origin."""
     values = np.zeros((4, 5, 6), np.float32)
     values[1, 2, 3] = 9
@@ -63,9 +63,9 @@ def test_every_format_holds_the_same_volume(name: str, tmp_path: Path) -> None:
         image.SetOrigin((0, 0, 79))
         image.SetDirection((1, 0, 0, 0, -1, 0, 0, 0, 1))  # ITK's axes point to the left, back and head
         sitk.WriteImage(image, tmp_path / name)
-    found = read_volume(tmp_path / (name if name != "a.img" else "a.hdr"))
-    np.testing.assert_array_equal(found.values, values)
-    np.testing.assert_allclose(found.affine @ [1, 2, 3, 1], [-3, 10, 100, 1], atol=1e-5)
+    stored = read_volume(tmp_path / (name if name != "a.img" else "a.hdr"))
+    np.testing.assert_array_equal(stored.values, values)
+    np.testing.assert_allclose(stored.affine @ [1, 2, 3, 1], [-3, 10, 100, 1], atol=1e-5)
 
 
 def dicom_series(
@@ -101,9 +101,9 @@ def dicom_series(
 def test_a_dicom_series_is_ordered_by_position(tmp_path: Path) -> None:
     values = numbered()
     dicom_series(tmp_path, values, "1.2.3.4")
-    found = read_volume(tmp_path)
-    np.testing.assert_array_equal(found.values, values)
-    np.testing.assert_allclose(found.affine, np.diag([-0.5, -0.5, 2, 1]), atol=1e-6)
+    series = read_volume(tmp_path)
+    np.testing.assert_array_equal(series.values, values)
+    np.testing.assert_allclose(series.affine, np.diag([-0.5, -0.5, 2, 1]), atol=1e-6)
 
 
 def test_a_folder_of_two_series_or_none_is_refused(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_a_folder_of_two_series_or_none_is_refused(tmp_path: Path) -> None:
         read_volume(tmp_path)
 
 
-def test_a_series_that_lost_a_slice_does_not_fit_its_label_map(tmp_path: Path) -> None:
+def test_a_series_without_its_last_slice_does_not_match_its_label_map(tmp_path: Path) -> None:
     series = tmp_path / "series"
     dicom_series(series, numbered(), "1.2.3.4")
     truth = nifti(tmp_path / "truth.nii.gz", numbered(), np.diag([-0.5, -0.5, 2, 1]))
@@ -129,7 +129,7 @@ SAGITTAL = {"direction": "0\\1\\0\\0\\0\\1", "place": "{}\\0\\0"}
 
 
 @pytest.mark.parametrize("turned_to", [{}, SAGITTAL])
-def test_a_series_that_lacks_a_slice_is_refused(turned_to: dict[str, str], tmp_path: Path) -> None:
+def test_a_series_with_a_gap_is_refused(turned_to: dict[str, str], tmp_path: Path) -> None:
     """Wherever a label map may lie; places that are rounded to tenths are no gap."""
     whole = tmp_path / "whole"
     dicom_series(whole, numbered(), "1.2.3.4", (0, 1.2, 2.5, 3.7, 5, 6.2), **turned_to)
@@ -156,7 +156,7 @@ def test_itk_writes_no_warnings(tmp_path: Path, capfd: pytest.CaptureFixture[str
     assert capfd.readouterr() == ("", "")
 
 
-def test_damage_is_named(tmp_path: Path) -> None:
+def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     whole = nifti(tmp_path / "whole.nii.gz", rng.integers(0, 1000, (20, 20, 20)).astype(np.int16))
     cut = tmp_path / "cut.nii.gz"
@@ -168,7 +168,7 @@ def test_damage_is_named(tmp_path: Path) -> None:
             read_volume(file)
 
 
-def test_only_three_dimensions_are_a_volume(tmp_path: Path) -> None:
+def test_a_volume_has_three_dimensions(tmp_path: Path) -> None:
     one = nifti(tmp_path / "one.nii.gz", numbered((4, 5, 6, 1)))
     np.testing.assert_array_equal(read_volume(one).values, numbered())
     film = nifti(tmp_path / "film.nii.gz", numbered((4, 5, 6, 2)))
@@ -244,12 +244,12 @@ def test_a_label_map_may_be_stored_in_another_order(codes: str, tmp_path: Path) 
     change = orientations.ornt_transform(orientations.axcodes2ornt("RAS"), change)
     stored = orientations.apply_orientation(numbered(), change)
     space = image.affine @ orientations.inv_ornt_aff(change, numbered().shape)
-    found = read_label_map(nifti(tmp_path / "labels.nii.gz", stored, space), image)
-    np.testing.assert_array_equal(found.values, numbered())
-    np.testing.assert_allclose(found.affine, image.affine, atol=1e-5)
+    labels = read_label_map(nifti(tmp_path / "labels.nii.gz", stored, space), image)
+    np.testing.assert_array_equal(labels.values, numbered())
+    np.testing.assert_allclose(labels.affine, image.affine, atol=1e-5)
 
 
-def test_a_label_map_lies_on_its_image(tmp_path: Path) -> None:
+def test_a_label_map_must_have_the_space_of_its_image(tmp_path: Path) -> None:
     image = read_volume(nifti(tmp_path / "image.nii.gz", numbered(), affine("RAS")))
     small = nifti(tmp_path / "small.nii.gz", numbered((4, 5, 5)), affine("RAS"))
     with pytest.raises(
@@ -260,16 +260,16 @@ def test_a_label_map_lies_on_its_image(tmp_path: Path) -> None:
     moved[0, 3] = 0.5
     for name, space, apart in (("moved", moved, 0.5), ("mirrored", affine("LAS"), 3)):
         file = nifti(tmp_path / f"{name}.nii.gz", numbered(), space)
-        told = (
+        message = (
             f"{file} and its image {image.file} lie in different spaces (same shape, but another affine: "
             f"voxels up to {apart} mm apart); resample one of them"
         )
-        with pytest.raises(DataError, match=re.escape(told)):
+        with pytest.raises(DataError, match=re.escape(message)):
             read_label_map(file, image)
 
 
 @pytest.mark.filterwarnings("error")
-def test_labels_are_whole_numbers(tmp_path: Path) -> None:
+def test_labels_must_be_whole_numbers(tmp_path: Path) -> None:
     image = read_volume(nifti(tmp_path / "image.nii.gz", numbered(), affine("RAS")))
     whole = read_label_map(nifti(tmp_path / "whole.nii.gz", numbered() * 1.0, affine("RAS")), image)
     assert whole.values.dtype.kind == "i"
@@ -283,7 +283,7 @@ def test_labels_are_whole_numbers(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("codes", EVERY_ORIENTATION)
-def test_every_orientation_turns_into_one(codes: str) -> None:
+def test_every_orientation_is_brought_to_one(codes: str) -> None:
     """The voxel at the right, front and head comes first, however axes run and point."""
     size = {"R": 4, "L": 4, "A": 5, "P": 5, "S": 6, "I": 6}
     shape = tuple(size[letter] for letter in codes)
@@ -298,7 +298,7 @@ def test_every_orientation_turns_into_one(codes: str) -> None:
     assert (np.sign(np.diag(after.affine)[:3]) == [-1, -1, -1]).all()
 
 
-def test_an_oblique_volume_turns_to_the_nearest_axes() -> None:
+def test_an_oblique_volume_is_brought_to_the_nearest_axes() -> None:
     cos, sin = np.cos(np.radians(20)), np.sin(np.radians(20))
     tilt = np.array([[1, 0, 0, 0], [0, cos, -sin, 0], [0, sin, cos, 0], [0, 0, 0, 1]])
     values = np.zeros((4, 5, 6))
@@ -308,7 +308,7 @@ def test_an_oblique_volume_turns_to_the_nearest_axes() -> None:
     np.testing.assert_allclose(after.affine[:3, 3], (tilt @ [3, 4, 5, 1])[:3])
 
 
-def test_the_first_of_equally_large_slices_counts() -> None:
+def test_the_first_of_equally_large_slices_is_selected() -> None:
     mask = np.zeros((4, 5, 6), bool)
     mask[1, 1, 2] = mask[1, 1, 4] = mask[2, 1, 4] = mask[2, 2, 5] = mask[3, 1, 5] = True
     assert largest_slice(mask, 2) == 4  # two voxels, as in slice 5
@@ -317,40 +317,40 @@ def test_the_first_of_equally_large_slices_counts() -> None:
     assert largest_slice(np.zeros((4, 5, 6), bool), 0) is None
 
 
-def test_maxslice_is_a_slice_for_each_label_and_axis_that_shows() -> None:
+def test_maxslice_yields_a_slice_per_visible_label_and_axis() -> None:
     labels = np.zeros((4, 5, 6), np.int16)
     labels[1, 1, 1] = labels[1, 2, 1] = labels[2, 2, 3] = 7
     labels[3, 4, 0] = 8
     image = numbered()
-    found = list(
+    examples = list(
         cut_slices(
             volume(image), volume(labels), {"seven": 7, "gone": 5, "both": (7, 8)}, "p1", modality="CT"
         )
     )
-    assert [(e.axis, *e.masks) for e in found] == [
+    assert [(e.axis, *e.masks) for e in examples] == [
         (axis, label) for axis in AXES for label in ("seven", "both")
     ]
-    assert {(e.subject, e.modality, e.cohort, e.file.name) for e in found} == {
+    assert {(e.subject, e.modality, e.cohort, e.file.name) for e in examples} == {
         ("p1", "CT", "all", "scan.nii.gz")
     }
-    sagittal, axial = found[0], found[4]
+    sagittal, axial = examples[0], examples[4]
     np.testing.assert_array_equal(sagittal.image, image[1].T)  # (6, 5): down to the feet, to the back
     assert np.argwhere(sagittal.masks["seven"]).tolist() == [[1, 1], [1, 2]]
     np.testing.assert_array_equal(axial.image, image[:, :, 1].T)
     assert np.argwhere(axial.masks["seven"]).tolist() == [[1, 1], [2, 1]]
 
 
-def test_midslice_is_one_slice_of_all_labels_that_show_in_it() -> None:
+def test_midslice_yields_one_slice_with_its_visible_labels() -> None:
     labels = np.zeros((4, 5, 6), np.int16)
     labels[0, 0, 3], labels[1, 1, 3], labels[2, 2, 2] = 1, 2, 3
     values = {"one": 1, "two": 2, "three": 3}
-    (found,) = cut_slices(volume(numbered()), volume(labels), values, "p1", STORED, "midslice")
-    assert found.axis == "stored" and list(found.masks) == ["one", "two"]
-    np.testing.assert_array_equal(found.image, numbered()[:, :, 3].T)
+    (example,) = cut_slices(volume(numbered()), volume(labels), values, "p1", STORED, "midslice")
+    assert example.axis == "stored" and list(example.masks) == ["one", "two"]
+    np.testing.assert_array_equal(example.image, numbered()[:, :, 3].T)
 
 
 @pytest.mark.parametrize("codes", ["RAS", "LPS", "AIL"])
-def test_pictures_are_as_radiologists_see_them(codes: str) -> None:
+def test_slices_are_oriented_as_radiologists_view_them(codes: str) -> None:
     """A voxel at the patient's left, front and head, in pictures across each axis."""
     shape = (4, 4, 4)
     values = np.zeros(shape, np.int16)
@@ -372,7 +372,7 @@ def test_pixels_are_square():
     assert shapes == {"sagittal": ((18, 8), 12), "coronal": ((18, 4), 6), "axial": ((8, 4), 2)}
 
 
-def test_an_unreadable_slice_of_a_series_is_named(tmp_path):
+def test_an_unreadable_slice_of_a_series_is_refused(tmp_path):
     dicom_series(tmp_path, numbered(), "1.2.3.4")
     last = sorted(tmp_path.iterdir())[-1]
     last.write_bytes(last.read_bytes()[:-40])

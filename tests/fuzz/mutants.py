@@ -1,4 +1,4 @@
-"""Damaged versions of good files, and how often a property is tried."""
+"""Damaged versions of good files, and the number of examples of a property."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-HEAD = 200  # bytes of a file that are hit as often as all others, as they say what the rest is
+HEAD = 200  # leading bytes that are damaged as often as all others, because they describe the rest
 WAYS = ["byte", "number", "number", "cut", "insert", "remove", "swap", "extend"]
 NUMBERS = [b"\0", b"\x01", b"\x7f", b"\x80", b"\xff"]
-LONGER = 10  # times as many examples in the long campaign: pytest -m slow tests/fuzz
+LONGER = 10  # factor of examples in the long campaign: pytest -m slow tests/fuzz
 
 
 def campaigns(examples: int) -> pytest.MarkDecorator:
-    """Parametrise a test by the number of examples: a few, or with the marker ``slow`` many more."""
+    """Parametrise a test by the number of examples: few, or many more with the marker ``slow``."""
     long = pytest.param(examples * LONGER, id="long", marks=pytest.mark.slow)
     return pytest.mark.parametrize("examples", [pytest.param(examples, id="short"), long])
 
 
 def attempt(strategy: st.SearchStrategy[Any], examples: int, property: Callable[[Any], None]) -> None:
-    """Try a property on examples, the same in every run; none may take half a minute, as a hang does."""
+    """Test a property on examples, the same in every run; one that takes 30 s counts as a hang."""
     wrapped = settings(
         max_examples=examples,
         derandomize=True,
@@ -38,7 +38,7 @@ def attempt(strategy: st.SearchStrategy[Any], examples: int, property: Callable[
 
 @st.composite
 def damaged(draw: st.DrawFn, content: bytes) -> bytes:
-    """The content after a few bytes have been changed, cut off, put in, taken out or exchanged."""
+    """Content with a few bytes changed, cut off, inserted, removed or exchanged."""
     for _ in range(draw(st.integers(1, 4))):
         most = draw(st.sampled_from([min(HEAD, len(content)), len(content)]))
         place = draw(st.integers(0, max(0, most - 1)))
@@ -62,6 +62,6 @@ def damaged(draw: st.DrawFn, content: bytes) -> bytes:
 
 
 def damaged_files(folder: Path, names: list[str]) -> st.SearchStrategy[tuple[str, bytes]]:
-    """The name of one of some files of a folder, and a damaged content for it."""
+    """The name of one file of a folder and damaged content for it."""
     contents: Mapping[str, bytes] = {name: (folder / name).read_bytes() for name in names}
     return st.sampled_from(names).flatmap(lambda name: st.tuples(st.just(name), damaged(contents[name])))

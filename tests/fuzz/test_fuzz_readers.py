@@ -1,4 +1,4 @@
-"""Files that were damaged in every way are read, or refused by an error of the project's own."""
+"""Damaged files are read, or refused by an error of this project."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ MASK = (np.arange(40).reshape(5, 8) % 3).astype(np.uint8)
 LIMIT = 50_000  # bytes that an archive may unpack to
 
 
-def tried(*steps: Callable[[], object], errors: type[Exception]) -> None:
-    """Each step works, or fails with the one kind of error, in one line that says something."""
+def succeeds_or_raises(*steps: Callable[[], object], errors: type[Exception]) -> None:
+    """Each step succeeds, or fails with this kind of error and a message."""
     for step in steps:
         try:
             step()
@@ -51,7 +51,7 @@ def tried(*steps: Callable[[], object], errors: type[Exception]) -> None:
 
 
 def written_images(folder: Path) -> list[str]:
-    """Small files of every format of images."""
+    """Write small files of every image format."""
     image = Image.fromarray(MASK)
     palette = image.convert("P")
     palette.putpalette([0, 0, 0, 255, 0, 0, 0, 255, 0])
@@ -76,7 +76,9 @@ def test_images(examples: int, tmp_path: Path) -> None:
     def read(file: tuple[str, bytes]) -> None:
         path = tmp_path / f"damaged{Path(file[0]).suffix}"
         path.write_bytes(file[1])
-        tried(lambda: prepare_image(read_image(path), "it"), lambda: read_mask(path), errors=DataError)
+        succeeds_or_raises(
+            lambda: prepare_image(read_image(path), "it"), lambda: read_mask(path), errors=DataError
+        )
 
     attempt(damaged_files(tmp_path, names), examples, read)
 
@@ -90,7 +92,7 @@ def test_volumes(examples: int, dicom: bool, good: Path, tmp_path: Path) -> None
     nibabel.save(nibabel.MGHImage(volume.values.astype(np.float32), volume.affine), images / "f.mgz")
     names = [str(path.relative_to(images)) for path in sorted(images.rglob("*.*"))]
     names = [name for name in names if name.endswith(".dcm") == dicom]
-    examples //= 10 if dicom else 1  # its library takes gigabytes where a damaged length says so, and seconds
+    examples //= 10 if dicom else 1  # a damaged length makes its library take gigabytes and seconds
 
     def read(file: tuple[str, bytes]) -> None:
         name, content = file
@@ -99,10 +101,10 @@ def test_volumes(examples: int, dicom: bool, good: Path, tmp_path: Path) -> None
         path = images / Path(name).parts[0]
 
         def cut() -> None:
-            found = read_volume(path)
-            list(cut_slices(reorient(found), reorient(found), {"label": 1}, "subject", AXES))
+            damaged_volume = reorient(read_volume(path))
+            list(cut_slices(damaged_volume, damaged_volume, {"label": 1}, "subject", AXES))
 
-        tried(cut, lambda: read_label_map(path, volume), errors=DataError)
+        succeeds_or_raises(cut, lambda: read_label_map(path, volume), errors=DataError)
         (images / name).write_bytes(before)
 
     attempt(damaged_files(images, names), examples, read)
@@ -139,7 +141,7 @@ def test_tables_and_settings(examples: int, good: Path, tmp_path: Path) -> None:
             "mine": lambda: Folder(tmp_path / "mine").tasks(None),
             "raw": lambda: find_reader(tmp_path / "raw", "nnunet").cases(tmp_path / "raw"),
         }
-        tried(steps.get(Path(file[0]).parts[0], lambda: read_split(path)), errors=DataError)
+        succeeds_or_raises(steps.get(Path(file[0]).parts[0], lambda: read_split(path)), errors=DataError)
         path.write_bytes(before)
 
     attempt(damaged_files(tmp_path, names), examples, read)
@@ -165,15 +167,15 @@ def test_archives(examples: int, tmp_path: Path) -> None:
         path, target = place / "archive", place / "target"
         target.mkdir(parents=True)
         path.write_bytes(file[1])
-        tried(lambda: unpack(path, target, file[0], "link", LIMIT), errors=DataError)
-        assert sorted(each.name for each in place.iterdir()) == ["archive", "target"]
-        found = [each for each in target.rglob("*") if not each.is_dir()]
-        assert all(each.is_file() and not each.is_symlink() for each in found)
-        assert sum(each.stat().st_size for each in found) <= LIMIT
+        succeeds_or_raises(lambda: unpack(path, target, file[0], "link", LIMIT), errors=DataError)
+        assert sorted(path.name for path in place.iterdir()) == ["archive", "target"]
+        unpacked = [path for path in target.rglob("*") if not path.is_dir()]
+        assert all(path.is_file() and not path.is_symlink() for path in unpacked)
+        assert sum(path.stat().st_size for path in unpacked) <= LIMIT
         shutil.rmtree(place)
 
     attempt(strategy, examples, read)
-    assert sorted(each.name for each in tmp_path.iterdir()) == sorted(names)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)
 
 
 @campaigns(200)
@@ -187,7 +189,9 @@ def test_weights(examples: int, good: Path, tmp_path: Path) -> None:
     def read(file: tuple[str, bytes]) -> None:
         path = tmp_path / f"damaged{Path(file[0]).suffix}"
         path.write_bytes(file[1])
-        tried(lambda: load_state(UniverSeg, path), lambda: training_metadata(path), errors=WeightsError)
+        succeeds_or_raises(
+            lambda: load_state(UniverSeg, path), lambda: training_metadata(path), errors=WeightsError
+        )
 
     attempt(strategy, examples, read)
 
@@ -203,7 +207,7 @@ def test_imported_data(examples: int, good: Path, tmp_path: Path) -> None:
         before = (folder / file[0]).read_bytes()
         (folder / file[0]).write_bytes(file[1])
         data = ImportedDataset("known")
-        tried(lambda: [data.load(task, root) for task in data.tasks(root)], errors=DataError)
+        succeeds_or_raises(lambda: [data.load(task, root) for task in data.tasks(root)], errors=DataError)
         (folder / file[0]).write_bytes(before)
 
     attempt(damaged_files(folder, names), examples, read)
@@ -219,7 +223,7 @@ def test_runs(examples: int, good: Path, tmp_path: Path) -> None:
     def read(file: tuple[str, bytes]) -> None:
         before = (run / file[0]).read_bytes()
         (run / file[0]).write_bytes(file[1])
-        tried(lambda: load(run).steps, errors=StoreError)
+        succeeds_or_raises(lambda: load(run).steps, errors=StoreError)
         (run / file[0]).write_bytes(before)
 
     attempt(damaged_files(run, names), examples, read)
@@ -242,7 +246,7 @@ def test_a_manifest_of_any_json(examples: int, good: Path, tmp_path: Path) -> No
 
     def read(content: str | bytes) -> None:
         (run / "manifest.json").write_bytes(content if isinstance(content, bytes) else content.encode())
-        tried(lambda: load(run), errors=StoreError)
+        succeeds_or_raises(lambda: load(run), errors=StoreError)
 
     whole = st.fixed_dictionaries(entries).map(json.dumps)
     attempt(anything.map(json.dumps) | whole | damaged(TEXT), examples, read)

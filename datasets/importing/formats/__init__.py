@@ -19,23 +19,10 @@ FORMATS: dict[str, type[FormatReader]] = {
 
 
 def find_reader(path: Path, name: str | None = None, options: ImportOptions | None = None) -> FormatReader:
-    """Find the reader of a user's own data.
+    """Find the reader of a user's own data, a folder or the file of a table.
 
-    Parameters
-    ----------
-    path : Path
-        A folder, or the file of a table.
-    name : str, optional
-        Name of the format; by default the first one that fits.
-    options : ImportOptions, optional
-        What the data do not state.
-
-    Raises
-    ------
-    UnknownName
-        If there is no format of that name.
-    DataError
-        If the path does not exist or fits no format.
+    `name` is a format, by default the first one that fits. UnknownName for an unknown format; DataError if
+    the path does not exist or fits none.
     """
     if name is not None and name not in FORMATS:
         raise UnknownName("format", name, list(FORMATS))
