@@ -1,140 +1,195 @@
-"""What a simulated annotator draws (MultiverSeg, section 5.3; InterConv, section 4.1)."""
+"""Simulated annotators, who know the labels (MultiverSeg, section 5.3; InterConv, section 4.1)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any
 
 import numpy as np
 
 from segbench.protocols.adapter import Click
-from segbench.protocols.interactions import center_clicks, centerline_scribbles, line_scribble, random_click
+from segbench.protocols.interactions import (
+    center_clicks,
+    centerline_scribbles,
+    line_scribbles,
+    random_click,
+)
 
-Draw = Callable[[str], np.random.Generator]
-Masks = Any  # bool arrays or tensors (B, H, W): both have the operators that are used here
+RngFor = Callable[[str], np.random.Generator]
+"""Gives the generator for a purpose, keyed by task, simulation, image and step of interaction."""
+
+Masks = Any  # bool arrays or tensors (B, H, W); both have the operators used here
 
 
 @dataclass(frozen=True, eq=False)
-class Mark:
-    """One interaction.
+class Interaction:
+    """What an annotator adds to an image at one step.
 
     Attributes
     ----------
     kind : str
-        As in the ``kind`` column of the records; ``none`` where there is nothing to draw.
-    positive, negative : float32 arrays (H, W) in [0, 1] or None
-    click : Click or None
+        Value of the column ``kind`` of the records; ``none`` if nothing is added.
+    positive, negative : float32 arrays (H, W) in [0, 1], or None if nothing is drawn there
+    clicks : tuple of Click
+        The same clicks as coordinates.
     """
 
     kind: str = "none"
     positive: np.ndarray | None = None
     negative: np.ndarray | None = None
-    click: Click | None = None
+    clicks: tuple[Click, ...] = ()
+
+    def __add__(self, other: Interaction) -> Interaction:
+        """Both interactions together; the sum of overlapping drawings is limited to 1."""
+        return Interaction(
+            self.kind,
+            _overlay(self.positive, other.positive),
+            _overlay(self.negative, other.negative),
+            self.clicks + other.clicks,
+        )
 
 
-class Annotator(Protocol):
-    """An annotator who knows the labels. ``random`` says whether two simulations can differ.
+def _overlay(below: np.ndarray | None, above: np.ndarray | None) -> np.ndarray | None:
+    if below is None or above is None:
+        return above if below is None else below
+    return np.minimum(below + above, 1)
 
-    Images come in batches, labels and predictions as bool arrays or tensors (B, H, W); each image is marked
-    as if it were alone. Of each there is a ``draw``, which gives the generator for a purpose, keyed by task,
-    simulation, image and step.
+
+class Annotator:
+    """Base class of simulated annotators.
+
+    Annotators get batches: labels and predictions are bool arrays or tensors (B, H, W), with a function
+    ``rng_for`` for each image. The interaction on an image must not depend on the other images of the batch.
+
+    Attributes
+    ----------
+    name : str
+        Value of the column ``annotator`` of the records.
+    random : bool
+        Whether the interactions of two simulations can differ.
     """
 
-    @property
-    def random(self) -> bool: ...
+    name: str
+    random: bool = True
 
-    def start(self, labels: Masks, draws: Sequence[Draw]) -> list[Mark]:
-        """The first interaction on images without a prediction."""
-        ...
+    def start(self, labels: Masks, rngs: Sequence[RngFor]) -> list[Interaction]:
+        """Return the first interaction on images without a prediction."""
+        raise NotImplementedError
 
-    def correct(self, labels: Masks, predictions: Masks, draws: Sequence[Draw]) -> list[Mark]:
-        """The next interaction, given predictions that are not perfect."""
-        ...
+    def correct(self, labels: Masks, predictions: Masks, rngs: Sequence[RngFor]) -> list[Interaction]:
+        """Return the next interaction on images whose predictions have errors."""
+        raise NotImplementedError
 
 
-def _clicked(click: Click | None, shape: Sequence[int]) -> Mark:
+def _click_map(click: Click | None, shape: Sequence[int]) -> np.ndarray | None:
     if click is None:
-        return Mark()
-    pixel = np.zeros(shape, np.float32)
-    pixel[click.row, click.column] = 1
-    if click.positive:
-        return Mark("click+", positive=pixel, click=click)
-    return Mark("click-", negative=pixel, click=click)
+        return None
+    pixels = np.zeros(shape, np.float32)
+    pixels[click.row, click.column] = 1
+    return pixels
 
 
-def _drawings(scribbles: Masks) -> np.ndarray:
+def _as_arrays(scribbles: Masks) -> np.ndarray:
     return scribbles if isinstance(scribbles, np.ndarray) else scribbles.cpu().numpy()
 
 
 @dataclass(frozen=True)
-class CenterClicks:
-    """A click at the centre of the largest error; the first one in the label's largest component."""
+class CenterClicks(Annotator):
+    """Clicks at the centre of the largest error; first in the largest component of the label."""
 
+    name: str = "center-clicks"
     random: bool = False
 
-    def start(self, labels: Masks, draws: Sequence[Draw]) -> list[Mark]:
-        return self.correct(labels, labels & ~labels, draws)
+    def start(self, labels: Masks, rngs: Sequence[RngFor]) -> list[Interaction]:
+        return self.correct(labels, labels & ~labels, rngs)
 
-    def correct(self, labels: Masks, predictions: Masks, draws: Sequence[Draw]) -> list[Mark]:
-        return [_clicked(click, labels.shape[1:]) for click in center_clicks(labels, predictions)]
+    def correct(self, labels: Masks, predictions: Masks, rngs: Sequence[RngFor]) -> list[Interaction]:
+        return [self._interaction(click, labels.shape[1:]) for click in center_clicks(labels, predictions)]
+
+    @staticmethod
+    def _interaction(click: Click | None, shape: Sequence[int]) -> Interaction:
+        if click is None:
+            return Interaction()
+        drawing = _click_map(click, shape)
+        if click.positive:
+            return Interaction("click+", positive=drawing, clicks=(click,))
+        return Interaction("click-", negative=drawing, clicks=(click,))
 
 
 @dataclass(frozen=True)
-class CenterlineScribbles:
-    """A scribble on the label and one on the background at first; then one on all misses or all false alarms.
+class CenterlineScribbles(Annotator):
+    """Scribbles on label and background first; then corrects either false negatives or false positives.
 
-    The false positives are scribbled on with probability |FP| / (|FP| + |FN|).
+    The false positives are chosen with probability |FP| / (|FP| + |FN|).
     """
 
-    random: bool = True
+    name: str = "centerline-scribbles"
 
-    def start(self, labels: Masks, draws: Sequence[Draw]) -> list[Mark]:
-        on = _drawings(centerline_scribbles(labels, [draw("positive") for draw in draws]))
-        off = _drawings(centerline_scribbles(~labels, [draw("negative") for draw in draws]))
-        return [Mark("scribble+-", positive=a, negative=b) for a, b in zip(on, off, strict=True)]
+    def start(self, labels: Masks, rngs: Sequence[RngFor]) -> list[Interaction]:
+        return _on_both_sides(centerline_scribbles, labels, rngs)
 
-    def correct(self, labels: Masks, predictions: Masks, draws: Sequence[Draw]) -> list[Mark]:
-        rngs = [draw("correction") for draw in draws]
+    def correct(self, labels: Masks, predictions: Masks, rngs: Sequence[RngFor]) -> list[Interaction]:
+        generators = [rng_for("correction") for rng_for in rngs]
         missed, spurious = labels & ~predictions, predictions & ~labels
-        misses, alarms = (errors.sum((1, 2)).tolist() for errors in (missed, spurious))
+        fn_counts, fp_counts = (errors.sum((1, 2)).tolist() for errors in (missed, spurious))
         negative = np.array(
-            [rng.random() * (fp + fn) < fp for rng, fn, fp in zip(rngs, misses, alarms, strict=True)]
+            [
+                rng.random() * (fp + fn) < fp
+                for rng, fn, fp in zip(generators, fn_counts, fp_counts, strict=True)
+            ]
         )
-        chosen = missed | spurious
-        chosen[negative], chosen[~negative] = spurious[negative], missed[~negative]
-        drawings = _drawings(centerline_scribbles(chosen, rngs))
+        errors = missed | spurious
+        errors[negative], errors[~negative] = spurious[negative], missed[~negative]
+        drawings = _as_arrays(centerline_scribbles(errors, generators))
         return [
-            Mark("scribble-", negative=drawing) if on_alarms else Mark("scribble+", positive=drawing)
-            for drawing, on_alarms in zip(drawings, negative, strict=True)
+            Interaction("scribble-", negative=drawing)
+            if on_false_positives
+            else Interaction("scribble+", positive=drawing)
+            for drawing, on_false_positives in zip(drawings, negative, strict=True)
         ]
 
 
-class Prompter(Protocol):
-    """One who marks an image without seeing a prediction; ``kind`` is what the records call a prompt."""
+class _Prompts(Annotator):
+    """Draws on label and background without regard to predictions."""
 
-    kind: ClassVar[str]
-
-    def prompt(self, label: np.ndarray, draw: Draw) -> list[Mark]:
-        """A mark on the label and one on the background; none on a side that has no pixel."""
-        ...
+    def correct(self, labels: Masks, predictions: Masks, rngs: Sequence[RngFor]) -> list[Interaction]:
+        return self.start(labels, rngs)
 
 
-class RandomClicks:
-    """A click on a random pixel of the label, and one on a random pixel of the background."""
+@dataclass(frozen=True)
+class RandomClicks(_Prompts):
+    """Clicks on a random pixel of the label and on one of the background, where these have pixels."""
 
-    kind: ClassVar[str] = "click+-"
+    name: str = "random-clicks"
 
-    def prompt(self, label: np.ndarray, draw: Draw) -> list[Mark]:
-        on, off = random_click(label, draw("positive")), random_click(~label, draw("negative"))
-        return [_clicked(click, label.shape) for click in (on, off and off._replace(positive=False))]
+    def start(self, labels: Masks, rngs: Sequence[RngFor]) -> list[Interaction]:
+        return [
+            self._interaction(label, rng_for) for label, rng_for in zip(_as_arrays(labels), rngs, strict=True)
+        ]
+
+    @staticmethod
+    def _interaction(label: np.ndarray, rng_for: RngFor) -> Interaction:
+        on, off = random_click(label, rng_for("positive")), random_click(~label, rng_for("negative"))
+        clicks = [click for click in (on, off and off._replace(positive=False)) if click is not None]
+        positive, negative = (_click_map(click, label.shape) for click in (on, off))
+        return Interaction("click+-", positive, negative, tuple(clicks))
 
 
-class LineScribbles:
-    """A line scribble on the label, and one on the background."""
+@dataclass(frozen=True)
+class LineScribbles(_Prompts):
+    """Draws a line scribble on the label and one on the background."""
 
-    kind: ClassVar[str] = "scribble+-"
+    name: str = "line-scribbles"
 
-    def prompt(self, label: np.ndarray, draw: Draw) -> list[Mark]:
-        on, off = line_scribble(label, draw("positive")), line_scribble(~label, draw("negative"))
-        return [Mark(self.kind, positive=on, negative=off)]
+    def start(self, labels: Masks, rngs: Sequence[RngFor]) -> list[Interaction]:
+        return _on_both_sides(line_scribbles, labels, rngs)
+
+
+def _on_both_sides(
+    scribbles: Callable[..., Masks], labels: Masks, rngs: Sequence[RngFor]
+) -> list[Interaction]:
+    """Scribble on each label and on its background."""
+    positive = _as_arrays(scribbles(labels, [rng_for("positive") for rng_for in rngs]))
+    negative = _as_arrays(scribbles(~labels, [rng_for("negative") for rng_for in rngs]))
+    return [Interaction("scribble+-", on, off) for on, off in zip(positive, negative, strict=True)]

@@ -5,129 +5,92 @@ InterConv, section 4.2 (Fig. 6 to 10, Table 1).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import groupby
-from typing import ClassVar
+from collections.abc import Iterable, Sequence
 
 import numpy as np
-import torch
 
 from segbench.datasets.scans import ScanData
-from segbench.datasets.task import TaskData
-from segbench.protocols.adapter import Capabilities, ModelAdapter, Query
-from segbench.protocols.annotators import Mark
-from segbench.protocols.config import Config, admit
-from segbench.protocols.inference import ask
-from segbench.protocols.records import Records, SampleKey, collect, context_kind
+from segbench.datasets.task import ImageData
+from segbench.protocols.adapter import Capabilities
+from segbench.protocols.config import Config
+from segbench.protocols.protocol import Protocol
+from segbench.protocols.records import Sample, SampleKey
+from segbench.protocols.simulation import Request, Setup, Simulation
 from segbench.protocols.trajectory import Trajectory
 
-Answer = tuple[np.ndarray, float]  # label map uint8 (H, W), and seconds in the model
 
+class SetAutomatic(Protocol):
+    """Every scan of the split once, without interactions; a set is all scans of a subject.
 
-@dataclass(frozen=True)
-class SetAutomatic:
-    """Every scan of the split once, without any interaction; a set is all scans of a subject.
-
-    Attributes
-    ----------
-    name : str
-    version : int
-        Grows when the same configuration would give other records.
-    max_steps : int
-        0, as there are no interactions.
-    max_simulations : int
-        1, as nothing is drawn.
+    There is a row per scan and structure, but none for a structure that is neither in a scan nor in its
+    prediction. A structure that is only in the prediction has Dice 0.
     """
 
-    name: str
-    version: int
-    max_steps: int = 0
-    max_simulations: int = 1
-    data_kind: ClassVar[str] = "scans"  # of the data sets that it is for
-    needs_seed_image: ClassVar[bool] = False
-    ordered: ClassVar[bool] = False
+    name = "set-automatic"
+    title = "Automatic segmentation of sets"
+    unit = "predictions"
+    family = "scans"
+    in_study = True
+    data_kind = "scans"
+    max_simulations = 1  # nothing is drawn
 
     def unsupported_model(self, capabilities: Capabilities) -> str | None:
-        """Why a model cannot take part, or None."""
         return None if capabilities.automatic else "it segments one structure, not all of them at once"
 
-    def unsupported_task(self, data: ScanData | TaskData, config: Config) -> str | None:
-        """What a task lacks for this protocol, or None."""
+    def unsupported_task(self, data: ImageData, config: Config) -> str | None:
         if not isinstance(data, ScanData):
             return f"{data.task} has one structure, not label maps of several"
         return None if len(data.indices(config.split)) else f"{data.task} has no {config.split} scan"
 
     def cost(self, available: int, config: Config, capabilities: Capabilities) -> int:
-        """Rough relative time: a scan's structures are assessed one by one."""
-        return available * 5
+        return available * 5  # structures are assessed one by one
 
-    def run(
-        self,
-        data: ScanData,
-        adapter: ModelAdapter,
-        simulations: Sequence[int],
-        config: Config,
-        seed_adapter: ModelAdapter | None,
-        model: str,
-    ) -> Records:
-        """As `InGames.run`, with one row per scan and structure; ``seed_adapter`` is not used.
-
-        Positions number the scans of a subject. A structure that is neither in a scan nor in its prediction
-        has no row; one that is only in the prediction has Dice 0.
-        """
-        admit(self, model, adapter.capabilities, data, config)
-        setwise, kind = adapter.capabilities.setwise, context_kind(adapter.capabilities, config)
-        subjects = data.sets(config.split)
-        shown = max(subjects, key=len)  # the first of those with the most scans
-        records = Records()
-        answers = _answers(adapter, data, subjects)
+    def simulate(self, setup: Setup, simulations: Sequence[int]) -> Iterable[Simulation[list[Sample]]]:
+        subjects = setup.data.sets(setup.config.split)
+        pictured = max(subjects, key=len)  # the first subject with the most scans
+        position = 1
         for scans in subjects:
-            for number, structure in enumerate(data.structures, start=1):
-                found = [
-                    _assessed(data, int(scan), number, answers[int(scan)], config, scans is shown)
-                    for scan in scans
-                ]
-                companions = len(scans) - 1 if setwise else 0
-                rows = [
-                    (SampleKey(0, position, int(scan), companions), trajectory)
-                    for position, (scan, trajectory) in enumerate(zip(scans, found, strict=True), start=1)
-                    if trajectory.label.any() or trajectory.mask.any()
-                ]
-                records.extend(collect(self.name, model, data, config.split, kind, rows, (0,), structure))
-        return records
+            yield self._subject(setup, scans.tolist(), position, scans is pictured)
+            position += len(scans)
+
+    def _subject(
+        self, setup: Setup, scans: Sequence[int], position: int, pictured: bool
+    ) -> Simulation[list[Sample]]:
+        """Segment the scans of a subject; ``position`` is that of the first."""
+        data, setwise = setup.data, setup.adapter.capabilities.setwise
+        segmented = [_Scan(data.images[i, 0], data.labels[i, 0], setup.config.target_dice) for i in scans]
+        for targets in [segmented] if setwise else [[scan] for scan in segmented]:
+            yield Request(setup.adapter, targets, step=0, classes=data.classes)
+        samples = []
+        for number, structure in enumerate(data.structures, start=1):
+            for offset, (image, scan) in enumerate(zip(scans, segmented, strict=True)):
+                trajectory = scan.of_structure(number, pictured)
+                if trajectory.label.any() or trajectory.mask.any():
+                    set_size = len(scans) if setwise else 1
+                    key = SampleKey(position + offset, image, set_size=set_size, label=structure)
+                    trajectory.release()
+                    samples.append((key, trajectory))
+        return samples
 
 
-def _answers(adapter: ModelAdapter, data: ScanData, subjects: Sequence[np.ndarray]) -> dict[int, Answer]:
-    """The label map of every scan, by its index; sets of one size are asked for together."""
-    setwise = adapter.capabilities.setwise
+class _Scan(Trajectory):
+    """A scan while all its structures are segmented at once; ``label`` is its label map, uint8 (H, W)."""
 
-    def query(part: Sequence[Sequence[int]]) -> Query:
-        images = torch.from_numpy(data.images[[scan for scans in part for scan in scans]])
-        return Query(images, sets=tuple(map(len, part)) if setwise else None)
+    label_map: np.ndarray  # predicted, uint8 (H, W)
 
-    sets = [scans.tolist() for scans in subjects]
-    if not setwise:
-        sets = [[scan] for scans in sets for scan in scans]
-    found = {}
-    for _, equal in groupby(sorted(sets, key=len), key=len):
-        alike = list(equal)
-        for scans, (logits, seconds) in zip(alike, ask(adapter, alike, query, data.classes), strict=True):
-            maps = logits.cpu().numpy().argmax(axis=1).astype(np.uint8)
-            found.update({scan: (own, seconds / len(scans)) for scan, own in zip(scans, maps, strict=True)})
-    return found
+    def receive(
+        self, step: int, logits: np.ndarray, seconds: float, counts: tuple[int, int, int] | None = None
+    ) -> None:
+        """Take the logits of all classes, float32 (classes, H, W)."""
+        self.label_map = logits.argmax(axis=0).astype(np.uint8)
+        self.seconds += seconds
 
-
-def _assessed(
-    data: ScanData, scan: int, number: int, answer: Answer, config: Config, pictured: bool
-) -> Trajectory:
-    """One structure of one scan, with the time that all of them took."""
-    found, seconds = answer
-    trajectory = Trajectory(data.images[scan, 0], data.labels[scan, 0] == number, pictured=pictured)
-    trajectory.logits = np.where(found == number, np.float32(1), np.float32(-1))
-    trajectory.seconds = seconds
-    trajectory.assess(0, Mark(), config.target_dice)
-    return trajectory
+    def of_structure(self, number: int, pictured: bool) -> Trajectory:
+        """Return the segmentation of one structure, with the time that all structures took together."""
+        trajectory = Trajectory(self.image, self.label == number, self.target_dice, pictured=pictured)
+        logits = np.where(self.label_map == number, np.float32(1), np.float32(-1))
+        trajectory.receive(0, logits[None], self.seconds)
+        return trajectory
 
 
-SET_AUTOMATIC = SetAutomatic("set-automatic", version=1)
+SET_AUTOMATIC = SetAutomatic()

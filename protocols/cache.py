@@ -1,4 +1,4 @@
-"""Images that are segmented without a context: played once, and shared by simulations and models."""
+"""Images that are segmented without a context: once for all simulations and models that share the result."""
 
 from __future__ import annotations
 
@@ -8,67 +8,62 @@ from typing import Any
 
 from cachetools import LRUCache
 
-from segbench.datasets.task import TaskData
 from segbench.protocols.adapter import ModelAdapter
-from segbench.protocols.config import Config
-from segbench.protocols.scheduler import Rules, Simulation, drawer_of, segment
+from segbench.protocols.simulation import Rules, Setup, Simulation, segment
 from segbench.protocols.trajectory import Trajectory
 
-Outcome = dict[str, Any]  # attributes of a trajectory
+Snapshot = dict[str, Any]  # of a finished trajectory
 
 
 class ContextFreeCache:
-    """Plays every image once for all simulations, and all models, in which the same would happen.
+    """Segments each image without a context once, and shares the result.
 
-    Only a random annotator tells simulations apart. Models are told apart by their attribute ``fingerprint``;
-    one without it shares with none. A model may leave an image without a context to another, which is then
-    its attribute ``fallback``.
+    Simulations share it unless the annotator is random. Adapters with equal fingerprints share it in the
+    whole process; an adapter without a fingerprint shares it only within this cache. The attribute
+    ``fallback`` of an adapter, if set, segments in its place.
 
     Parameters
     ----------
-    data : TaskData
+    setup : Setup
     rules : Rules
-    config : Config
     """
 
-    def __init__(self, data: TaskData, rules: Rules, config: Config) -> None:
-        self.data, self.rules, self.config = data, rules, config
-        self._own: dict[tuple, Outcome] = {}
+    def __init__(self, setup: Setup, rules: Rules) -> None:
+        self.setup, self.rules = setup, rules
+        self._local: dict[tuple, Snapshot] = {}
 
     def segment(
         self, adapter: ModelAdapter, simulation: int, image: int, pictured: bool
     ) -> Simulation[Trajectory]:
-        """Play an image, or take over what was played; what is pictured has its pictures in any case."""
-        adapter = getattr(adapter, "fallback", adapter)
+        """Segment an image, or take over the cached result; it is computed again if it lacks pictures."""
+        adapter = getattr(adapter, "fallback", None) or adapter
         fingerprint = getattr(adapter, "fingerprint", None)
-        played: MutableMapping[tuple, Outcome] = self._own if fingerprint is None else _PLAYED
-        random = self.rules.annotator is not None and self.rules.annotator.random
-        chance = (simulation, self.config.seed) if random else None
-        own = id(adapter) if fingerprint is None else fingerprint
-        key = (own, self.data.fingerprint, image, self.rules, chance)
-        trajectory = Trajectory.of(self.data, image, pictured=pictured)
-        outcome = played.get(key)
-        if outcome is None or (pictured and not outcome["pictured"]):
-            drawer = drawer_of(self.data, self.config, simulation, image)
-            yield from segment(trajectory, adapter, self.rules, drawer)
-            outcome = dict(vars(trajectory))
-            del outcome["image"], outcome["label"]  # arrays of the task would stay in memory
-            if key not in played or pictured:
-                with suppress(ValueError):  # it is larger than all that is kept
-                    played[key] = outcome
-        vars(trajectory).update(outcome)
+        cache: MutableMapping[tuple, Snapshot] = self._local if fingerprint is None else _SHARED
+        config, annotator = self.setup.config, self.rules.annotator
+        draws = (simulation, config.seed) if annotator is not None and annotator.random else None
+        model = id(adapter) if fingerprint is None else fingerprint
+        key = (model, self.setup.data.fingerprint, image, self.rules, config.target_dice, draws)
+        trajectory = self.setup.trajectory(image, pictured=pictured)
+        snapshot = cache.get(key)
+        if snapshot is not None and (snapshot["pictured"] or not pictured):
+            trajectory.restore(snapshot)
+            return trajectory
+        yield from segment(trajectory, adapter, self.rules, self.setup.rng_for(simulation, image))
+        if key not in cache or pictured:
+            with suppress(ValueError):  # larger than the whole cache
+                cache[key] = trajectory.snapshot()
         return trajectory
 
 
-def _bytes(outcome: Outcome) -> int:
-    """What an outcome takes in memory, but for small things."""
-    frames = sum(len(frame["prediction"]) for frame in outcome["frames"])
-    return outcome["positive"].nbytes + outcome["negative"].nbytes + outcome["logits"].nbytes + frames
+def _bytes(snapshot: Snapshot) -> int:
+    """Approximate memory of a snapshot."""
+    frames = sum(len(frame["prediction"]) for frame in snapshot["frames"])
+    return sum(snapshot[name].nbytes for name in ("positive", "negative", "logits")) + frames
 
 
-_PLAYED: LRUCache[tuple, Outcome] = LRUCache(2**28, getsizeof=_bytes)
+_SHARED: LRUCache[tuple, Snapshot] = LRUCache(2**28, getsizeof=_bytes)
 
 
 def forget() -> None:
-    """Let go of all that was played."""
-    _PLAYED.clear()
+    """Forget all results shared in this process."""
+    _SHARED.clear()

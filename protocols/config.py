@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-from segbench.datasets.scans import ScanData
-from segbench.datasets.task import TaskData
 from segbench.errors import SegbenchError
-from segbench.protocols.adapter import Capabilities
 
 CONTEXT_SIZES = (1, 2, 4, 8, 16, 32, 64)  # MultiverSeg, Fig. 6
 
@@ -65,29 +62,3 @@ class Config:
             raise ProtocolError(f"split must be test or val, not {self.split!r}")
         if not self.context_sizes or min(self.context_sizes) < 1:
             raise ProtocolError(f"context sizes must be numbers from 1, not {self.context_sizes}")
-
-
-def admit(
-    protocol: Any, model: str, capabilities: Capabilities, data: TaskData | ScanData, config: Config
-) -> None:
-    """Raise ProtocolError if a protocol cannot use a model or a task, with its reason."""
-    reason = protocol.unsupported_model(capabilities) or protocol.unsupported_task(data, config)
-    if reason:
-        raise ProtocolError(f"{model} cannot run {protocol.name}: {reason}")
-
-
-def too_few(data: TaskData | ScanData, config: Config, images: int, purpose: str) -> str | None:
-    """Why a task has not so many images of one structure to segment, or None."""
-    if isinstance(data, ScanData):
-        return f"{data.task} has several structures in one label map; set-automatic is for such scans"
-    available = len(data.indices(config.split))
-    if available < images:
-        return f"{data.task} has {available} {config.split} images, fewer than the {images} of {purpose}"
-    return None
-
-
-def lacking(data: TaskData | ScanData, config: Config, images: int) -> str | None:
-    """What a task lacks to begin a context and to segment so many images, or None."""
-    if isinstance(data, TaskData) and len(data.indices("train")) == 0:
-        return f"{data.task} has no train image to begin the context with"
-    return too_few(data, config, images, "a simulation")

@@ -1,4 +1,4 @@
-"""What a protocol returns: rows for the record tables."""
+"""Rows of the record tables, from the trajectories of simulations."""
 
 from __future__ import annotations
 
@@ -7,17 +7,14 @@ from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 
-from segbench.datasets.scans import ScanData
-from segbench.datasets.task import TaskData
-from segbench.protocols.adapter import Capabilities
-from segbench.protocols.config import Config
+from segbench.datasets.task import ImageData
 from segbench.protocols.metrics import hd95
 from segbench.protocols.trajectory import Trajectory
 
 
 @dataclass
 class Records:
-    """Rows whose columns are declared in the results' schema.
+    """Rows with the columns of `segbench.results.schema`.
 
     Attributes
     ----------
@@ -31,80 +28,85 @@ class Records:
     pictures: list[dict] = field(default_factory=list)
 
     def extend(self, other: Records) -> None:
-        """Add the rows of others below."""
+        """Append the rows of other records."""
         self.steps += other.steps
         self.images += other.images
         self.pictures += other.pictures
 
 
-def context_kind(capabilities: Capabilities, config: Config) -> str:
-    """What the context of a model holds: as in `Config.context`, ``set`` of a setwise model, or ``none``."""
-    if capabilities.setwise:
-        return "set"
-    if not capabilities.in_context:
-        return "none"
-    return "ground-truth" if capabilities.true_context else config.context
-
-
 @dataclass(frozen=True)
 class SampleKey:
-    """Where a trajectory was played: simulation, position in it, and index of the image in the task.
+    """Identifies an image of a simulation; the attributes are columns of the records.
 
-    ``companions`` are the images that were predicted together with it, besides its context.
+    Attributes
+    ----------
+    position : int
+        Number of the image in the order of segmentation, from 1; 0 for the seed image.
+    image : int
+        Index in the task's data.
+    annotator : str
+        Name of the annotator; ``none`` without interactions, ``human`` for a person.
+    simulation, training : int
+    person : int
+        Number of the person who drew; -1 for others.
+    set_size : int
+        Images predicted together.
+    label : str or None
+        Name of the segmented structure, if the task has several.
     """
 
-    simulation: int
     position: int
     image: int
-    companions: int = 0
+    annotator: str = "none"
+    simulation: int = 0
+    training: int = 0
+    person: int = -1
+    set_size: int = 1
+    label: str | None = None
+
+
+Sample = tuple[SampleKey, Trajectory]
 
 
 def collect(
-    protocol: str,
-    model: str,
-    data: TaskData | ScanData,
-    split: str,
-    context: str,
-    played: Sequence[tuple[SampleKey, Trajectory]],
-    pictured: Sequence[int] = (),
-    label: str | None = None,
+    protocol: str, model: str, data: ImageData, split: str, context: str, samples: Sequence[Sample]
 ) -> Records:
-    """The rows of finished trajectories, in the order given, with pictures of some simulations.
+    """Make the rows of finished trajectories, in the order given.
 
-    A seed image, at position 0, is pictured only. ``label`` is what was segmented, where the task has several
-    structures.
+    Parameters
+    ----------
+    protocol, model, split : str
+        Columns of these names.
+    data : ImageData
+    context : str
+        Content of the context entries: none, binary, soft or ground-truth.
+    samples : sequence of (SampleKey, Trajectory)
+        A seed image, at position 0, has rows in the pictures only.
     """
     records = Records()
-    task = data.task if label is None else replace(data.task, label=label)
-    common = {"protocol": protocol, "model": model, **asdict(task), "task": task.name}
-    for (place, trajectory), distance in zip(played, _distances(played), strict=True):
-        identity = common | {
-            "simulation": place.simulation,
-            "position": place.position,
-            "image": place.image,
-            "subject": str(data.subjects[place.image]),
-            "context_size": trajectory.context_size + place.companions,
-            "context": context,
-            "split": split,
+    for (key, trajectory), distance in zip(samples, _final_hd95(samples), strict=True):
+        columns = asdict(key)
+        label = columns.pop("label")
+        task = data.task if label is None else replace(data.task, label=label)
+        identity = {
+            **{"protocol": protocol, "model": model, "split": split, "context": context},
+            **{**asdict(task), "task": task.name, "subject": str(data.subjects[key.image])},
+            **{**columns, "context_size": trajectory.context_size},
         }
-        if place.simulation in pictured:
-            records.pictures += [identity | frame for frame in trajectory.frames]
-        if place.position == 0:
+        records.pictures += [identity | frame for frame in trajectory.frames]
+        if key.position == 0:
             continue
         records.steps += [identity | step for step in trajectory.steps]
         last = trajectory.steps[-1]
-        records.images.append(
-            identity
-            | {"interactions": last["step"], "reached": trajectory.reached, "dice": last["dice"]}
-            | {"hd95": distance, "seconds": trajectory.seconds}
-        )
+        result = {"interactions": last["step"], "reached": trajectory.reached, "dice": last["dice"]}
+        records.images.append(identity | result | {"hd95": distance, "seconds": trajectory.seconds})
     return records
 
 
-def _distances(played: Sequence[tuple[SampleKey, Trajectory]]) -> list[float]:
-    """HD95 of the last predictions."""
-    if not played:
+def _final_hd95(samples: Sequence[Sample]) -> list[float]:
+    """HD95 of the last predictions, in pixels."""
+    if not samples:
         return []
-    pairs = [(trajectory.mask, trajectory.label) for _, trajectory in played]
+    pairs = [(trajectory.mask, trajectory.label) for _, trajectory in samples]
     masks, labels = map(np.stack, zip(*pairs, strict=True))
     return np.asarray(hd95(masks, labels)).tolist()

@@ -5,146 +5,109 @@ MultiverSeg, section 6.1 and appendix D.1 (Fig. 3, 4, 5, 10 to 16 and Table 7).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from segbench.datasets.task import TaskData
-from segbench.protocols.adapter import Capabilities, ModelAdapter
+from segbench.protocols.adapter import Capabilities
 from segbench.protocols.annotators import Annotator, CenterClicks, CenterlineScribbles
 from segbench.protocols.cache import ContextFreeCache
-from segbench.protocols.config import Config, admit, lacking
-from segbench.protocols.interactions import keyed_generator
-from segbench.protocols.records import Records, SampleKey, collect, context_kind
-from segbench.protocols.scheduler import InGames, Rules, Simulation, SimulationGroup, drawer_of, segment
-from segbench.protocols.trajectory import ContextBuffer, Trajectory
-
-Played = list[tuple[SampleKey, Trajectory]]
+from segbench.protocols.config import Config
+from segbench.protocols.protocol import NEEDS_TRAINING, NOT_INTERACTIVE, Protocol, configured_context
+from segbench.protocols.records import Sample, SampleKey
+from segbench.protocols.sampling import draw_images
+from segbench.protocols.simulation import Rules, Setup, Simulation, segment
+from segbench.protocols.trajectory import ContextBuffer
 
 PICTURED = (0,)  # simulations whose masks are kept
 
 
-def draw_images(data: TaskData, simulation: int, config: Config) -> np.ndarray:
-    """Indices of the images of one simulation: a seed image of the train split, then images in order.
-
-    A simulation with fewer images begins with the same ones.
-
-    Returns
-    -------
-    int array (1 + number of images,)
-    """
-    key = config.seed, data.task.name, simulation
-    seed = keyed_generator(*key, "seed image").choice(data.indices("train"))
-    images = keyed_generator(*key, f"{config.split} images").permutation(data.indices(config.split))
-    return np.append(seed, images[: config.images])
-
-
-def _first_in_context(capabilities: Capabilities, last: int) -> int:
-    """First position at which a model is given a context, or a set; beyond the last if it is never.
-
-    At position p there are p earlier images, the seed image among them.
-    """
-    helped = capabilities.in_context or capabilities.setwise
-    return min(max(capabilities.min_context, 1), last + 1) if helped else last + 1
-
-
 @dataclass(frozen=True)
-class Sequential(InGames):
-    """A sequential protocol with one kind of annotator.
-
-    Attributes
-    ----------
-    name : str
-    version : int
-        Grows when the same configuration would give other records.
-    max_steps : int
-        Interactions at most, if the configuration names no maximum.
-    annotator : Annotator
-    """
+class Sequential(Protocol):
+    """Experiment 1 with one annotator; see `Protocol` for the attributes."""
 
     name: str
-    version: int
-    max_steps: int
     annotator: Annotator
+    version: int = 1
+    max_steps: int = 20
+    title: str = ""
+    unit: str = "interactions"
+    in_study: bool = False
+
+    family = "sequential"
+    ordered = True
+    needs_seed_image = True
+    needs_train_image = True
 
     def unsupported_model(self, capabilities: Capabilities) -> str | None:
-        """Why a model cannot take part, or None."""
         if not capabilities.interactive:
-            return "it takes no interactions"
-        return "it has to be trained on each task first" if capabilities.needs_training else None
+            return NOT_INTERACTIVE
+        return NEEDS_TRAINING if capabilities.needs_training else None
 
-    def unsupported_task(self, data: TaskData, config: Config) -> str | None:
-        """What a task lacks for this protocol, or None."""
-        return lacking(data, config, config.images or 1)
+    def min_images(self, config: Config) -> int:
+        return config.images or 1
 
     def cost(self, available: int, config: Config, capabilities: Capabilities) -> int:
-        """Rough relative time of a simulation, as measured: an image is dearer the longer its context is."""
         images = min(available, config.images or available)
-        grows = capabilities.in_context or capabilities.setwise
-        least = capabilities.min_context if grows else images + 1
-        return sum(2 if size < least else 6 + 3 * size for size in range(1, images + 1))
+        with_context = capabilities.in_context or capabilities.setwise
+        first = capabilities.min_context if with_context else images + 1
+        # As measured; the time of an image grows with its context.
+        return sum(2 if size < first else 6 + 3 * size for size in range(1, images + 1))
 
-    def prepare(
-        self,
-        data: TaskData,
-        adapter: ModelAdapter,
-        simulations: Sequence[int],
-        config: Config,
-        seed_adapter: ModelAdapter | None,
-        model: str,
-    ) -> SimulationGroup:
-        """The games, one a simulation; see `InGames`."""
-        admit(self, model, adapter.capabilities, data, config)
-        rules = Rules(self.annotator, config.max_steps or self.max_steps, config.target_dice)
-        kind = context_kind(adapter.capabilities, config)
-        alone = ContextFreeCache(data, rules, config)
+    def context_content(self, capabilities: Capabilities, config: Config) -> str:
+        return configured_context(capabilities, config)
 
-        def records(results: list[Played]) -> Records:
-            rows = [row for played in results for row in played]
-            return collect(self.name, model, data, config.split, kind, rows, PICTURED)
+    def simulate(self, setup: Setup, simulations: Sequence[int]) -> Iterable[Simulation[list[Sample]]]:
+        rules = Rules(self.annotator, setup.config.max_steps or self.max_steps)
+        cache = ContextFreeCache(setup, rules)
+        return [self._simulation(cache, int(number)) for number in simulations]
 
-        games = [_simulation(int(number), alone, adapter, seed_adapter, kind) for number in simulations]
-        return SimulationGroup(games, records)
-
-
-def _simulation(
-    simulation: int,
-    alone: ContextFreeCache,
-    adapter: ModelAdapter,
-    seed_adapter: ModelAdapter | None,
-    kind: str,
-) -> Simulation[Played]:
-    """Play the images of a simulation, those without a context by ``alone``."""
-    data, config = alone.data, alone.config
-    order = draw_images(data, simulation, config).tolist()
-    first = _first_in_context(adapter.capabilities, len(order) - 1)
-    setwise, helped = adapter.capabilities.setwise, first < len(order)
-    pictured = simulation in PICTURED
-    memory = ContextBuffer(adapter, len(order), data.images.shape[-2:]) if helped and not setwise else None
-    played: Played = []
-    for position, image in enumerate(order):
-        if position == 0 and not helped:
-            continue  # nobody needs the seed image
-        if position < first:
-            player = adapter if position else seed_adapter
-            assert player is not None
-            trajectory = yield from alone.segment(player, simulation, image, pictured)
-        else:
-            context = memory and memory.snapshot()
-            earlier = [each for _, each in played] if setwise else ()
-            trajectory = Trajectory.of(data, image, context=context, earlier=earlier, pictured=pictured)
-            drawer = drawer_of(data, config, simulation, image)
-            yield from segment(trajectory, adapter, alone.rules, drawer, first=int(setwise))
-        if memory is not None:
-            memory.add(trajectory.image, trajectory.kept(kind))
-        if not setwise:
-            trajectory.release()
-        played.append((SampleKey(simulation, position, image), trajectory))
-    return played
+    def _simulation(self, cache: ContextFreeCache, simulation: int) -> Simulation[list[Sample]]:
+        """Segment the images of a simulation; ``cache`` segments those without a context."""
+        setup, adapter = cache.setup, cache.setup.adapter
+        order = draw_images(setup.data, simulation, setup.config).tolist()
+        capabilities, setwise = adapter.capabilities, adapter.capabilities.setwise
+        content = self.context_content(capabilities, setup.config)
+        # Position p has p earlier images, the seed image included.
+        first = max(capabilities.min_context, 1) if capabilities.in_context or setwise else len(order)
+        helped, pictured = first < len(order), simulation in PICTURED
+        buffer = (
+            ContextBuffer(adapter, len(order), setup.data.images.shape[-2:])
+            if helped and not setwise
+            else None
+        )
+        samples: list[Sample] = []
+        for position, image in enumerate(order):
+            if position == 0 and not helped:
+                continue  # no image uses the seed image
+            if position < first:
+                model = adapter if position else setup.seed_adapter
+                assert model is not None
+                trajectory = yield from cache.segment(model, simulation, image, pictured)
+            else:
+                context = None if buffer is None else buffer.snapshot()
+                trajectory = setup.trajectory(image, context, pictured)
+                earlier = [sample[1] for sample in samples] if setwise else ()
+                rng_for = setup.rng_for(simulation, image)
+                # Setwise models were trained on images with interactions: they begin with one.
+                yield from segment(trajectory, adapter, cache.rules, rng_for, int(setwise), earlier)
+            if buffer is not None:
+                buffer.add(trajectory.image, trajectory.context_mask(content))
+            if not setwise:
+                trajectory.release()
+            set_size = 1 + len(samples) if setwise and position >= first else 1
+            key = SampleKey(position, image, self.annotator.name, simulation, set_size=set_size)
+            samples.append((key, trajectory))
+        return samples
 
 
-CENTER_CLICKS = Sequential("center-clicks", version=1, max_steps=20, annotator=CenterClicks())
+CENTER_CLICKS = Sequential(
+    "center-clicks", CenterClicks(), max_steps=20, title="Center clicks", unit="clicks", in_study=True
+)
 CENTERLINE_SCRIBBLES = Sequential(
-    "centerline-scribbles", version=1, max_steps=10, annotator=CenterlineScribbles()
+    "centerline-scribbles",
+    CenterlineScribbles(),
+    max_steps=10,
+    title="Centerline scribbles",
+    unit="scribble steps",
+    in_study=True,
 )

@@ -1,4 +1,4 @@
-"""An image while it is segmented, and the context in which that happens."""
+"""The state of an image while it is segmented, and the context of earlier images."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from typing import Any
 import numpy as np
 import torch
 
-from segbench.datasets.task import TaskData
+from segbench.datasets.task import ImageData
 from segbench.protocols.adapter import Click, Context, ModelAdapter
-from segbench.protocols.annotators import Mark
+from segbench.protocols.annotators import Interaction
 from segbench.protocols.metrics import confusion, dice_of
 
 
 def device_of(adapter: ModelAdapter) -> torch.device:
-    """Where a model wants its queries: its attribute ``device``, or the CPU."""
+    """Return the device on which an adapter expects its queries: its attribute ``device``, else the CPU."""
     return torch.device(getattr(adapter, "device", None) or "cpu")
 
 
 class ContextBuffer:
-    """What a simulation has segmented so far, on the device of the model that is given it as context.
+    """The images that a simulation has segmented, on the device of the model that takes them as context.
 
     Parameters
     ----------
     adapter : ModelAdapter
-        Who is given it.
+        The model that takes the context.
     size : int
-        Entries at most.
+        Maximum number of entries.
     shape : (H, W)
     """
 
@@ -37,40 +37,38 @@ class ContextBuffer:
         self._filled = 0
 
     def add(self, image: np.ndarray, mask: np.ndarray) -> None:
-        """One more entry, float32 arrays (H, W) in [0, 1]."""
+        """Add one entry, two float32 arrays (H, W) in [0, 1]."""
         entry = torch.from_numpy(np.stack([image, mask]))
         self._maps[:, self._filled, 0] = entry.to(self._maps.device)
         self._filled += 1
 
     def snapshot(self) -> Context:
-        """The entries by now, tensors (n, 1, H, W) that share the memory; later ones do not show in them."""
+        """Return the entries so far, tensors (n, 1, H, W) that share the memory of the buffer."""
         return Context(*self._maps[:, : self._filled])
 
 
-def labelled(data: TaskData, images: Sequence[int] | np.ndarray, adapter: ModelAdapter) -> Context:
-    """Images of a task with their true labels, tensors (n, 1, H, W) on the device of a model."""
+def labelled(data: ImageData, images: Sequence[int] | np.ndarray, adapter: ModelAdapter) -> Context:
+    """Return images with their true labels as context, tensors (n, 1, H, W) on the device of a model."""
     arrays = data.images[images], data.labels[images].astype(np.float32)
     return Context(*(torch.from_numpy(array).to(device_of(adapter)) for array in arrays))
 
 
 @dataclass(eq=False)
 class Trajectory:
-    """One image while it is segmented, and afterwards what happened.
+    """One image while it is segmented, and the record of its steps. Only its methods change it.
 
     Attributes
     ----------
     image : float32 array (H, W)
     label : bool array (H, W)
+    target_dice : float
     context : Context of tensors (n, 1, H, W), or None
-        What the model is given; let go of at the end.
-    earlier : sequence of Trajectory
-        The earlier images of the set, of a setwise model.
+    context_size : int
+        Entries of the context.
     pictured : bool
         Whether the masks of every step are kept.
-    context_size : int
-        Entries of the context, or earlier images of the set.
     positive, negative : float32 arrays (H, W) in [0, 1]
-        All marks so far, added up and clamped.
+        Sum of all interactions so far, limited to 1.
     clicks : list of Click
     logits : float32 array (H, W) or None
         The last prediction.
@@ -86,80 +84,108 @@ class Trajectory:
 
     image: np.ndarray
     label: np.ndarray
+    target_dice: float
     context: Context | None = None
-    earlier: Sequence[Trajectory] = ()
     pictured: bool = False
     context_size: int = field(init=False)
     positive: np.ndarray = field(init=False)
     negative: np.ndarray = field(init=False)
-    clicks: list[Click] = field(default_factory=list)
-    logits: np.ndarray | None = None
-    steps: list[dict] = field(default_factory=list)
-    frames: list[dict] = field(default_factory=list)
-    reached: bool = False
-    seconds: float = 0.0
-    _last: np.ndarray | None = field(default=None, init=False)
+    clicks: list[Click] = field(init=False)
+    logits: np.ndarray | None = field(init=False)
+    steps: list[dict] = field(default_factory=list, init=False)
+    frames: list[dict] = field(default_factory=list, init=False)
+    reached: bool = field(default=False, init=False)
+    seconds: float = field(default=0.0, init=False)
+    _latest: Interaction = field(default=Interaction(), init=False)  # since the last prediction
+    _final_mask: np.ndarray | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        self.context_size = len(self.earlier) if self.context is None else len(self.context.images)
+        self.context_size = 0 if self.context is None else len(self.context.images)
+        self._clear()
+
+    def _clear(self) -> None:
         self.positive = np.zeros(self.image.shape, np.float32)
         self.negative = np.zeros(self.image.shape, np.float32)
-
-    @classmethod
-    def of(cls, data: TaskData, image: int, **given: Any) -> Trajectory:
-        """That of an image of a task, by its index; ``given`` are attributes from ``context`` on."""
-        return cls(data.images[image, 0], data.labels[image, 0], **given)
+        self.clicks, self.logits = [], None
 
     @property
     def mask(self) -> np.ndarray:
         """The last prediction as bool array (H, W); empty before the first."""
         if self.logits is None:
-            return np.zeros_like(self.label) if self._last is None else self._last
+            return np.zeros_like(self.label) if self._final_mask is None else self._final_mask
         return self.logits > 0
 
-    def add(self, mark: Mark) -> None:
-        """Put a mark on top of the earlier ones."""
-        if mark.positive is not None:
-            self.positive = np.minimum(self.positive + mark.positive, 1)
-        if mark.negative is not None:
-            self.negative = np.minimum(self.negative + mark.negative, 1)
-        if mark.click is not None:
-            self.clicks.append(mark.click)
+    def add(self, interaction: Interaction) -> None:
+        """Add an interaction to the earlier ones; the next prediction is recorded with it."""
+        if interaction.positive is not None:
+            self.positive = np.minimum(self.positive + interaction.positive, 1)
+        if interaction.negative is not None:
+            self.negative = np.minimum(self.negative + interaction.negative, 1)
+        self.clicks.extend(interaction.clicks)
+        self._latest = interaction
 
-    def assess(
-        self, step: int, mark: Mark, target_dice: float, counts: tuple[int, int, int] | None = None
+    def restart(self, interaction: Interaction) -> None:
+        """Discard prediction and interactions, and add an interaction to the bare image."""
+        self._clear()
+        self.add(interaction)
+
+    def receive(
+        self, step: int, logits: np.ndarray, seconds: float, counts: tuple[int, int, int] | None = None
     ) -> None:
-        """Note how good the prediction after a mark is, and what it looks like if it is pictured.
+        """Take the prediction of a step, and record it with the interaction before it.
 
-        ``counts`` are its true positives, false positives and false negatives, where they are known.
+        Parameters
+        ----------
+        step : int
+        logits : float32 array (1, H, W)
+        seconds : float
+            Time in the model.
+        counts : (tp, fp, fn) of the prediction; counted if not given
         """
+        self.logits = logits[0].copy()
+        self.seconds += seconds
+        interaction, self._latest = self._latest, Interaction()
         tp, fp, fn = counts or confusion(self.mask, self.label)
         score = float(dice_of(tp, fp, fn))
-        row, column = (mark.click.row, mark.click.column) if mark.click else (-1, -1)
-        seen = {"step": step, "kind": mark.kind, "row": row, "column": column, "dice": score}
-        self.steps.append(seen | {"tp": tp, "fp": fp, "fn": fn})
+        self.reached = score >= self.target_dice
+        single = interaction.kind in ("click+", "click-")
+        row, column = interaction.clicks[0][:2] if single else (-1, -1)
+        shown = {"step": step, "kind": interaction.kind, "row": row, "column": column, "dice": score}
+        self.steps.append(shown | {"tp": tp, "fp": fp, "fn": fn})
         if self.pictured:
             height, width = self.label.shape
             masks = {"prediction": np.packbits(self.mask).tobytes()}
-            masks |= {"positive": _drawn(mark.positive), "negative": _drawn(mark.negative)}
-            self.frames.append(seen | {"height": height, "width": width} | masks)
-        self.reached = score >= target_dice
+            masks |= {"positive": _packed(interaction.positive), "negative": _packed(interaction.negative)}
+            self.frames.append(shown | {"height": height, "width": width} | masks)
 
-    def release(self) -> None:
-        """Let go of all that no record needs; nothing can be predicted from it any more."""
-        self._last, self.logits, self.context = self.mask, None, None
-        self.positive = self.negative = np.zeros((0, 0), np.float32)
-
-    def kept(self, kind: str) -> np.ndarray:
-        """What joins the context, float32 (H, W): ``binary``, ``soft`` or ``ground-truth``."""
-        if kind == "soft":
+    def context_mask(self, content: str) -> np.ndarray:
+        """Return what joins the context, float32 (H, W), for ``binary``, ``soft`` or ``ground-truth``."""
+        if content == "soft":
             assert self.logits is not None
             return torch.from_numpy(self.logits).sigmoid().numpy()
-        return (self.mask if kind == "binary" else self.label).astype(np.float32)
+        return (self.mask if content == "binary" else self.label).astype(np.float32)
+
+    def release(self) -> None:
+        """Free all that the records do not need; no prediction is possible afterwards."""
+        self._final_mask, self.logits, self.context = self.mask, None, None
+        self.positive = self.negative = np.zeros((0, 0), np.float32)
+
+    _STATE = ("positive", "negative", "clicks", "logits", "steps", "frames", "reached", "seconds")
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the state of a finished trajectory, without the arrays of the task."""
+        return {name: getattr(self, name) for name in self._STATE} | {"pictured": self.pictured}
+
+    def restore(self, snapshot: dict[str, Any]) -> None:
+        """Take over the state of a finished trajectory of the same image."""
+        for name in self._STATE:
+            setattr(self, name, snapshot[name])
+        if not self.pictured:
+            self.frames = []
 
 
-def _drawn(marks: np.ndarray | None) -> bytes:
-    """Where a mark is stronger than half of its peak, packed to bits; nothing where there is none."""
-    if marks is None or not marks.any():
+def _packed(drawing: np.ndarray | None) -> bytes:
+    """Pack the pixels above half of a drawing's maximum to bits; empty without a drawing."""
+    if drawing is None or not drawing.any():
         return b""
-    return np.packbits(marks > 0.5 * marks.max()).tobytes()
+    return np.packbits(drawing > 0.5 * drawing.max()).tobytes()

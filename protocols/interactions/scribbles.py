@@ -100,7 +100,7 @@ def centerline_scribbles(masks: Masks, rngs: Sequence[np.random.Generator]) -> M
     Returns
     -------
     float32 array or tensor (B, H, W) in [0, 1]
-        An array is the same as one by one; for a tensor see `segbench.protocols.interactions.tensors.scribbles`.
+        An array is the same as one by one; for a tensor see `tensors.scribbles`.
     """
     if isinstance(masks, np.ndarray):
         return _stacked(in_threads(_centerline_scribbles, masks, rngs), masks)

@@ -1,0 +1,180 @@
+"""The base class of all protocols."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import chain
+
+from segbench.datasets.scans import ScanData
+from segbench.datasets.task import ImageData
+from segbench.protocols.adapter import Capabilities, ModelAdapter
+from segbench.protocols.config import Config, ProtocolError
+from segbench.protocols.records import Records, Sample, collect
+from segbench.protocols.scheduler import run_simulations
+from segbench.protocols.simulation import Setup, Simulation, SimulationGroup
+
+NEEDS_TRAINING = "it has to be trained on each task first"
+NOT_INTERACTIVE = "it takes no interactions"
+
+
+class Protocol:
+    """What is measured: which images are segmented, with which interactions and contexts.
+
+    A subclass sets the facts below that differ, and implements `simulate`.
+
+    Attributes
+    ----------
+    name : str
+    version : int
+        Grows when the same settings would give other records.
+    title : str
+        Title in reports; the name if empty.
+    unit : str
+        What an interaction is called in reports, in plural.
+    family : str
+        The kind of figures that show the protocol: sequential, bootstrapped, in-context,
+        interactive-in-context, sets, scans, supervised or manual.
+    in_study : bool
+        Whether ``--protocol all`` includes it.
+    data_kind : {"tasks", "scans", "scribbles"}
+        Kind of the data sets that it takes.
+    max_steps : int
+        Maximum number of interactions, unless the settings name one.
+    ordered : bool
+        Whether the images of a simulation follow one another, each helped by those before it.
+    needs_seed_image : bool
+        Whether a seed model segments the first image of a context.
+    needs_train_image : bool
+        Whether contexts contain images of the train split.
+    per_training : bool
+        Whether each simulation is a training of the model, with weights of its own.
+    max_simulations : int or None
+        Maximum number of simulations, whatever the settings name.
+    block : int
+        Simulations in a unit of work.
+    """
+
+    name: str
+    version: int = 1
+    title: str = ""
+    unit: str = "interactions"
+    family: str = ""
+    in_study: bool = False
+    data_kind: str = "tasks"
+    max_steps: int = 0
+    ordered: bool = False
+    needs_seed_image: bool = False
+    needs_train_image: bool = False
+    per_training: bool = False
+    max_simulations: int | None = None
+    block: int = 10
+
+    def simulate(self, setup: Setup, simulations: Sequence[int]) -> Iterable[Simulation[list[Sample]]]:
+        """Return generators that yield requests and return finished images, in the order of the records.
+
+        Parameters
+        ----------
+        setup : Setup
+            Data, models and settings; both model and task are supported.
+        simulations : sequence of int
+        """
+        raise NotImplementedError
+
+    def unsupported_model(self, capabilities: Capabilities) -> str | None:
+        """Return why a model cannot take part, or None."""
+        return None
+
+    def unsupported_task(self, data: ImageData, config: Config) -> str | None:
+        """Return why a task cannot be used, or None."""
+        if isinstance(data, ScanData):
+            return f"{data.task} has several structures in one label map; set-automatic is for such scans"
+        if self.needs_train_image and len(data.indices("train")) == 0:
+            return f"{data.task} has no train image to begin the context with"
+        available, needed = len(data.indices(config.split)), self.min_images(config)
+        if available < needed:
+            return f"{data.task} has {available} {config.split} images, fewer than the {needed} needed"
+        return None
+
+    def min_images(self, config: Config) -> int:
+        """Return how many images of the evaluated split a task must have."""
+        return 1
+
+    def cost(self, available: int, config: Config, capabilities: Capabilities) -> int:
+        """Return the rough relative time of a simulation on a task with so many images."""
+        return available * (1 + (config.max_steps or self.max_steps))
+
+    def context_content(self, capabilities: Capabilities, config: Config) -> str:
+        """Return what the context entries of a model hold: none, binary, soft or ground-truth."""
+        return "none"
+
+    def require_supported(
+        self, model: str, capabilities: Capabilities, data: ImageData, config: Config
+    ) -> None:
+        """Raise ProtocolError if a model or a task is not supported."""
+        reason = self.unsupported_model(capabilities) or self.unsupported_task(data, config)
+        if reason:
+            raise ProtocolError(f"{model} cannot run {self.name}: {reason}")
+
+    def prepare(
+        self,
+        data: ImageData,
+        adapter: ModelAdapter,
+        simulations: Sequence[int],
+        config: Config,
+        seed_adapter: ModelAdapter | None,
+        model: str,
+    ) -> SimulationGroup[list[Sample], Records]:
+        """Prepare what `run` runs, for `segbench.protocols.scheduler.run_simulations`.
+
+        Parameters and errors as for `run`.
+        """
+        self.require_supported(model, adapter.capabilities, data, config)
+        context = self.context_content(adapter.capabilities, config)
+
+        def records(results: list[list[Sample]]) -> Records:
+            samples = list(chain.from_iterable(results))
+            return collect(self.name, model, data, config.split, context, samples)
+
+        setup = Setup(data, adapter, config, seed_adapter)
+        return SimulationGroup(self.simulate(setup, simulations), records)
+
+    def run(
+        self,
+        data: ImageData,
+        adapter: ModelAdapter,
+        simulations: Sequence[int],
+        config: Config,
+        seed_adapter: ModelAdapter | None,
+        model: str,
+    ) -> Records:
+        """Run simulations on a task. The records of each do not depend on the others.
+
+        Parameters
+        ----------
+        data : TaskData, or ScanData or ScribbledData as `data_kind` demands
+        adapter : ModelAdapter
+            The model under test.
+        simulations : sequence of int
+            Indices of the simulations, or of the trainings if `per_training`.
+        config : Config
+        seed_adapter : ModelAdapter or None
+            Segments the seed image, the same for all models: ScribblePrompt in the paper. Models without
+            context and set need none.
+        model : str
+            Name of the model in the records.
+
+        Raises
+        ------
+        ProtocolError
+            If the model or the task is not supported, or the model returns no valid logits.
+        """
+        group = self.prepare(data, adapter, simulations, config, seed_adapter, model)
+        ((_, records),) = run_simulations([group], adapter)
+        return records
+
+
+def configured_context(capabilities: Capabilities, config: Config) -> str:
+    """Return what a context of earlier predictions holds for a model: `Config.context`, or an exception."""
+    if not capabilities.in_context or capabilities.setwise:
+        return "none"
+    return "ground-truth" if capabilities.true_context else config.context

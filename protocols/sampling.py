@@ -1,0 +1,60 @@
+"""The images that simulations draw, in their order."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from segbench.datasets.task import ImageData
+from segbench.protocols.config import Config
+from segbench.randomness import keyed_generator
+
+LARGEST_SET = 8  # images; InterConv, section 4.1
+
+
+def draw_images(data: ImageData, simulation: int, config: Config) -> np.ndarray:
+    """Draw a seed image of the train split, then images of the evaluated split in order (experiment 1).
+
+    Simulations with fewer images begin with the same images.
+
+    Returns
+    -------
+    int array (1 + number of images,)
+    """
+    key = config.seed, data.task.name, simulation
+    seed = keyed_generator(*key, "seed image").choice(data.indices("train"))
+    images = keyed_generator(*key, f"{config.split} images").permutation(data.indices(config.split))
+    return np.append(seed, images[: config.images])
+
+
+def draw_context(data: ImageData, simulation: int, image: int, size: int, seed: int) -> np.ndarray:
+    """Draw images of the train split with replacement as context of an image (experiment 2).
+
+    Larger contexts begin with the same images.
+
+    Returns
+    -------
+    int array (size,)
+    """
+    train = data.indices("train")
+    rng = keyed_generator(seed, data.task.name, simulation, image, "context")
+    return train[rng.integers(len(train), size=size)]
+
+
+def eval_images(data: ImageData, config: Config, limit: int | None) -> np.ndarray:
+    """Draw the images that all simulations segment, at most ``limit``, sorted by index."""
+    order = keyed_generator(config.seed, data.task.name, "images").permutation(data.indices(config.split))
+    return np.sort(order[:limit])
+
+
+def draw_set_order(data: ImageData, simulation: int, config: Config) -> np.ndarray:
+    """Draw the order in which the images of a task are divided into sets.
+
+    All simulations have the same images; ``config.eval_images`` is rounded up to whole sets of 8.
+
+    Returns
+    -------
+    int array (number of images,)
+    """
+    limit = config.eval_images and -(-config.eval_images // LARGEST_SET) * LARGEST_SET
+    rng = keyed_generator(config.seed, data.task.name, simulation, "order")
+    return rng.permutation(eval_images(data, config, limit))
