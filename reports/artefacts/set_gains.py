@@ -116,7 +116,7 @@ def sentences(results: Results) -> list[str]:
     for baseline, model in AUTOMATIC_PAIRS:
         with suppress(StatisticsError):  # one of the two has no records
             gains = estimates.improvements(scans, model, baseline, ["group"])
-            texts += [f"{group}. {_difference(rows)}" for group, rows in gains.groupby("group")]
+            texts += [f"{group}: {_difference(rows)}" for group, rows in gains.groupby("group")]
     return texts
 
 
@@ -127,7 +127,7 @@ def _interactive_sentences(results: Results, data: pd.DataFrame) -> list[str]:
     data = data[(data.set_size == size) & data.prompts.isin(ends)]
     titles = {name: protocols.labels(results, name).title for name in data.protocol.unique()}
     return [
-        f"{titles[protocol]}, {prompts} of either kind on each of {size} images. {_difference(rows)}"
+        f"{titles[protocol]}, {prompts} of either kind on each of {size} images: {_difference(rows)}"
         for (protocol, prompts), rows in data.groupby(["protocol", "prompts"], sort=False)
     ]
 
@@ -141,7 +141,7 @@ def _difference(rows: pd.DataFrame) -> str:
         for _, row in rows.dropna(subset="low").iterrows()
     ]
     within = f" [{'; '.join(intervals)}]" if intervals else ""
-    return f"Dice (×100) of {model} minus that of {baseline}: {number(first['mean'], 1)}{within}."
+    return f"Dice (×100) of {model} minus that of {baseline} is {number(first['mean'], 1)}{within}."
 
 
 def _automatic(figure: int, pair: tuple[str, str], baseline: str) -> Artefact:

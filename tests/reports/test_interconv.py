@@ -283,10 +283,10 @@ def test_the_main_results_state_the_gain_of_sets(of_sets, of_scans):
         "Random clicks on sets, 8",
     ]
     assert scribbles.startswith(
-        "Line scribbles on sets, 1 of either kind on each of 8 images. Dice (×100) of"
+        "Line scribbles on sets, 1 of either kind on each of 8 images: Dice (×100) of"
     )
-    assert "minus that of ScribblePrompt (matched): 8.0 [7.8, 8.2 over images; " in scribbles
-    assert [sentence.split(":")[1][:4] for sentence in set_gains.sentences(of_scans)] == [" 2.6", " 2.6"]
+    assert "minus that of ScribblePrompt (matched) is 8.0 [7.8, 8.2 over images; " in scribbles
+    assert [sentence.split(" is ")[1][:3] for sentence in set_gains.sentences(of_scans)] == ["2.6", "2.6"]
 
 
 def test_the_two_papers_stand_apart_on_the_page(of_sets, tmp_path):
