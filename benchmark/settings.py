@@ -60,7 +60,7 @@ class Preset:
         )
 
 
-# One task of each modality of the phantoms, from small and easy to thin structures that never reach the target.
+# One phantom task of each modality, from small and easy to thin structures that never reach the target.
 # Most images of the first four reach it in less than the maximum, which leaves room to become worse.
 CHECK_PHANTOMS = ("nucleus", "lesion", "lungs", "left-ventricle", "vessels", "vertebrae")
 

@@ -1,4 +1,4 @@
-"""What the tests of `check` and `compare` measure: toys with enough subjects for a verdict."""
+"""The toy data set with enough subjects for a verdict of `check`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from toys import COUNTS, Toys
 
 
 class Plenty(Toys):
-    """The toys with twenty test subjects."""
+    """The toy data set with twenty test subjects."""
 
     name = "plenty"
     counts = COUNTS | {"test": 20}

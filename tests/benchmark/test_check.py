@@ -1,8 +1,8 @@
-"""``check`` from end to end: what it lets pass, what it catches, and how it says so."""
+"""``check`` from end to end: unchanged runs pass, worse runs fail, and messages are clear."""
 
 from __future__ import annotations
 
-import importlib
+import functools
 import json
 import re
 import shutil
@@ -14,13 +14,13 @@ import torch
 from click.testing import CliRunner
 from safetensors.torch import load_file, save_file
 
-import segbench.benchmark.regression.checking
 from segbench import benchmark
+from segbench.benchmark import api
 from segbench.benchmark.cli import cli
-from segbench.benchmark.cli.check import _lines as check_lines
-from segbench.benchmark.cli.compare import told
+from segbench.benchmark.cli.check import result_lines
+from segbench.benchmark.cli.compare import table_lines
 from segbench.benchmark.provenance import source_digest
-from segbench.benchmark.regression import baseline
+from segbench.benchmark.regression import baseline, checking
 from segbench.errors import Failure, UsageError
 from segbench.models.weights import BUNDLED
 from segbench.protocols.adapter import Click
@@ -69,18 +69,6 @@ def base(first, tmp_path_factory) -> Path:
     return file
 
 
-def test_the_same_again_passes(base, tmp_path):
-    again = run(tmp_path / "again", *BRUSH)
-    result = tool("check", again, "--baseline", base)
-    assert result.exit_code == 0, result.output
-    assert result.stdout.splitlines()[-1] == "Passed: no regression in 3 comparisons."
-    assert "interactions 5% of the baseline, dice 0.01, failures 0.05" in result.stdout
-    assert "with a confidence of 95% for all comparisons together" in result.stdout
-    said = json.loads(tool("check", again, "--baseline", base, "--format", "json").stdout)
-    assert said["passed"] and said["missing"] == [] and said["confidence"] == 0.95
-    assert all(row["difference"] == 0 and row["subjects"] == 20 for row in said["comparisons"])
-
-
 def test_another_seed_passes_and_is_noted(base, tmp_path):
     result = tool("check", run(tmp_path / "run", *BRUSH, "--seed", "7"), "--baseline", base)
     assert result.exit_code == 0, result.output
@@ -90,26 +78,6 @@ def test_another_seed_passes_and_is_noted(base, tmp_path):
 def test_a_run_can_be_the_baseline(first, base):
     found = benchmark.check(first, baseline=first)
     assert found.passed and len(found.table) == 3
-
-
-def test_an_off_by_one_in_the_step_count_is_caught(base, tmp_path, monkeypatch):
-    module = importlib.import_module("segbench.protocols.sequential")
-    honest = module.collect
-
-    def counted_from_one_more(*given):
-        records = honest(*given)
-        for row in records.images:
-            row["interactions"] += 1
-        return records
-
-    monkeypatch.setattr(module, "collect", counted_from_one_more)
-    worse = run(tmp_path / "run", *BRUSH)
-    result = tool("check", worse, "--baseline", base)
-    assert result.exit_code == 1, result.output
-    last = result.stdout.splitlines()[-1]
-    assert last.startswith("Regression: toys:Brush in center-clicks on plenty: interactions ")
-    assert "worse by at least 1.00 where" in last and "; " not in last
-    assert [*benchmark.check(worse, baseline=base).regressions.measure] == ["interactions"]
 
 
 def test_another_click_rule_is_caught(base, tmp_path, monkeypatch):
@@ -145,30 +113,39 @@ def test_a_degraded_checkpoint_is_caught(tmp_path):
     )
 
 
-def test_what_is_missing_fails(base, tmp_path):
-    fewer = run(tmp_path / "run", *BRUSH[:2], "--protocol", "centerline-scribbles")
-    other = benchmark.check(run(fewer, *BRUSH), baseline=base)
-    assert other.passed  # more than the baseline has is no fault
-    scribbles = tmp_path / "scribbles.csv"
-    assert tool("check", fewer, "--baseline", scribbles, "--update").exit_code == 0
-    result = tool("check", run(tmp_path / "clicks", *BRUSH), "--baseline", scribbles)
+def test_a_protocol_that_is_missing_fails_and_a_further_one_does_not(base, first, tmp_path):
+    both = run(tmp_path / "both", *BRUSH[:2], "--protocol", "center-clicks,centerline-scribbles")
+    assert benchmark.check(both, baseline=base).passed
+    result = tool("check", first, "--baseline", both)
     assert result.exit_code == 1
-    what = "toys:Brush in centerline-scribbles on plenty (context none, split test)"
-    assert f"Missing: {what}" in result.stdout.splitlines()
-    assert result.stdout.splitlines()[-1] == f"Regression: {what} is missing."
+    name = (
+        "toys:Brush in centerline-scribbles on plenty "
+        "(context none, annotator centerline-scribbles, split test)"
+    )
+    assert f"Missing: {name}" in result.stdout.splitlines()
+    assert result.stdout.splitlines()[-1] == f"Regression: missing {name}."
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("change", "message"),
     [
-        (("--target-dice", "0.8"), "target_dice is 0.8 and was 0.9; run it with the baseline's settings"),
-        (("--max-steps", "5"), "max_steps is 5 and was 6; run it with the baseline's settings"),
-        (("--images", "6"), "center-clicks (test, binary) has sets of 6 images and had 20"),
+        (
+            lambda manifest: manifest["settings"].update(target_dice=0.8),
+            "target_dice is 0.8 and was 0.9; run it with the baseline's settings",
+        ),
+        (
+            lambda manifest: manifest["settings"].update(max_steps=5),
+            "max_steps is 5 and was 6; run it with the baseline's settings",
+        ),
+        (
+            lambda manifest: manifest["parts"][0].update(images=6),
+            "center-clicks (test, binary) has simulations of 6 images and had 20",
+        ),
     ],
 )
-def test_other_settings_are_refused(base, tmp_path, words, said):
-    other = run(tmp_path / "run", *BRUSH, *words)
-    assert said in refused(tool("check", other, "--baseline", base))
+def test_other_settings_are_refused(base, first, tmp_path, change, message):
+    other = with_manifest(first, tmp_path / "run", change)
+    assert message in refused(tool("check", other, "--baseline", base))
 
 
 def test_other_data_are_refused(base, first, tmp_path):
@@ -176,20 +153,25 @@ def test_other_data_are_refused(base, first, tmp_path):
     name = "plenty/drawn/synthetic/0/one"
     changed.manifest["tasks"][name]["fingerprint"] = "0" * 64
     baseline.write(changed, tmp_path / "other.csv")
-    assert f"the data of {name} are others" in refused(
+    assert f"the data of {name} have changed" in refused(
         tool("check", first, "--baseline", tmp_path / "other.csv")
     )
     result = tool("check", first, "--baseline", tmp_path / "other.csv", "--update")
-    assert result.exit_code == 0 and f"the data of {name} are others" in result.stdout
+    assert result.exit_code == 0 and f"the data of {name} have changed" in result.stdout
     assert tool("check", first, "--baseline", tmp_path / "other.csv").exit_code == 0
 
 
-def test_update_replaces_the_baseline_and_says_what_changed(base, first, tmp_path):
+def test_an_off_by_one_in_the_step_count_is_caught_and_update_accepts_it(base, first, tmp_path):
     file = tmp_path / "base.csv"
     old = baseline.read(base)
     old.images["interactions"] -= 1
     baseline.write(old, file)
-    assert tool("check", first, "--baseline", file).exit_code == 1
+    result = tool("check", first, "--baseline", file)
+    assert result.exit_code == 1, result.output
+    last = result.stdout.splitlines()[-1]
+    assert last.startswith("Regression: toys:Brush in center-clicks on plenty: interactions ")
+    assert "worse by at least 1.00 (margin " in last and "; " not in last
+    assert [*benchmark.check(first, baseline=file).regressions.measure] == ["interactions"]
     result = tool("check", first, "--baseline", file, "--update")
     assert result.exit_code == 0 and "regression" in result.stdout
     assert file.read_bytes() == base.read_bytes()
@@ -198,9 +180,9 @@ def test_update_replaces_the_baseline_and_says_what_changed(base, first, tmp_pat
 
 def test_a_baseline_names_no_folder_of_its_machine(base, first):
     text = base.read_text()
-    assert str(first) not in text and "--workers" not in text
-    assert "--images 20" in text
-    assert text.endswith("\n") and "plenty,drawn,synthetic,0,one,none,test,0," in text
+    assert str(first) not in text and "workers" not in text
+    assert '"images": 20' in text
+    assert text.endswith("\n") and "plenty,drawn,synthetic,0,one,test,none,center-clicks,0,0,-1," in text
 
 
 def test_bad_baselines_are_refused_in_a_sentence(base, first, tmp_path):
@@ -220,31 +202,47 @@ def test_bad_baselines_are_refused_in_a_sentence(base, first, tmp_path):
     ):
         file = tmp_path / f"{number}.csv"
         file.write_text(content)
-        assert f"{file} is no baseline or a damaged one" in refused(tool("check", first, "--baseline", file))
+        assert f"{file} is damaged or not a baseline" in refused(tool("check", first, "--baseline", file))
     (tmp_path / "folder").mkdir()
-    assert "is no file" in refused(tool("check", first, "--baseline", tmp_path / "folder", "--update"))
-    for strange in (tmp_path / "folder", "/dev/null"):
-        said = refused(tool("check", first, "--baseline", strange))
-        assert f"{strange} is neither a run nor the file of a baseline" in said and "--update" not in said
-        assert "is no file" in refused(tool("check", first, "--baseline", strange, "--update"))
+    assert "is not a file" in refused(tool("check", first, "--baseline", tmp_path / "folder", "--update"))
+    for other in (tmp_path / "folder", "/dev/null"):
+        message = refused(tool("check", first, "--baseline", other))
+        assert f"{other} is neither a run nor a baseline file" in message and "--update" not in message
+        assert "is not a file" in refused(tool("check", first, "--baseline", other, "--update"))
     assert "holds no run" in refused(tool("check", tmp_path / "folder", "--baseline", base), status=1)
 
 
-def test_without_a_run_the_baseline_s_commands_are_run(base, tmp_path, monkeypatch):
-    source = tmp_path / "source" / "protocols" / "some.py"
-    source.parent.mkdir(parents=True)
-    weights = tmp_path / "source" / "models" / "bundled" / "some" / "net.safetensors"
-    weights.parent.mkdir(parents=True)
-    monkeypatch.setattr(segbench.benchmark.regression.checking, "ROOT", tmp_path / "source")
+def test_without_a_run_the_commands_of_the_baseline_are_run(base, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    # Other code, or other bundled weights, never meet the units of these.
-    for expected, code, state in ((1, "1", "1"), (1, "1", "1"), (2, "2", "1"), (3, "2", "2")):
-        source.write_text(code)
-        weights.write_text(state)
-        result = tool("check", "--baseline", base, "--format", "json")
-        assert result.exit_code == 0, result.output
-        assert json.loads(result.stdout)["passed"]
-        assert len([*(tmp_path / "results/runs/check").iterdir()]) == expected
+    result = tool("check", "--baseline", base)
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines()[-1] == "Passed: no regression in 3 comparisons."
+    assert "interactions 5% of the baseline, dice 0.01, failures 0.05" in result.stdout
+    assert "with a confidence of 95% for all comparisons together" in result.stdout
+    (again,) = (tmp_path / "results/runs/check").iterdir()
+    answer = json.loads(tool("check", again, "--baseline", base, "--format", "json").stdout)
+    assert answer["passed"] and answer["missing"] == [] and answer["confidence"] == 0.95
+    assert all(row["difference"] == 0 and row["subjects"] == 20 for row in answer["comparisons"])
+
+
+def test_other_code_or_weights_have_another_folder(base, first, tmp_path, monkeypatch):
+    """Units of one version of the program are never taken for units of another one."""
+    folders = []
+
+    @functools.wraps(benchmark.run)
+    def stub(*, output, **_):
+        folders.append(output)
+        return first
+
+    monkeypatch.setattr(api, "run", stub)
+    monkeypatch.setattr(checking, "PACKAGE", tmp_path)
+    files = [tmp_path / "protocols/some.py", tmp_path / "models/bundled/some/net.safetensors"]
+    for contents in ("11", "11", "21", "22"):
+        for file, content in zip(files, contents, strict=True):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(content)
+        assert benchmark.check(baseline=base).passed
+    assert folders[0] == folders[1] and len({*folders}) == 3
 
 
 def test_the_digest_of_a_program_is_of_its_code_weights_and_tables(tmp_path):
@@ -256,7 +254,7 @@ def test_the_digest_of_a_program_is_of_its_code_weights_and_tables(tmp_path):
             (tmp_path / file).write_text("new" if file == changed else "old")
         found.append(source_digest(tmp_path, ["models", "datasets"]))
     assert len({*found}) == 4
-    (tmp_path / "models" / "notes.txt").write_text("no part of it")
+    (tmp_path / "models" / "notes.txt").write_text("not part of the program")
     assert source_digest(tmp_path, ["models", "datasets"]) == found[-1]
 
 
@@ -271,37 +269,30 @@ def test_a_program_without_source_is_known_by_its_compiled_code_or_not_at_all(tm
     assert found[0] != found[1]
 
 
-def test_a_command_that_is_none_of_ours_is_not_run(base, tmp_path):
-    strange = baseline.read(base)
-    start = "python -m benchmark run"
-    for command, why in [
-        ("rm -rf somewhere", "does not say how it was made; name the RUN to check"),
-        *((f"{start} {word}", "does not say how it was made") for word in ("--help", "--dry-run", "--debug")),
-        (f"{start} --seed often", "has a wrong command: "),
-    ]:
-        strange.manifest["commands"] = [command]
-        baseline.write(strange, tmp_path / "base.csv")
-        said = refused(tool("check", "--baseline", tmp_path / "base.csv"))
-        assert f"{tmp_path / 'base.csv'} {why}" in said
+@pytest.mark.parametrize("arguments", [[], [{"shell": "rm"}], [{"dry_run": True}]])
+def test_unknown_options_are_not_run(base, tmp_path, arguments):
+    other = baseline.read(base)
+    other.manifest["all_arguments"] = arguments
+    baseline.write(other, tmp_path / "base.csv")
+    message = refused(tool("check", "--baseline", tmp_path / "base.csv"))
+    assert f"{tmp_path / 'base.csv'} does not hold the options of a run; give the RUN to check" in message
 
 
-def test_a_baseline_decides_nothing_about_the_machine(base, tmp_path):
+def test_options_of_a_machine_are_dropped(base, tmp_path):
     changed = baseline.read(base)
-    (command,) = changed.manifest["commands"]
-    own = "--output elsewhere --workers=7 --backend dask --scheduler tcp://other:1 --data-root=data"
-    changed.manifest["commands"] = [f"{command} {own}"]
+    (arguments,) = changed.manifest["all_arguments"]
+    own = {"output": "elsewhere", "workers": 7, "backend": "dask", "scheduler": "tcp://other:1"}
+    changed.manifest["all_arguments"] = [arguments | own | {"data_root": "data"}]
     baseline.write(changed, tmp_path / "base.csv")
-    assert own in (tmp_path / "base.csv").read_text()
-    assert baseline.read(tmp_path / "base.csv").manifest["commands"] == [command]
+    assert "tcp://other:1" in (tmp_path / "base.csv").read_text()
+    assert baseline.read(tmp_path / "base.csv").manifest["all_arguments"] == [arguments]
 
 
-@pytest.mark.parametrize(
-    "words", ["--weights /home/me/w", "--weights=/w", "--datasets phantoms,folder:/data"]
-)
-def test_a_baseline_names_no_path_of_this_machine(base, tmp_path, words):
+@pytest.mark.parametrize("option", [{"weights": "/home/me/w"}, {"datasets": "phantoms,folder:/data"}])
+def test_a_baseline_names_no_path_of_this_machine(base, tmp_path, option):
     changed = baseline.read(base)
-    changed.manifest["commands"][0] += f" {words}"
-    with pytest.raises(UsageError, match=r"names /.*, which is of this machine only"):
+    changed.manifest["all_arguments"][0] |= option
+    with pytest.raises(UsageError, match=r"names /.*, which only this machine has"):
         baseline.write(changed, tmp_path / "base.csv")
     assert not (tmp_path / "base.csv").exists()
 
@@ -309,17 +300,17 @@ def test_a_baseline_names_no_path_of_this_machine(base, tmp_path, words):
 def test_a_baseline_has_finite_dice(base, tmp_path):
     changed = baseline.read(base)
     changed.images.loc[3, "dice"] = np.inf
-    with pytest.raises(UsageError, match="no finite numbers"):
+    with pytest.raises(UsageError, match="not finite numbers"):
         baseline.write(changed, tmp_path / "base.csv")
 
 
 def test_the_bundled_baseline_is_not_overwritten_with_a_run(first, tmp_path, monkeypatch):
-    monkeypatch.setattr(segbench.benchmark.regression.checking, "SMOKE", tmp_path / "smoke.csv")
+    monkeypatch.setattr(checking, "SMOKE", tmp_path / "smoke.csv")
     assert "needs --baseline FILE" in refused(tool("check", first, "--update"))
     assert [*tmp_path.iterdir()] == []
 
 
-def spoiled(run: Path, to: Path, change) -> Path:
+def with_manifest(run: Path, to: Path, change) -> Path:
     """A copy of a run with another manifest."""
     shutil.copytree(run, to)
     manifest = json.loads((to / "manifest.json").read_text())
@@ -333,25 +324,25 @@ def spoiled(run: Path, to: Path, change) -> Path:
     [
         (lambda manifest: manifest["settings"].pop("seed"), "lacks 'seed'"),
         (lambda manifest: manifest["parts"][0].pop("protocol"), "lacks 'protocol'"),
-        (lambda manifest: manifest.update(tasks=[1]), "has entries of another kind"),
-        (lambda manifest: manifest.update(commands=["'"]), "has entries of another kind"),
+        (lambda manifest: manifest.update(tasks=[1]), "has values of the wrong type"),
+        (lambda manifest: manifest.update(all_arguments=["'"]), "has values of the wrong type"),
     ],
 )
 def test_a_manifest_that_lacks_an_entry_is_refused(base, first, tmp_path, change, what):
-    run = spoiled(first, tmp_path / "run", change)
+    run = with_manifest(first, tmp_path / "run", change)
     for words in (
         ("check", run, "--baseline", base),
         ("check", first, "--baseline", run),
         ("compare", first, run),
     ):
-        assert f"the manifest of {run} {what}, so it cannot be compared" in refused(tool(*words))
+        assert f"the manifest of {run} {what} and cannot be compared" in refused(tool(*words))
 
 
 def test_a_terminal_obeys_nothing_in_a_manifest(first, base, tmp_path):
     def change(manifest):
         manifest["python"] = "3\x1b[2J\nPassed\x9b"
 
-    run = spoiled(first, tmp_path / "run", change)
+    run = with_manifest(first, tmp_path / "run", change)
     for words in (("check", run, "--baseline", base), ("compare", first, run)):
         for form in ("text", "json"):
             result = tool(*words, "--format", form)
@@ -362,59 +353,61 @@ def test_a_terminal_obeys_nothing_in_a_manifest(first, base, tmp_path):
 
 def test_a_terminal_obeys_no_name_in_a_table(first):
     table = benchmark.check(first, baseline=first).table.assign(dataset="d\x1b[2J\nPassed", model="\x9b")
-    lines = told(table, "baseline", "now")
+    lines = table_lines(table, "baseline", "now")
     assert len(lines) == 1 + len(table)
     assert all(line.isprintable() and r"d\x1b[2J\nPassed" in line for line in lines[1:])
 
 
 @pytest.mark.parametrize(
-    ("before", "now", "played", "start"),
+    ("before", "now", "unequal", "start"),
     [
-        (0.9, 0.1, False, "Cannot tell: worse than tolerated, maybe by chance: "),
-        (0.9, 0.1, True, "Passed, but worse than tolerated, maybe by chance: "),
+        (0.9, 0.1, False, "Cannot tell: beyond the margin, maybe by chance: "),
+        (0.9, 0.1, True, "Passed, but beyond the margin, maybe by chance: "),
         (0.9, 0.895, True, "Passed: no regression in 3 comparisons."),
         (0.1, 0.9, False, "Passed: no regression in 1 comparison."),
     ],
 )
-def test_what_may_be_chance_is_named(base, before, now, played, start):
+def test_changes_that_may_be_chance_are_named(base, before, now, unequal, start):
     """Three subjects say too little about a change that is the same for all."""
     whole = baseline.read(base)
     few = whole.images[whole.images.subject.isin([*whole.images.subject.unique()[:3]])]
-    few = few.assign(interactions=1 + played * few.image % 2, reached=True)
+    few = few.assign(interactions=1 + unequal * few.image % 2, reached=True)
     sides = [
         baseline.Baseline(name, whole.manifest, few.assign(dice=dice))
         for name, dice in (("old", before), ("new", now))
     ]
-    found = segbench.benchmark.regression.checking.judge(*sides)
-    *_, last = check_lines(found)
+    found = checking.check_records(*sides)
+    *_, last = result_lines(found)
     assert last.startswith(start)
-    named = "toys:Brush in center-clicks on plenty: dice 0.100 instead of 0.900, worse by 0.800 where 0.010"
+    named = (
+        "toys:Brush in center-clicks on plenty: dice 0.100 instead of 0.900, worse by 0.800 (margin 0.010)"
+    )
     assert (named in last) == (now < 0.5)
     assert found.passed
 
 
-def test_findings_about_a_model_are_told(monkeypatch):
+def test_findings_about_a_model_are_printed(monkeypatch):
     from segbench.benchmark.conformance import Finding
 
-    found = [Finding("shape", "passed", "it is right"), Finding("range", "note", "it is wide")]
+    found = [Finding("shape", "passed", "correct"), Finding("range", "note", "wide")]
     monkeypatch.setattr("segbench.benchmark.conformance.examine", lambda name, weights, device: found)
     result = tool("check", "--model", "toys:Brush")
-    assert result.exit_code == 0 and "shape  passed   it is right" in result.stdout
+    assert result.exit_code == 0 and "shape  passed   correct" in result.stdout
     assert result.stdout.splitlines()[-1] == "toys:Brush: no check failed"
-    found.append(Finding("order", "failed", "it depends on it"))
+    found.append(Finding("order", "failed", "depends on it"))
     result = tool("check", "--model", "toys:Brush", "--format", "json")
-    said = json.loads(result.stdout)
-    assert result.exit_code == 1 and not said["passed"]
-    assert said["findings"][2] == {"check": "order", "verdict": "failed", "detail": "it depends on it"}
+    answer = json.loads(result.stdout)
+    assert result.exit_code == 1 and not answer["passed"]
+    assert answer["findings"][2] == {"check": "order", "verdict": "failed", "detail": "depends on it"}
 
 
-def test_a_model_without_its_weights_is_not_said_to_be_in_order():
-    said = refused(tool("check", "--model", "simpleunet-interconv"))
-    assert "nothing was tried" in said and "by --weights" in said
+def test_a_model_without_its_weights_does_not_pass():
+    message = refused(tool("check", "--model", "simpleunet-interconv"))
+    assert "cannot be tested without weights" in message and "by --weights" in message
 
 
-def test_model_goes_alone(base):
-    assert "goes without RUN" in refused(tool("check", "--model", "toys:Brush", "--baseline", base))
+def test_model_takes_no_run_and_no_baseline(base):
+    assert "leave out RUN" in refused(tool("check", "--model", "toys:Brush", "--baseline", base))
 
 
 @pytest.mark.slow
@@ -432,10 +425,8 @@ def test_the_committed_baseline(tmp_path, monkeypatch):
             if value.is_floating_point() and value.ndim > 1:
                 state[name] = value + 0.3 * value.std() * torch.randn(value.shape, generator=noise)
         save_file(state, folder / file.name)
-    (line,) = baseline.read(segbench.benchmark.regression.checking.SMOKE).manifest["commands"]
-    bad = tool(*line.split()[3:], "--weights", folder, "--output", tmp_path / "bad")
-    assert bad.exit_code == 0, bad.output
-    found = benchmark.check(tmp_path / "bad")
+    (arguments,) = baseline.read(checking.SMOKE).manifest["all_arguments"]
+    found = benchmark.check(benchmark.run(**arguments, weights=folder, output=tmp_path / "bad"))
     learnt = {"scribbleprompt", "multiverseg", "sp-uvs-1", "universeg"}
     assert learnt <= set(found.regressions.model)
     assert "random-walker" not in set(found.regressions.model)
