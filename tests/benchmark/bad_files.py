@@ -75,7 +75,7 @@ FILES = [
         ("an image that is text", "images/p3.png cannot be read", put("mine/images/p3.png")),
         ("an image that is empty", "images/p3.png cannot be read", put("mine/images/p3.png", b"")),
         ("an image without a mask", "images/p3.png has no mask", remove("mine/masks/p3.png")),
-        ("a mask without an image", "is a mask without an image", remove("mine/images/p3.png")),
+        ("a mask without an image", "p3.png has no image", remove("mine/images/p3.png")),
         ("a mask of another size", "p3.png", picture("mine/masks/p3.png", np.eye(20, dtype=np.uint8))),
         ("a mask in colour", "masks/p3.png is not a mask", picture("mine/masks/p3.png", RED)),
         (
@@ -90,7 +90,7 @@ FILES = [
         ),
         (
             "a mask of fractions",
-            "infinite values or fractions",
+            "contains NaN or fractions",
             array("mine/masks/p3.npy", np.full((24, 24), 0.5)),
         ),
         ("an image of NaN", "p3.npy", array("mine/images/p3.npy", np.full((24, 24), np.nan))),

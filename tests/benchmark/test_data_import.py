@@ -174,9 +174,9 @@ def test_public_data_sets_have_readers_of_their_own(tmp_path, knees):
         (("knees", "--labels", "1=a b,255=a/b"), 1, "label 'a b' and label 'a/b' would both be a_b"),
         (("knees", "--labels", "1=a,1=b"), 2, "--labels names value 1 twice"),
         (("knees", "--axes", "axal"), 2, "unknown axis 'axal'; did you mean axial?"),
-        (("knees", "--axes", "axial"), 1, "--axes and --rule are of volumes"),
+        (("knees", "--axes", "axial"), 1, "--axes and --rule are for volumes"),
         (("knees", "--subject-pattern", "q(.)"), 1, "finds no subject in k00"),
-        (("knees", "--split", "gone.csv"), 1, "gone.csv cannot be read as a split"),
+        (("knees", "--split", "gone.csv"), 1, "gone.csv cannot be read"),
     ],
 )
 def test_what_cannot_be_meant(tmp_path, knees, words, status, sentence):

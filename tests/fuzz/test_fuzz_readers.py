@@ -41,7 +41,7 @@ MASK = (np.arange(40).reshape(5, 8) % 3).astype(np.uint8)
 LIMIT = 50_000  # bytes that an archive may unpack to
 
 
-def succeeds_or_raises(*steps: Callable[[], object], errors: type[Exception]) -> None:
+def ends_well(*steps: Callable[[], object], errors: type[Exception]) -> None:
     """Each step succeeds, or fails with this kind of error and a message."""
     for step in steps:
         try:
@@ -76,9 +76,7 @@ def test_images(examples: int, tmp_path: Path) -> None:
     def read(file: tuple[str, bytes]) -> None:
         path = tmp_path / f"damaged{Path(file[0]).suffix}"
         path.write_bytes(file[1])
-        succeeds_or_raises(
-            lambda: prepare_image(read_image(path), "it"), lambda: read_mask(path), errors=DataError
-        )
+        ends_well(lambda: prepare_image(read_image(path), "it"), lambda: read_mask(path), errors=DataError)
 
     attempt(damaged_files(tmp_path, names), examples, read)
 
@@ -104,7 +102,7 @@ def test_volumes(examples: int, dicom: bool, good: Path, tmp_path: Path) -> None
             damaged_volume = reorient(read_volume(path))
             list(cut_slices(damaged_volume, damaged_volume, {"label": 1}, "subject", AXES))
 
-        succeeds_or_raises(cut, lambda: read_label_map(path, volume), errors=DataError)
+        ends_well(cut, lambda: read_label_map(path, volume), errors=DataError)
         (images / name).write_bytes(before)
 
     attempt(damaged_files(images, names), examples, read)
@@ -141,7 +139,7 @@ def test_tables_and_settings(examples: int, good: Path, tmp_path: Path) -> None:
             "mine": lambda: Folder(tmp_path / "mine").tasks(None),
             "raw": lambda: find_reader(tmp_path / "raw", "nnunet").cases(tmp_path / "raw"),
         }
-        succeeds_or_raises(steps.get(Path(file[0]).parts[0], lambda: read_split(path)), errors=DataError)
+        ends_well(steps.get(Path(file[0]).parts[0], lambda: read_split(path)), errors=DataError)
         path.write_bytes(before)
 
     attempt(damaged_files(tmp_path, names), examples, read)
@@ -167,7 +165,7 @@ def test_archives(examples: int, tmp_path: Path) -> None:
         path, target = place / "archive", place / "target"
         target.mkdir(parents=True)
         path.write_bytes(file[1])
-        succeeds_or_raises(lambda: unpack(path, target, file[0], "link", LIMIT), errors=DataError)
+        ends_well(lambda: unpack(path, target, file[0], "link", LIMIT), errors=DataError)
         assert sorted(path.name for path in place.iterdir()) == ["archive", "target"]
         unpacked = [path for path in target.rglob("*") if not path.is_dir()]
         assert all(path.is_file() and not path.is_symlink() for path in unpacked)
@@ -189,9 +187,7 @@ def test_weights(examples: int, good: Path, tmp_path: Path) -> None:
     def read(file: tuple[str, bytes]) -> None:
         path = tmp_path / f"damaged{Path(file[0]).suffix}"
         path.write_bytes(file[1])
-        succeeds_or_raises(
-            lambda: load_state(UniverSeg, path), lambda: training_metadata(path), errors=WeightsError
-        )
+        ends_well(lambda: load_state(UniverSeg, path), lambda: training_metadata(path), errors=WeightsError)
 
     attempt(strategy, examples, read)
 
@@ -207,7 +203,7 @@ def test_imported_data(examples: int, good: Path, tmp_path: Path) -> None:
         before = (folder / file[0]).read_bytes()
         (folder / file[0]).write_bytes(file[1])
         data = ImportedDataset("known")
-        succeeds_or_raises(lambda: [data.load(task, root) for task in data.tasks(root)], errors=DataError)
+        ends_well(lambda: [data.load(task, root) for task in data.tasks(root)], errors=DataError)
         (folder / file[0]).write_bytes(before)
 
     attempt(damaged_files(folder, names), examples, read)
@@ -223,7 +219,7 @@ def test_runs(examples: int, good: Path, tmp_path: Path) -> None:
     def read(file: tuple[str, bytes]) -> None:
         before = (run / file[0]).read_bytes()
         (run / file[0]).write_bytes(file[1])
-        succeeds_or_raises(lambda: load(run).steps, errors=StoreError)
+        ends_well(lambda: load(run).steps, errors=StoreError)
         (run / file[0]).write_bytes(before)
 
     attempt(damaged_files(run, names), examples, read)
@@ -246,7 +242,7 @@ def test_a_manifest_of_any_json(examples: int, good: Path, tmp_path: Path) -> No
 
     def read(content: str | bytes) -> None:
         (run / "manifest.json").write_bytes(content if isinstance(content, bytes) else content.encode())
-        succeeds_or_raises(lambda: load(run), errors=StoreError)
+        ends_well(lambda: load(run), errors=StoreError)
 
     whole = st.fixed_dictionaries(entries).map(json.dumps)
     attempt(anything.map(json.dumps) | whole | damaged(TEXT), examples, read)
