@@ -101,7 +101,7 @@ def _plan(options: Mapping[str, Any]) -> RunPlan:
     """Resolve the keyword arguments of `run`."""
     from segbench.benchmark.dataset_choice import choose_datasets, names
     from segbench.benchmark.plan import RunPlan, compute_checksums, digest, plan_units
-    from segbench.benchmark.selection import plan_experiments, select
+    from segbench.benchmark.selection import data_kinds, plan_experiments, select
     from segbench.benchmark.settings import Settings, resolve_preset, resolve_root
     from segbench.benchmark.study import ALL, EXPERIMENT_1, experiments
     from segbench.results.storage import open_storage
@@ -115,8 +115,7 @@ def _plan(options: Mapping[str, Any]) -> RunPlan:
     root = resolve_root(options["data_root"])
     protocols = names(options["protocol"] or (ALL if options["preset"] == "paper" else EXPERIMENT_1))
     planned = plan_experiments(experiments(protocols, config, preset.longer_images))
-    kinds = dict.fromkeys(plan.protocol.data_kind for plan in planned)
-    datasets, line = choose_datasets(options["datasets"], root, kinds)
+    datasets, line = choose_datasets(options["datasets"], root, data_kinds(planned))
     click.echo(line)
     models = names(options["models"])
     selection = select(planned, models, datasets, root, preset.tasks, preset.phantoms, settings.weights)

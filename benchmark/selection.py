@@ -108,6 +108,11 @@ def plan_experiments(experiments: Sequence[Experiment]) -> list[ExperimentPlan]:
     return [ExperimentPlan(experiment, find_protocol(experiment.protocol)) for experiment in experiments]
 
 
+def data_kinds(experiments: Sequence[ExperimentPlan]) -> list[str]:
+    """Return the kinds of data sets that the protocols of some experiments need."""
+    return list(dict.fromkeys(plan.protocol.data_kind for plan in experiments))
+
+
 def select(
     experiments: list[ExperimentPlan],
     models: Sequence[str],

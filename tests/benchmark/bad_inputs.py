@@ -62,7 +62,7 @@ TABLE = [
     *options(
         RUN,
         USAGE,
-        ("a target that is nan", "--target-dice nan", "no number"),
+        ("a target that is nan", "--target-dice nan", "is not a number"),
         ("an unknown option", "--bogus 1", "--bogus"),
         ("an option without its value", "--seed", "--seed"),
         ("a word too many", "more", "more"),
@@ -159,7 +159,7 @@ TABLE = [
         (
             "an adapter without capabilities",
             "--models bad_plugins:NoCapabilities",
-            "no attribute `capabilities`",
+            "attribute `capabilities`",
         ),
         ("an adapter without predict", "--models bad_plugins:NoPredict", "bad_plugins:NoPredict"),
         (

@@ -1,13 +1,16 @@
-"""Untrained weights for runs of the whole tool."""
+"""Untrained weights for runs of the whole tool, and a run that nothing interrupts."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import interrupted_runs
 import pytest
 import torch
+from click.testing import CliRunner
 from safetensors.torch import save_file
 
+from segbench.benchmark.cli import cli
 from segbench.models.networks import MultiverSeg, ScribblePromptUNet, UniverSeg
 from segbench.models.networks.simple_unet import SimpleUNet
 
@@ -29,3 +32,13 @@ def weights(tmp_path_factory) -> Path:
         state = {key: value.contiguous() for key, value in network.state_dict().items()}
         save_file(state, folder / f"{name}.safetensors")
     return folder
+
+
+@pytest.fixture(scope="session")
+def whole_run(tmp_path_factory) -> Path:
+    """A run of `interrupted_runs.WORDS` by one worker."""
+    output = tmp_path_factory.mktemp("whole") / "run"
+    words = [*interrupted_runs.WORDS, "--workers", "1", "--output", str(output)]
+    result = CliRunner().invoke(cli, words)
+    assert result.exit_code == 0, result.output
+    return output

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import socketserver
 import subprocess
 import sys
 import threading
 from contextlib import ExitStack
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from click.testing import CliRunner
+from interrupted_runs import ENVIRONMENT, HERE
 
 from segbench.benchmark.cli import cli
-from segbench.benchmark.execution import cluster
-from segbench.benchmark.execution.run_units import execute
+from segbench.benchmark.execution import Backend, cluster, dask_workers, execute
 from segbench.errors import Failure, UsageError
 
 pytest.importorskip("distributed")
 
-HERE = Path(__file__).resolve().parent
-ENVIRONMENT = os.environ | {"PYTHONPATH": f"{HERE.parents[1]}{os.pathsep}{HERE}"}
 WORDS = [
     "run",
     "--models",
@@ -53,14 +49,14 @@ WORDS = [
 )
 def test_a_gpu_for_every_worker(monkeypatch, name, own, device):
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
-    assert cluster.device_of("cuda", name, own) == device
-    assert cluster.device_of("cpu", name, own) == "cpu"
+    assert dask_workers.device_of("cuda", name, own) == device
+    assert dask_workers.device_of("cpu", name, own) == "cpu"
 
 
 def test_a_worker_without_gpu_says_so(monkeypatch):
     monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
     with pytest.raises(Failure, match=r"^worker a on .* has no CUDA device; start"):
-        cluster.device_of("cuda", "a", False)
+        dask_workers.device_of("cuda", "a", False)
 
 
 class Shown(NamedTuple):
@@ -79,11 +75,11 @@ def test_only_workers_of_the_run_share_gpus_by_number(own, device):
     from distributed import LocalCluster
 
     with ExitStack() as open_:
-        crew = cluster.Backend(2, "dask")
+        backend = Backend(2, "dask")
         if not own:
             other = LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0")
-            crew = cluster.Backend(None, "dask", open_.enter_context(other).scheduler_address)
-        client = open_.enter_context(crew.opened(2))
+            backend = Backend(None, "dask", open_.enter_context(other).scheduler_address)
+        client = open_.enter_context(backend.connected(2))
         client.wait_for_workers(2, 60)
         client.run(exec, "import torch; torch.cuda.device_count = lambda: 2")
         client.retire_workers(names=[0])
@@ -93,7 +89,7 @@ def test_only_workers_of_the_run_share_gpus_by_number(own, device):
 def test_a_cluster_of_the_run_leaves_nothing_behind(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    with cluster.Backend(1, "dask").opened(1):
+    with Backend(1, "dask").connected(1):
         assert [path.name.startswith("segbench-") for path in tmp_path.iterdir()] == [True]
     assert not list(tmp_path.iterdir())
 
@@ -132,8 +128,8 @@ def test_what_does_not_go_together_is_refused(tmp_path, words, sentence):
 def test_distributed_is_named_where_it_is_not_installed(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(UsageError, match="pip install"):
-        cluster.Backend(backend="dask").checked()
-    cluster.Backend(2).checked()
+        Backend(backend="dask").validated()
+    Backend(2).validated()
 
 
 @pytest.mark.parametrize(
@@ -155,9 +151,9 @@ def test_distributed_is_named_where_it_is_not_installed(monkeypatch):
 )
 def test_what_is_no_address(address):
     with pytest.raises(
-        UsageError, match=f"^{address} is no address of a Dask scheduler; give one such as tcp:"
+        UsageError, match=f"^{address} is not an address of a Dask scheduler; give one such as tcp:"
     ):
-        cluster.Backend(None, "dask", address).checked(reach=True)
+        Backend(None, "dask", address).validated(connect=True)
 
 
 TLS = "DASK_DISTRIBUTED__COMM__TLS"
@@ -166,7 +162,7 @@ TLS = "DASK_DISTRIBUTED__COMM__TLS"
 @pytest.mark.parametrize(
     ("address", "environment", "sentence"),
     [
-        ("nonsense", {}, "nonsense is no address of a Dask scheduler"),
+        ("nonsense", {}, "nonsense is not an address of a Dask scheduler"),
         ("tcp://a..b:1", {}, "no connection to tcp://a..b:1 is possible"),
         ("tls://127.0.0.1:1", {}, "no connection to tls://127.0.0.1:1 is possible"),
         ("tcp://127.0.0.1:1", {"DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION": "true"}, "is possible"),
@@ -198,13 +194,13 @@ def test_another_service_answers():
     with socketserver.TCPServer(("127.0.0.1", 0), Web) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"tcp://127.0.0.1:{server.server_address[1]}"
-        with pytest.raises(UsageError, match=f"^what answers at {address} is no Dask scheduler; correct"):
-            cluster.Backend(None, "dask", address).checked(reach=True)
+        with pytest.raises(UsageError, match=f"^the service at {address} is not a Dask scheduler; correct"):
+            Backend(None, "dask", address).validated(connect=True)
         server.shutdown()
 
 
 def test_nobody_answers(tmp_path, monkeypatch):
-    monkeypatch.setattr(cluster, "WAIT", 1)
+    monkeypatch.setattr(cluster, "TIMEOUT", 1)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{free.getsockname()[1]}"

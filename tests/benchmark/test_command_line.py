@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -24,12 +25,12 @@ def tool(*words):
 
 
 def python(*words, cwd):
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests' / 'benchmark'}"}
     return subprocess.run([sys.executable, *words], cwd=cwd, env=environment, capture_output=True, text=True)
 
 
 def failed(result, status):
-    """The one line that the tool says when it fails."""
+    """Return the one line of an error."""
     assert result.exit_code == status, result.output
     assert "Traceback" not in result.output
     lines = result.stderr.splitlines()
@@ -53,10 +54,20 @@ def test_importing_the_package_is_light(tmp_path):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_has_help_and_debug(command):
+def test_every_command_has_help_with_an_example(command):
     result = tool(command, "--help")
     assert result.exit_code == 0
     assert "--debug" in result.output
+    assert f"Example:\n    python -m benchmark {command}" in result.output
+
+
+def test_the_help_is_fast(tmp_path):
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        assert python("-m", "benchmark", "--help", cwd=tmp_path).returncode == 0
+        times.append(time.perf_counter() - start)
+    assert min(times) < 0.5
 
 
 @pytest.mark.parametrize(
@@ -107,9 +118,10 @@ def test_list_for_people_and_for_programs(kind, tmp_path):
 TRAIN = ("train", "universeg", "--preset", "smoke", "--device", "cpu")
 
 
-def test_train_writes_weights_and_goes_on_where_it_stopped(tmp_path):
-    done = python("-m", "benchmark", *TRAIN, "--output", "out", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+def test_train_writes_weights_and_continues(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = tool(*TRAIN, "--output", "out")
+    assert done.exit_code == 0, done.stderr
     assert done.stdout.splitlines() == [str(Path("out", "universeg.safetensors"))]
     files = {path.name for path in (tmp_path / "out").iterdir()}
     assert files == {"checkpoint.pt", "log.csv", "universeg.safetensors"}
@@ -147,18 +159,42 @@ def test_train_begins_with_weights_that_are_given(tmp_path):
     assert "another configuration" in failed(plain, 1)
 
 
-def test_shadowed_package_is_named(tmp_path):
-    (tmp_path / "datasets").mkdir()
-    (tmp_path / "datasets" / "__init__.py").touch()
+FOREIGN = "raise RuntimeError('a foreign module was imported')\n"
+
+
+def test_foreign_packages_of_the_same_names_do_no_harm(tmp_path):
+    """Such as Hugging Face's ``datasets``, here in the working folder, which Python searches first."""
+    for name in ("datasets", "models", "protocols", "reports", "results"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text(FOREIGN)
+    words = ("run", *TOYS, "--models", "toys:Brush", "--workers", "2", "--output", "run")
+    done = python("-m", "benchmark", *words, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "run" / "manifest.json").is_file()
+
+
+@pytest.mark.parametrize("place", ["segbench.py", "segbench/__init__.py", "segbench/notes.txt"])
+def test_a_foreign_module_called_segbench_ends_in_one_sentence(tmp_path, place):
+    (tmp_path / place).parent.mkdir(exist_ok=True)
+    (tmp_path / place).write_text(FOREIGN)
     done = python("-m", "benchmark", "list", "models", cwd=tmp_path)
-    assert done.returncode == 1
-    assert f"'datasets' comes from {tmp_path / 'datasets'}" in done.stderr
+    hidden = (tmp_path / place).suffix == ".py"  # a folder without __init__.py hides no package
+    assert done.returncode == (1 if hidden else 0), done.stderr
+    if hidden:
+        assert done.stderr == (
+            "Error: another module called segbench hides this program; start in another folder, or rename "
+            "that module\n"
+        )
 
 
-def test_folders_of_the_same_names_shadow_nothing(tmp_path):
-    (tmp_path / "results" / "runs").mkdir(parents=True)
-    (tmp_path / "datasets").mkdir()
-    done = python("-m", "benchmark", "list", "protocols", cwd=tmp_path)
+def test_the_command_works_beside_a_foreign_package_called_benchmark(tmp_path):
+    """``python -m benchmark`` would run that package; the command ``segbench`` calls this function."""
+    (tmp_path / "benchmark").mkdir()
+    (tmp_path / "benchmark" / "__init__.py").write_text(FOREIGN)
+    call = (
+        "import sys; from segbench.benchmark.__main__ import main; sys.argv[1:] = ['list', 'models']; main()"
+    )
+    done = python("-c", call, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
 
 

@@ -1,4 +1,4 @@
-"""Where work is done, and what travels there."""
+"""Computation of items by workers, and what is sent to them."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from typing import NamedTuple
 import pytest
 from toys import Toys
 
-from segbench.benchmark.execution.cluster import versions
+from segbench.benchmark.execution.batches import Batch, make_batches
+from segbench.benchmark.execution.dask_workers import versions
 from segbench.benchmark.execution.run_units import execute
-from segbench.benchmark.execution.worker import Job, absolute
-from segbench.benchmark.plan import Batch, Unit, batches
+from segbench.benchmark.execution.worker import Job, with_absolute_paths
+from segbench.benchmark.plan import Unit
 from segbench.benchmark.settings import Settings
 from segbench.datasets.task import Task
 from segbench.protocols.config import Config
@@ -48,7 +49,7 @@ def test_progress_that_cannot_be_asked_keeps_its_last_value(capfd):
     """A store that does not answer for a while is no reason to end the work, or to show a traceback."""
     asked = []
 
-    def passed() -> int:
+    def finished_cost() -> int:
         asked.append(len(asked))
         if len(asked) == 2:
             raise StoreError("the store does not answer")
@@ -59,7 +60,7 @@ def test_progress_that_cannot_be_asked_keeps_its_last_value(capfd):
             time.sleep(0.01)
         return device
 
-    assert execute([Note("a", cost=4)], slow, "cpu", workers=1, passed=passed) == ["cpu"]
+    assert execute([Note("a", cost=4)], slow, "cpu", workers=1, finished_cost=finished_cost) == ["cpu"]
     shown = capfd.readouterr().err
     assert len(asked) == 3 and "75%" in shown and "100%" in shown and "Traceback" not in shown
 
@@ -89,7 +90,7 @@ def settings(unit: Unit) -> Settings:
 
 def test_a_unit_that_is_stored_by_now_is_left_out(tmp_path, unit, settings, monkeypatch):
     monkeypatch.setattr(Counted, "loads", 0)
-    Run.open_or_create(tmp_path / "run", settings.flat())
+    Run.open_or_create(tmp_path / "run", settings.shared())
     job = Job(settings, tmp_path, tmp_path / "run")
     job(Batch([unit]), "cpu")
     written = (tmp_path / "run" / "units" / "first" / "unit.json").stat()
@@ -107,7 +108,7 @@ def test_a_unit_that_is_stored_by_now_is_left_out(tmp_path, unit, settings, monk
 def test_a_worker_that_outlives_a_run_loads_everything_anew(tmp_path, unit, settings, monkeypatch):
     """The next one may mean other weights or data by the same names."""
     monkeypatch.setattr(Counted, "loads", 0)
-    Run.open_or_create(tmp_path / "run", settings.flat())
+    Run.open_or_create(tmp_path / "run", settings.shared())
     one, other = (Job(settings, tmp_path, tmp_path / "run") for _ in range(2))
     for number, job in enumerate((one, one, pickle.loads(pickle.dumps(one)), other)):
         job(Batch([replace(unit, key=str(number))]), "cpu")
@@ -119,7 +120,7 @@ def test_workers_are_busy_to_the_end(unit, workers):
     """Whoever is free takes the next: if costs are true, all end within the time of the shortest unit."""
     units = [replace(unit, key=str(cost), cost=cost) for cost in range(1, 41)]
     free = [0] * workers
-    for batch in batches(units, "cpu", workers):
+    for batch in make_batches(units, "cpu", workers):
         heapq.heapreplace(free, free[0] + batch.cost)
     assert sum(free) == sum(range(1, 41))
     assert max(free) - min(free) <= 1
@@ -130,7 +131,7 @@ def test_paths_are_absolute_before_they_travel(tmp_path, unit, settings, monkeyp
     Path("mine.pt").touch()
     own = replace(settings, weights="mine.pt")
     units = [replace(unit, weights="mine.pt", source="folder:knees"), unit]
-    (batch,), job = absolute([Batch(units)], Job(own, Path("data"), Path("run")))
+    (batch,), job = with_absolute_paths([Batch(units)], Job(own, Path("data"), Path("run")))
     assert [each.weights for each in batch] == [str(tmp_path / "mine.pt"), "bundled"]
     assert [each.source for each in batch] == [f"folder:{tmp_path / 'knees'}", unit.source]
     assert [each.key for each in batch] == [each.key for each in units]
@@ -139,7 +140,7 @@ def test_paths_are_absolute_before_they_travel(tmp_path, unit, settings, monkeyp
         tmp_path / "data",
         tmp_path / "run",
     )
-    _, job = absolute([], Job(settings, tmp_path, "s3://bucket/run"))
+    _, job = with_absolute_paths([], Job(settings, tmp_path, "s3://bucket/run"))
     assert (job.settings, job.output) == (settings, "s3://bucket/run")
 
 

@@ -7,7 +7,8 @@ import pytest
 from click.testing import CliRunner
 
 from segbench.benchmark.cli import cli
-from segbench.benchmark.selection import choose_datasets, kinds_of, select
+from segbench.benchmark.dataset_choice import choose_datasets
+from segbench.benchmark.selection import data_kinds, plan_experiments, select
 from segbench.benchmark.study import Experiment, experiments
 from segbench.errors import Failure
 from segbench.protocols.config import Config
@@ -56,7 +57,7 @@ def table(report, name, **keys):
 
 def parts(protocols, datasets, root):
     asked = [Experiment(name, Config(images=3)) for name in protocols]
-    return select(asked, ["toys:Brush"], datasets, root)
+    return select(plan_experiments(asked), ["toys:Brush"], datasets, root)
 
 
 def test_without_any_such_data_one_line_says_how_to_get_them(tmp_path):
@@ -70,23 +71,23 @@ def test_without_any_such_data_one_line_says_how_to_get_them(tmp_path):
 
 
 def test_the_whole_study_goes_on_without_such_data_and_says_so(tmp_path):
-    kinds = kinds_of(experiments(["all"], Config(), None))
+    kinds = data_kinds(plan_experiments(experiments(["all"], Config(), None)))
     assert "scribbles" in kinds
     chosen, line = choose_datasets(None, tmp_path, kinds)
     assert chosen == ["phantoms", "brain-phantom"]
     assert "no data set with people's scribbles" in line and "data fetch medscribble" in line
     selection = parts(["center-clicks", "manual-scribbles"], ["toys:Toys"], tmp_path)
-    assert [part.experiment.protocol for part in selection.parts] == ["center-clicks"]
-    (left,) = selection.left_out
+    assert [part.experiment.protocol for part in selection.experiments] == ["center-clicks"]
+    (left,) = selection.excluded
     assert (left.kind, left.name) == ("protocol", "manual-scribbles")
-    assert left.reason == "it needs a data set with people's scribbles, and none takes part"
+    assert left.reason == "it needs a data set with people's scribbles, and no such data set takes part"
 
 
 def test_such_data_are_for_this_protocol_only(tmp_path):
-    assert kinds_of([Experiment("center-clicks", Config())]) == ["tasks"]
+    assert data_kinds(plan_experiments([Experiment("center-clicks", Config())])) == ["tasks"]
     both = ["toys:Toys", "scribbled_toys:Drawn"]
     selection = parts(["center-clicks", "manual-scribbles"], both, tmp_path)
-    found = {p.experiment.protocol: {c.source for c in p.tasks} for p in selection.parts}
+    found = {p.experiment.protocol: {c.source for c in p.tasks} for p in selection.experiments}
     assert found == {"center-clicks": {"toys:Toys"}, "manual-scribbles": {"scribbled_toys:Drawn"}}
     with pytest.raises(Failure, match="no train image"):
         parts(["center-clicks"], ["scribbled_toys:Drawn"], tmp_path)
@@ -103,7 +104,7 @@ def test_records_do_not_depend_on_workers_or_simulations(literal, tmp_path):
     for one, two in zip(*tables, strict=True):
         pd.testing.assert_frame_equal(one, two)
     images = tables[0][0]
-    counts = images.groupby(["model", "context", "simulation"], observed=True).size()
+    counts = images.groupby(["model", "annotator", "simulation", "person"], observed=True).size()
     assert set(counts) == {6} and len(counts) == 2 * 3 * 2
 
 
@@ -120,34 +121,34 @@ def test_dice_differences_and_agreement_by_hand(literal, report):
     found = table(report, "manual-scribbles-dice", model="scribbled_toys:Literal")
     assert set(found.group) == {"all tasks", "first, square", "second, square"}
     half = 2 * 128 / (128 + 256)
-    people = found[found.who == "human"]
+    people = found[found.annotator == "human"]
     assert people["mean"].tolist() == pytest.approx([100 * (1 + half) / 2] * 3, rel=1e-5)
     assert people.agreement.tolist() == pytest.approx([100 * half] * 3, rel=1e-5)
     assert people.images.tolist() == [6, 3, 3]
     assert people.difference.isna().all()
     images = load(literal).images
     images = images[(images.model == "scribbled_toys:Literal") & (images.cohort == "first")]
-    for who in ("centerline", "line"):
-        row = found[(found.who == who) & (found.group == "first, square")].iloc[0]
-        mean = 100 * images[images.context == who].dice.mean()
+    for annotator in ("centerline-scribbles", "line-scribbles"):
+        row = found[(found.annotator == annotator) & (found.group == "first, square")].iloc[0]
+        mean = 100 * images[images.annotator == annotator].dice.mean()
         assert row["mean"] == pytest.approx(mean, rel=1e-5)
         assert row.difference == pytest.approx(mean - 100 * (1 + half) / 2, rel=1e-5)
         assert row.difference_low <= row.difference <= row.difference_high
 
 
 def test_every_person_is_told_apart(report):
-    found = table(report, "manual-scribbles", model="scribbled_toys:Literal").set_index("drawer")["mean"]
+    found = table(report, "manual-scribbles", model="scribbled_toys:Literal").set_index("annotator")["mean"]
     half = 200 * 128 / (128 + 256)
     assert found[["person 1", "person 2"]].tolist() == pytest.approx([100, half], rel=1e-5)
     assert found["human"] == pytest.approx((100 + half) / 2, rel=1e-5)
 
 
 def test_lengths_and_areas_by_hand(report):
-    found = table(report, "manual-scribbles-marks", group="all tasks", who="human").set_index("mark")["mean"]
+    found = table(report, "manual-scribbles-marks", group="all tasks", annotator="human").set_index("size")["mean"]
     assert found["positive_area"] == (256 + 128) / 2
     assert found["negative_area"] == found["negative_length"] == 24
     assert 0 < found["positive_length"] < 40  # thinned to a line
-    simulated = table(report, "manual-scribbles-marks", group="all tasks", who="line").set_index("mark")
+    simulated = table(report, "manual-scribbles-marks", group="all tasks", annotator="line-scribbles").set_index("size")
     assert 0 < simulated.loc["positive_length", "mean"] <= simulated.loc["positive_area", "mean"] < 128
 
 

@@ -1,26 +1,28 @@
-"""``train nnunet`` from nothing to a report, with a task that fails in between."""
+"""``train nnunet`` from the command to the report, with a task that fails at first."""
 
 from __future__ import annotations
 
 import json
-from importlib.util import find_spec
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 from safetensors.numpy import save_file
 from toys import Toys
 
 from segbench.benchmark.cli import cli
 from segbench.datasets.splits import digest
+from segbench.models.registry import MODELS
 from segbench.results import load
 
 FIRST, SECOND = (f"toys/drawn/synthetic/0/{label}" for label in ("one", "two"))
 FOLDER = "results/training/toys_drawn_synthetic_0_{}/nnunet-0"
-CPU = ["--device", "cpu", "--precision", "float32"]
+CPU = ["--device", "cpu", "--precision", "float32", "--workers", "1"]
 TRAIN = ["train", "nnunet", "--datasets", "toys:Toys", "--epochs", "2", *CPU]
-needs_nnunet = pytest.mark.skipif(find_spec("nnunetv2") is None, reason="nnU-Net is not installed")
 
 
 def invoke(*words):
@@ -28,39 +30,48 @@ def invoke(*words):
 
 
 def measured() -> dict[str, pd.DataFrame]:
-    """The records of every run, by the task that they are of."""
+    """Return the records of all runs, by task."""
     images = pd.concat([load(run).images for run in Path("results/runs").iterdir()])
     return dict(list(images.groupby(images.task.astype(str))))
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """A folder to work in, where something is in the way of the second task."""
+def folder(tmp_path_factory) -> Iterator[Path]:
+    """The working folder. A stub trains, and a file is in the way of the second task's results.
+
+    `tests/models/test_nnunet.py` trains with nnU-Net itself.
+    """
     with pytest.MonkeyPatch.context() as patch:
-        where = tmp_path_factory.mktemp("study")
-        patch.chdir(where)
-        obstacle = Path(FOLDER.format("two")) / "results"
+        folder = tmp_path_factory.mktemp("study")
+        patch.chdir(folder)
+        patch.setattr("segbench.models.nnunet.pipeline.require_nnunet", lambda: None)
+        patch.setattr("segbench.models.nnunet.pipeline.child_command", stub_command)
+        patch.setitem(MODELS.builtin, "nnunet", "toys:Learner")
+        obstacle = folder / FOLDER.format("two") / "results"
         obstacle.parent.mkdir(parents=True)
         obstacle.touch()
-        yield where
+        yield folder
+
+
+def stub_command(step: str, **arguments: Any) -> list[str]:
+    return [sys.executable, str(Path(__file__).with_name("stub_child.py")), step, json.dumps(arguments)]
 
 
 @pytest.fixture(scope="module")
-def failed(folder):
+def failed(folder) -> Result:
     return invoke(*TRAIN)
 
 
 @pytest.fixture(scope="module")
-def repaired(failed, folder):
+def repaired(failed, folder) -> Result:
     (folder / FOLDER.format("two") / "results").unlink()
     return invoke(*TRAIN)
 
 
-@needs_nnunet
-def test_a_failed_task_leaves_the_others_and_names_the_log(failed, folder):
+def test_a_failed_task_leaves_the_others_and_its_log_is_named(failed, folder):
     assert failed.exit_code == 1
     log = Path(FOLDER.format("two")) / "train.log"
-    assert "1 of 2 trainings failed, and the same command goes on with them" in failed.stderr
+    assert "1 of 2 trainings failed; the same command continues them" in failed.stderr
     assert f"nnU-Net failed to train {SECOND}" in failed.stderr and f"log: {log}" in failed.stderr
     assert "Traceback" in log.read_text()
     assert "2 epochs of 20 iterations (shortened)" in failed.output
@@ -69,8 +80,7 @@ def test_a_failed_task_leaves_the_others_and_names_the_log(failed, folder):
     assert images[FIRST].dice.mean() > 0.8
 
 
-@needs_nnunet
-def test_the_same_command_does_what_is_left(repaired, folder):
+def test_the_same_command_continues(repaired, folder):
     assert repaired.exit_code == 0, repaired.output
     assert "100%" in repaired.stderr and "2 of 2 tasks" in repaired.stderr
     first, second = (Path(FOLDER.format(label)) / "train.log" for label in ("one", "two"))
@@ -81,24 +91,23 @@ def test_the_same_command_does_what_is_left(repaired, folder):
     assert "nnunet was trained for 2 epochs of 20 iterations only (shortened)" in repaired.output
 
 
-@needs_nnunet
-def test_all_models_include_it_and_the_report_carries_the_bound(repaired, folder):
+def test_all_models_include_it_and_the_report_shows_the_bound(repaired, folder):
     protocols = ["--protocol", "supervised,center-clicks"]
     words = [*protocols, "--datasets", "toys:Toys", "--images", "3", "--max-steps", "2", *CPU]
     result = invoke("run", *words, "--models", "all", "--output", "run")
     assert result.exit_code == 0, result.output
     assert "  supervised: nnunet" in result.output.splitlines()
     manifest = json.loads(Path("run/manifest.json").read_text())
-    said = manifest["models"]["nnunet"]["training"][FIRST]
-    assert said.pop("trainer").startswith("nnUNetTrainerScheduled, nnunetv2 ")
-    assert said == {
+    training = manifest["models"]["nnunet"]["training"][FIRST]
+    assert training == {
+        "trainer": "nnUNetTrainerScheduled, nnunetv2 stub",
         "schedule": "2 epochs of 20 iterations",
         "precision": "float32",
         "shortened": True,
         "runs": 1,
     }
     assert len(manifest["models"]["nnunet"]["trained"]) == 2
-    result = invoke("report", "run", "--output", "report")
+    result = invoke("report", "run", "--only", "table7,upper-bounds", "--output", "report")
     assert result.exit_code == 0, result.output
     label = "2 epochs of 20 iterations (shortened)"
     for name in ("table7.md", "upper-bounds.csv", "index.html"):
@@ -106,15 +115,14 @@ def test_all_models_include_it_and_the_report_carries_the_bound(repaired, folder
         assert label in path.read_text(), name
 
 
-@needs_nnunet
-def test_another_schedule_needs_another_place(repaired, folder):
-    result = invoke(*TRAIN[:-5], "3", *CPU)
+def test_another_schedule_needs_another_folder(repaired, folder):
+    result = invoke(*TRAIN, "--epochs", "3")
     assert result.exit_code == 1
     assert "another epochs (2, not 3); choose another --output or --seed" in result.stderr
 
 
 def learn(weights: Path, label: str, number: int, **header: object) -> None:
-    """A file of a training of the toy model on a task."""
+    """Write the file of a training of the toy model on a task."""
     path = weights / f"toys_drawn_synthetic_0_{label}" / f"toys:Learner-1-{number}.safetensors"
     path.parent.mkdir(exist_ok=True)
     save_file({}, path, metadata={"training": json.dumps({"threshold": 0.45} | header)})
@@ -123,15 +131,15 @@ def learn(weights: Path, label: str, number: int, **header: object) -> None:
 LEARNER = ["--protocol", "supervised", "--models", "toys:Learner", "--datasets", "toys:Toys", *CPU]
 
 
-def test_each_training_is_a_simulation_of_its_own(tmp_path):
+def test_each_training_is_measured_separately(tmp_path):
     for label in ("one", "two"):
         learn(tmp_path, label, 0)
         learn(tmp_path, label, 3, threshold=0.95)
-    words = [*LEARNER, "--workers", 1, "--weights", tmp_path, "--output", tmp_path / "run"]
+    words = [*LEARNER, "--weights", tmp_path, "--output", tmp_path / "run"]
     result = invoke("run", *words)
     assert result.exit_code == 0, result.output
     images = load(tmp_path / "run").images
-    assert images.groupby("simulation").dice.mean().round(3).to_dict() == {0: 1.0, 3: 0.0}
+    assert images.groupby("training").dice.mean().round(3).to_dict() == {0: 1.0, 3: 0.0}
     learn(tmp_path, "one", 4)
     assert "4 of 5 units are finished already" in invoke("run", *words).output
     learn(tmp_path, "one", 4, threshold=0.5)
@@ -149,19 +157,19 @@ def test_networks_of_another_split_are_not_measured(tmp_path):
     assert set(load(tmp_path / "run").images.task) == {FIRST}
 
 
-def test_who_has_not_trained_is_told_how(tmp_path, monkeypatch):
+def test_an_untrained_model_comes_with_the_command_that_trains_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     words = ["--datasets", "toys:Toys", "--dry-run", "--images", 3, *CPU]
     result = invoke("run", "--protocol", "supervised", "--models", "nnunet", *words)
     command = "python -m benchmark train nnunet --datasets toys:Toys"
-    told = f"on none of the 2 tasks: it has no weights; train it: {command}"
-    assert result.exit_code == 1 and told in result.stderr
+    reason = f"on none of the 2 tasks: it has no weights; train it: {command}"
+    assert result.exit_code == 1 and reason in result.stderr
     result = invoke("run", "--protocol", "center-clicks,supervised", "--models", "all", *words)
-    assert result.exit_code == 0 and f"Left out: model nnunet: {told}" in result.output
+    assert result.exit_code == 0 and f"Left out: model nnunet: {reason}" in result.output
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["nnunet", "--width", "8"], "--width is for models that are trained on scans, not for nnunet"),
         (["nnunet", "--start", "bundled"], "--start is for models that are trained on synthetic tasks"),
@@ -171,16 +179,16 @@ def test_who_has_not_trained_is_told_how(tmp_path, monkeypatch):
         (["nnunet", "--seed", "-1"], "Invalid value for '--seed'"),
     ],
 )
-def test_options_that_it_does_not_have(words, told):
+def test_options_of_other_models(words, message):
     result = invoke("train", *words)
-    assert result.exit_code == 2 and told in result.stderr
+    assert result.exit_code == 2 and message in result.stderr
 
 
-@needs_nnunet
-def test_scans_of_many_structures_are_no_task_of_it(tmp_path, monkeypatch):
+def test_it_does_not_learn_from_scans_of_several_structures(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("segbench.models.nnunet.pipeline.require_nnunet", lambda: None)
     result = invoke("train", "nnunet", "--datasets", "toys:Scans")
-    assert result.exit_code == 1 and "has no task of one structure" in result.stderr
+    assert result.exit_code == 1 and "has no tasks with one label each" in result.stderr
 
 
 def test_without_nnunet_the_message_says_what_to_install(monkeypatch, tmp_path):

@@ -44,12 +44,12 @@ def test_run_resume_and_report(tmp_path: Path, bucket: str) -> None:
 
     store = Run(bucket)
     [lost, *kept] = store.units()
-    store.place.files.rm_file(f"study/first/units/{lost}/unit.json")  # as a writer that died leaves it
+    store.storage.files.rm_file(f"study/first/units/{lost}/unit.json")  # as a writer that died leaves it
     assert "3 of 4 units are finished" in invoke(*WORDS, "--output", bucket, "--dry-run")
     assert "3 of 4 units are finished already" in invoke(*WORDS, "--output", bucket)
     assert store.units() == sorted([lost, *kept])
     assert results.load(bucket).steps.equals(local.steps)
-    assert "Nothing left to do" in invoke(*WORDS, "--output", bucket)
+    assert "Nothing to compute" in invoke(*WORDS, "--output", bucket)
 
     page = invoke("report", bucket, "--only", "table2", "--output", str(tmp_path / "report"))
     assert Path(page.strip()).is_file()

@@ -1,4 +1,4 @@
-"""Which units are computed together."""
+"""Batches of units that are computed together."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from segbench.benchmark.plan import LONG, TOGETHER, Unit, batches
+from segbench.benchmark.execution.batches import BATCH_SIZE, MAX_IMAGES, make_batches
+from segbench.benchmark.plan import Unit
 from segbench.datasets.task import Task
 from segbench.protocols.config import Config
 
@@ -28,9 +29,9 @@ def keys(found):
     return sorted(unit.key for batch in found for unit in batch)
 
 
-def test_a_cpu_computes_one_unit_after_another_the_dearest_first_and_then_by_task(make_units):
+def test_a_cpu_computes_one_unit_after_another_by_cost_then_by_task(make_units):
     units = make_units("cheap", 1, 2) + make_units("dear", 5, 4) + make_units("other", 5, 2)
-    found = batches(units, "cpu", workers=2)
+    found = make_batches(units, "cpu", workers=2)
     assert [len(batch) for batch in found] == [1] * 8 and keys(found) == sorted(u.key for u in units)
     order = [(batch.cost, batch[0].task.label) for batch in found]
     assert order == [(5, "one")] * 3 + [(5, "two")] * 3 + [(1, "one"), (1, "two")]
@@ -39,20 +40,26 @@ def test_a_cpu_computes_one_unit_after_another_the_dearest_first_and_then_by_tas
 def test_a_gpu_computes_units_of_one_model_and_configuration_together(make_units):
     longer = replace(Config(), images=30)
     units = make_units("a", 1, 300) + make_units("b", 2, 3) + make_units("b", 2, 3, config=longer)
-    found = batches(units, "cuda", workers=1)
+    found = make_batches(units, "cuda", workers=1)
     assert keys(found) == sorted(unit.key for unit in units)
-    assert sorted(map(len, found)) == [3, 3, 300 - 2 * TOGETHER["cuda"], TOGETHER["cuda"], TOGETHER["cuda"]]
+    assert sorted(map(len, found)) == [
+        3,
+        3,
+        300 - 2 * BATCH_SIZE["cuda"],
+        BATCH_SIZE["cuda"],
+        BATCH_SIZE["cuda"],
+    ]
     for batch in found:
         assert len({(unit.model, unit.config) for unit in batch}) == 1
         assert batch.cost == sum(unit.cost for unit in batch)
 
 
 def test_no_gpu_is_left_without_work(make_units):
-    found = batches(make_units("a", 1, 20), "cuda", workers=8)
+    found = make_batches(make_units("a", 1, 20), "cuda", workers=8)
     assert sorted(map(len, found)) == [2, 3, 3, 3, 3, 3, 3]
 
 
-@pytest.mark.parametrize("images", [None, LONG + 1])
+@pytest.mark.parametrize("images", [None, MAX_IMAGES + 1])
 def test_long_simulations_are_computed_unit_by_unit(make_units, images):
-    found = batches(make_units("a", 1, 5, config=Config(images=images)), "cuda", workers=1)
+    found = make_batches(make_units("a", 1, 5, config=Config(images=images)), "cuda", workers=1)
     assert [len(batch) for batch in found] == [1] * 5

@@ -13,7 +13,7 @@ import torch
 from click.testing import CliRunner
 from safetensors.torch import save_file
 
-import segbench.benchmark.plan
+import segbench.benchmark.execution.batches
 from segbench import benchmark
 from segbench.benchmark.cli import cli
 from segbench.models.networks import ScribblePromptUNet
@@ -66,13 +66,24 @@ def test_run_leaves_records_and_a_manifest(finished):
     assert manifest["models"] == {"toys:Brush": {"weights": None, "checksum": None}}
     assert set(manifest["packages"]) >= {"torch", "numpy"}
     assert manifest["tasks"]["toys/drawn/synthetic/0/one"]["test"] == 6
-    assert manifest["command"].startswith("python -m benchmark run --models toys:Brush --datasets toys:Toys")
+    assert manifest["arguments"] == {name: value for name, value in TOYS.items() if name != "workers"} | {
+        "workers": 1,
+        "output": str(finished),
+    }
+    assert manifest["all_arguments"] == [manifest["arguments"]]
+    assert manifest["protocols"]["center-clicks"] == {
+        "version": 1,
+        "title": "Center clicks",
+        "unit": "clicks",
+        "family": "sequential",
+        "ordered": True,
+    }
 
 
 def test_run_says_what_it_takes_and_how_it_ended(finished):
     lines = tool(output=finished).output.splitlines()
     assert lines[0] == "Data sets: toys:Toys"
-    assert "Nothing left to do: all units are finished" in lines
+    assert "Nothing to compute: all units are finished" in lines
     summary = next(line for line in lines if line.split()[:2] == ["center-clicks", "toys:Brush"])
     assert summary.endswith("0%")
     assert lines[-1] == f"Report: python -m benchmark report {finished}"
@@ -108,7 +119,7 @@ def test_commands_as_functions_with_their_default_folders(tmp_path, monkeypatch,
     page = benchmark.report(only=["table7"])
     assert page.parent.parent == Path("reports/build")
     assert page.parent.name != run.name  # the newest
-    assert "Nothing left to do" in capsys.readouterr().out
+    assert "Nothing to compute" in capsys.readouterr().out
 
 
 def test_records_do_not_depend_on_workers_or_units(weights, tmp_path, monkeypatch):
@@ -120,7 +131,7 @@ def test_records_do_not_depend_on_workers_or_units(weights, tmp_path, monkeypatc
         "max_steps": 2,
     }
     assert tool(output=tmp_path / "one", **options).exit_code == 0
-    monkeypatch.setattr("segbench.benchmark.plan.BLOCK", 2)
+    monkeypatch.setattr("segbench.protocols.protocol.Protocol.block", 2)
     result = tool(output=tmp_path / "two", **options | {"workers": 2})
     assert result.exit_code == 0, result.output
     units = [len(list((tmp_path / name / "units").iterdir())) for name in ("one", "two")]
@@ -131,10 +142,10 @@ def test_records_do_not_depend_on_workers_or_units(weights, tmp_path, monkeypatc
 
 def test_units_computed_together_have_the_records_of_each_alone(tmp_path, monkeypatch):
     options = {"models": "toys:Brush,toys:Wide,toys:SetBrush", "simulations": 3, "images": 5}
-    monkeypatch.setattr("segbench.benchmark.plan.BLOCK", 1)
+    monkeypatch.setattr("segbench.protocols.protocol.Protocol.block", 1)
     runs = []
     for together in (1, 5):  # as many as on a CPU; on a GPU there are more
-        monkeypatch.setitem(segbench.benchmark.plan.TOGETHER, "cpu", together)
+        monkeypatch.setitem(segbench.benchmark.execution.batches.BATCH_SIZE, "cpu", together)
         runs.append(tmp_path / f"by {together}")
         result = tool(output=runs[-1], protocol="center-clicks,bootstrapped-in-context", **options)
         assert result.exit_code == 0, result.output
@@ -142,15 +153,15 @@ def test_units_computed_together_have_the_records_of_each_alone(tmp_path, monkey
     assert table(runs[0]) == table(runs[1])
 
 
-def test_a_protocol_that_changes_how_another_runs_is_run_its_own_way(tmp_path):
+def test_a_protocol_that_derives_from_another_is_run_in_its_own_way(tmp_path):
     assert tool(output=tmp_path / "run", protocol="toys:OWN").exit_code == 0
     assert set(load(tmp_path / "run").steps.kind) == {"own"}
 
 
 def test_what_is_finished_of_units_computed_together_is_kept(tmp_path, monkeypatch):
     options = {"models": "toys:Forgetful", "simulations": 6, "output": tmp_path / "run"}
-    monkeypatch.setattr("segbench.benchmark.plan.BLOCK", 1)
-    monkeypatch.setitem(segbench.benchmark.plan.TOGETHER, "cpu", 32)
+    monkeypatch.setattr("segbench.protocols.protocol.Protocol.block", 1)
+    monkeypatch.setitem(segbench.benchmark.execution.batches.BATCH_SIZE, "cpu", 32)
     message = failed(tool(protocol="center-clicks", **options))
     assert "toys/drawn/synthetic/0/one or another of 12 units (center-clicks)" in message
     assert "out of memory" in message
@@ -180,7 +191,7 @@ def test_a_run_grows_by_simulations_and_models(finished, tmp_path):
 def test_dry_run_writes_nothing(tmp_path):
     result = tool("--dry-run", output=tmp_path / "run")
     assert result.exit_code == 0
-    assert "4 units" in result.output
+    assert "4 units" in result.output and "1 task" not in result.output
     assert not (tmp_path / "run").exists()
 
 
@@ -199,16 +210,14 @@ def test_a_named_model_that_cannot_take_part(tmp_path):
 
 def test_too_few_test_images(tmp_path):
     result = tool(images=7, output=tmp_path / "run")
-    assert "none of the 2 tasks can be used, as toys/drawn/synthetic/0/one: it has 6 test images" in failed(
+    assert "none of the 2 tasks can be used (toys/drawn/synthetic/0/one: it has 6 test images" in failed(
         result
     )
     assert not (tmp_path / "run").exists()
 
 
 def test_a_data_set_without_tasks(tmp_path):
-    assert "none of the 0 tasks can be used, as there is none" in failed(
-        tool(datasets="toys:Empty", output=tmp_path / "run")
-    )
+    assert "none of the 0 tasks can be used" in failed(tool(datasets="toys:Empty", output=tmp_path / "run"))
 
 
 @pytest.mark.parametrize(("model", "reason"), [("toys:Broken", "NaN"), ("toys:Faulty", "ZeroDivisionError")])
@@ -263,7 +272,7 @@ def test_no_gpu(tmp_path):
 
 
 def test_phantoms_are_the_default_where_nothing_is_installed(tmp_path, monkeypatch):
-    from segbench.benchmark.selection import choose_datasets
+    from segbench.benchmark.dataset_choice import choose_datasets
     from segbench.benchmark.settings import resolve_root
 
     monkeypatch.setenv("SEGBENCH_DATA", str(tmp_path))
@@ -274,7 +283,7 @@ def test_phantoms_are_the_default_where_nothing_is_installed(tmp_path, monkeypat
 
 
 def test_installed_data_sets_come_first(shared_data):
-    from segbench.benchmark.selection import choose_datasets
+    from segbench.benchmark.dataset_choice import choose_datasets
 
     names, line = choose_datasets(None, shared_data)
     assert names == ["wbc"]

@@ -9,7 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from segbench.benchmark.cli import cli
-from segbench.benchmark.selection import choose_datasets, kinds_of, select
+from segbench.benchmark.dataset_choice import choose_datasets
+from segbench.benchmark.selection import data_kinds, plan_experiments, select
 from segbench.benchmark.study import Experiment
 from segbench.errors import Failure
 from segbench.models.weights import trained_folder
@@ -33,7 +34,7 @@ def train(weights: Path, task: str, number: str = "1") -> Path:
 
 def chosen(protocol, models=("all",), datasets=("toys:Many",), **options):
     experiments = [Experiment(name, Config(images=3)) for name in protocol.split(",")]
-    return select(experiments, list(models), list(datasets), Path(), **options)
+    return select(plan_experiments(experiments), list(models), list(datasets), Path(), **options)
 
 
 AUTOMATIC = ["--protocol", "set-automatic", "--models", "toys:Trained", "--datasets", "toys:Scans"]
@@ -54,10 +55,10 @@ def test_sets_from_end_to_end(tmp_path):
     images = load(tmp_path / "run").images
     sets = images[images.protocol == "set-clicks"]
     assert sets.simulation.nunique() == 5  # the paper's
-    sizes = sets.groupby(["model", "context_size"], observed=True).size().to_dict()
-    assert sizes == {("toys:Brush", 0): 80} | {("toys:SetBrush", size - 1): 80 for size in (1, 2, 4, 8)}
+    sizes = sets.groupby(["model", "set_size"], observed=True).size().to_dict()
+    assert sizes == {("toys:Brush", 1): 80} | {("toys:SetBrush", size): 80 for size in (1, 2, 4, 8)}
     of_sets = images[(images.protocol == "center-clicks") & (images.model == "toys:SetBrush")]
-    assert set(of_sets.context_size) == {1, 2, 3} and set(of_sets.context) == {"set"}
+    assert set(of_sets.set_size) == {2, 3, 4} and set(of_sets.context) == {"none"}
     manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
     assert manifest["seed_model"]["name"] == "scribbleprompt"  # begins the sets of experiment 1
 
@@ -65,17 +66,18 @@ def test_sets_from_end_to_end(tmp_path):
 def test_all_takes_the_matched_pair_in_sets_only():
     pair, cut_off = {"scribbleprompt-matched", "scribbleprompt-interconv"}, "sp-uvs-2"
     selection = chosen("set-clicks,set-scribbles,center-clicks")
-    sets, scribbles, clicks = (set(part.models) for part in selection.parts)
+    sets, scribbles, clicks = (set(part.models) for part in selection.experiments)
     assert sets == scribbles == pair | {"scribbleprompt", "random-walker"}
     assert not pair & clicks and "multiverseg" in clicks
     assert cut_off not in sets | clicks
-    assert not {left.name for left in selection.left_out} & (pair | {cut_off})
-    assert chosen("center-clicks", models=sorted(pair)).all_models() == sorted(pair)
+    assert not {left.name for left in selection.excluded} & (pair | {cut_off})
+    assert chosen("center-clicks", models=sorted(pair)).models() == sorted(pair)
 
 
 def test_default_data_sets_are_those_of_the_protocols(tmp_path):
     def default(*protocols):
-        return choose_datasets(None, tmp_path, kinds_of([Experiment(name, Config()) for name in protocols]))
+        plans = plan_experiments([Experiment(name, Config()) for name in protocols])
+        return choose_datasets(None, tmp_path, data_kinds(plans))
 
     assert default("center-clicks")[0] == default("set-clicks", "in-context")[0] == ["phantoms"]
     names, line = default("set-automatic")
@@ -93,14 +95,14 @@ def test_tasks_are_only_tried_with_protocols_of_their_kind(tmp_path):
         ["toys:Brush", "toys:Trained"],
         ["toys:Many", "toys:Scans"],
         weights=str(weights),
-        tasks=1,
+        max_tasks=1,
     )
-    assert [[c.task.name for c in part.tasks] for part in selection.parts] == [
+    assert [[c.task.name for c in part.tasks] for part in selection.experiments] == [
         ["many/drawn/synthetic/0/one"],
         [FIRST],
     ]
-    assert selection.left_out == []
-    counts = {c.task.name: c.counts for c in selection.all_tasks()}
+    assert selection.excluded == []
+    counts = {c.task.name: c.counts for c in selection.tasks()}
     assert counts[FIRST] == {"train": 1, "stopping-val": 0, "val": 1, "test": 4}
     assert counts["many/drawn/synthetic/0/one"] == {"train": 6, "val": 2, "test": 9}
 
@@ -114,7 +116,7 @@ def test_tasks_are_only_tried_with_protocols_of_their_kind(tmp_path):
     ],
 )
 def test_data_of_another_kind_or_too_few_are_refused(protocol, dataset, reason):
-    with pytest.raises(Failure, match=f"none of the 2 tasks can be used, as .*: {reason}"):
+    with pytest.raises(Failure, match=f"none of the 2 tasks can be used .*: {reason}"):
         chosen(protocol, datasets=[dataset])
 
 
@@ -127,7 +129,7 @@ def test_a_trained_model_runs_on_its_tasks_with_their_weights(tmp_path):
     entry = json.loads((tmp_path / "run" / "manifest.json").read_text())["models"]["toys:Trained"]
     assert entry["weights"] == str(weights) and set(entry["trained"]) == {FIRST, SECOND}
     assert len(set(entry["trained"].values())) == 2
-    assert "Nothing left to do" in run(tmp_path / "run", *AUTOMATIC, "--weights", weights).output
+    assert "Nothing to compute" in run(tmp_path / "run", *AUTOMATIC, "--weights", weights).output
 
 
 def test_pairs_without_weights_are_left_out(tmp_path):
@@ -173,11 +175,11 @@ def test_all_says_of_every_model_without_weights_how_to_train_it(tmp_path):
     selection = chosen(
         "set-automatic,set-clicks", ["all"], ["toys:Scans", "toys:Many"], weights=str(tmp_path)
     )
-    told = [left for left in selection.left_out if "train it" in left.reason]
+    told = [left for left in selection.excluded if "train it" in left.reason]
     assert [left.name for left in told] == [
         f"{name}{ending}" for name in ("simpleunet", "nnunet2d", "swinunet") for ending in ("", "-interconv")
     ]
-    assert [part.experiment.protocol for part in selection.parts] == ["set-clicks"]
+    assert [part.experiment.protocol for part in selection.experiments] == ["set-clicks"]
 
 
 def test_lists_show_what_is_for_what():
@@ -194,13 +196,13 @@ def test_lists_show_what_is_for_what():
 
 def test_a_study_with_official_weights_leaves_out_models_that_have_none():
     study = "center-clicks,set-clicks"
-    selection = chosen(study, datasets=("phantoms",), tasks=1, weights="official")
-    sequential, sets = selection.parts
+    selection = chosen(study, datasets=("phantoms",), max_tasks=1, weights="official")
+    sequential, sets = selection.experiments
     assert {"scribbleprompt", "multiverseg"} <= set(sequential.models)
     assert "scribbleprompt" in sets.models and "scribbleprompt-interconv" not in sets.models
-    reasons = {left.name: left.reason for left in selection.left_out}
+    reasons = {left.name: left.reason for left in selection.excluded}
     assert "no public weights" in reasons["scribbleprompt-interconv"]
-    _, bundled = chosen(study, datasets=("phantoms",), tasks=1).parts
+    _, bundled = chosen(study, datasets=("phantoms",), max_tasks=1).experiments
     assert "scribbleprompt-interconv" in bundled.models
 
 

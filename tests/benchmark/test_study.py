@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -74,7 +75,7 @@ def test_the_manifest_says_what_the_study_consists_of(study):
         "centerline-scribbles",
         "bootstrapped-in-context",
     }
-    assert "--protocol all" in manifest["command"]
+    assert manifest["arguments"]["protocol"] == "all"
 
 
 def test_pictures_are_of_the_first_simulation(study):
@@ -127,8 +128,8 @@ def test_records_of_another_protocol_version_are_not_averaged(tmp_path, monkeypa
     run_of_brush(tmp_path / "old")
     from segbench.protocols.sequential import CENTER_CLICKS
 
-    monkeypatch.setattr("segbench.benchmark.selection.PROTOCOLS.get", lambda name: newer)
-    newer = type(CENTER_CLICKS)("center-clicks", 2, CENTER_CLICKS.max_steps, CENTER_CLICKS.annotator)
+    monkeypatch.setattr("segbench.benchmark.study.PROTOCOLS.get", lambda name: newer)
+    newer = replace(CENTER_CLICKS, version=2)
     run_of_brush(tmp_path / "new")
     with pytest.raises(StoreError, match=r"version of protocol center-clicks differs .*[(](1, 2|2, 1)[)]"):
         load([tmp_path / "old", tmp_path / "new"])
@@ -170,7 +171,7 @@ def test_a_report_does_not_average_around_a_damaged_unit(tmp_path, damage):
     result = tool("report", run, "--output", tmp_path / "report")
     assert result.exit_code == 1
     assert result.stderr.count("\n") == 1
-    assert f"unit {file.parent} is damaged; start the run again" in result.stderr
+    assert f"unit {file.parent} is damaged; repeat the command" in result.stderr
     assert not (tmp_path / "report").exists()
 
 
@@ -185,6 +186,6 @@ def test_the_manifest_keeps_every_command_of_a_run(tmp_path):
     run = run_of_brush(tmp_path / "run")
     run_of_brush(run, "--split", "val", "--simulations", "2")
     manifest = json.loads((run / "manifest.json").read_text())
-    assert [("--split val" in command) for command in manifest["commands"]] == [False, True]
+    assert [arguments.get("split") for arguments in manifest["all_arguments"]] == [None, "val"]
     assert [(part["split"], part["simulations"]) for part in manifest["parts"]] == [("test", 1), ("val", 2)]
     assert {split for (split,) in kinds(load(run).images, "split")} == {"test", "val"}

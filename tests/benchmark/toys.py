@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -122,25 +123,30 @@ class Forgetful(Brush):
 
 
 class Own(Sequential):
-    """A protocol with a way of its own to run, which marks its records."""
+    """A protocol that changes the records of another."""
 
-    def run(self, *given):
-        records = super().run(*given)
-        for row in records.steps:
-            row["kind"] = "own"
-        return records
+    def prepare(self, *arguments):
+        group = super().prepare(*arguments)
+
+        def collect(results):
+            records = group.collect(results)
+            for row in records.steps:
+                row["kind"] = "own"
+            return records
+
+        return replace(group, collect=collect)
 
 
 class Journal(Sequential):
-    """Notes each piece of work that it begins, as an empty file."""
+    """Notes each unit whose computation begins, as an empty file."""
 
-    def run(self, data, adapter, simulations, *given):
+    def prepare(self, data, adapter, simulations, *arguments):
         Path(os.environ["TOYS_JOURNAL"], f"{data.task.label} {simulations[0]}").touch()
-        return super().run(data, adapter, simulations, *given)
+        return super().prepare(data, adapter, simulations, *arguments)
 
 
-JOURNAL = Journal("journal", version=1, max_steps=3, annotator=CenterClicks())
-OWN = Own("own", version=1, max_steps=2, annotator=CenterClicks())
+JOURNAL = Journal("journal", CenterClicks(), max_steps=3)
+OWN = Own("own", CenterClicks(), max_steps=2)
 
 
 class Broken(Brush):
