@@ -64,6 +64,11 @@ def number(value: float, digits: int = 2) -> str:
     return "–" if pd.isna(value) else f"{value:.{digits}f}".replace("-", "−")
 
 
+def joined(first: float, between: str, second: float, digits: int = 2) -> str:
+    """Format two numbers, such as a mean ± its spread; without the second one if it is missing."""
+    return number(first, digits) + ("" if pd.isna(second) else f" {between} {number(second, digits)}")
+
+
 def text(value: Any) -> str:
     """Format a fact: text unchanged, numbers without trailing zeros, a dash for a missing one."""
     if value is None or value == "" or (isinstance(value, float) and pd.isna(value)):

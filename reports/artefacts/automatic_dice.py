@@ -9,7 +9,7 @@ import pandas as pd
 from segbench.reports import catalogue, estimates, style
 from segbench.reports.artefact import Artefact, InsufficientRecords
 from segbench.reports.artefacts.set_gains import AUTOMATIC, AUTOMATIC_PAIRS
-from segbench.reports.layout import Grid, number, probability
+from segbench.reports.layout import Grid, joined, number, probability
 from segbench.results import published
 from segbench.results.statistics import StatisticsError
 
@@ -107,28 +107,19 @@ def automatic_dice_grid(results: Results, table: pd.DataFrame) -> Grid:
         [
             row["name"],
             style.model_title(row.architecture),
-            _with_spread(row, "baseline"),
-            _with_spread(row, "interconv"),
+            joined(row.baseline, "±", row.baseline_std),
+            joined(row.interconv, "±", row.interconv_std),
             number(row.scans, 0),
             number(row.gain),
-            _interval(row, "gain"),
-            _interval(row, "subject"),
+            joined(row.gain_low, "to", row.gain_high),
+            joined(row.subject_low, "to", row.subject_high),
             probability(row.p) or "–",
-            _with_spread(row, "paper_baseline"),
-            _with_spread(row, "paper_interconv"),
+            joined(row.paper_baseline, "±", row.paper_baseline_std),
+            joined(row.paper_interconv, "±", row.paper_interconv_std),
         ]
         for _, row in table.iterrows()
     ]
     return Grid(columns, rows, heads=2)
-
-
-def _with_spread(row: pd.Series, name: str) -> str:
-    return "–" if pd.isna(row[name]) else f"{number(row[name])} ± {number(row[f'{name}_std'])}"
-
-
-def _interval(row: pd.Series, name: str) -> str:
-    low, high = row[f"{name}_low"], row[f"{name}_high"]
-    return "–" if pd.isna(low) else f"{number(low)} to {number(high)}"
 
 
 ARTEFACTS = {

@@ -11,7 +11,7 @@ import pandas as pd
 from segbench.reports import bounds, estimates
 from segbench.reports.artefact import SUPERVISED, Artefact, InsufficientRecords, Requirement
 from segbench.reports.artefacts.context_size import IN_CONTEXT
-from segbench.reports.layout import Grid, number
+from segbench.reports.layout import Grid, joined, number
 from segbench.reports.style import model_title
 from segbench.results import published, statistics
 
@@ -115,20 +115,17 @@ def upper_bounds_grid(results: Results, table: pd.DataFrame) -> Grid:
 
 
 def _cells(row: pd.Series) -> list[str]:
-    def joined(first: float, second: float, between: str) -> str:
-        return number(first) + (f" {between} {number(second)}" if pd.notna(second) else "")
-
     group = {"overall": "All tasks", "dataset": f"Data set: {row.group}"}.get(row.level, row.group)
     return [
         group,
         row.label,
         str(row.runs),
-        joined(row["mean"], row["std"], "±"),
-        joined(row.low, row.high, "to"),
-        joined(row.subject_low, row.subject_high, "to"),
+        joined(row["mean"], "±", row["std"]),
+        joined(row.low, "to", row.high),
+        joined(row.subject_low, "to", row.subject_high),
         number(row.hd95),
         f"{number(row.at_target, 0)}%",
-        joined(row.paper, row.paper_std, "±"),
+        joined(row.paper, "±", row.paper_std),
         *(number(row[model]) for model in IN_CONTEXT.models),
     ]
 
