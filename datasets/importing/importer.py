@@ -74,22 +74,13 @@ def import_dataset(
         raise DataError(f"{folder} contains nothing of {name}; see docs/datasets.md for its layout")
     with replacement_of(folder_of(root, name), replace) as new:
         writer = Writer(new)
-        first: dict[str, Example] = {}  # of each subject
-        empty: Counter[str] = Counter()  # pictures without each label
         prepared = _read_in_parallel(partial(_prepare_case, reader, folder), cases, workers)
-        for example, pictures in (pair for case in track(prepared, len(cases)) for pair in case):
-            _require_one_split(first.setdefault(example.subject, example), example)
-            for picture in pictures:
-                if picture.mask.any():
-                    writer.add(picture)
-                else:
-                    empty[picture.row["label"]] += 1
+        named, empty = _write(writer, track(prepared, len(cases)))
         if not writer.file_of:
             raise DataError(f"{folder}: no mask shows a label, so {name} would be empty")
-        named = {subject: example.split for subject, example in first.items() if example.split is not None}
         splits = _split_subjects(name, writer.file_of, named or None if split is None else split)
         version = {"reader": type(reader).__name__, "version": getattr(reader, "version", 1)}
-        manifest = writer.manifest(name, splits, **version, empty=dict(sorted(empty.items())))
+        manifest = writer.manifest(name, splits, **version, empty=empty)
         write_manifest(new, manifest)
     return manifest
 
@@ -173,6 +164,23 @@ def _preprocess(example: Example, folder: Path) -> list[Picture]:
         Picture(row | {"label": name_part(label)}, pixels, prepare_mask(mask, shape, name)[0])
         for label, mask in example.masks.items()
     ]
+
+
+def _write(
+    writer: Writer, cases: Iterable[list[tuple[Example, list[Picture]]]]
+) -> tuple[dict[str, str], dict[str, int]]:
+    """Store pictures with a label; return the splits that examples name, and empty pictures per label."""
+    first: dict[str, Example] = {}  # of each subject
+    empty: Counter[str] = Counter()
+    for example, pictures in (pair for case in cases for pair in case):
+        _require_one_split(first.setdefault(example.subject, example), example)
+        for picture in pictures:
+            if picture.mask.any():
+                writer.add(picture)
+            else:
+                empty[picture.row["label"]] += 1
+    named = {subject: example.split for subject, example in first.items() if example.split is not None}
+    return named, dict(sorted(empty.items()))
 
 
 def _require_one_split(first: Example, example: Example) -> None:
