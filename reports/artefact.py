@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from segbench.errors import SegbenchError
 
@@ -16,11 +16,7 @@ if TYPE_CHECKING:
     from segbench.results import Results
 
 METHODS = ("scribbleprompt", "sp-uvs", "multiverseg")  # compared in the figures of MultiverSeg
-SUPERVISED = "supervised"  # the one protocol of that family
-AUTOMATIC_SETS = "set-automatic"  # the one protocol of the family "scans"
-MANUAL = "manual-scribbles"  # the one protocol of the family "manual"
-HUMAN = "human"  # in the column ``annotator``, of scribbles that people drew
-SEQUENTIAL = ("center-clicks", "centerline-scribbles")
+SUPERVISED = "supervised"  # family of networks that are trained on each task
 NO_CONTEXT = "none"  # in the column ``context``, of predictions without a context
 
 
@@ -86,7 +82,8 @@ class Artefact:
     data : callable, optional
         ``data(results) -> DataFrame``: the numbers; None for pictures.
     draw : callable, optional
-        ``draw(results, data) -> Figure``, of a figure. Call it through `figure`, which applies the theme.
+        ``draw(results, data) -> Figure``, of a figure; ``data`` is None for pictures. Call it through
+        `figure`, which applies the theme and adds the description of the intervals.
     grid : callable, optional
         ``grid(results, data) -> Grid``, of a table: the rows for reading.
     """
@@ -99,7 +96,7 @@ class Artefact:
     rows: tuple[str, ...] = ()
     column: str = ""
     data: Callable[[Results], pd.DataFrame] | None = None
-    draw: Callable[[Results, pd.DataFrame], Figure] | None = None
+    draw: Callable[[Results, Any], Figure] | None = None
     grid: Callable[[Results, pd.DataFrame], Grid] | None = None
 
     def figure(self, results: Results, data: pd.DataFrame | None = None) -> Figure:

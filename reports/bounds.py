@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from segbench.reports import catalogue, estimates, style
+from segbench.reports import catalogue, estimates, protocols, style
 from segbench.reports.artefact import SUPERVISED
 from segbench.results import statistics
 from segbench.text import count_of
@@ -41,7 +41,8 @@ def bounds(results: Results, tasks: Iterable[str] | None = None, level: str = ""
         ``subjects``; ``hd95`` in pixels; ``at_target``, images in percent that reach the target Dice. No rows
         without such records.
     """
-    images = results.images[(results.images.protocol == SUPERVISED) & (results.images.split == "test")]
+    supervised = protocols.of_families(results, SUPERVISED)
+    images = results.images[results.images.protocol.isin(supervised) & (results.images.split == "test")]
     wanted = {str(task) for task in (images.task.unique() if tasks is None else tasks)}
     images = images[images.task.isin(wanted)]
     if images.empty:

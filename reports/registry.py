@@ -61,17 +61,9 @@ ARTEFACTS: dict[str, str] = {
     "manual-scribbles-dice": "manual_scribbles_tables",
     "manual-scribbles-marks": "manual_scribbles_tables",
 }
-FIGURES = (
-    *("fig3", "fig4", "fig5", "fig6", "fig7", "fig8", "fig9", "fig10", "fig11", "fig12", "fig13", "fig14"),
-    *("fig15", "fig16", "fig17a", "fig18", "fig19", "fig20", "fig21"),
-)
-TABLES = ("table1", "table2", "table3", "table4", "table5", "table6", "table7", "table17b")
 PAPERS = {
-    "MultiverSeg": (*FIGURES, *TABLES),
-    "InterConv": (
-        *(f"interconv-fig{number}" for number in range(4, 12)),
-        *(f"interconv-table{number}" for number in range(1, 9)),
-    ),
+    "MultiverSeg": tuple(name for name in ARTEFACTS if name.startswith(("fig", "table"))),
+    "InterConv": tuple(name for name in ARTEFACTS if name.startswith("interconv-")),
 }
 
 

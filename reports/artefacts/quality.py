@@ -83,7 +83,7 @@ def quality(
         ``set_size`` of the run, which supervised networks do not have, nor totals.
     """
     by = ["protocol", "model", *keys]
-    supervised = images.protocol == SUPERVISED
+    supervised = _is_supervised(results, images)
     sets, trained = images[~supervised], images[supervised]
     tables = [_estimates(sets, name, by, "simulation") for name in metrics if len(sets)]
     means = [name for name in metrics if METRICS[name].statistic == "mean"]
@@ -100,14 +100,18 @@ def quality(
     weights = _weights(results, images)
     table["weights"] = [weights.get(model) or "none" for model in table.model]
     table["tasks"] = table.protocol.map(images.astype({"protocol": str}).groupby("protocol").task.nunique())
-    table["set_size"] = np.where(table.protocol == SUPERVISED, np.nan, size)
+    table["set_size"] = np.where(_is_supervised(results, table), np.nan, size)
     return estimates.in_reading_order(table, [*same, *keys], metric=list(metrics))
+
+
+def _is_supervised(results: Results, table: pd.DataFrame) -> pd.Series:
+    return table.protocol.isin(protocols.of_families(results, SUPERVISED))
 
 
 def _weights(results: Results, images: pd.DataFrame) -> dict[str, str | None]:
     """Return the weights of every model; the schedule for one that was trained on each task."""
     count = images.task.nunique()
-    rows = images[images.protocol == SUPERVISED].astype({"model": str})
+    rows = images[_is_supervised(results, images)].astype({"model": str})
     trained = {
         str(model): bounds.weights(results, str(model), tasks, count)
         for model, tasks in rows.groupby("model").task.unique().items()
@@ -127,7 +131,7 @@ def _estimates(images: pd.DataFrame, name: str, by: list[str], unit: Unit) -> pd
 def _methods_data(results: Results) -> pd.DataFrame:
     """Compare all methods; supervised networks on the tasks that the other rows have too."""
     images = estimates.select(results, *REQUIRES)
-    supervised = images.protocol == SUPERVISED
+    supervised = _is_supervised(results, images)
     if not supervised.all():
         images = images[~supervised | images.task.isin(images.task[~supervised].unique())]
     return quality(results, images.assign(failed=~images.reached), list(METRICS), "table7")

@@ -82,7 +82,8 @@ def _uses(results: Results, images: pd.DataFrame) -> dict[str, list[str]]:
     """Derive from the records of a data set for what its splits were used."""
     context = images[images.context != NO_CONTEXT]
     randomly = context.protocol.isin(protocols.of_families(results, "in-context", "interactive-in-context"))
-    supervised = style.line_styles(images.model[images.protocol == SUPERVISED].unique()).values()
+    trained_on_task = protocols.of_families(results, SUPERVISED)
+    supervised = style.line_styles(images.model[images.protocol.isin(trained_on_task)].unique()).values()
     trained = {f"{TRAINING_OF}{look.title}": True for look in supervised}
     uses: dict[str, dict[str, Any]] = {
         "train": {

@@ -63,7 +63,7 @@ def _draw(results: Results, data: pd.DataFrame, requirement: Requirement, groupe
 
 
 def _artefact(title: str, caption: str, requirement: Requirement, rows: tuple[str, ...]) -> Artefact:
-    options = {"requirement": requirement, "grouped": "group" in rows}
+    grouped = "group" in rows
     return Artefact(
         "figure",
         title,
@@ -72,8 +72,8 @@ def _artefact(title: str, caption: str, requirement: Requirement, rows: tuple[st
         requires=(requirement,),
         rows=rows,
         column="context_size",
-        data=partial(_data, **options),
-        draw=partial(_draw, **options),
+        data=partial(_data, requirement=requirement, grouped=grouped),
+        draw=partial(_draw, requirement=requirement, grouped=grouped),
     )
 
 

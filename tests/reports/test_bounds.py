@@ -284,7 +284,7 @@ def test_a_run_of_nothing_else_has_its_own_page(made, tmp_path):
     assert (
         f"Supervised upper bound, without interactions, of {SHORT}: Dice (×100) 85.0 [83.5, 86.5 over" in text
     )
-    assert f"Shortened training. {SHORT}: trained for less than the full schedule." in text
+    assert f"Shortened training. {SHORT}: trained with less than the full schedule." in text
     assert "Bundled weights" not in text
     assert f"nnU-Net {WBC} nnUNetTrainerScheduled 20 epochs of 20 iterations (shortened) bfloat16 2" in text
     assert "nnU-Net nnunet trained on each task –" in text

@@ -182,7 +182,8 @@ def test_an_unknown_artefact_is_refused_before_anything_is_written(run, tmp_path
 @pytest.fixture(scope="module")
 def small(run_of) -> Results:
     """Two methods, one protocol, two simulations of two images."""
-    return run_of(("scribbleprompt", "multiverseg"), ("center-clicks",), simulations=2, count=2)
+    models, protocols = ("scribbleprompt", "multiverseg"), ("center-clicks",)
+    return run_of(models=models, protocols=protocols, simulations=2, count=2)
 
 
 def files_of(folder) -> set[str]:
