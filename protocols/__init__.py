@@ -1,4 +1,4 @@
-"""What is measured: the simulated annotator, the protocol engines and the metrics."""
+"""What is measured: protocols, simulated annotators and metrics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a protocol may ask of a model, and all that a model author has to know."""
+"""The interface between protocols and models; all that the author of a model has to know."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Click(NamedTuple):
-    """One click: pixel coordinates and whether the ground truth there is foreground."""
+    """One click: pixel coordinates, and whether it marks foreground."""
 
     row: int
     column: int
@@ -19,27 +19,26 @@ class Click(NamedTuple):
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What a model can do; a protocol chooses its models by it.
+    """What a model can do, by which protocols choose their models.
 
     Attributes
     ----------
     interactive : bool
-        Takes clicks, scribbles or boxes on the target image.
+        The model takes clicks, scribbles or boxes on the target image.
     in_context : bool
-        Takes segmented images of the same task.
+        The model takes segmented images of the same task.
     setwise : bool
-        Predicts the images of a set together (InterConv, section 3): its queries have `Query.sets`.
+        The model predicts the images of a set together (InterConv, section 3); its queries have `Query.sets`.
     automatic : bool
-        Labels every structure of an image at once and without interactions: logits (B, classes, H, W), the
-        background first (InterConv, section 4.2).
+        The model labels all structures of an image at once, without interactions: logits
+        (B, classes, H, W), the background first (InterConv, section 4.2).
     needs_training : bool
-        Has to be trained on the task first (nnU-Net).
+        The model has to be trained on the task first (nnU-Net).
     min_context : int
-        With fewer context entries than this the engine passes no context and asks for no prediction
-        without interactions (5 for SP+UVS, MultiverSeg section 5.4).
+        With fewer context entries, queries have no context and always have interactions (5 for SP+UVS,
+        MultiverSeg section 5.4).
     true_context : bool
-        Its context holds the true labels, whatever the run puts there for others: an upper bound, such as
-        "UniverSeg (oracle)" (MultiverSeg, D.2.2).
+        Contexts always hold true labels, an upper bound: "UniverSeg (oracle)" (MultiverSeg, D.2.2).
     """
 
     interactive: bool = False
@@ -53,12 +52,13 @@ class Capabilities:
 
 @dataclass(frozen=True)
 class Interactions:
-    """Everything the annotator has drawn so far on a batch of images.
+    """All interactions so far on a batch of images.
 
     Attributes
     ----------
     positive, negative, box : float tensors (B, 1, H, W) in [0, 1]
-    clicks : for each image of the batch its clicks in order, for models that want coordinates
+    clicks : tuple of tuples of Click
+        The clicks on each image in order, for models that take coordinates.
     """
 
     positive: Tensor
@@ -67,7 +67,7 @@ class Interactions:
     clicks: tuple[tuple[Click, ...], ...] = field(default=())
 
     def to(self, *target: Any) -> Interactions:
-        """The same with its tensors on another device or of another type, as ``Tensor.to`` has it."""
+        """Move or convert all tensors; arguments as for ``Tensor.to``."""
         return replace(
             self,
             positive=self.positive.to(*target),
@@ -84,7 +84,7 @@ class Context:
     labels: Tensor
 
     def to(self, *target: Any) -> Context:
-        """The same with its tensors on another device or of another type."""
+        """Move or convert all tensors; arguments as for ``Tensor.to``."""
         return Context(self.images.to(*target), self.labels.to(*target))
 
 
@@ -96,13 +96,13 @@ class Query:
     ----------
     image : float tensor (B, 1, H, W) in [0, 1]
     interactions : Interactions or None
-        None means that the annotator has drawn nothing yet.
+        None before the first interaction.
     previous_logits : float tensor (B, 1, H, W) or None
     context : Context or None
         The same number of entries for the whole batch.
     sets : tuple of int or None
-        How many images of the batch in a row form each set; they add up to B. None where a model is not
-        setwise: every image is on its own.
+        Sizes of the sets, which follow one another in the batch; their sum is B. None for models that are
+        not setwise.
     """
 
     image: Tensor
@@ -112,7 +112,7 @@ class Query:
     sets: tuple[int, ...] | None = None
 
     def to(self, *target: Any) -> Query:
-        """The same with its tensors on another device or of another type."""
+        """Move or convert all tensors; arguments as for ``Tensor.to``."""
         return Query(
             self.image.to(*target),
             self.interactions and self.interactions.to(*target),
@@ -124,27 +124,26 @@ class Query:
 
 @runtime_checkable
 class ModelAdapter(Protocol):
-    """A model under test: what it can do, and logits for a batch. It never learns which protocol runs.
+    """A model under test. It does not know which protocol runs.
 
-    It may have more attributes:
+    Optional attributes:
 
     ``micro_batch`` : int
-        Images that a query has room for, those of contexts and sets included (1 without it). Queries whose
-        images have as many entries of context, or sets as many members, all hold the same number of them,
-        filled up if need be, so that results never depend on what is computed together.
+        Number of images in a query, context images and images of sets included (default 1). The size of
+        queries is fixed and the last one is padded: no prediction depends on the other images of its query.
     ``device`` : torch.device or str
-        Where the tensors of its queries lie; otherwise on the CPU.
+        Device of the tensors in queries (default: CPU).
     ``fingerprint`` : str
-        The same for adapters that predict the same: what one has segmented without a context is taken over.
-    ``fallback`` : ModelAdapter
-        To whom it leaves images without a context.
+        Equal for adapters that predict the same; these share cached context-free predictions.
+    ``fallback`` : ModelAdapter or None
+        Segments images without a context in place of this adapter.
     """
 
     capabilities: Capabilities
 
     def predict(self, query: Query) -> Tensor:
-        """Logits, float (B, 1, H, W), or (B, classes, H, W) of an automatic model.
+        """Return logits, float (B, 1, H, W), or (B, classes, H, W) for an automatic model.
 
-        The mask is where they are above 0; the label, where there are several, that of the largest.
+        The predicted mask is where the logits are positive; with several classes the largest counts.
         """
         ...

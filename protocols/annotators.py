@@ -82,12 +82,13 @@ class Annotator:
         raise NotImplementedError
 
 
-def _click_map(click: Click | None, shape: Sequence[int]) -> np.ndarray | None:
-    if click is None:
-        return None
-    pixels = np.zeros(shape, np.float32)
-    pixels[click.row, click.column] = 1
-    return pixels
+def _from_clicks(kind: str, clicks: Sequence[Click | None], shape: Sequence[int]) -> Interaction:
+    """Return the interaction of clicks on an image of a shape (H, W)."""
+    maps: dict[bool, np.ndarray] = {}
+    made = tuple(click for click in clicks if click is not None)
+    for click in made:
+        maps.setdefault(click.positive, np.zeros(shape, np.float32))[click.row, click.column] = 1
+    return Interaction(kind, maps.get(True), maps.get(False), made)
 
 
 def _as_arrays(scribbles: Masks) -> np.ndarray:
@@ -105,16 +106,12 @@ class CenterClicks(Annotator):
         return self.correct(labels, labels & ~labels, rngs)
 
     def correct(self, labels: Masks, predictions: Masks, rngs: Sequence[RngFor]) -> list[Interaction]:
-        return [self._interaction(click, labels.shape[1:]) for click in center_clicks(labels, predictions)]
-
-    @staticmethod
-    def _interaction(click: Click | None, shape: Sequence[int]) -> Interaction:
-        if click is None:
-            return Interaction()
-        drawing = _click_map(click, shape)
-        if click.positive:
-            return Interaction("click+", positive=drawing, clicks=(click,))
-        return Interaction("click-", negative=drawing, clicks=(click,))
+        return [
+            _from_clicks("click+" if click.positive else "click-", [click], labels.shape[1:])
+            if click
+            else Interaction()
+            for click in center_clicks(labels, predictions)
+        ]
 
 
 @dataclass(frozen=True)
@@ -164,16 +161,11 @@ class RandomClicks(_Prompts):
     name: str = "random-clicks"
 
     def start(self, labels: Masks, rngs: Sequence[RngFor]) -> list[Interaction]:
-        return [
-            self._interaction(label, rng_for) for label, rng_for in zip(_as_arrays(labels), rngs, strict=True)
-        ]
-
-    @staticmethod
-    def _interaction(label: np.ndarray, rng_for: RngFor) -> Interaction:
-        on, off = random_click(label, rng_for("positive")), random_click(~label, rng_for("negative"))
-        clicks = [click for click in (on, off and off._replace(positive=False)) if click is not None]
-        positive, negative = (_click_map(click, label.shape) for click in (on, off))
-        return Interaction("click+-", positive, negative, tuple(clicks))
+        drawn = []
+        for label, rng_for in zip(_as_arrays(labels), rngs, strict=True):
+            on, off = random_click(label, rng_for("positive")), random_click(~label, rng_for("negative"))
+            drawn.append(_from_clicks("click+-", [on, off and off._replace(positive=False)], label.shape))
+        return drawn
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy as np
 
 from segbench.protocols.adapter import Capabilities
 from segbench.protocols.config import Config
-from segbench.protocols.protocol import NEEDS_TRAINING, Protocol, configured_context
+from segbench.protocols.protocol import Protocol, configured_context
 from segbench.protocols.records import Sample, SampleKey
 from segbench.protocols.sampling import draw_images
 from segbench.protocols.simulation import Rules, Setup, Simulation, segment
@@ -32,7 +32,7 @@ class Bootstrapped(Protocol):
     needs_train_image = True
 
     def unsupported_model(self, capabilities: Capabilities) -> str | None:
-        return unsupported_in_context(capabilities)
+        return super().unsupported_model(capabilities) or unsupported_in_context(capabilities)
 
     def min_images(self, config: Config) -> int:
         return config.images or 1
@@ -71,8 +71,6 @@ def unsupported_in_context(capabilities: Capabilities) -> str | None:
         return "it predicts sets of images, not one after another"
     if not capabilities.in_context:
         return "it takes no context"
-    if capabilities.needs_training:
-        return NEEDS_TRAINING
     if capabilities.min_context > 1:
         return f"it takes no context of fewer than {capabilities.min_context} images"
     return None

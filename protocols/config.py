@@ -1,4 +1,4 @@
-"""The settings that decide the outcome of a protocol, and nothing else."""
+"""The settings that determine the records of a protocol."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ CONTEXT_SIZES = (1, 2, 4, 8, 16, 32, 64)  # MultiverSeg, Fig. 6
 
 
 class ProtocolError(SegbenchError, ValueError):
-    """A protocol cannot be run as asked; the message is one sentence that says what to do."""
+    """A protocol cannot run with these settings, this task or this model."""
 
 
 @dataclass(frozen=True)
@@ -23,18 +23,18 @@ class Config:
     seed : int
         Root seed of every draw.
     target_dice : float in (0, 1]
-        An image is done when its prediction reaches this Dice.
+        An image is finished when its prediction reaches this Dice.
     max_steps : int or None
-        Interaction steps at most; None takes the protocol's own (20 clicks, 10 scribble steps).
+        Maximum number of interactions; None takes that of the protocol (20 clicks, 10 scribble steps).
     images : int or None
-        Images per simulation, drawn without replacement; None takes all of the split.
+        Images per simulation of experiment 1, drawn without replacement; None takes all of the split.
     context : {"binary", "soft", "ground-truth"}
         What joins the context after an image: the thresholded prediction, its probabilities, the label.
     split : {"test", "val"}
-        Which images are segmented; validation images are for choosing between variants (Fig. 14, 15).
+        Split of the segmented images; val is for choosing between variants (Fig. 14, 15).
     eval_images : int or None
-        Images of a task in experiment 2, and of the sets of `set-clicks` and `set-scribbles`, there rounded
-        up to whole sets of 8; None takes all of the split.
+        Images of a task in experiment 2, set-clicks and set-scribbles (rounded up to whole sets of 8 in the
+        latter two); None takes all of the split.
     context_sizes : tuple of int
         Numbers of context images in experiment 2.
     """

@@ -12,7 +12,7 @@ from segbench.protocols.adapter import Capabilities
 from segbench.protocols.annotators import Annotator, CenterClicks, CenterlineScribbles
 from segbench.protocols.bootstrapped import unsupported_in_context
 from segbench.protocols.config import Config
-from segbench.protocols.protocol import NOT_INTERACTIVE, Protocol
+from segbench.protocols.protocol import Protocol
 from segbench.protocols.records import Sample, SampleKey
 from segbench.protocols.sampling import draw_context, eval_images
 from segbench.protocols.simulation import Rules, Setup, Simulation, segment
@@ -41,11 +41,13 @@ class InContext(Protocol):
     block = 1  # simulations are long
 
     def unsupported_model(self, capabilities: Capabilities) -> str | None:
-        if self.annotator is not None and not capabilities.interactive:
-            return NOT_INTERACTIVE
         if capabilities.true_context:
             return "all contexts hold true labels here, so it equals another model"
-        return unsupported_in_context(capabilities)
+        return super().unsupported_model(capabilities) or unsupported_in_context(capabilities)
+
+    @property
+    def interactive(self) -> bool:  # type: ignore[override]
+        return self.annotator is not None
 
     def cost(self, available: int, config: Config, capabilities: Capabilities) -> int:
         images = min(available, config.eval_images or available)

@@ -12,7 +12,7 @@ from segbench.datasets.task import ImageData
 from segbench.protocols.adapter import Capabilities
 from segbench.protocols.annotators import Annotator, CenterlineScribbles, Interaction, LineScribbles
 from segbench.protocols.config import Config
-from segbench.protocols.protocol import NEEDS_TRAINING, NOT_INTERACTIVE, Protocol
+from segbench.protocols.protocol import Protocol
 from segbench.protocols.records import Sample, SampleKey
 from segbench.protocols.simulation import Rules, Setup, Simulation, segment
 
@@ -33,13 +33,9 @@ class ManualScribbles(Protocol):
     family = "manual"
     in_study = True
     data_kind = "scribbles"
+    interactive = True
     max_steps = 1
     max_simulations = 1  # simulated annotators draw as often as there are people
-
-    def unsupported_model(self, capabilities: Capabilities) -> str | None:
-        if not capabilities.interactive:
-            return NOT_INTERACTIVE
-        return NEEDS_TRAINING if capabilities.needs_training else None
 
     def unsupported_task(self, data: ImageData, config: Config) -> str | None:
         reason = super().unsupported_task(data, config)

@@ -13,9 +13,6 @@ from segbench.protocols.records import Records, Sample, collect
 from segbench.protocols.scheduler import run_simulations
 from segbench.protocols.simulation import Setup, Simulation, SimulationGroup
 
-NEEDS_TRAINING = "it has to be trained on each task first"
-NOT_INTERACTIVE = "it takes no interactions"
-
 
 class Protocol:
     """What is measured: which images are segmented, with which interactions and contexts.
@@ -40,6 +37,8 @@ class Protocol:
         Kind of the data sets that it takes.
     max_steps : int
         Maximum number of interactions, unless the settings name one.
+    interactive : bool
+        Whether models must take interactions.
     ordered : bool
         Whether the images of a simulation follow one another, each helped by those before it.
     needs_seed_image : bool
@@ -62,6 +61,7 @@ class Protocol:
     in_study: bool = False
     data_kind: str = "tasks"
     max_steps: int = 0
+    interactive: bool = False
     ordered: bool = False
     needs_seed_image: bool = False
     needs_train_image: bool = False
@@ -82,6 +82,10 @@ class Protocol:
 
     def unsupported_model(self, capabilities: Capabilities) -> str | None:
         """Return why a model cannot take part, or None."""
+        if self.interactive and not capabilities.interactive:
+            return "it takes no interactions"
+        if capabilities.needs_training and not self.per_training:
+            return "it has to be trained on each task first"
         return None
 
     def unsupported_task(self, data: ImageData, config: Config) -> str | None:

@@ -1,4 +1,4 @@
-"""The protocols by name."""
+"""The built-in protocols by name, in the order of the papers and reports."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from segbench.protocols.adapter import Capabilities
 from segbench.protocols.annotators import Annotator, CenterClicks, CenterlineScribbles
 from segbench.protocols.cache import ContextFreeCache
 from segbench.protocols.config import Config
-from segbench.protocols.protocol import NEEDS_TRAINING, NOT_INTERACTIVE, Protocol, configured_context
+from segbench.protocols.protocol import Protocol, configured_context
 from segbench.protocols.records import Sample, SampleKey
 from segbench.protocols.sampling import draw_images
 from segbench.protocols.simulation import Rules, Setup, Simulation, segment
@@ -34,14 +34,10 @@ class Sequential(Protocol):
     in_study: bool = False
 
     family = "sequential"
+    interactive = True
     ordered = True
     needs_seed_image = True
     needs_train_image = True
-
-    def unsupported_model(self, capabilities: Capabilities) -> str | None:
-        if not capabilities.interactive:
-            return NOT_INTERACTIVE
-        return NEEDS_TRAINING if capabilities.needs_training else None
 
     def min_images(self, config: Config) -> int:
         return config.images or 1

@@ -14,7 +14,7 @@ from operator import add
 from segbench.protocols.adapter import Capabilities
 from segbench.protocols.annotators import Annotator, Interaction, LineScribbles, RandomClicks
 from segbench.protocols.config import Config
-from segbench.protocols.protocol import NEEDS_TRAINING, NOT_INTERACTIVE, Protocol
+from segbench.protocols.protocol import Protocol
 from segbench.protocols.records import Sample, SampleKey
 from segbench.protocols.sampling import LARGEST_SET, draw_set_order
 from segbench.protocols.simulation import Request, Setup, Simulation
@@ -43,16 +43,16 @@ class SetInteraction(Protocol):
     in_study: bool = False
 
     family = "sets"
+    interactive = True
     max_steps = max(INTERACTIONS)
     max_simulations = 5  # as in the paper
     block = 1  # simulations are long
 
     def unsupported_model(self, capabilities: Capabilities) -> str | None:
-        if capabilities.needs_training:
-            return NEEDS_TRAINING
-        if not capabilities.interactive:
-            return NOT_INTERACTIVE
-        return "it takes a context, which this protocol does not give" if capabilities.in_context else None
+        reason = super().unsupported_model(capabilities)
+        if reason is None and capabilities.in_context:
+            return "it takes a context, which this protocol does not give"
+        return reason
 
     def min_images(self, config: Config) -> int:
         return LARGEST_SET
@@ -66,14 +66,13 @@ class SetInteraction(Protocol):
             order = draw_set_order(setup.data, simulation, setup.config).tolist()
             drawn = cache(partial(self._interactions, setup, simulation))
             for size in sizes:
-                keys = [
-                    SampleKey(position, image, self.annotator.name, simulation, set_size=size)
-                    for position, image in enumerate(order, start=1)
-                ]
-                for start in range(0, len(keys), size):
-                    members = keys[start : start + size]
-                    filling = order[: size - len(members)]  # the first images fill the last set
-                    yield self._set(setup, members, filling, drawn)
+                filled = order + order[: -len(order) % size]  # the first images fill the last set
+                for start in range(0, len(order), size):
+                    keys = [
+                        SampleKey(position, image, self.annotator.name, simulation, set_size=size)
+                        for position, image in enumerate(filled[start : start + size], start + 1)
+                    ]
+                    yield self._set(setup, keys, drawn, min(size, len(order) - start))
 
     def _interactions(self, setup: Setup, simulation: int, image: int) -> list[Interaction]:
         """Draw the interactions on an image, the same for every set and model."""
@@ -85,24 +84,21 @@ class SetInteraction(Protocol):
         return list(accumulate(drawn, add))
 
     def _set(
-        self, setup: Setup, keys: Sequence[SampleKey], filling: Sequence[int], drawn: Drawn
+        self, setup: Setup, keys: Sequence[SampleKey], drawn: Drawn, recorded: int
     ) -> Simulation[list[Sample]]:
-        """Segment the images of a set, and those that fill it, with every number of interactions."""
-        images = [key.image for key in keys] + list(filling)
-        pictured = [
-            key.simulation == 0 and key.set_size in PICTURED_SIZES and key.position <= LARGEST_SET
-            for key in keys
-        ] + [False] * len(filling)
-        targets = [
-            setup.trajectory(image, pictured=kept) for image, kept in zip(images, pictured, strict=True)
-        ]
+        """Segment a set with every number of interactions; only its first images are recorded."""
+        first = keys[0]
+        pictured = (
+            first.simulation == 0 and first.set_size in PICTURED_SIZES and first.position <= LARGEST_SET
+        )
+        targets = [setup.trajectory(key.image, pictured=pictured) for key in keys]
         for number in INTERACTIONS:
-            for image, trajectory in zip(images, targets, strict=True):
-                trajectory.restart(drawn(image)[number - 1])
+            for key, trajectory in zip(keys, targets, strict=True):
+                trajectory.restart(drawn(key.image)[number - 1])
             yield Request(setup.adapter, targets, number)
         for trajectory in targets:
             trajectory.release()
-        return list(zip(keys, targets, strict=False))
+        return list(zip(keys, targets, strict=True))[:recorded]
 
 
 SET_CLICKS = SetInteraction(

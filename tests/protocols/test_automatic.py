@@ -53,12 +53,18 @@ class Reader:
         return -(image * 4 - torch.arange(self.classes).reshape(1, -1, 1, 1)).abs()
 
 
-def play(data, model, **config):
+def run(data, model, **config):
     return SET_AUTOMATIC.run(data, model, (0,), Config(**config), None, "toy")
 
 
 def scores(records):
+    """Dice by subject, number of the scan among all scans, and structure."""
     return {(row["subject"], row["position"], row["label"]): row["dice"] for row in records.images}
+
+
+def positions():
+    """The subject of each position: scans are numbered over all subjects."""
+    return enumerate((name for name, number in SCANS.items() for _ in range(number)), start=1)
 
 
 def rows_without_clock(records):
@@ -66,17 +72,15 @@ def rows_without_clock(records):
 
 
 def test_one_row_per_scan_and_structure(scans):
-    records = play(scans, Reader(setwise=True))
-    expected = {
-        (s, p, label): 1.0 for s, n in SCANS.items() for p in range(1, n + 1) for label in STRUCTURES[:2]
-    }
+    records = run(scans, Reader(setwise=True))
+    expected = {(name, position, label): 1.0 for position, name in positions() for label in STRUCTURES[:2]}
     assert scores(records) == expected | {("a", 1, "rare"): 1.0}
     assert len(records.images) == len(records.steps) == len(expected) + 1
     assert {row["task"] for row in records.images} == {NAME + label for label in STRUCTURES}
     for row in records.images:
-        assert row["context_size"] == SCANS[row["subject"]] - 1
-        assert (row["interactions"], row["reached"], row["hd95"], row["context"]) == (0, True, 0.0, "set")
-        assert (row["split"], row["simulation"]) == ("test", 0)
+        assert (row["set_size"], row["context_size"]) == (SCANS[row["subject"]], 0)
+        assert (row["interactions"], row["reached"], row["hd95"], row["context"]) == (0, True, 0.0, "none")
+        assert (row["split"], row["simulation"], row["annotator"]) == ("test", 0, "none")
         assert scans.subjects[row["image"]] == row["subject"] and row["seconds"] > 0
     assert {(row["step"], row["kind"], row["row"], row["column"]) for row in records.steps} == {
         (0, "none", -1, -1)
@@ -86,65 +90,65 @@ def test_one_row_per_scan_and_structure(scans):
 
 def test_a_set_is_all_scans_of_a_subject(scans):
     model = Reader(setwise=True)
-    play(scans, model)
+    run(scans, model)
     assert sorted(query.sets for query in model.queries) == [(1,), (2,), (3,), (3,)]
     assert all(
         query.interactions is query.context is query.previous_logits is None for query in model.queries
     )
-    np.testing.assert_array_equal(model.queries[2].image, scans.images[1:4])
+    np.testing.assert_array_equal(model.queries[1].image, scans.images[1:4])
 
 
-def test_a_model_that_is_not_setwise_sees_single_scans(scans):
+def test_a_model_that_is_not_setwise_gets_single_scans(scans):
     model = Reader(setwise=False)
-    records = play(scans, model)
+    records = run(scans, model)
     assert [(query.sets, len(query.image)) for query in model.queries] == [(None, 1)] * 9
-    assert {(row["context_size"], row["context"]) for row in records.images} == {(0, "none")}
+    assert {(row["set_size"], row["context"]) for row in records.images} == {(1, "none")}
     found = scores(records)
     blank = {key: value for key, value in found.items() if value < 1}
-    assert blank == {(subject, 1, label): 0.0 for subject in "bd" for label in STRUCTURES[:2]}
-    row = next(row for row in records.steps if (row["subject"], row["position"]) == ("b", 1))
+    assert blank == {(*scan, label): 0.0 for scan in (("b", 2), ("d", 7)) for label in STRUCTURES[:2]}
+    row = next(row for row in records.steps if (row["subject"], row["position"]) == ("b", 2))
     assert (row["tp"], row["fp"], row["fn"]) == (0, 0, 32)
     assert sum(value == 1 for value in found.values()) == 7 * 2 + 1
 
 
 def test_absent_structures_have_no_row_unless_they_are_predicted(scans):
     scans.labels[scans.labels == 3] = 0  # now the image alone shows it
-    records = play(scans, Reader(setwise=False))
+    records = run(scans, Reader(setwise=False))
     rare = [row for row in records.images if row["label"] == "rare"]
     assert [(row["subject"], row["dice"], row["hd95"]) for row in rare] == [("a", 0.0, np.hypot(8, 10))]
 
 
-def test_records_do_not_depend_on_what_is_computed_together(scans):
+def test_records_do_not_depend_on_the_micro_batch(scans):
     for setwise in (False, True):
         alone, larger = Reader(setwise), Reader(setwise, micro_batch=6)
-        assert rows_without_clock(play(scans, alone)) == rows_without_clock(play(scans, larger))
+        assert rows_without_clock(run(scans, alone)) == rows_without_clock(run(scans, larger))
         assert {len(query.image) for query in larger.queries} == {6}
         assert all(len(set(query.sets)) == 1 for query in larger.queries if query.sets)
 
 
 def test_pictures_are_of_the_first_subject_with_the_most_scans(scans):
-    pictures = play(scans, Reader(setwise=True)).pictures
+    pictures = run(scans, Reader(setwise=True)).pictures
     assert [(row["subject"], row["label"], row["position"]) for row in pictures] == [
-        ("b", label, position) for label in STRUCTURES[:2] for position in (1, 2, 3)
+        ("b", label, position) for label in STRUCTURES[:2] for position in (2, 3, 4)
     ]
     bits = np.unpackbits(np.frombuffer(pictures[0]["prediction"], "u1"))[:80].reshape(8, 10) > 0
     np.testing.assert_array_equal(bits, scans.labels[1, 0] == 1)
-    assert {(row["positive"], row["negative"], row["context_size"]) for row in pictures} == {(b"", b"", 2)}
+    assert {(row["positive"], row["negative"], row["set_size"]) for row in pictures} == {(b"", b"", 3)}
     assert set(pictures[0]) == set(PICTURES)
 
 
 def test_the_validation_split(scans):
-    records = play(scans, Reader(setwise=True), split="val")
+    records = run(scans, Reader(setwise=True), split="val")
     assert {(row["subject"], row["split"]) for row in records.images} == {("e", "val")}
 
 
 def test_records_of_all_subjects_come_back_from_disk(scans, tmp_path):
-    """Scans of two subjects share position and set size; the store must tell them apart."""
+    """Scans of several subjects have equal set sizes; the store keeps them separate."""
     from segbench.results import load
 
-    records = play(scans, Reader(setwise=True))
-    run = Run.open_or_create(tmp_path / "run", {})
-    run.write("unit", {}, *(typed(getattr(records, name), columns) for name, columns in TABLES.items()))
+    records = run(scans, Reader(setwise=True))
+    store = Run.open_or_create(tmp_path / "run", {})
+    store.write("unit", {}, *(typed(getattr(records, name), columns) for name, columns in TABLES.items()))
     found = load(tmp_path / "run")
     assert len(found.images) == len(records.images) and len(found.steps) == len(records.steps)
     assert len(found.pictures) == 6
@@ -168,10 +172,10 @@ def test_invalid_predictions_name_the_model(scans, spoil, message):
             return spoil(super().predict(query))
 
     with pytest.raises(ProtocolError, match=f"model Broken {message}"):
-        play(scans, Broken(setwise=False))
+        run(scans, Broken(setwise=False))
 
 
-def test_who_and_what_cannot_take_part(scans, toy_task, obedient):
+def test_unsupported_models_and_tasks(scans, toy_task, obedient):
     assert PROTOCOLS.get("set-automatic") is SET_AUTOMATIC
     assert (
         SET_AUTOMATIC.unsupported_model(Capabilities(automatic=True, setwise=True, needs_training=True))
@@ -181,8 +185,8 @@ def test_who_and_what_cannot_take_part(scans, toy_task, obedient):
     assert SET_AUTOMATIC.unsupported_task(scans, Config()) is None
     scans.split[-1] = "test"
     with pytest.raises(ProtocolError, match="all-structures has no val scan"):
-        play(scans, Reader(setwise=True), split="val")
+        run(scans, Reader(setwise=True), split="val")
     with pytest.raises(ProtocolError, match="disc has one structure"):
-        play(toy_task, Reader(setwise=True))
+        run(toy_task, Reader(setwise=True))
     with pytest.raises(ProtocolError, match="not all of them at once"):
-        play(scans, obedient)
+        run(scans, obedient)

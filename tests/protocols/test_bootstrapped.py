@@ -8,7 +8,7 @@ import torch
 
 from segbench.protocols.bootstrapped import BOOTSTRAPPED
 from segbench.protocols.config import Config, ProtocolError
-from segbench.protocols.sequential import draw_images
+from segbench.protocols.sampling import draw_images
 from segbench.results.schema import IMAGES, PICTURES, STEPS
 
 
@@ -19,13 +19,13 @@ def left_half(query):
     return mask
 
 
-def play(data, model, simulations=(0,), **config):
+def run(data, model, simulations=(0,), **config):
     return BOOTSTRAPPED.run(data, model, simulations, Config(**config), None, "toy")
 
 
 def test_every_prediction_joins_the_context_of_the_next_image(toy_task, toy_model):
     model = toy_model(left_half, interactive=False, in_context=True)
-    play(toy_task, model, images=3)
+    run(toy_task, model, images=3)
     order = draw_images(toy_task, 0, Config(images=3))
     assert [query.context.images.shape[1] for query in model.queries] == [1, 2, 3]
     assert all(query.interactions is None and query.previous_logits is None for query in model.queries)
@@ -36,9 +36,9 @@ def test_every_prediction_joins_the_context_of_the_next_image(toy_task, toy_mode
 
 
 @pytest.mark.parametrize("kind", ["binary", "soft", "ground-truth"])
-def test_what_joins_the_context(toy_task, toy_model, kind):
+def test_content_of_the_context(toy_task, toy_model, kind):
     model = toy_model(left_half, interactive=False, in_context=True)
-    records = play(toy_task, model, images=2, context=kind)
+    records = run(toy_task, model, images=2, context=kind)
     order = draw_images(toy_task, 0, Config(images=2))
     entry = model.queries[1].context.labels[0, 1, 0]
     prediction = left_half(model.queries[0])[0, 0]
@@ -51,9 +51,9 @@ def test_what_joins_the_context(toy_task, toy_model, kind):
     assert {row["context"] for row in records.images} == {kind}
 
 
-def test_an_oracle_has_true_labels_whatever_joins_the_others_context(toy_task, toy_model):
+def test_the_context_of_an_oracle_holds_true_labels(toy_task, toy_model):
     oracle = toy_model(left_half, interactive=False, in_context=True, true_context=True)
-    records = play(toy_task, oracle, images=2, context="soft")
+    records = run(toy_task, oracle, images=2, context="soft")
     order = draw_images(toy_task, 0, Config(images=2))
     np.testing.assert_array_equal(
         oracle.queries[1].context.labels[0, 1, 0], toy_task.labels[order[1], 0].astype(np.float32)
@@ -63,7 +63,7 @@ def test_an_oracle_has_true_labels_whatever_joins_the_others_context(toy_task, t
 
 def test_records_have_one_prediction_and_no_interaction(toy_task, toy_model):
     model = toy_model(lambda query: query.image > 0.5, interactive=False, in_context=True)
-    records = play(toy_task, model, simulations=(0, 3), images=4)
+    records = run(toy_task, model, simulations=(0, 3), images=4)
     assert [(row["simulation"], row["position"]) for row in records.images] == [
         (simulation, position) for simulation in (0, 3) for position in (1, 2, 3, 4)
     ]
@@ -78,8 +78,8 @@ def test_records_have_one_prediction_and_no_interaction(toy_task, toy_model):
 
 def test_simulations_do_not_depend_on_each_other(toy_task, toy_model):
     model = toy_model(left_half, interactive=False, in_context=True)
-    together = play(toy_task, model, simulations=(0, 1), images=3)
-    alone = play(toy_task, model, simulations=(1,), images=3)
+    together = run(toy_task, model, simulations=(0, 1), images=3)
+    alone = run(toy_task, model, simulations=(1,), images=3)
     assert [row for row in together.steps if row["simulation"] == 1] == alone.steps
 
 
@@ -92,6 +92,6 @@ def test_simulations_do_not_depend_on_each_other(toy_task, toy_model):
         ({"in_context": True, "needs_training": True}, "has to be trained"),
     ],
 )
-def test_models_that_cannot_take_part(toy_task, toy_model, capabilities, reason):
+def test_unsupported_models(toy_task, toy_model, capabilities, reason):
     with pytest.raises(ProtocolError, match=reason):
-        play(toy_task, toy_model(left_half, **capabilities), images=2)
+        run(toy_task, toy_model(left_half, **capabilities), images=2)

@@ -1,4 +1,4 @@
-"""Experiment 2 with toy models: which contexts they meet, and which steps are made."""
+"""Experiment 2 with toy models: their contexts and steps."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ import pytest
 import torch
 
 from segbench.protocols.config import Config, ProtocolError
-from segbench.protocols.in_context import IN_CONTEXT, INTERACTIVE_CLICKS, INTERACTIVE_SCRIBBLES, draw_context
+from segbench.protocols.in_context import IN_CONTEXT, INTERACTIVE_CLICKS, INTERACTIVE_SCRIBBLES
 from segbench.protocols.registry import PROTOCOLS
+from segbench.protocols.sampling import draw_context
 from segbench.results.schema import IMAGES, STEPS
 
 SIZES = (1, 2, 4)
 
 
-def bright_if_marked(query):
-    """The object once something is drawn; nothing before."""
+def bright_after_interaction(query):
+    """Segment the object after the first interaction; nothing before."""
     return (query.image > 0.5) & (query.interactions is not None)
 
 
-def play(protocol, data, model, simulations=(0, 1), **config):
+def run(protocol, data, model, simulations=(0, 1), **config):
     config = {"eval_images": 3, "context_sizes": SIZES} | config
     return protocol.run(data, model, simulations, Config(**config), None, "toy")
 
@@ -30,7 +31,7 @@ def in_context(toy_model):
 
 
 def test_every_image_in_contexts_of_every_size(toy_task, in_context):
-    records = play(IN_CONTEXT, toy_task, in_context)
+    records = run(IN_CONTEXT, toy_task, in_context)
     places = [(row["context_size"], row["simulation"], row["position"]) for row in records.images]
     assert places == [(n, s, p) for n in SIZES for s in (0, 1) for p in (1, 2, 3)]
     assert {row["context"] for row in records.images} == {"ground-truth"}
@@ -49,7 +50,7 @@ def test_contexts_come_from_the_train_split_with_replacement_and_grow(toy_task):
 
 
 def test_the_model_is_given_the_drawn_images_and_their_true_labels(toy_task, in_context):
-    records = play(IN_CONTEXT, toy_task, in_context, simulations=(1,), eval_images=1, context_sizes=(4,))
+    records = run(IN_CONTEXT, toy_task, in_context, simulations=(1,), eval_images=1, context_sizes=(4,))
     indices = draw_context(toy_task, 1, records.images[0]["image"], 4, seed=0)
     context = in_context.queries[0].context
     np.testing.assert_array_equal(context.images[0], toy_task.images[indices])
@@ -57,7 +58,7 @@ def test_the_model_is_given_the_drawn_images_and_their_true_labels(toy_task, in_
 
 
 def test_without_a_limit_all_images_of_the_split_are_segmented(toy_task, in_context):
-    records = play(IN_CONTEXT, toy_task, in_context, (0,), eval_images=None, context_sizes=(1,))
+    records = run(IN_CONTEXT, toy_task, in_context, (0,), eval_images=None, context_sizes=(1,))
     assert len(records.images) == 20
 
 
@@ -65,8 +66,8 @@ def test_without_a_limit_all_images_of_the_split_are_segmented(toy_task, in_cont
     ("protocol", "steps"), [(INTERACTIVE_CLICKS, 10), (INTERACTIVE_SCRIBBLES, 5)], ids=lambda p: str(p)[:20]
 )
 def test_all_corrections_are_made_whether_or_not_the_target_is_met(toy_task, toy_model, protocol, steps):
-    model = toy_model(bright_if_marked, in_context=True)
-    records = play(protocol, toy_task, model, (0,), eval_images=1, context_sizes=(2,))
+    model = toy_model(bright_after_interaction, in_context=True)
+    records = run(protocol, toy_task, model, (0,), eval_images=1, context_sizes=(2,))
     assert [row["step"] for row in records.steps] == list(range(steps + 1))
     assert [row["dice"] for row in records.steps] == [0.0] + [1.0] * steps
     assert records.steps[0]["kind"] == "none"
@@ -81,17 +82,17 @@ def test_the_first_prediction_is_that_without_interactions(toy_task, toy_model):
         return (rows < query.context.labels.mean(dim=(1, 2, 3, 4)) * 100) & (query.image >= 0)
 
     model = toy_model(as_large_as_the_context, in_context=True)
-    without = play(IN_CONTEXT, toy_task, model)
-    with_clicks = play(INTERACTIVE_CLICKS, toy_task, model, max_steps=2)
+    without = run(IN_CONTEXT, toy_task, model)
+    with_clicks = run(INTERACTIVE_CLICKS, toy_task, model, max_steps=2)
     first = [row["dice"] for row in with_clicks.steps if row["step"] == 0]
     assert first == [row["dice"] for row in without.steps]
     assert len(set(first)) > 3
 
 
-def test_draws_do_not_depend_on_what_else_is_played(toy_task, toy_model):
-    model = toy_model(bright_if_marked, in_context=True)
-    together = play(INTERACTIVE_SCRIBBLES, toy_task, model, max_steps=2)
-    alone = play(INTERACTIVE_SCRIBBLES, toy_task, model, (1,), max_steps=2, context_sizes=(4,))
+def test_draws_do_not_depend_on_other_simulations(toy_task, toy_model):
+    model = toy_model(bright_after_interaction, in_context=True)
+    together = run(INTERACTIVE_SCRIBBLES, toy_task, model, max_steps=2)
+    alone = run(INTERACTIVE_SCRIBBLES, toy_task, model, (1,), max_steps=2, context_sizes=(4,))
     same = [row for row in together.steps if row["simulation"] == 1 and row["context_size"] == 4]
     assert same == alone.steps
 
@@ -100,14 +101,14 @@ def test_draws_do_not_depend_on_what_else_is_played(toy_task, toy_model):
     ("protocol", "capabilities", "reason"),
     [
         (IN_CONTEXT, {"in_context": False}, "it takes no context"),
-        (IN_CONTEXT, {"in_context": True, "true_context": True}, "it is no other model"),
+        (IN_CONTEXT, {"in_context": True, "true_context": True}, "it equals another model"),
         (INTERACTIVE_CLICKS, {"interactive": False, "in_context": True}, "it takes no interactions"),
         (IN_CONTEXT, {"in_context": True, "min_context": 5}, "fewer than 5"),
     ],
 )
-def test_models_that_cannot_take_part(toy_task, toy_model, protocol, capabilities, reason):
+def test_unsupported_models(toy_task, toy_model, protocol, capabilities, reason):
     with pytest.raises(ProtocolError, match=reason):
-        play(protocol, toy_task, toy_model(bright_if_marked, **capabilities))
+        run(protocol, toy_task, toy_model(bright_after_interaction, **capabilities))
 
 
 def test_protocols_have_the_names_of_their_figures():

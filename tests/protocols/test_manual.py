@@ -17,10 +17,12 @@ from segbench.protocols.manual import MANUAL_SCRIBBLES
 from segbench.protocols.registry import PROTOCOLS
 from segbench.results.schema import IMAGE_KEY, IMAGES, PICTURES, STEP_KEY, STEPS
 
+ANNOTATORS = {"human", "centerline-scribbles", "line-scribbles"}
+
 
 @pytest.fixture
 def scribbled(make_task):
-    """Three discs; the first of two people marks all of each, the second one its upper half."""
+    """Three discs; the first of two people draws on all of each, the second on its upper half."""
     task = make_task(train=0, test=3)
     drawn = np.zeros((3, 2, 2, 32, 32), np.float32)
     drawn[:, 0, 0] = task.labels[:, 0]
@@ -31,61 +33,67 @@ def scribbled(make_task):
 
 @pytest.fixture
 def literal(toy_model):
-    """Segments exactly what is marked as positive."""
+    """A model that segments exactly the pixels with positive interactions."""
     return toy_model(lambda query: query.interactions.positive > 0)
 
 
-def play(data, model, **config):
+def run(data, model, **config):
     return MANUAL_SCRIBBLES.run(data, model, (0,), Config(**config), None, "toy")
 
 
-def by_who(rows):
-    found = {}
+def by_annotator(rows):
+    """Group rows by annotator and by number of the person, or of the simulation."""
+    groups = {}
     for row in rows:
-        found.setdefault((row["context"], row["simulation"]), []).append(row)
-    return found
+        number = row["person"] if row["annotator"] == "human" else row["simulation"]
+        groups.setdefault((row["annotator"], number), []).append(row)
+    return groups
 
 
 def test_every_drawing_of_every_image_has_one_row_in_each_table(scribbled, literal):
-    records = play(scribbled, literal)
-    wanted = {(who, number) for who in ("human", "centerline", "line") for number in (0, 1)}
+    records = run(scribbled, literal)
+    wanted = {(annotator, number) for annotator in ANNOTATORS for number in (0, 1)}
     for rows, columns, key in (
         (records.steps, STEPS, STEP_KEY),
         (records.images, IMAGES, IMAGE_KEY),
         (records.pictures, PICTURES, STEP_KEY),
     ):
-        assert set(by_who(rows)) == wanted
-        assert all([row["position"] for row in part] == [1, 2, 3] for part in by_who(rows).values())
+        assert set(by_annotator(rows)) == wanted
+        assert all([row["position"] for row in part] == [1, 2, 3] for part in by_annotator(rows).values())
         assert all(set(row) == set(columns) for row in rows)
         assert len({tuple(row[name] for name in key) for row in rows}) == len(rows) == 18
     assert {(row["step"], row["kind"]) for row in records.steps} == {(1, "scribble+-")}
-    assert {row["context_size"] for row in records.images} == {0}
+    assert {(row["context"], row["context_size"], row["set_size"]) for row in records.images} == {
+        ("none", 0, 1)
+    }
+    assert {row["simulation"] for row in records.images if row["annotator"] == "human"} == {0}
+    assert {row["person"] for row in records.images if row["annotator"] != "human"} == {-1}
 
 
-def test_dice_is_that_of_each_persons_own_scribbles(scribbled, literal):
-    found = by_who(play(scribbled, literal).images)
-    assert [row["dice"] for row in found["human", 0]] == [1, 1, 1]
-    assert [row["reached"] for row in found["human", 0]] == [True] * 3
-    for row in found["human", 1]:
+def test_dice_is_that_of_the_scribbles_of_each_person(scribbled, literal):
+    images = by_annotator(run(scribbled, literal).images)
+    assert [row["dice"] for row in images["human", 0]] == [1, 1, 1]
+    assert [row["reached"] for row in images["human", 0]] == [True] * 3
+    for row in images["human", 1]:
         label = scribbled.labels[row["image"], 0]
         upper = label[:16].sum()
         assert row["dice"] == pytest.approx(2 * upper / (upper + label.sum()))
 
 
-def test_a_query_holds_all_of_one_persons_scribbles_and_nothing_else(scribbled, literal):
-    play(scribbled, literal)
+def test_a_query_holds_the_scribbles_of_one_person_only(scribbled, literal):
+    run(scribbled, literal)
     for number in range(2):
         for image in range(3):
             query = literal.queries[3 * number + image]
             np.testing.assert_array_equal(query.image[0], scribbled.images[image])
-            for side, marks in enumerate((query.interactions.positive, query.interactions.negative)):
-                np.testing.assert_array_equal(marks[0, 0], scribbled.scribbles[image, number, side])
+            for side, drawn in enumerate((query.interactions.positive, query.interactions.negative)):
+                np.testing.assert_array_equal(drawn[0, 0], scribbled.scribbles[image, number, side])
             assert not query.interactions.box.any() and query.interactions.clicks == ((),)
             assert query.previous_logits is None and query.context is None and query.sets is None
 
 
 def test_simulated_scribbles_are_those_of_the_other_protocols(scribbled, literal):
-    play(scribbled, literal, seed=5)
+    run(scribbled, literal, seed=5)
     label = scribbled.labels[2, 0]
     key = 5, scribbled.task.name, 1, 2, 1  # seed, task, draw, image, step
     centerline, line = literal.queries[6 + 5].interactions, literal.queries[12 + 5].interactions
@@ -95,12 +103,12 @@ def test_simulated_scribbles_are_those_of_the_other_protocols(scribbled, literal
     np.testing.assert_array_equal(
         centerline.negative[0, 0], centerline_scribble(~label, keyed_generator(*key, "negative"))
     )
-    (mark,) = LineScribbles().prompt(label, partial(keyed_generator, *key))
-    np.testing.assert_array_equal(line.positive[0, 0], mark.positive)
+    (expected,) = LineScribbles().start(label[None], [partial(keyed_generator, *key)])
+    np.testing.assert_array_equal(line.positive[0, 0], expected.positive)
 
 
 def test_pictures_keep_what_was_drawn(scribbled, literal):
-    for row in by_who(play(scribbled, literal).pictures)["human", 1]:
+    for row in by_annotator(run(scribbled, literal).pictures)["human", 1]:
         drawn = np.unpackbits(np.frombuffer(row["positive"], "u1")).reshape(32, 32)
         np.testing.assert_array_equal(drawn, scribbled.scribbles[row["image"], 1, 0])
         assert row["prediction"] == row["positive"]
@@ -110,30 +118,29 @@ def without_clock(records):
     return records.steps, records.pictures, [row | {"seconds": 0} for row in records.images]
 
 
-def test_nothing_depends_on_the_micro_batch_the_simulations_or_other_images(scribbled, literal):
-    once = without_clock(play(scribbled, literal))
+def test_records_do_not_depend_on_micro_batch_simulations_or_other_images(scribbled, literal):
+    once = without_clock(run(scribbled, literal))
     literal.micro_batch = 4
     assert without_clock(MANUAL_SCRIBBLES.run(scribbled, literal, (3, 1), Config(), None, "toy")) == once
-    assert [len(query.image) for query in literal.queries[-6:]] == [4] * 6
-    assert without_clock(play(scribbled, literal, images=1, eval_images=1)) == once  # all images, always
-    last = np.s_[2:]
+    assert [len(query.image) for query in literal.queries[-5:]] == [4] * 5
+    assert without_clock(run(scribbled, literal, images=1, eval_images=1)) == once  # all images, always
     split = np.array(["val", "val", "test"])
     parts = (scribbled.images, scribbled.labels, scribbled.subjects)
-    alone = play(ScribbledData(scribbled.task, *parts, split, scribbles=scribbled.scribbles), literal)
-    places = [row for row in once[0] if row["image"] == last.start]
-    assert [row | {"position": 3} for row in alone.steps] == places
+    alone = run(ScribbledData(scribbled.task, *parts, split, scribbles=scribbled.scribbles), literal)
+    same_image = [row for row in once[0] if row["image"] == 2]
+    assert [row | {"position": 3} for row in alone.steps] == same_image
 
 
-def test_a_setwise_model_sees_sets_of_one_and_one_with_contexts_none(scribbled, toy_model):
+def test_setwise_models_get_sets_of_one_and_in_context_models_no_context(scribbled, toy_model):
     setwise = toy_model(lambda query: query.interactions.positive > 0, setwise=True)
     in_context = toy_model(lambda query: query.interactions.positive > 0, in_context=True)
-    assert {row["context"] for row in play(scribbled, setwise).images} == {"human", "centerline", "line"}
+    assert {row["annotator"] for row in run(scribbled, setwise).images} == ANNOTATORS
     assert {query.sets for query in setwise.queries} == {(1,)}
-    play(scribbled, in_context)
+    run(scribbled, in_context)
     assert all(query.context is None and query.sets is None for query in in_context.queries)
 
 
-def test_who_and_what_cannot_take_part(scribbled, make_task, toy_model):
+def test_unsupported_models_and_tasks(scribbled, make_task, toy_model):
     assert PROTOCOLS.get("manual-scribbles") is MANUAL_SCRIBBLES
     assert MANUAL_SCRIBBLES.unsupported_model(Capabilities(interactive=True, setwise=True)) is None
     assert "takes no interactions" in MANUAL_SCRIBBLES.unsupported_model(Capabilities(in_context=True))
@@ -145,4 +152,4 @@ def test_who_and_what_cannot_take_part(scribbled, make_task, toy_model):
     assert "0 val images" in MANUAL_SCRIBBLES.unsupported_task(scribbled, Config(split="val"))
     broken = toy_model(lambda query: torch.ones(1, 1, 3, 3, dtype=torch.bool))
     with pytest.raises(ProtocolError, match="logits of shape"):
-        play(scribbled, broken)
+        run(scribbled, broken)

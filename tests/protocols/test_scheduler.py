@@ -1,4 +1,4 @@
-"""How games are played together: queries that fill up, and what is played only once."""
+"""The scheduler: the records of the plain loop, full queries, and a cache of context-free predictions."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ from torch.nn.functional import max_pool2d
 from segbench.protocols import cache
 from segbench.protocols.adapter import Capabilities
 from segbench.protocols.config import Config
-from segbench.protocols.scheduler import CROWD, run_simulations
+from segbench.protocols.scheduler import IN_FLIGHT, plain_loop, run_simulations
 from segbench.protocols.sequential import CENTER_CLICKS, CENTERLINE_SCRIBBLES
+from segbench.protocols.simulation import SimulationGroup
 
 BOTH = pytest.mark.parametrize("protocol", [CENTER_CLICKS, CENTERLINE_SCRIBBLES], ids=lambda p: p.name)
 CONFIG = Config(images=6, max_steps=6)
 
 
 @pytest.fixture(autouse=True)
-def fresh():
-    """Nothing is known of what other tests have played."""
+def empty_cache():
+    """No predictions of other tests are cached."""
     cache.forget()
 
 
 def grown(query):
-    """The object near the marks and the last prediction, so that images differ in their steps."""
+    """Segment the object near interactions and last prediction; images then differ in their steps."""
     if query.interactions is None:
         return (query.image > 0.5) & (query.context.labels.mean((1, 3, 4), keepdim=True)[:, 0] > 0.1)
     near = max_pool2d(query.interactions.positive, 5, 1, 2) > 0.3
@@ -35,7 +36,7 @@ def grown(query):
 
 @pytest.fixture
 def make_model(toy_model):
-    """``make_model(micro_batch, in_context, **attributes)``: a model that needs several steps an image."""
+    """``make_model(micro_batch, in_context, **attributes)``: a model that needs several steps per image."""
 
     def make(micro_batch=1, in_context=True, **attributes):
         model = toy_model(grown, in_context=in_context)
@@ -57,67 +58,88 @@ def blocks(make_task):
 
 
 @BOTH
-def test_blocks_of_several_tasks_have_together_the_records_that_each_has_alone(
-    protocol, make_task, make_model
-):
+@pytest.mark.parametrize("micro_batch", [1, 12])
+def test_the_scheduler_gives_the_records_of_the_plain_loop(protocol, toy_task, toy_model, micro_batch):
+    def segment(query):
+        return torch.zeros_like(query.image) > 0 if query.interactions is None else grown(query)
+
+    model, seed_model = toy_model(segment, in_context=True), toy_model(segment)
+    model.micro_batch = micro_batch
+    records = protocol.run(toy_task, model, range(3), CONFIG, seed_model, "toy")
+    for simulation in range(3):
+        expected = plain_loop(
+            toy_task, model, seed_model, protocol.annotator, CONFIG.max_steps, simulation, CONFIG
+        )
+        found = [row for row in records.steps if row["simulation"] == simulation]
+        assert [{name: row[name] for name in expected[0]} for row in found] == expected
+        assert len(expected) > 2 * CONFIG.images
+
+
+@BOTH
+def test_blocks_of_several_tasks_have_the_same_records_together_and_alone(protocol, make_task, make_model):
     given = blocks(make_task)
-    apart = [protocol.run(task, make_model(), block, CONFIG, make_model(), "toy") for task, block in given]
+    alone = [protocol.run(task, make_model(), block, CONFIG, make_model(), "toy") for task, block in given]
     model = make_model(micro_batch=12)
-    sittings = (protocol.prepare(task, model, block, CONFIG, make_model(), "toy") for task, block in given)
-    together = dict(run_simulations(sittings, model))
-    assert [rows(together[number]) for number in range(len(given))] == [rows(records) for records in apart]
-    assert len({row["interactions"] for records in apart for row in records.images}) > 2
+    groups = (protocol.prepare(task, model, block, CONFIG, make_model(), "toy") for task, block in given)
+    together = dict(run_simulations(groups, model))
+    assert [rows(together[number]) for number in range(len(given))] == [rows(records) for records in alone]
+    assert len({row["interactions"] for records in alone for row in records.images}) > 2
 
 
 def test_queries_are_filled_from_all_simulations_and_tasks(make_task, make_model):
-    """An image that is finished makes room for the next: few queries have to repeat one to be full."""
+    """A finished image makes room for the next: few queries are padded."""
     given = [(make_task(name=name), range(12)) for name in ("one", "two", "three")]
     seed_model = make_model(in_context=False)
 
-    def play(parts, model):
-        """Predictions that were made, for each that was needed."""
-        sittings = (CENTER_CLICKS.prepare(*part, CONFIG, seed_model, "toy") for part in parts)
-        needed = sum(len(records.steps) for _, records in run_simulations(sittings, model))
+    def run(parts, model):
+        """Return the predictions made per prediction needed."""
+        groups = (CENTER_CLICKS.prepare(*part, CONFIG, seed_model, "toy") for part in parts)
+        needed = sum(len(records.steps) for _, records in run_simulations(groups, model))
         return sum(len(query.image) for query in model.queries) / needed
 
-    alike, single = make_model(micro_batch=12), make_model(micro_batch=12)
-    assert 1 <= play([(task, alike, block) for task, block in given], alike) < 1.5
-    assert play([(given[0][0], single, [0])], single) > 2
+    several, single = make_model(micro_batch=12), make_model(micro_batch=12)
+    assert 1 <= run([(task, several, block) for task, block in given], several) < 1.5
+    assert run([(given[0][0], single, [0])], single) > 2
 
 
-def test_no_more_games_are_begun_than_fill_the_queries(make_task, make_model):
-    """ContextBuffer does not grow with the number of simulations: the next begin when others have ended."""
-    task, model, begun = make_task(), make_model(micro_batch=4), []
+def test_no_more_simulations_are_in_progress_than_fill_the_queries(make_task, make_model):
+    """Memory does not grow with the number of simulations: the next start when others have finished."""
+    task, model, started = make_task(), make_model(micro_batch=4), []
 
-    def watched(game, number):
-        begun.append(number)
-        result = yield from game
+    def watched(simulation, number):
+        started.append(number)
+        result = yield from simulation
         return result
 
-    def sitting(number):
+    def group(number):
         made = CENTER_CLICKS.prepare(task, model, range(number, number + 1), CONFIG, make_model(), "toy")
-        return type(made)([watched(*made.games, number)], made.records)
+        return SimulationGroup([watched(*made.simulations, number)], made.collect)
 
     most = 0
-    for done, _ in enumerate(run_simulations(map(sitting, range(80)), model)):
-        most = max(most, len(begun) - done)
-    assert len(begun) == 80 and most <= 4 * CROWD + 1  # and the one that has just ended
+    for finished, _ in enumerate(run_simulations(map(group, range(80)), model)):
+        most = max(most, len(started) - finished)
+    assert len(started) == 80 and most <= 4 * IN_FLIGHT + 1  # one has just finished
 
 
-def test_models_that_do_the_same_without_a_context_share_what_was_played(toy_task, make_model, toy_model):
-    def play(protocol, model, seed_model, simulations=range(3)):
+def test_a_group_without_simulations_has_no_records(toy_task, make_model):
+    records = CENTER_CLICKS.run(toy_task, make_model(), (), CONFIG, make_model(), "toy")
+    assert rows(records) == ([], [], [])
+
+
+def test_adapters_with_equal_fingerprints_share_context_free_predictions(toy_task, make_model, toy_model):
+    def run(protocol, model, seed_model, simulations=range(3)):
         return protocol.run(toy_task, model, simulations, CONFIG, seed_model, "toy")
 
     first = make_model(in_context=False, fingerprint="a")
-    expected = {protocol: play(protocol, first, None) for protocol in (CENTER_CLICKS, CENTERLINE_SCRIBBLES)}
+    expected = {protocol: run(protocol, first, None) for protocol in (CENTER_CLICKS, CENTERLINE_SCRIBBLES)}
     for protocol, records in expected.items():
         same, other = (make_model(in_context=False, fingerprint=name) for name in "ab")
-        assert rows(play(protocol, same, None)) == rows(records) and not same.queries
-        assert rows(play(protocol, other, None)) == rows(records) and other.queries
-        # Below its minimum of 3 a model leaves its images, and the seed image, to the same.
+        assert rows(run(protocol, same, None)) == rows(records) and not same.queries
+        assert rows(run(protocol, other, None)) == rows(records) and other.queries
+        # Below its minimum of 3 context entries the fallback segments its images.
         refined = toy_model(grown, in_context=True, min_context=3)
         refined.fallback = make_model(in_context=False, fingerprint="a")
-        helped = play(protocol, refined, make_model(in_context=False, fingerprint="a"))
+        helped = run(protocol, refined, make_model(in_context=False, fingerprint="a"))
         assert {(s["position"], s["step"], s["dice"]) for s in helped.steps if s["position"] < 3} == {
             (s["position"], s["step"], s["dice"]) for s in records.steps if s["position"] < 3
         }
@@ -125,7 +147,7 @@ def test_models_that_do_the_same_without_a_context_share_what_was_played(toy_tas
         assert {query.context is None for query in refined.queries if query.interactions is None} == {False}
 
 
-def test_only_simulations_that_would_see_other_scribbles_are_played_again(toy_task, make_model):
+def test_only_simulations_with_other_scribbles_are_predicted_again(toy_task, make_model):
     for protocol, again in ((CENTER_CLICKS, False), (CENTERLINE_SCRIBBLES, True)):
         model = make_model(in_context=False, fingerprint="a")
         config = Config(images=20, max_steps=6)
@@ -137,7 +159,7 @@ def test_only_simulations_that_would_see_other_scribbles_are_played_again(toy_ta
         assert len(model.queries) > asked  # other rules
 
 
-def test_what_was_played_without_pictures_is_played_again_for_them(toy_task, make_model):
+def test_a_cached_result_without_pictures_is_computed_again_for_them(toy_task, make_model):
     model = make_model(in_context=False, fingerprint="a")
     config = Config(images=20, max_steps=6)
     CENTER_CLICKS.run(toy_task, model, range(1, 2), config, None, "toy")
@@ -146,20 +168,20 @@ def test_what_was_played_without_pictures_is_played_again_for_them(toy_task, mak
 
 
 @BOTH
-def test_an_annotator_that_is_given_tensors_draws_the_same(protocol, toy_task, make_model, monkeypatch):
+def test_an_annotator_draws_the_same_on_tensors(protocol, toy_task, make_model, monkeypatch):
     """As on a GPU."""
 
-    def play():
+    def run():
         return rows(protocol.run(toy_task, make_model(12), range(3), CONFIG, make_model(), "toy"))
 
-    arrays = play()
+    arrays = run()
     monkeypatch.setattr(
-        "segbench.protocols.scheduler._batch", lambda masks, _: torch.from_numpy(np.stack(masks))
+        "segbench.protocols.annotation._batch", lambda masks, _: torch.from_numpy(np.stack(masks))
     )
-    assert play() == arrays
+    assert run() == arrays
 
 
-def test_an_error_of_the_annotator_or_the_model_ends_the_games(toy_task, make_model):
+def test_an_error_of_the_model_ends_the_simulations(toy_task, make_model):
     class Failing:
         capabilities, micro_batch = Capabilities(interactive=True), 4
 

@@ -1,4 +1,4 @@
-"""The sequential engine with toy models whose interactions can be counted by hand."""
+"""Experiment 1 with toy models whose interactions can be counted by hand."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from segbench.datasets.task import Task, TaskData
 from segbench.protocols.adapter import Capabilities
 from segbench.protocols.config import Config, ProtocolError
 from segbench.protocols.registry import PROTOCOLS
-from segbench.protocols.sequential import CENTER_CLICKS, CENTERLINE_SCRIBBLES, draw_images
+from segbench.protocols.sampling import draw_images
+from segbench.protocols.sequential import CENTER_CLICKS, CENTERLINE_SCRIBBLES
 from segbench.registry import UnknownName
 from segbench.results.schema import IMAGES, PICTURES, STEPS
 
@@ -55,7 +56,7 @@ def bright_if_context(query):
     return (query.image > 0.5) & (query.context is not None)
 
 
-def play(protocol, data, model, simulations=(0,), seed_model=None, **config):
+def run(protocol, data, model, simulations=(0,), seed_model=None, **config):
     return protocol.run(data, model, simulations, Config(**config), seed_model or model, "toy")
 
 
@@ -70,7 +71,7 @@ def without_clock(records):
 
 
 def test_one_click_per_square_in_row_major_order(squares, toy_model):
-    records = play(CENTER_CLICKS, squares, toy_model(squares_around_clicks), images=2)
+    records = run(CENTER_CLICKS, squares, toy_model(squares_around_clicks), images=2)
     first = [row for row in records.steps if row["position"] == 1]
     assert [(row["step"], row["kind"], row["row"], row["column"]) for row in first] == [
         (1, "click+", 6, 22),
@@ -94,7 +95,7 @@ def test_one_click_per_square_in_row_major_order(squares, toy_model):
     ],
 )
 def test_when_an_image_is_done(squares, toy_model, config, interactions, reached, final):
-    records = play(CENTER_CLICKS, squares, toy_model(squares_around_clicks), images=2, **config)
+    records = run(CENTER_CLICKS, squares, toy_model(squares_around_clicks), images=2, **config)
     for row in records.images:
         assert (row["interactions"], row["reached"], row["dice"]) == (interactions, reached, final)
         assert (row["hd95"] == 0) == (final == 1)
@@ -102,7 +103,7 @@ def test_when_an_image_is_done(squares, toy_model, config, interactions, reached
 
 @pytest.mark.parametrize(("protocol", "maximum"), [(CENTER_CLICKS, 20), (CENTERLINE_SCRIBBLES, 10)])
 def test_a_model_that_never_reaches_the_target_gets_the_maximum(toy_task, toy_model, protocol, maximum):
-    records = play(protocol, toy_task, toy_model(nothing))
+    records = run(protocol, toy_task, toy_model(nothing))
     assert len(records.images) == 18
     assert all((row["interactions"], row["reached"]) == (maximum, False) for row in records.images)
     assert all(row["hd95"] == pytest.approx(32 * 2**0.5) for row in records.images)
@@ -110,7 +111,7 @@ def test_a_model_that_never_reaches_the_target_gets_the_maximum(toy_task, toy_mo
 
 
 def test_columns_are_those_of_the_schema(toy_task, obedient):
-    records = play(CENTER_CLICKS, toy_task, obedient)
+    records = run(CENTER_CLICKS, toy_task, obedient)
     assert {frozenset(row) for row in records.steps} == {frozenset(STEPS)}
     assert {frozenset(row) for row in records.images} == {frozenset(IMAGES)}
     row = records.images[0]
@@ -122,7 +123,7 @@ def test_columns_are_those_of_the_schema(toy_task, obedient):
 @BOTH
 def test_context_grows_and_saves_all_interactions(protocol, toy_task, toy_model, obedient):
     model = toy_model(bright_if_context, in_context=True)
-    records = play(protocol, toy_task, model, seed_model=obedient)
+    records = run(protocol, toy_task, model, seed_model=obedient)
     assert [row["context_size"] for row in records.images] == list(range(1, 19))
     assert all((row["interactions"], row["reached"]) == (0, True) for row in records.images)
     assert all((row["step"], row["kind"], row["row"]) == (0, "none", -1) for row in records.steps)
@@ -136,11 +137,11 @@ def test_below_its_minimum_a_model_gets_no_context(protocol, toy_task, toy_model
         return bright_if_context(query) | obedient.segment(query)
 
     model = toy_model(segment, in_context=True, min_context=5)
-    records = play(protocol, toy_task, model, seed_model=obedient)
+    records = run(protocol, toy_task, model, seed_model=obedient)
     assert [row["context_size"] for row in records.images] == [0] * 4 + list(range(5, 19))
     assert [row["interactions"] for row in records.images] == [1] * 4 + [0] * 14
     assert records.steps[0]["kind"] in ("click+", "scribble+-")
-    few = play(protocol, toy_task, model, seed_model=obedient, images=4)
+    few = run(protocol, toy_task, model, seed_model=obedient, images=4)
     assert without_clock(few)[1] == without_clock(records)[1][:4]
 
 
@@ -150,7 +151,7 @@ def test_after_step_0_interactions_are_corrections(protocol, toy_task, toy_model
         return everything(query) if query.interactions is None else query.image > 0.5
 
     model = toy_model(segment, in_context=True)
-    records = play(protocol, toy_task, model, seed_model=obedient, images=1)
+    records = run(protocol, toy_task, model, seed_model=obedient, images=1)
     correction = "click-" if protocol is CENTER_CLICKS else "scribble-"
     assert [row["kind"] for row in records.steps] == ["none", correction]
     bare, corrected = model.queries
@@ -163,7 +164,7 @@ def test_after_step_0_interactions_are_corrections(protocol, toy_task, toy_model
 
 def test_scribbles_start_with_both_kinds_and_then_correct_one_region(toy_task, toy_model):
     model = toy_model(nothing)
-    records = play(CENTERLINE_SCRIBBLES, toy_task, model, images=1)
+    records = run(CENTERLINE_SCRIBBLES, toy_task, model, images=1)
     assert [row["kind"] for row in records.steps] == ["scribble+-"] + ["scribble+"] * 9
     label = torch.from_numpy(toy_task.labels[records.images[0]["image"]])
     for query in model.queries:
@@ -171,7 +172,7 @@ def test_scribbles_start_with_both_kinds_and_then_correct_one_region(toy_task, t
         assert not query.interactions.negative[0][label].any()
         assert query.interactions.positive.min() >= 0 and query.interactions.positive.max() <= 1
     mass = [float(query.interactions.positive.sum()) for query in model.queries]
-    assert mass == sorted(mass) and mass[0] > 0  # marks add up
+    assert mass == sorted(mass) and mass[0] > 0  # interactions add up
     assert len({float(query.interactions.negative.sum()) for query in model.queries}) == 1
     assert model.queries[0].previous_logits is None
     assert all((query.previous_logits == -4).all() for query in model.queries[1:])
@@ -179,7 +180,7 @@ def test_scribbles_start_with_both_kinds_and_then_correct_one_region(toy_task, t
 
 def test_scribbles_differ_between_simulations_and_steps_of_an_image(toy_task, toy_model):
     model = toy_model(nothing)
-    play(CENTERLINE_SCRIBBLES, toy_task, model, simulations=range(2))
+    run(CENTERLINE_SCRIBBLES, toy_task, model, simulations=range(2))
     maps: dict[bytes, list] = {}
     for query in model.queries:
         maps.setdefault(query.image.numpy().tobytes(), []).append(query.interactions.positive)
@@ -187,7 +188,7 @@ def test_scribbles_differ_between_simulations_and_steps_of_an_image(toy_task, to
     assert len(twice) > 10
     starts = [positive[:2] for positive in twice]
     assert sum(not torch.equal(a, b) for a, b in starts) > len(starts) / 2
-    # Were a correction drawn like the one before, it would mark no new pixel.
+    # Corrections that repeat each other would cover no new pixel.
     assert np.mean([len({np.count_nonzero(p) for p in positive[::2]}) for positive in twice]) > 5
 
 
@@ -195,17 +196,17 @@ def test_false_positives_are_scribbled_on_by_their_share(toy_task, toy_model):
     def half_wrong(query):  # misses the object, and finds as many pixels elsewhere
         return torch.roll(query.image > 0.5, 16, dims=-1)
 
-    records = play(CENTERLINE_SCRIBBLES, toy_task, toy_model(half_wrong), simulations=range(8))
+    records = run(CENTERLINE_SCRIBBLES, toy_task, toy_model(half_wrong), simulations=range(8))
     kinds = [row["kind"] for row in records.steps if row["step"] > 1]
     assert set(kinds) == {"scribble+", "scribble-"}
     assert kinds.count("scribble-") / len(kinds) == pytest.approx(0.5, abs=0.05)
 
 
 @pytest.mark.parametrize("variant", ["binary", "soft", "ground-truth"])
-def test_what_joins_the_context(toy_task, toy_model, obedient, variant):
+def test_content_of_the_context(toy_task, toy_model, obedient, variant):
     seed = toy_model(lambda query: (query.image > 0.5) & (torch.arange(32) < 16))
     model = toy_model(bright_if_context, in_context=True)
-    records = play(CENTER_CLICKS, toy_task, model, seed_model=seed, images=3, context=variant)
+    records = run(CENTER_CLICKS, toy_task, model, seed_model=seed, images=3, context=variant)
     context = model.queries[-1].context
     order = draw_images(toy_task, 0, Config(images=3))
     assert records.images[-1]["image"] == order[3]
@@ -219,7 +220,7 @@ def test_what_joins_the_context(toy_task, toy_model, obedient, variant):
 
 @BOTH
 def test_grouping_of_simulations_changes_nothing(protocol, toy_task, toy_model):
-    def segment(query):  # depends on every mark, on the context and on the previous logits
+    def segment(query):  # depends on every interaction, on the context and on the previous logits
         mask = query.image > 0.6
         if query.interactions is not None:
             grown = torch.nn.functional.max_pool2d(query.interactions.positive, 5, 1, 2) > 0.3
@@ -233,13 +234,13 @@ def test_grouping_of_simulations_changes_nothing(protocol, toy_task, toy_model):
     def model():
         return toy_model(segment, in_context=True, min_context=3)
 
-    together = play(protocol, toy_task, model(), range(6))
-    singly = [play(protocol, toy_task, model(), [simulation]) for simulation in range(6)]
+    together = run(protocol, toy_task, model(), range(6))
+    singly = [run(protocol, toy_task, model(), [simulation]) for simulation in range(6)]
     assert without_clock(together)[0] == [row for records in singly for row in records.steps]
     assert without_clock(together)[1] == [row for records in singly for row in without_clock(records)[1]]
     larger = model()
     larger.micro_batch = 12
-    assert without_clock(play(protocol, toy_task, larger, range(6))) == without_clock(together)
+    assert without_clock(run(protocol, toy_task, larger, range(6))) == without_clock(together)
     sizes = {(0 if q.context is None else q.context.images.shape[1], len(q.image)) for q in larger.queries}
     assert {(0, 12), (3, 4), (4, 3), (5, 2), (7, 1), (18, 1)} <= sizes
     assert all(count == max(1, 12 // max(1, context)) for context, count in sizes)
@@ -247,9 +248,9 @@ def test_grouping_of_simulations_changes_nothing(protocol, toy_task, toy_model):
 
 
 @BOTH
-def test_all_models_see_the_same_images_and_the_same_first_marks(protocol, toy_task, toy_model, obedient):
+def test_all_models_get_the_same_images_and_first_interactions(protocol, toy_task, toy_model, obedient):
     other = toy_model(nothing)
-    a, b = play(protocol, toy_task, obedient, range(3)), play(protocol, toy_task, other, range(3))
+    a, b = run(protocol, toy_task, obedient, range(3)), run(protocol, toy_task, other, range(3))
     assert [row["image"] for row in a.images] == [row["image"] for row in b.images]
     firsts = [
         [torch.cat([q.image, q.interactions.positive, q.interactions.negative]) for q in queries]
@@ -257,7 +258,7 @@ def test_all_models_see_the_same_images_and_the_same_first_marks(protocol, toy_t
             [query for query in model.queries if query.previous_logits is None] for model in (obedient, other)
         )
     ]
-    assert all(torch.equal(mine, its) for mine, its in zip(*firsts, strict=True))
+    assert all(torch.equal(first, second) for first, second in zip(*firsts, strict=True))
 
 
 def test_images_are_drawn_without_replacement_from_the_test_split(toy_task):
@@ -269,8 +270,8 @@ def test_images_are_drawn_without_replacement_from_the_test_split(toy_task):
     assert (draw_images(toy_task, 3, Config(seed=1)) != orders[3]).any()
 
 
-def test_click_trajectories_of_context_free_models_are_shared(toy_task, obedient):
-    records = play(CENTER_CLICKS, toy_task, obedient, range(10))
+def test_simulations_of_context_free_models_share_predictions_with_clicks(toy_task, obedient):
+    records = run(CENTER_CLICKS, toy_task, obedient, range(10))
     distinct = {row["image"] for row in records.images}
     assert len(obedient.queries) == len(distinct) == 20
     assert len({(row["image"], row["seconds"]) for row in records.images}) == 20
@@ -278,16 +279,16 @@ def test_click_trajectories_of_context_free_models_are_shared(toy_task, obedient
 
 def test_an_image_without_the_label_gets_no_click_but_a_prediction(squares, toy_model):
     squares.labels[1:] = False
-    blank = play(CENTER_CLICKS, squares, toy_model(nothing), images=2)
+    blank = run(CENTER_CLICKS, squares, toy_model(nothing), images=2)
     assert outcomes(blank) == [(1, True, 1.0)] * 2
     assert {row["kind"] for row in blank.steps} == {"none"}
-    wrong = play(CENTER_CLICKS, squares, toy_model(everything), images=2, max_steps=3)
+    wrong = run(CENTER_CLICKS, squares, toy_model(everything), images=2, max_steps=3)
     assert [row["kind"] for row in wrong.steps] == ["none", "click-", "click-"] * 2
     assert all(row["hd95"] == pytest.approx(32 * 2**0.5) for row in wrong.images)
 
 
 @BOTH
-def test_who_and_what_cannot_take_part(protocol, toy_task, make_task, obedient, toy_model):
+def test_unsupported_models_and_tasks(protocol, toy_task, make_task, obedient, toy_model):
     assert protocol.unsupported_model(Capabilities(interactive=True)) is None
     assert protocol.unsupported_model(Capabilities(interactive=True, in_context=True)) is None
     assert protocol.unsupported_model(Capabilities(interactive=True, setwise=True)) is None
@@ -300,9 +301,9 @@ def test_who_and_what_cannot_take_part(protocol, toy_task, make_task, obedient, 
     assert "17 test images" in (protocol.unsupported_task(make_task(test=17), Config()) or "")
     assert "no train image" in (protocol.unsupported_task(make_task(train=0), Config()) or "")
     with pytest.raises(ProtocolError, match="17 test images"):
-        play(protocol, make_task(test=17), obedient)
+        run(protocol, make_task(test=17), obedient)
     with pytest.raises(ProtocolError, match=r"toy cannot run .*: it takes no interactions"):
-        play(protocol, toy_task, toy_model(nothing, interactive=False, in_context=True))
+        run(protocol, toy_task, toy_model(nothing, interactive=False, in_context=True))
 
 
 @pytest.mark.parametrize(
@@ -321,18 +322,18 @@ def test_invalid_predictions_name_the_model(toy_task, answer, message):
             return answer(query.image)
 
     with pytest.raises(ProtocolError, match=message):
-        play(CENTER_CLICKS, toy_task, Broken())
+        run(CENTER_CLICKS, toy_task, Broken())
 
 
-def test_a_network_in_half_precision_is_taken_as_it_is(toy_task, obedient):
+def test_logits_in_half_precision_are_valid(toy_task, obedient):
     class Half:
         capabilities = Capabilities(interactive=True)
 
         def predict(self, query):
             return obedient.predict(query).bfloat16().requires_grad_()
 
-    assert without_clock(play(CENTER_CLICKS, toy_task, Half())) == without_clock(
-        play(CENTER_CLICKS, toy_task, obedient)
+    assert without_clock(run(CENTER_CLICKS, toy_task, Half())) == without_clock(
+        run(CENTER_CLICKS, toy_task, obedient)
     )
 
 
@@ -351,7 +352,7 @@ def unpacked(row, name):
 
 
 def test_masks_and_marks_of_the_first_simulation_are_kept(squares, toy_model):
-    records = play(CENTER_CLICKS, squares, toy_model(squares_around_clicks), (0, 1), images=2)
+    records = run(CENTER_CLICKS, squares, toy_model(squares_around_clicks), (0, 1), images=2)
     assert {row["simulation"] for row in records.pictures} == {0}
     first = [row for row in records.pictures if row["position"] == 1]
     assert [row["step"] for row in first] == [1, 2, 3]
@@ -364,7 +365,7 @@ def test_masks_and_marks_of_the_first_simulation_are_kept(squares, toy_model):
 
 def test_the_seed_image_is_pictured_but_not_recorded(toy_task, toy_model, obedient):
     model = toy_model(bright_if_context, in_context=True)
-    records = play(CENTERLINE_SCRIBBLES, toy_task, model, seed_model=obedient, images=2)
+    records = run(CENTERLINE_SCRIBBLES, toy_task, model, seed_model=obedient, images=2)
     seed = [row for row in records.pictures if row["position"] == 0]
     assert [(row["step"], row["kind"], row["dice"]) for row in seed] == [(1, "scribble+-", 1.0)]
     assert toy_task.split[seed[0]["image"]] == "train"
@@ -378,7 +379,7 @@ def test_the_seed_image_is_pictured_but_not_recorded(toy_task, toy_model, obedie
 def test_the_validation_split_and_whole_splits(make_task, obedient):
     task = make_task(train=2, test=9)
     task.split[2:6] = "val"
-    records = play(CENTER_CLICKS, task, obedient, images=None, split="val")
+    records = run(CENTER_CLICKS, task, obedient, images=None, split="val")
     assert sorted(row["image"] for row in records.images) == [2, 3, 4, 5]
     assert {row["split"] for row in records.images} == {"val"}
     assert {row["context"] for row in records.images} == {"none"}

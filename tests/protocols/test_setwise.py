@@ -1,4 +1,4 @@
-"""Sets of images with prompts, with toy models whose answers can be worked out by hand."""
+"""Interactions on sets of images, with toy models whose predictions can be calculated by hand."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from segbench.datasets.task import DataError, Task, TaskData
 from segbench.protocols.adapter import Capabilities
 from segbench.protocols.config import Config, ProtocolError
 from segbench.protocols.registry import PROTOCOLS
-from segbench.protocols.sequential import CENTER_CLICKS, CENTERLINE_SCRIBBLES, draw_images
-from segbench.protocols.setwise import SET_CLICKS, SET_SCRIBBLES, draw_order
+from segbench.protocols.sampling import draw_images, draw_set_order
+from segbench.protocols.sequential import CENTER_CLICKS, CENTERLINE_SCRIBBLES
+from segbench.protocols.setwise import SET_CLICKS, SET_SCRIBBLES
 from segbench.results.schema import IMAGES, PICTURES, STEPS
 
 BOTH = pytest.mark.parametrize("protocol", [SET_CLICKS, SET_SCRIBBLES], ids=lambda p: p.name)
 SEQUENTIAL = pytest.mark.parametrize("protocol", [CENTER_CLICKS, CENTERLINE_SCRIBBLES], ids=lambda p: p.name)
 
 
-def play(protocol, data, model, simulations=(0,), **config):
+def run(protocol, data, model, simulations=(0,), **config):
     return protocol.run(data, model, simulations, Config(**config), None, "toy")
 
 
@@ -30,16 +31,16 @@ def bright(query):
     return query.image > 0.5
 
 
-def marked_anywhere_in_the_set(query):
-    """Every pixel that has a positive mark on any image of its set."""
+def drawn_anywhere_in_the_set(query):
+    """Segment every pixel with a positive interaction on any image of its set."""
     sets = query.interactions.positive.split(list(query.sets or [1] * len(query.image)))
-    return torch.cat([(marks.amax(dim=0, keepdim=True) > 0).expand_as(marks) for marks in sets])
+    return torch.cat([(drawn.amax(dim=0, keepdim=True) > 0).expand_as(drawn) for drawn in sets])
 
 
 @pytest.fixture
 def setwise(toy_model):
-    """A toy model that pools the positive marks of a set."""
-    return toy_model(marked_anywhere_in_the_set, setwise=True)
+    """A toy model that pools the positive interactions of a set."""
+    return toy_model(drawn_anywhere_in_the_set, setwise=True)
 
 
 @pytest.fixture
@@ -54,27 +55,28 @@ def rows_without_clock(records):
 
 @BOTH
 def test_every_image_is_scored_once_at_every_size(protocol, nine, setwise):
-    records = play(protocol, nine, setwise, (0, 1))
-    places = Counter((row["simulation"], row["context_size"], row["image"]) for row in records.images)
-    assert places == Counter({(s, k - 1, i): 1 for s in (0, 1) for k in (1, 2, 4, 8) for i in range(9)})
-    steps = Counter(
-        (row["simulation"], row["context_size"], row["image"], row["step"]) for row in records.steps
-    )
-    assert steps == Counter({(*place, n): 1 for place in places for n in (1, 2, 4, 8)})
-    assert {(row["interactions"], row["context"]) for row in records.images} == {(8, "set")}
+    records = run(protocol, nine, setwise, (0, 1))
+    images = Counter((row["simulation"], row["set_size"], row["image"]) for row in records.images)
+    assert images == Counter({(s, k, i): 1 for s in (0, 1) for k in (1, 2, 4, 8) for i in range(9)})
+    steps = Counter((row["simulation"], row["set_size"], row["image"], row["step"]) for row in records.steps)
+    assert steps == Counter({(*image, n): 1 for image in images for n in (1, 2, 4, 8)})
+    assert {(row["interactions"], row["context"], row["context_size"]) for row in records.images} == {
+        (8, "none", 0)
+    }
+    assert {row["annotator"] for row in records.images} == {protocol.annotator.name}
     assert {(row["row"], row["column"]) for row in records.steps} == {(-1, -1)}
-    assert {row["kind"] for row in records.steps} == {protocol.prompter.kind}
+    assert {row["kind"] for row in records.steps} == {"click+-" if protocol is SET_CLICKS else "scribble+-"}
     for simulation in (0, 1):
-        order = draw_order(nine, simulation, Config())
+        order = draw_set_order(nine, simulation, Config())
         rows = [row for row in records.images if row["simulation"] == simulation]
         assert [row["image"] for row in rows] == [*order] * 4
         assert [row["position"] for row in rows] == [*range(1, 10)] * 4
     assert set(records.steps[0]) == set(STEPS) and set(records.images[0]) == set(IMAGES)
 
 
-def test_sets_are_cut_in_order_and_the_last_is_filled_up_with_the_first(nine, setwise):
-    play(SET_CLICKS, nine, setwise)
-    order = draw_order(nine, 0, Config())
+def test_sets_follow_the_order_and_the_first_images_fill_the_last_set(nine, setwise):
+    run(SET_CLICKS, nine, setwise)
+    order = draw_set_order(nine, 0, Config())
     found = {}
     for query in setwise.queries:
         assert query.sets == (len(query.image),)  # one set at a time
@@ -86,39 +88,39 @@ def test_sets_are_cut_in_order_and_the_last_is_filled_up_with_the_first(nine, se
         np.testing.assert_array_equal(found[size][-1], nine.images[order[last]])
 
 
-def test_the_answer_depends_on_the_set_in_the_known_way(nine, setwise):
-    """Pooled clicks on equal discs: the overlap grows with every set, by a number that can be counted."""
+def test_predictions_depend_on_the_set(nine, setwise):
+    """Pooled clicks on equal discs: the overlap grows with the size of the set."""
     nine.labels[:] = nine.labels[:1]
-    records = play(SET_CLICKS, nine, setwise)
+    records = run(SET_CLICKS, nine, setwise)
     clicks = {}
-    for query in setwise.queries[:36]:  # sets of one
+    for query in setwise.queries[: 9 * 4]:  # sets of one
         clicks.setdefault(int(query.interactions.positive[0].sum()), []).append(
             query.interactions.positive[0]
         )
     mean = {
-        key: np.mean([row["tp"] for row in records.steps if (row["context_size"], row["step"]) == key])
-        for key in ((0, 1), (1, 1), (3, 1), (7, 1), (0, 8), (7, 8))
+        key: np.mean([row["tp"] for row in records.steps if (row["set_size"], row["step"]) == key])
+        for key in ((1, 1), (2, 1), (4, 1), (8, 1), (1, 8), (8, 8))
     }
-    assert mean[0, 1] == 1
-    assert mean[0, 1] < mean[1, 1] < mean[3, 1] < mean[7, 1] <= 8
-    assert mean[0, 8] <= 8 < mean[7, 8]
-    first = [row for row in records.steps if (row["context_size"], row["step"], row["position"]) == (7, 1, 1)]
+    assert mean[1, 1] == 1
+    assert mean[1, 1] < mean[2, 1] < mean[4, 1] < mean[8, 1] <= 8
+    assert mean[1, 8] <= 8 < mean[8, 8]
+    first = [row for row in records.steps if (row["set_size"], row["step"], row["position"]) == (8, 1, 1)]
     pooled = torch.stack(clicks[1][:8]).amax(dim=0) > 0
     assert first[0]["tp"] == int(pooled.sum())
     assert first[0]["fp"] == 0
 
 
 @BOTH
-def test_prompts_are_nested_and_the_same_for_every_size_and_model(protocol, nine, setwise, toy_model):
+def test_interactions_are_nested_and_the_same_for_every_size_and_model(protocol, nine, setwise, toy_model):
     alone = toy_model(lambda query: query.interactions.negative > 0)
-    play(protocol, nine, setwise)
-    records = play(protocol, nine, alone)
+    run(protocol, nine, setwise)
+    records = run(protocol, nine, alone)
     drawn: dict[bytes, dict[bytes, None]] = {}
     for query in setwise.queries + alone.queries:
-        for image, *marks in zip(
+        for image, *sides in zip(
             query.image, query.interactions.positive, query.interactions.negative, strict=True
         ):
-            drawn.setdefault(image.numpy().tobytes(), {})[np.stack(marks).tobytes()] = None
+            drawn.setdefault(image.numpy().tobytes(), {})[np.stack(sides).tobytes()] = None
     assert len(drawn) == 9
     for image, maps in drawn.items():
         assert len(maps) <= 4  # n = 1, 2, 4, 8, whatever the set and the model
@@ -128,13 +130,13 @@ def test_prompts_are_nested_and_the_same_for_every_size_and_model(protocol, nine
             assert (more >= fewer).all() and (more > fewer).any()
         assert not several[-1][0][~label].any() and not several[-1][1][label].any()
         assert several[0][0].any() and several[0][1].any()
-    assert {(row["context_size"], row["context"]) for row in records.images} == {(0, "none")}
+    assert {(row["set_size"], row["context"]) for row in records.images} == {(1, "none")}
     assert all(query.sets is None and len(query.image) == 1 for query in alone.queries)
     assert len(alone.queries) == 9 * 4
 
 
-def test_clicks_are_handed_over_as_coordinates_too(nine, setwise):
-    play(SET_CLICKS, nine, setwise)
+def test_queries_hold_the_coordinates_of_clicks(nine, setwise):
+    run(SET_CLICKS, nine, setwise)
     for query in setwise.queries:
         for number, clicks in enumerate(query.interactions.clicks):
             assert [click.positive for click in clicks] == [True, False] * (len(clicks) // 2)
@@ -147,12 +149,12 @@ def test_clicks_are_handed_over_as_coordinates_too(nine, setwise):
 
 @BOTH
 def test_simulations_differ_and_depend_on_nothing_else(protocol, nine, setwise, toy_model):
-    together = play(protocol, nine, setwise, range(3))
-    singly = [play(protocol, nine, setwise, [simulation]) for simulation in range(3)]
+    together = run(protocol, nine, setwise, range(3))
+    singly = [run(protocol, nine, setwise, [simulation]) for simulation in range(3)]
     assert rows_without_clock(together)[0] == [row for records in singly for row in records.steps]
-    larger = toy_model(marked_anywhere_in_the_set, setwise=True)
+    larger = toy_model(drawn_anywhere_in_the_set, setwise=True)
     larger.micro_batch = 16
-    assert rows_without_clock(play(protocol, nine, larger, range(3))) == rows_without_clock(together)
+    assert rows_without_clock(run(protocol, nine, larger, range(3))) == rows_without_clock(together)
     assert {len(query.image) for query in larger.queries} == {16}
     scores = [[row["dice"] for row in records.steps] for records in singly]
     assert scores[0] != scores[1] != scores[2]
@@ -161,11 +163,11 @@ def test_simulations_differ_and_depend_on_nothing_else(protocol, nine, setwise, 
 def test_a_limit_of_images_is_rounded_up_to_whole_sets(make_task, setwise):
     task = make_task(test=20)
     for limit, images in ((1, 8), (8, 8), (9, 16), (17, 20), (None, 20)):
-        orders = [draw_order(task, simulation, Config(eval_images=limit)) for simulation in (0, 1)]
+        orders = [draw_set_order(task, simulation, Config(eval_images=limit)) for simulation in (0, 1)]
         assert len(orders[0]) == images
         assert set(orders[0]) == set(orders[1]) and (orders[0] != orders[1]).any()
-    records = play(SET_CLICKS, task, setwise, eval_images=2)
-    assert {row["image"] for row in records.images} == set(draw_order(task, 0, Config(eval_images=2)))
+    records = run(SET_CLICKS, task, setwise, eval_images=2)
+    assert {row["image"] for row in records.images} == set(draw_set_order(task, 0, Config(eval_images=2)))
     assert {task.split[row["image"]] for row in records.images} == {"test"}
 
 
@@ -174,31 +176,31 @@ def unpacked(row, name):
     return np.unpackbits(np.frombuffer(row[name], "u1"))[:size].reshape(row["height"], row["width"]) > 0
 
 
-def test_pictures_hold_all_prompts_of_the_first_images(nine, setwise, obedient):
-    pictures = play(SET_CLICKS, nine, setwise, (0, 1)).pictures
-    keys = Counter((row["simulation"], row["context_size"], row["position"], row["step"]) for row in pictures)
-    wanted = {(0, k - 1, p, n): 1 for k in (1, 4, 8) for p in range(1, 9) for n in (1, 2, 4, 8)}
+def test_pictures_hold_all_interactions_of_the_first_images(nine, setwise, obedient):
+    pictures = run(SET_CLICKS, nine, setwise, (0, 1)).pictures
+    keys = Counter((row["simulation"], row["set_size"], row["position"], row["step"]) for row in pictures)
+    wanted = {(0, k, p, n): 1 for k in (1, 4, 8) for p in range(1, 9) for n in (1, 2, 4, 8)}
     assert keys == Counter(wanted)
     for row in pictures:
         positive = unpacked(row, "positive")
         assert 1 <= positive.sum() <= row["step"] and not positive[~nine.labels[row["image"], 0]].any()
         assert 1 <= unpacked(row, "negative").sum() <= row["step"]
     assert set(pictures[0]) == set(PICTURES)
-    alone = play(SET_CLICKS, nine, obedient).pictures
-    assert {(row["context_size"], row["position"]) for row in alone} == {(0, p) for p in range(1, 9)}
+    alone = run(SET_CLICKS, nine, obedient).pictures
+    assert {(row["set_size"], row["position"]) for row in alone} == {(1, p) for p in range(1, 9)}
 
 
-def test_a_side_without_pixels_gets_no_prompt(nine, setwise):
+def test_a_side_without_pixels_gets_no_interaction(nine, setwise):
     nine.labels[:] = False
     for protocol in (SET_CLICKS, SET_SCRIBBLES):
-        records = play(protocol, nine, setwise)
+        records = run(protocol, nine, setwise)
         assert {row["dice"] for row in records.steps} == {1.0}
     assert not any(query.interactions.positive.any() for query in setwise.queries)
     assert all(query.interactions.negative.flatten(1).any(1).all() for query in setwise.queries)
 
 
 @BOTH
-def test_who_and_what_cannot_take_part(protocol, make_task, setwise, toy_model):
+def test_unsupported_models_and_tasks(protocol, make_task, setwise, toy_model):
     assert protocol.unsupported_model(Capabilities(interactive=True)) is None
     assert protocol.unsupported_model(Capabilities(interactive=True, setwise=True)) is None
     for capabilities, reason in (
@@ -207,10 +209,10 @@ def test_who_and_what_cannot_take_part(protocol, make_task, setwise, toy_model):
         (Capabilities(interactive=True, needs_training=True), "has to be trained"),
     ):
         assert reason in (protocol.unsupported_model(capabilities) or "")
-    with pytest.raises(ProtocolError, match="has 7 test images, fewer than the 8 of the largest set"):
-        play(protocol, make_task(test=7), setwise)
+    with pytest.raises(ProtocolError, match="has 7 test images, fewer than the 8 needed"):
+        run(protocol, make_task(test=7), setwise)
     with pytest.raises(ProtocolError, match="NotANumber returned NaN"):
-        play(protocol, make_task(test=8), NotANumber())
+        run(protocol, make_task(test=8), NotANumber())
     assert PROTOCOLS.get(protocol.name) is protocol
     assert (protocol.max_simulations, protocol.block) == (5, 1)
 
@@ -250,21 +252,21 @@ def test_cost_counts_sizes(make_task):
 
 
 def own_or_earlier(query):
-    """The object where the image has a positive mark and all earlier ones have a prediction, else nothing."""
+    """Segment the object in sets with a positive interaction on any image; else nothing."""
     parts = zip(
         query.image.split(list(query.sets)), query.interactions.positive.split(list(query.sets)), strict=True
     )
-    return torch.cat([(image > 0.5) & (marks.amax() > 0) for image, marks in parts])
+    return torch.cat([(image > 0.5) & (drawn.amax() > 0) for image, drawn in parts])
 
 
 @SEQUENTIAL
 def test_earlier_images_are_the_set(protocol, toy_task, toy_model, obedient):
     model = toy_model(own_or_earlier, setwise=True)
     records = protocol.run(toy_task, model, [0], Config(images=5), obedient, "toy")
-    assert [(row["context_size"], row["context"]) for row in records.images] == [
-        (n, "set") for n in range(1, 6)
+    assert [(row["set_size"], row["context"], row["context_size"]) for row in records.images] == [
+        (n, "none", 0) for n in range(2, 7)
     ]
-    assert [row["interactions"] for row in records.images] == [1] * 5  # never 0: no step without a mark
+    assert [row["interactions"] for row in records.images] == [1] * 5  # never 0, as the annotator begins
     assert {row["step"] for row in records.steps} == {1}
     order = draw_images(toy_task, 0, Config(images=5))
     assert [query.sets for query in model.queries] == [(n,) for n in range(2, 7)]
@@ -278,14 +280,14 @@ def test_earlier_images_are_the_set(protocol, toy_task, toy_model, obedient):
 
 
 def test_only_the_last_image_of_the_set_is_predicted_anew(toy_task, toy_model, obedient):
-    """A model that never meets the target: the logits of finished images stay what they were at their end."""
+    """A model that never reaches the target: the logits of finished images stay the same."""
     model = toy_model(lambda query: torch.zeros_like(query.image, dtype=torch.bool), setwise=True)
     records = CENTER_CLICKS.run(toy_task, model, [0], Config(images=2, max_steps=3), obedient, "toy")
     assert [row["interactions"] for row in records.images] == [3, 3]
     assert [len(query.image) for query in model.queries] == [2] * 3 + [3] * 3
     for query in model.queries:
         np.testing.assert_array_equal(query.previous_logits[0] > 0, query.image[0] > 0.5)  # the seed image
-    counts = [[int(marks.sum()) for marks in query.interactions.positive] for query in model.queries]
+    counts = [[int(drawn.sum()) for drawn in query.interactions.positive] for query in model.queries]
     assert counts == [[1, 1]] * 3 + [[1, 1, 1]] * 3  # the same click again and again
 
 

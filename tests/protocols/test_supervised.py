@@ -1,4 +1,4 @@
-"""The supervised upper bound: every test image once, from nothing but itself."""
+"""The supervised upper bound: every test image once, without interactions and context."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from segbench.protocols.supervised import SUPERVISED
 
 
 class Learner:
-    """Labels whatever is bright, but nothing on the left; asks that it is given the image alone."""
+    """Segments bright pixels, but none on the left; asserts that queries hold an image only."""
 
     capabilities = Capabilities(needs_training=True)
 
@@ -27,15 +27,16 @@ class Learner:
         return logits
 
 
-def test_every_test_image_is_predicted_once_whatever_the_preset_says(toy_task):
+def test_every_test_image_is_predicted_once_whatever_the_settings(toy_task):
     records = SUPERVISED.run(toy_task, Learner(), (3,), Config(images=2, eval_images=2), None, "mine")
     assert len(records.steps) == len(records.images) == 20
     assert {row["image"] for row in records.images} == set(toy_task.indices("test"))
     assert [row["position"] for row in records.images] == list(range(1, 21))
-    assert {row["simulation"] for row in records.images} == {3}
+    assert {(row["training"], row["simulation"]) for row in records.images} == {(3, 0)}
     for row in records.images:
         assert (row["interactions"], row["reached"], row["dice"]) == (0, True, 1.0)
-        assert (row["context"], row["context_size"], row["split"]) == ("none", 0, "test")
+        assert (row["context"], row["annotator"], row["context_size"]) == ("none", "none", 0)
+        assert (row["set_size"], row["person"], row["split"]) == (1, -1, "test")
     assert {row["kind"] for row in records.steps} == {"none"}
 
 
@@ -45,7 +46,7 @@ def test_a_bad_prediction_is_not_corrected(toy_task):
     assert not any(row["reached"] or row["interactions"] for row in records.images)
 
 
-def test_pictures_are_of_the_first_training_and_of_as_many_images_as_a_set_has(toy_task):
+def test_pictures_are_of_18_images_of_the_first_training(toy_task):
     first, second = (
         SUPERVISED.run(toy_task, Learner(), (number,), Config(), None, "mine").pictures for number in (0, 1)
     )
@@ -61,12 +62,12 @@ def test_pictures_are_of_the_first_training_and_of_as_many_images_as_a_set_has(t
         (Capabilities(needs_training=True), None),
     ],
 )
-def test_it_takes_models_that_are_trained_on_the_task(capabilities, reason):
-    found = SUPERVISED.unsupported_model(capabilities)
-    assert found is None if reason is None else reason in found
+def test_supported_models_are_trained_on_the_task(capabilities, reason):
+    unsupported = SUPERVISED.unsupported_model(capabilities)
+    assert unsupported is None if reason is None else reason in unsupported
 
 
-def test_validation_images_are_no_test(toy_task):
+def test_the_validation_split_is_not_supported(toy_task):
     assert "took part in training" in SUPERVISED.unsupported_task(toy_task, Config(split="val"))
     untested = replace(toy_task, split=toy_task.split.copy())
     untested.split[:] = "train"
@@ -75,7 +76,7 @@ def test_validation_images_are_no_test(toy_task):
         SUPERVISED.run(toy_task, Learner(), (0,), Config(split="val"), None, "mine")
 
 
-def test_it_needs_valid_logits(toy_task):
+def test_logits_must_be_valid(toy_task):
     class Wrong(Learner):
         def predict(self, query):
             return torch.full_like(query.image, float("nan"))
