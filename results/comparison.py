@@ -13,7 +13,6 @@ from segbench.results.improvement import require_models
 from segbench.results.intervals import intervals, validate
 from segbench.results.resampling import (
     PASS,
-    Design,
     Floats,
     Integers,
     StatisticsError,
@@ -71,8 +70,17 @@ def paired_change(
 
     def compare(baseline: str, shared: pd.DataFrame) -> pd.DataFrame:
         design = to_design(shared, value, ["model", *by], "total", unit)
-        new, _ = _rows_of(design.groups, model, baseline)
-        change = _change(design, model, baseline, average)
+        new, old = _rows_of(design.groups, model, baseline)
+        new_cells, old_cells = _rows_of(design.cells, model, baseline)
+
+        def change(estimates: Floats) -> Floats:
+            if average == "totals":
+                means = design.over_tasks(estimates)
+                return _percent(means[..., new], means[..., old])
+            changes = np.full_like(estimates, np.nan)
+            changes[..., new_cells] = _percent(estimates[..., new_cells], estimates[..., old_cells])
+            return design.over_tasks(changes)[..., new]
+
         return intervals(design, change, reps, seed, level, new)
 
     validate(unit, reps, level)
@@ -183,23 +191,6 @@ def _tables(
 def _rows_of(rows: pd.DataFrame, model: str, baseline: str) -> tuple[Integers, Integers]:
     """Row numbers of both models; these correspond, as both have the same tasks and the model sorts first."""
     return np.flatnonzero(rows["model"] == model), np.flatnonzero(rows["model"] == baseline)
-
-
-def _change(design: Design, model: str, baseline: str, average: str) -> Callable[[Floats], Floats]:
-    """Return a map from per-cell estimates, (n, 1, cells), to the model's changes in percent."""
-    new_cells, old_cells = _rows_of(design.cells, model, baseline)
-    new, old = _rows_of(design.groups, model, baseline)
-
-    def of_totals(estimates: Floats) -> Floats:
-        means = design.over_tasks(estimates)
-        return _percent(means[..., new], means[..., old])
-
-    def of_tasks(estimates: Floats) -> Floats:
-        changes = np.full_like(estimates, np.nan)
-        changes[..., new_cells] = _percent(estimates[..., new_cells], estimates[..., old_cells])
-        return design.over_tasks(changes)[..., new]
-
-    return of_totals if average == "totals" else of_tasks
 
 
 def _percent(new: Floats, old: Floats) -> Floats:

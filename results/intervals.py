@@ -56,10 +56,9 @@ def intervals(
         warnings.simplefilter("ignore", RuntimeWarning)  # a group without an estimate has no interval
         low, high = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2], axis=0)
         std = np.nanstd(values, axis=0, ddof=1)
-    table = design.groups.iloc[np.tile(chosen, repeats)].reset_index(drop=True).assign(mean=point)
-    for name, column in (("std", std), ("low", low), ("high", high)):
-        table[name] = np.where(spread, column, np.nan)
-    return table.assign(unit=design.unit, n_units=n_units)
+    std, low, high = np.where(spread, [std, low, high], np.nan)
+    table = design.groups.iloc[np.tile(chosen, repeats)].reset_index(drop=True)
+    return table.assign(mean=point, std=std, low=low, high=high, unit=design.unit, n_units=n_units)
 
 
 def _units(design: Design) -> tuple[np.ndarray, Integers]:

@@ -139,14 +139,8 @@ def with_verdicts(table: pd.DataFrame, confidence: float = CONFIDENCE) -> pd.Dat
 def missing_records(old: pd.DataFrame, new: pd.DataFrame, same_draws: bool) -> list[str]:
     """Describe what of the old table is missing in the new one: groups, tasks, images, records, or Dice.
 
-    The Dice of an image is missing if it was a finite number and is not any more.
-
-    Parameters
-    ----------
-    old, new : DataFrame
-        As of `differences`.
-    same_draws : bool
-        Whether equal passes hold equal images: each record of a pass that both tables have must be there.
+    A Dice value is missing if it was finite and is not any more. With ``same_draws``, equal passes hold equal
+    images, and each record of a pass that both tables have must be there.
     """
     groups, rest = _absent(old, new, BY)
     tasks, rest = _absent(rest, new, GROUP_TASK)
@@ -155,21 +149,20 @@ def missing_records(old: pd.DataFrame, new: pd.DataFrame, same_draws: bool) -> l
     if same_draws:
         _, rest = _absent(rest, new, PASS)
         records, _ = _absent(rest, new, (*IMAGE, *PASS, *SIZES))
-        lines += _counted(records, "", "record")
+        lines += _counts(records, "record")
     else:
         images, shared = _absent(rest, new, IMAGE)
         compared = {_group_name(row) for row in _rows(shared, BY)}
         names = dict.fromkeys(map(_group_name, images))
         lines += [f"{name}, all of its images" for name in names if name not in compared]
-    before, now = (table[~np.isfinite(table.dice)] for table in (old, new))
-    _, known = _absent(now, old, IMAGE)
-    lost, _ = _absent(known, before, IMAGE)
-    return lines + _counted(lost, "a finite Dice of ", "image")
+    _, known = _absent(new[~np.isfinite(new.dice)], old, IMAGE)
+    lost, _ = _absent(known, old[~np.isfinite(old.dice)], IMAGE)
+    return lines + _counts(lost, "finite Dice value")
 
 
-def _counted(rows: list[dict[str, Any]], what: str, noun: str) -> list[str]:
+def _counts(rows: list[dict[str, Any]], noun: str) -> list[str]:
     counts = Counter(map(_group_name, rows))
-    return [f"{name}, {what}{count_of(count, noun)}" for name, count in counts.items()]
+    return [f"{name}, {count_of(count, noun)}" for name, count in counts.items()]
 
 
 def _rows(frame: pd.DataFrame, keys: Sequence[str]) -> list[dict[str, Any]]:
@@ -219,8 +212,7 @@ def _pairs(old: pd.DataFrame, new: pd.DataFrame, measures: Sequence[str]) -> pd.
 
 def _interactive_protocols(old: pd.DataFrame, new: pd.DataFrame) -> list[str]:
     """The protocols whose images take unequal numbers of interactions."""
-    both = pd.concat([frame[["protocol", "interactions"]] for frame in (old, new)])
-    numbers = both.groupby("protocol").interactions.nunique()
+    numbers = pd.concat([old, new]).groupby("protocol").interactions.nunique()
     return list(numbers.index[numbers > 1])
 
 

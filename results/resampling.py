@@ -119,20 +119,9 @@ def to_design(
     if unit == "subject":
         stratum = group_codes([cells["dataset"], cells["cohort"]])
         member = group_codes([stratum[cell], subject])
-    return Design(
-        groups=cells.iloc[starts][list(by)].reset_index(drop=True),
-        cells=cells,
-        group=group,
-        starts=starts,
-        share=_shares(cells, group),
-        scale=scale,
-        unit=unit,
-        stratum=stratum,
-        cell=cell,
-        member=member,
-        weight=weight,
-        values=numbers[order][None],
-    )
+    groups, share = cells.iloc[starts][list(by)].reset_index(drop=True), _shares(cells, group)
+    of_rows = cell, member, weight, numbers[order][None]
+    return Design(groups, cells, group, starts, share, scale, unit, stratum, *of_rows)
 
 
 def require(frame: pd.DataFrame, columns: Iterable[str]) -> None:

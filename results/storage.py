@@ -14,10 +14,10 @@ import hashlib
 import os
 import shutil
 import uuid
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from segbench.results.atomic import link, remove_leftovers, sync, temporary_path, write
@@ -25,7 +25,7 @@ from segbench.results.atomic import link, remove_leftovers, sync, temporary_path
 UNIT_FILE = "unit.json"
 
 
-class Storage(ABC):
+class Storage(Protocol):
     """A folder of files with units below ``units``; names are relative paths with slashes.
 
     Methods raise `OSError`; `FileNotFoundError` if a file or unit is absent.
@@ -37,42 +37,32 @@ class Storage(ABC):
 
     address: Path | str
 
-    @abstractmethod
     def read(self, name: str) -> bytes: ...
 
-    @abstractmethod
     def create(self, name: str, content: bytes) -> None:
         """Write a file unless it exists."""
 
-    @abstractmethod
     def replace(self, name: str, content: bytes) -> None:
         """Write a file in one step: readers see the old or the new content."""
 
-    @abstractmethod
     def prepare(self) -> None:
         """Make the folder, remove leftovers of killed writers, and test that it can be written."""
 
-    @abstractmethod
     def units(self) -> list[str]:
         """Names of the published units, sorted."""
 
-    @abstractmethod
     def finished(self, unit: str) -> bool:
         """Whether a unit has been published."""
 
-    @abstractmethod
     def read_unit(self, unit: str, names: Iterable[str]) -> dict[str, bytes]:
         """``unit.json`` of a published unit, and the named files."""
 
-    @abstractmethod
     def publish(self, unit: str, files: dict[str, bytes]) -> None:
         """Store a unit: all files, including ``unit.json``, or none. An existing unit stays."""
 
-    @abstractmethod
     def quarantine(self, unit: str) -> Path | str | None:
         """Move a unit to ``damaged``; return its new address, or None if another process has moved it."""
 
-    @abstractmethod
     def _names(self, folder: str) -> set[str]:
         """Names directly below a folder; none if it does not exist."""
 

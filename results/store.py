@@ -49,13 +49,7 @@ class DamagedUnit(StoreError):
 
 
 def exists(address: str | Path) -> bool:
-    """Whether there is a run, readable or not.
-
-    Raises
-    ------
-    StoreError
-        If the address cannot be reached.
-    """
+    """Whether there is a run, readable or not; a `StoreError` if the address cannot be reached."""
     try:
         with _one_sentence("read", address):
             open_storage(address).read("manifest.json")

@@ -25,7 +25,7 @@ from segbench.models import create_model
 from segbench.protocols.cache import forget
 from segbench.protocols.config import Config
 from segbench.protocols.registry import PROTOCOLS
-from segbench.results.regression import MEASURES, differences, judged
+from segbench.results.regression import MEASURES, differences, with_verdicts
 from segbench.results.schema import IMAGES, typed
 
 NAMES = [measure.name for measure in MEASURES]
@@ -63,7 +63,7 @@ def alarms(old: list[pd.DataFrame], new: list[pd.DataFrame]) -> float:
     ]
     table = differences(*tables, NAMES)
     return float(
-        np.mean([(judged(rows).verdict == "regression").any() for _, rows in table.groupby("dataset")])
+        np.mean([(with_verdicts(rows).verdict == "regression").any() for _, rows in table.groupby("dataset")])
     )
 
 

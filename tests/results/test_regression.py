@@ -249,7 +249,7 @@ def test_a_dice_that_is_no_number_any_more_is_missing():
     assert missing_records(old, old, True) == []
     for lost in (np.nan, np.inf):
         new = old.assign(dice=old.dice.where(old.model == "other", lost))
-        said = ["m in p on d (context none, annotator a, split test), a finite Dice of 2 images"]
+        said = ["m in p on d (context none, annotator a, split test), 2 finite Dice values"]
         assert missing_records(old, new, True) == missing_records(old, new, False) == said
 
 
