@@ -45,7 +45,7 @@ def test_paired_change_averages_over_tasks_or_over_totals():
     assert dict(zip(each.dataset, each["mean"], strict=True)) == pytest.approx({"A": -50, "B": -10})
 
 
-def test_a_task_that_cost_the_baseline_nothing_is_left_out():
+def test_a_task_without_interactions_of_the_baseline_is_left_out():
     images = pd.concat(
         [
             passes(np.zeros((3, 2)), "base", "A"),
@@ -89,7 +89,7 @@ def test_probability_is_averaged_over_the_tasks_as_all_estimates_are():
     assert dict(zip(each.dataset, each["mean"], strict=True)) == {"A": 1, "B": 0}
 
 
-def test_probability_has_no_meaning_over_subjects():
+def test_probability_is_not_defined_over_subjects():
     with pytest.raises(StatisticsError, match="over simulations only"):
         probability_of_superiority(against([[1]], [[2]]), "ours", ["base"], "v", "subject")
 
@@ -117,7 +117,7 @@ def test_only_images_of_both_methods_are_compared(compare):
 
 
 @pytest.mark.parametrize("compare", COMPARISONS)
-def test_images_may_come_several_times_where_groups_tell_them_apart(compare):
+def test_an_image_may_have_a_result_in_each_of_several_groups(compare):
     small, large = against([[2, 5], [4, 3]], [[4, 6], [1, 8]]), against([[1, 2], [2, 1]], [[4, 6], [1, 8]])
     both = pd.concat([small.assign(context_size=1), large.assign(context_size=64)])
     rows = compare(both, "ours", ["base"], "v", by=["context_size"], reps=20)

@@ -79,7 +79,7 @@ def test_interquartile_mean_has_the_spread_of_a_bootstrap_by_hand():
     assert [row.low, row.high] == pytest.approx(np.quantile(by_hand, [0.025, 0.975]), abs=0.2)
 
 
-def test_what_has_no_profile_or_interquartile_mean_is_refused():
+def test_tables_without_a_profile_or_interquartile_mean_are_refused():
     images = needing(np.ones((2, 2)), 3)
     with pytest.raises(StatisticsError, match="at least 0"):
         performance_profile(images, -1)

@@ -28,7 +28,7 @@ def one(*tables: pd.DataFrame, **settings) -> pd.Series:
     return table.iloc[0]
 
 
-def test_the_baseline_stands_for_every_size_of_the_set_and_simulations_are_averaged_within_an_image():
+def test_the_baseline_is_compared_with_every_set_size_and_simulations_are_averaged_within_an_image():
     single = rows("single", [[0.5, 0.6], [0.7, 0.6]])
     sets = [rows("sets", [[0.6, 0.6], [0.8, 0.8]], 1), rows("sets", [[0.9, 0.6], [0.9, 0.8]], 8)]
     table = improvement(pd.concat([single, *sets]), "sets", "single", by=["protocol", "set_size"])
@@ -53,7 +53,7 @@ def test_steps_are_compared_with_the_same_step():
     assert table["mean"].tolist() == pytest.approx([0.1, 0.2])
 
 
-def test_samples_count_the_same_and_the_hierarchical_mean_stands_beside():
+def test_samples_count_the_same_and_the_hierarchical_mean_is_added():
     large = [rows("single", [0.5] * 9, dataset="a"), rows("sets", [0.6] * 9, dataset="a")]
     small = [rows("single", [0.5], dataset="b"), rows("sets", [0.9], dataset="b")]
     row = one(*large, *small)
@@ -79,7 +79,7 @@ def test_one_sample_or_no_difference_has_no_test_and_one_unit_no_interval():
     assert one(rows("single", [0.5, 0.5]), rows("sets", [0.75, 0.75])).p == 0
 
 
-def test_the_interval_over_subjects_is_wider_where_their_images_go_together():
+def test_the_interval_over_subjects_is_wider_where_their_images_are_correlated():
     rng = np.random.default_rng(1)
     subjects = np.repeat(np.arange(20), 5)
     gain = rng.normal(0.02, 0.05, 20)[subjects] + rng.normal(0, 0.005, 100)
@@ -92,7 +92,7 @@ def test_the_interval_over_subjects_is_wider_where_their_images_go_together():
     assert clusters.p == images.p
 
 
-def test_the_interval_covers_the_true_gain_about_as_often_as_it_says():
+def test_the_interval_covers_the_true_gain_at_the_nominal_rate():
     rng = np.random.default_rng(2)
     studies = [
         table
@@ -133,6 +133,6 @@ def test_results_depend_on_the_seed_and_not_on_the_order_of_rows():
         (rows("sets", [0.5]), {"reps": 1}, "at least 2 replicates"),
     ],
 )
-def test_what_cannot_be_compared_is_refused_in_a_sentence(frame, settings, message):
+def test_improvements_that_cannot_be_computed_are_refused(frame, settings, message):
     with pytest.raises(StatisticsError, match=message):
         improvement(frame.reset_index(drop=True), "sets", "single", **settings)

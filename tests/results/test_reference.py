@@ -11,7 +11,7 @@ KEYS = {"fig6": ["context_size"], "fig19": ["dataset", "context_size"]}
 
 
 @pytest.mark.parametrize("artefact", ["table7", "table17b", "fig3", "fig4", "fig6", "fig19"])
-def test_numbers_share_their_columns_and_are_said_once(artefact):
+def test_numbers_share_their_columns_and_are_unique(artefact):
     table = published(artefact)
     further = KEYS.get(artefact, [])
     assert [name for name in table if name not in further] == NUMBERS
@@ -27,7 +27,7 @@ def test_table_7_is_complete():
     assert len(published("fig4")) == 2
 
 
-def test_what_is_not_recorded_is_an_empty_table():
+def test_an_artefact_without_a_file_is_an_empty_table():
     assert list(published("fig2")) == NUMBERS
     assert published("fig2").empty
 

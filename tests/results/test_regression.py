@@ -15,7 +15,7 @@ NAMES = [measure.name for measure in MEASURES]
 
 
 def records(rows: list[dict], **same) -> pd.DataFrame:
-    """Rows with the columns of the image table; what a row does not name is the same everywhere."""
+    """Rows with the columns of the image table; columns that a row does not name are constant."""
     usual = {"protocol": "p", "model": "m", "dataset": "d", "cohort": "c", "modality": "x", "axis": "0"}
     usual |= {"label": "l", "context": "none", "annotator": "a", "split": "test", "context_size": 0}
     usual |= {"training": 0, "simulation": 0, "person": -1, "set_size": 1}
@@ -70,7 +70,7 @@ def test_tasks_weigh_as_in_the_hierarchical_mean():
     assert row.difference == pytest.approx(expected[1] - expected[0])
 
 
-def test_labels_of_one_picture_are_no_independent_subjects():
+def test_labels_of_one_image_are_not_independent_subjects():
     values = np.array([0.1, 0.3, 0.2, 0.5, 0.4])
     twice = pd.concat([dices(values, label="one"), dices(values, label="two")])
     row = only(differences(twice.assign(dice=0.0), twice, ["dice"]))
@@ -146,7 +146,7 @@ def test_equal_changes_of_few_subjects_may_be_chance():
     assert np.isnan([row.bound, row.low, row.high]).all()
 
 
-def test_one_subject_says_nothing_about_others():
+def test_one_subject_gives_no_error_and_no_verdict():
     old = records([{"subject": "a", "interactions": 3 + i} for i in range(6)])
     worse = old.assign(interactions=old.interactions + 2)
     row = only(with_verdicts(differences(old, worse, NAMES)), "interactions")
@@ -226,7 +226,7 @@ def test_the_bound_is_corrected_for_the_number_of_comparisons():
     assert five.bound.to_numpy() == pytest.approx(fall.mean() - stats.t.ppf(0.98, 11) * stats.sem(fall))
 
 
-def test_what_is_missing_is_named():
+def test_missing_groups_tasks_and_records_are_named():
     old = pd.concat(
         [dices([0.5] * 4, model=model, label=label) for model in "ab" for label in ("one", "two")]
     )
@@ -244,13 +244,13 @@ def test_what_is_missing_is_named():
     assert missing_records(two, old, True) == []  # a run with fewer simulations
 
 
-def test_a_dice_that_is_no_number_any_more_is_missing():
+def test_a_dice_that_is_not_finite_any_more_is_missing():
     old = pd.concat([dices([0.5, 0.6, np.nan]), dices([0.5, 0.6], model="other")])
     assert missing_records(old, old, True) == []
     for lost in (np.nan, np.inf):
         new = old.assign(dice=old.dice.where(old.model == "other", lost))
-        said = ["m in p on d (context none, annotator a, split test), 2 finite Dice values"]
-        assert missing_records(old, new, True) == missing_records(old, new, False) == said
+        expected = ["m in p on d (context none, annotator a, split test), 2 finite Dice values"]
+        assert missing_records(old, new, True) == missing_records(old, new, False) == expected
 
 
 def test_tables_that_cannot_be_compared_are_refused():
@@ -305,7 +305,7 @@ def test_a_true_worsening_is_found():
 
 
 def test_alarms_are_as_rare_as_stated_where_a_change_is_all_that_is_tolerated():
-    """The worst honest case: the truth lies on the margin, so that only the confidence protects."""
+    """The worst case without a regression: the true change equals the margin."""
     rng, studies = np.random.default_rng(6), 600
     common = rng.normal(0, 0.03, (3, 1, 8, studies))
     values = common + rng.normal(-0.01, 0.03, (3, 2, 8, studies))

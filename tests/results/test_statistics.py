@@ -184,7 +184,7 @@ def as_categories(frame: pd.DataFrame) -> pd.DataFrame:
         lambda images: convergence(images, "v", [4], reps=20),
     ],
 )
-def test_names_may_be_categories_and_come_out_as_plain_strings(compute):
+def test_text_may_be_categories_and_is_returned_as_text(compute):
     rng = np.random.default_rng(9)
     parts = [passes(rng.integers(1, 9, (4, 6)).astype(float), m, d) for m in "cab" for d in ("z", "y")]
     images = pd.concat(parts, ignore_index=True)

@@ -1,4 +1,4 @@
-"""Runs wherever they lie: a folder, a file URL, memory, and an S3 server; the same promises for all."""
+"""Runs in a folder, under a file URL, in memory and on an S3 server: the same claims for all."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def s3() -> Iterator[str]:
 
 @pytest.fixture(params=["folder", "file", "memory", "s3"])
 def address(request, tmp_path) -> Any:
-    """Where nothing is yet."""
+    """An address without a run."""
     name = uuid.uuid4().hex
     if request.param == "s3":
         return f"{request.getfixturevalue('s3')}/runs/{name}"
@@ -47,7 +47,7 @@ def filled(address: Any, *simulations: int) -> Run:
 
 
 def files(run: Run) -> dict[str, bytes]:
-    """All files below a run but those of the clock."""
+    """All files of a run except the timings."""
     if isinstance(run.storage, Bucket):
         found = {name: run.storage.read(name) for name in run.storage._below("")}
     else:
@@ -58,7 +58,7 @@ def files(run: Run) -> dict[str, bytes]:
 
 
 def spoil(run: Run, key: str, name: str, content: bytes | None) -> None:
-    """Change or remove a file of a unit behind the back of the store."""
+    """Change or remove a file of a unit."""
     if isinstance(run.storage, Bucket):
         [path] = [p for p in run.storage._below(f"units/{key}") if p.endswith(name)]
         whole = f"{run.storage.root}/units/{key}/{path}"
@@ -78,7 +78,7 @@ def test_addresses(tmp_path):
     assert open_storage("memory://a/b/").address == "memory://a/b"
 
 
-def test_what_is_written_is_read_back(address):
+def test_written_units_are_read_back(address):
     run = filled(address, 0, 1)
     assert run.units() == ["unit-0", "unit-1"]
     assert run.finished("unit-0") and not run.finished("unit-2")
@@ -90,7 +90,7 @@ def test_what_is_written_is_read_back(address):
     assert Run(address).manifest() == {"format": FORMAT, "settings": SETTINGS, "models": {"m": {}}}
 
 
-def test_nothing_there(address):
+def test_an_absent_or_empty_run_is_refused(address):
     with pytest.raises(StoreError, match="holds no run"):
         results.load(address)
     filled(address)
@@ -110,7 +110,7 @@ def test_other_settings_and_other_files_are_refused_and_left_alone(address):
     assert files(run) == before
 
 
-def test_of_two_that_begin_at_once_with_other_settings_one_wins(address):
+def test_of_processes_that_start_with_other_settings_one_wins(address):
     def begin(seed: int) -> Run | StoreError:
         try:
             return Run.open_or_create(address, SETTINGS | {"seed": seed})
@@ -126,7 +126,7 @@ def test_of_two_that_begin_at_once_with_other_settings_one_wins(address):
     )
 
 
-def test_several_that_begin_at_once_with_the_same_settings_share_the_run(address):
+def test_processes_that_start_with_the_same_settings_share_the_run(address):
     with ThreadPoolExecutor(8) as pool:
         begun = list(pool.map(lambda _: Run.open_or_create(address, SETTINGS), range(8)))
     assert all(run.settings == SETTINGS for run in begun)
@@ -134,7 +134,7 @@ def test_several_that_begin_at_once_with_the_same_settings_share_the_run(address
 
 @pytest.mark.parametrize("moment", ["create", "prepare"])
 def test_a_start_that_was_cut_short_can_be_repeated(address, moment, monkeypatch):
-    """As by a full disk, or a kill: the folders are there, the manifest is not."""
+    """After a full disk or a kill there are folders but no manifest."""
     whole = getattr(type(open_storage(address)), moment)
 
     def cut(self, *given):
@@ -149,8 +149,8 @@ def test_a_start_that_was_cut_short_can_be_repeated(address, moment, monkeypatch
     assert Run.open_or_create(address, SETTINGS).units() == []
 
 
-def test_units_without_a_manifest_are_of_nobody(address):
-    """Their settings are unknown, so that units of others are not added."""
+def test_units_without_a_manifest_are_refused(address):
+    """Their settings are unknown."""
     run = filled(address, 0)
     if isinstance(run.storage, Bucket):
         run.storage.files.rm_file(f"{run.storage.root}/manifest.json")
@@ -169,8 +169,8 @@ def test_a_unit_under_the_name_of_another_is_damaged(tmp_path):
     assert run.verify(run.units()) == ["unit-1"]
 
 
-def test_what_else_lies_among_the_units(tmp_path):
-    """Files of the system are not units; a folder without anything is a damaged one."""
+def test_other_files_among_the_units_are_ignored(tmp_path):
+    """An empty folder is a damaged unit."""
     run = filled(tmp_path / "run", 0)
     (tmp_path / "run/units/Thumbs.db").touch()
     assert results.load(run.path).images.simulation.tolist() == [0, 0]
@@ -182,7 +182,7 @@ def test_what_else_lies_among_the_units(tmp_path):
     assert (tmp_path / "run/damaged/empty-8").is_dir()
 
 
-def test_a_unit_that_is_mended_meanwhile_is_not_set_aside(tmp_path, monkeypatch):
+def test_a_unit_that_has_been_replaced_is_not_quarantined(tmp_path, monkeypatch):
     run = filled(tmp_path / "run", 0)
     file = tmp_path / "run/units/unit-0/steps.parquet"
     good = file.read_bytes()
@@ -241,7 +241,7 @@ def test_a_damaged_unit_is_quarantined_and_can_be_written_again(address, caplog,
     assert {n: c for n, c in files(run).items() if not n.startswith("damaged/")} == before
 
 
-def test_what_a_killed_writer_left_is_no_unit(address):
+def test_leftovers_of_a_killed_writer_are_not_a_unit(address):
     """A writer that died before its last step."""
     run = filled(address, 0)
     if isinstance(run.storage, Bucket):
@@ -254,7 +254,7 @@ def test_what_a_killed_writer_left_is_no_unit(address):
     assert results.load(address).images.simulation.tolist() == [0, 0, 1, 1]
 
 
-def test_a_disk_that_cannot_be_read_for_a_moment_is_no_damage(address, monkeypatch):
+def test_a_temporary_read_error_is_not_damage(address, monkeypatch):
     run = filled(address, 0)
 
     def broken(*_: Any) -> bytes:
@@ -268,7 +268,7 @@ def test_a_disk_that_cannot_be_read_for_a_moment_is_no_damage(address, monkeypat
 
 
 def test_writers_of_other_bytes_never_mix(monkeypatch):
-    """Another writer publishes its own bytes while this one puts its files: the unit is one of the two."""
+    """Two writers publish different bytes at once: the unit is that of one of them."""
     run = filled(f"memory://{uuid.uuid4().hex}")
     create = Bucket.create
 
@@ -284,17 +284,17 @@ def test_writers_of_other_bytes_never_mix(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("address", "said"),
+    ("address", "message"),
     [("nonsense://x/y", "nonsense"), ("s3://no-such-bucket-here/run", "cannot write s3://")],
 )
-def test_what_cannot_be_an_address_is_said(s3, address, said):
-    with pytest.raises(StoreError, match=said) as error:
+def test_invalid_addresses_are_named(s3, address, message):
+    with pytest.raises(StoreError, match=message) as error:
         Run.open_or_create(address, SETTINGS)
     assert "\n" not in str(error.value)
 
 
 def test_no_credentials(monkeypatch, s3):
-    """What the library says in classes of its own is one sentence, too."""
+    """Errors of classes of the library are one sentence, too."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")

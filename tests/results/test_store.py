@@ -41,7 +41,7 @@ def filled(path: Path, **blocks) -> Run:
     return run
 
 
-def test_what_is_written_is_read_back(tmp_path):
+def test_written_units_are_read_back(tmp_path):
     run = filled(tmp_path / "run", a=(0, 1))
     assert run.finished("a")
     assert not run.finished("b")
@@ -57,7 +57,7 @@ def test_what_is_written_is_read_back(tmp_path):
     assert unit["description"] == {"simulations": [0, 1]} == run.description("a")
 
 
-def test_grouping_into_units_and_order_of_rows_leave_no_trace(tmp_path):
+def test_tables_do_not_depend_on_units_or_the_order_of_rows(tmp_path):
     filled(tmp_path / "one", a=(0, 1, 2, 3))
     run = filled(tmp_path / "two", z=(0, 1))
     steps, images = tables((2, 3))
@@ -67,7 +67,7 @@ def test_grouping_into_units_and_order_of_rows_leave_no_trace(tmp_path):
     pd.testing.assert_frame_equal(one.images, two.images)
 
 
-def test_tables_are_the_same_bytes_whatever_the_clock_says(tmp_path):
+def test_bytes_of_tables_do_not_depend_on_times(tmp_path):
     for name, clock in (("one", 0.5), ("two", 0.7)):
         steps, images = tables(clock=clock)
         Run.open_or_create(tmp_path / name, SETTINGS).write("a", {}, steps, images[::-1])
@@ -170,7 +170,7 @@ def test_other_settings_are_refused_by_name(tmp_path):
         results.load([tmp_path, tmp_path / "b"])
 
 
-def test_folders_that_are_no_run_are_refused(tmp_path):
+def test_folders_without_a_run_are_refused(tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("x")
     with pytest.raises(StoreError, match="do not belong to a run"):

@@ -9,7 +9,7 @@ from segbench.results.schema import TASK
 
 
 def table(rows: list[tuple], columns: str) -> pd.DataFrame:
-    """Rows with the named columns; what is not named is one and the same everywhere."""
+    """Rows with the named columns; other columns are constant."""
     given = pd.DataFrame(rows, columns=columns.split())
     same = dict.fromkeys(("protocol", "model", *TASK, "subject"), "x")
     numbers = dict.fromkeys(("simulation", "position", "image"), 1)
@@ -18,7 +18,7 @@ def table(rows: list[tuple], columns: str) -> pd.DataFrame:
 
 
 def passes(values: np.ndarray, model: str = "m", dataset: str = "d") -> pd.DataFrame:
-    """Values (simulations, images) of one task; every place has its own subject."""
+    """Values (simulations, images) of one task; every position has its own subject."""
     s, p = np.indices(values.shape)
     frame = pd.DataFrame({"simulation": s.ravel(), "position": p.ravel() + 1, "v": values.ravel()})
     frame = frame.assign(subject=frame.position.astype(str), image=frame.position, protocol="p", model=model)
