@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from segbench.reports import catalogue, estimates, protocols, style
-from segbench.reports.artefact import SUPERVISED
+from segbench.reports.requirement import SUPERVISED
 from segbench.results import statistics
 from segbench.text import count_of
 

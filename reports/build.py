@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segbench.reports import style
-from segbench.reports.artefact import Artefact, InsufficientRecords
+from segbench.reports.artefact import Artefact
 from segbench.reports.missing import Coverage, Gap
 from segbench.reports.registry import PAPERS, get, names
+from segbench.reports.requirement import InsufficientRecords
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from segbench.datasets.registry import EMBEDDED
-from segbench.reports import estimates
-from segbench.reports.artefact import NO_CONTEXT, Artefact, Requirement
+from segbench.reports import selection
+from segbench.reports.artefact import Artefact
 from segbench.reports.protocols import expected, in_order, labels, recorded
+from segbench.reports.requirement import NO_CONTEXT, Requirement
 from segbench.text import render_command
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Coverage:
         self.results = results
         images = results.images
         kinds = images[["protocol", "model", "split", "context"]].assign(
-            longer=~estimates.in_standard_sets(results, images)
+            longer=~selection.in_standard_sets(results, images)
         )
         self._kinds = kinds.drop_duplicates().astype({"protocol": str, "model": str})
 

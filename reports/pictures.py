@@ -15,7 +15,7 @@ from segbench.datasets.scans import ScanData
 from segbench.datasets.task import DataError, Task, TaskData
 from segbench.registry import UnknownName
 from segbench.reports import protocols, style
-from segbench.reports.artefact import NO_CONTEXT, InsufficientRecords
+from segbench.reports.requirement import NO_CONTEXT, InsufficientRecords
 from segbench.results.schema import TASK
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from segbench.protocols.registry import PROTOCOLS
 from segbench.registry import PluginError, UnknownName
 
 if TYPE_CHECKING:
-    from segbench.reports.artefact import Requirement
+    from segbench.reports.requirement import Requirement
     from segbench.results import Results
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from segbench.reports import bounds, catalogue, estimates, pictures, protocols, style
-from segbench.reports.artefact import InsufficientRecords
+from segbench.reports.requirement import InsufficientRecords
 
 if TYPE_CHECKING:
     from segbench.results import Results

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from segbench.reports import catalogue, estimates, style
-from segbench.reports.artefact import Artefact, InsufficientRecords
+from segbench.reports.artefact import Artefact
 from segbench.reports.artefacts.set_gains import AUTOMATIC, AUTOMATIC_PAIRS
 from segbench.reports.layout import Grid, joined, number, probability
+from segbench.reports.requirement import InsufficientRecords
 from segbench.results import published
 from segbench.results.statistics import StatisticsError
 

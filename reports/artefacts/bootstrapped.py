@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from segbench.reports import bounds, estimates, style
-from segbench.reports.artefact import Artefact, Requirement
+from segbench.reports import bounds, estimates, selection, style
+from segbench.reports.artefact import Artefact
 from segbench.reports.curves import dice_axis, draw_bounds, draw_curves, note
 from segbench.reports.panels import by_group, by_protocol, dice_labels
+from segbench.reports.requirement import Requirement
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,7 +28,7 @@ REQUIRES = (
 
 
 def _data(results: Results, grouped: bool) -> pd.DataFrame:
-    images = estimates.select(results, *REQUIRES)
+    images = selection.select(results, *REQUIRES)
     level = estimates.grouping(images) if grouped else ""
     return estimates.in_percent(estimates.estimates(images, "dice", ["model", "context", "position"], level))
 
@@ -35,7 +36,7 @@ def _data(results: Results, grouped: bool) -> pd.DataFrame:
 def _draw(results: Results, data: pd.DataFrame, grouped: bool) -> Figure:
     """Draw a line per model and kind of context, in one panel or in one per data set (or cohort)."""
     data = estimates.first_unit(data)
-    supervised = bounds.bounds_of(results, estimates.select(results, *REQUIRES), grouped)
+    supervised = bounds.bounds_of(results, selection.select(results, *REQUIRES), grouped)
     models = style.line_styles(data.model)
     styles = {
         f"{model}/{context}": _style(models[model], context)

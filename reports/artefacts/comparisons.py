@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from segbench.reports import estimates, protocols, style
-from segbench.reports.artefact import Artefact, InsufficientRecords, Requirement
+from segbench.reports import estimates, protocols, selection, style
+from segbench.reports.artefact import Artefact
 from segbench.reports.layout import Grid, number, title_of
+from segbench.reports.requirement import InsufficientRecords, Requirement
 from segbench.reports.style import model_title
 from segbench.results import statistics
 from segbench.results.statistics import StatisticsError
@@ -44,7 +45,7 @@ def comparisons(results: Results) -> pd.DataFrame:
     InsufficientRecords
         If no two methods share an image.
     """
-    table = _compared(estimates.select(results, COMPARED))
+    table = _compared(selection.select(results, COMPARED))
     if table.empty:
         raise InsufficientRecords("No two methods segmented the same images, so none can be compared.")
     return table
@@ -113,7 +114,7 @@ def sentences(results: Results, table: pd.DataFrame | None = None) -> list[str]:
     InsufficientRecords
         If there are no results to compare.
     """
-    images = estimates.select(results, COMPARED)
+    images = selection.select(results, COMPARED)
     table = _compared(images) if table is None else table
     texts = []
     for protocol in protocols.in_order(images.protocol):

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from segbench.reports import bounds, estimates, style
-from segbench.reports.artefact import Artefact, Requirement
+from segbench.reports import bounds, estimates, selection, style
+from segbench.reports.artefact import Artefact
 from segbench.reports.curves import dice_axis, doubling_axis, draw_bounds, draw_curves, draw_published, note
 from segbench.reports.panels import by_group, by_protocol, dice_labels
+from segbench.reports.requirement import Requirement
 from segbench.results import published
 
 if TYPE_CHECKING:
@@ -31,11 +32,11 @@ def _data(images: pd.DataFrame, paper: pd.DataFrame, level: str = "") -> pd.Data
 
 
 def _overall_data(results: Results) -> pd.DataFrame:
-    return _data(estimates.select(results, IN_CONTEXT), published("fig6"))
+    return _data(selection.select(results, IN_CONTEXT), published("fig6"))
 
 
 def _grouped_data(results: Results) -> pd.DataFrame:
-    images = estimates.select(results, IN_CONTEXT)
+    images = selection.select(results, IN_CONTEXT)
     paper = published("fig19").replace({"model": {"universeg-ensemble": "universeg"}})
     return _data(images, paper.rename(columns={"dataset": "group"}), estimates.grouping(images))
 
@@ -45,7 +46,7 @@ def _draw(results: Results, data: pd.DataFrame) -> Figure:
     data = estimates.first_unit(data)
     styles = style.line_styles(data.model)
     grouped = "group" in data
-    images = estimates.select(results, IN_CONTEXT)
+    images = selection.select(results, IN_CONTEXT)
     supervised = bounds.bounds_of(results, images, grouped)
     paper = published("fig19" if grouped else "fig6")
     paper = paper[paper.model == bounds.NNUNET]

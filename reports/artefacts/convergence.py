@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from segbench.reports import estimates, protocols, style
-from segbench.reports.artefact import Artefact, InsufficientRecords, Requirement
+from segbench.reports import estimates, protocols, selection, style
+from segbench.reports.artefact import Artefact
 from segbench.reports.curves import note, plain_axes
 from segbench.reports.panels import by_protocol
+from segbench.reports.requirement import InsufficientRecords, Requirement
 from segbench.results import statistics
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def widths(results: Results) -> pd.DataFrame:
     InsufficientRecords
         If there are fewer than two simulations.
     """
-    images = estimates.select(results, Requirement())
+    images = selection.select(results, Requirement())
     count = images.simulation.nunique()
     if count < 2:
         raise InsufficientRecords(

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from segbench.reports import bounds, estimates, style
-from segbench.reports.artefact import Artefact, InsufficientRecords, Requirement
+from segbench.reports import bounds, estimates, selection, style
+from segbench.reports.artefact import Artefact
 from segbench.reports.curves import LONG_LABEL, draw_at_zero, draw_curves, draw_published, note
 from segbench.reports.panels import by_group, by_protocol, effort_labels
+from segbench.reports.requirement import InsufficientRecords, Requirement
 from segbench.results import published
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def _by_example(images: pd.DataFrame, group: str = "", by: tuple[str, ...] = ("m
 
 def _overall_data(results: Results) -> pd.DataFrame:
     """Estimate means over all tasks; ``paper_set_mean`` is the paper's mean over the images of a set."""
-    data = _by_example(estimates.select(results, Requirement()))
+    data = _by_example(selection.select(results, Requirement()))
     return estimates.with_published(data, published("fig3"), "paper_set_mean")
 
 
@@ -45,7 +46,7 @@ def _draw_overall(results: Results, data: pd.DataFrame) -> Figure:
     """Draw one panel per protocol, with the paper's means and the networks that need no interactions."""
     data = estimates.first_unit(data)
     styles = style.line_styles(results.images.model)
-    supervised = bounds.bounds_of(results, estimates.select(results, Requirement()))
+    supervised = bounds.bounds_of(results, selection.select(results, Requirement()))
     labels = {row.model: _bound_label(row, estimates.target(results)) for _, row in supervised.iterrows()}
 
     def draw(axes: Axes, part: pd.DataFrame) -> None:
@@ -80,7 +81,7 @@ def _draw_means(axes: Axes, means: pd.DataFrame, styles: Mapping[str, style.Line
 
 
 def _grouped_data(results: Results) -> pd.DataFrame:
-    images = estimates.select(results, Requirement())
+    images = selection.select(results, Requirement())
     return _by_example(images, estimates.grouping(images))
 
 
@@ -88,7 +89,7 @@ def _draw_grouped(results: Results, data: pd.DataFrame) -> Figure:
     """Draw one panel per data set (or cohort), with the networks that need no interactions."""
     data = estimates.first_unit(data)
     styles = style.line_styles(results.images.model)
-    supervised = bounds.bounds_of(results, estimates.select(results, Requirement()), grouped=True)
+    supervised = bounds.bounds_of(results, selection.select(results, Requirement()), grouped=True)
 
     def draw(axes: Axes, part: pd.DataFrame) -> None:
         draw_curves(axes, part, styles)
@@ -126,8 +127,8 @@ def _longer_data(results: Results, protocol: str, dataset: str) -> pd.DataFrame:
     dataset : str
         The paper's data set. If it has no such task, the data set with the most such tasks replaces it.
     """
-    images = estimates.select(results, Requirement(protocols=(protocol,), longer=True))
-    size = estimates.standard_size(results) or 0
+    images = selection.select(results, Requirement(protocols=(protocol,), longer=True))
+    size = selection.standard_size(results) or 0
     tasks = images[images.position > size].drop_duplicates("task")
     if tasks.empty:
         raise InsufficientRecords(f"No task has results of a set of more than {size} images.")
@@ -161,7 +162,7 @@ def _longer(number: int, interactions: str, protocol: str, dataset: str, paper: 
 
 
 def _contexts_data(results: Results) -> pd.DataFrame:
-    images = estimates.select_models(results, *KINDS_OF_CONTEXT)
+    images = selection.select_models(results, *KINDS_OF_CONTEXT)
     return _by_example(images, by=("model", "context"))
 
 
@@ -239,7 +240,7 @@ ARTEFACTS = {
         requires=(CUT_OFFS,),
         rows=("protocol", "example"),
         column="model",
-        data=lambda results: _by_example(estimates.select_models(results, CUT_OFFS)),
+        data=lambda results: _by_example(selection.select_models(results, CUT_OFFS)),
         draw=_draw_cut_offs,
     ),
 }

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from segbench.reports import pictures, protocols, style
-from segbench.reports.artefact import Artefact, InsufficientRecords, Requirement
+from segbench.reports.artefact import Artefact
 from segbench.reports.curves import note
 from segbench.reports.estimates import grouping
+from segbench.reports.requirement import InsufficientRecords, Requirement
 from segbench.text import count_of
 
 if TYPE_CHECKING:

@@ -10,10 +10,11 @@ import pandas as pd
 
 from segbench.datasets.scans import ALL
 from segbench.reports import pictures, protocols, style
-from segbench.reports.artefact import Artefact, InsufficientRecords
+from segbench.reports.artefact import Artefact
 from segbench.reports.artefacts.set_gains import AUTOMATIC, AUTOMATIC_PAIRS
 from segbench.reports.catalogue import SCAN
 from segbench.reports.curves import note
+from segbench.reports.requirement import InsufficientRecords
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 
 from segbench.reports import estimates, pictures, protocols, style
-from segbench.reports.artefact import Artefact, InsufficientRecords, Requirement
+from segbench.reports.artefact import Artefact
 from segbench.reports.artefacts.set_gains import INTERACTIVE_PAIR
 from segbench.reports.bars import draw_bars
 from segbench.reports.curves import note, plain_axes
 from segbench.reports.panels import share_y_range
+from segbench.reports.requirement import InsufficientRecords, Requirement
 from segbench.results import statistics
 from segbench.results.resampling import as_text
 from segbench.results.schema import TASK

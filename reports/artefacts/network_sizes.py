@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from segbench.reports.artefact import Artefact, InsufficientRecords
+from segbench.reports.artefact import Artefact
 from segbench.reports.layout import Grid, plain
+from segbench.reports.requirement import InsufficientRecords
 from segbench.reports.style import model_title
 from segbench.results import published
 

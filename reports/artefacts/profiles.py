@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from segbench.reports import estimates, protocols, style
-from segbench.reports.artefact import Artefact, Requirement
+from segbench.reports import estimates, protocols, selection, style
+from segbench.reports.artefact import Artefact
 from segbench.reports.curves import plain_axes
 from segbench.reports.panels import by_protocol
+from segbench.reports.requirement import Requirement
 from segbench.results import statistics
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def profiles(results: Results) -> pd.DataFrame:
         A row per protocol, model, number of ``interactions`` from 0 to the maximum and interval unit, with
         ``mean``, ``std``, ``low`` and ``high`` in percent of the images.
     """
-    images = estimates.select(results, Requirement())
+    images = selection.select(results, Requirement())
     tables = [
         statistics.performance_profile(records, int(records.interactions.max()), unit=unit)
         for _, records in images.groupby("protocol", observed=True)

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from segbench.reports import bounds, catalogue, estimates, protocols
-from segbench.reports.artefact import SUPERVISED, Artefact, Requirement
+from segbench.reports import bounds, catalogue, estimates, protocols, selection
+from segbench.reports.artefact import Artefact
 from segbench.reports.artefacts import bootstrapped
 from segbench.reports.layout import Grid, number
+from segbench.reports.requirement import SUPERVISED, Requirement
 from segbench.reports.style import model_title
 from segbench.results import published
 from segbench.results.resampling import Statistic, Unit
@@ -130,7 +131,7 @@ def _estimates(images: pd.DataFrame, name: str, by: list[str], unit: Unit) -> pd
 
 def _methods_data(results: Results) -> pd.DataFrame:
     """Compare all methods; supervised networks on the tasks that the other rows have too."""
-    images = estimates.select(results, *REQUIRES)
+    images = selection.select(results, *REQUIRES)
     supervised = _is_supervised(results, images)
     if not supervised.all():
         images = images[~supervised | images.task.isin(images.task[~supervised].unique())]
@@ -143,7 +144,7 @@ def _methods_grid(results: Results, table: pd.DataFrame) -> Grid:
 
 
 def _bootstrapped_data(results: Results) -> pd.DataFrame:
-    images = estimates.select(results, *bootstrapped.REQUIRES)
+    images = selection.select(results, *bootstrapped.REQUIRES)
     images = images.assign(failed=images.dice < estimates.target_dice(results))
     return quality(results, images, ["dice_percent", "failures"], "table17b", ["context"])
 

@@ -9,10 +9,11 @@ import pandas as pd
 
 from segbench.datasets.scans import ScanData
 from segbench.reports import catalogue, pictures, style
-from segbench.reports.artefact import Artefact, InsufficientRecords, Requirement
+from segbench.reports.artefact import Artefact
 from segbench.reports.curves import note, plain_axes
 from segbench.reports.layout import Grid, plain
 from segbench.reports.panels import by_group
+from segbench.reports.requirement import InsufficientRecords, Requirement
 from segbench.results import published
 
 if TYPE_CHECKING:

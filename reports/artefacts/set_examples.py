@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 
 from segbench.reports import pictures, protocols, style
-from segbench.reports.artefact import Artefact, InsufficientRecords, Requirement
+from segbench.reports.artefact import Artefact
 from segbench.reports.artefacts.set_gains import INTERACTIVE, INTERACTIVE_PAIR
 from segbench.reports.curves import note
+from segbench.reports.requirement import InsufficientRecords, Requirement
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

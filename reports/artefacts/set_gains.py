@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from segbench.reports import catalogue, estimates, protocols, style
-from segbench.reports.artefact import Artefact, InsufficientRecords, Requirement
+from segbench.reports import catalogue, estimates, protocols, selection, style
+from segbench.reports.artefact import Artefact
 from segbench.reports.curves import doubling_axis, draw_curves
 from segbench.reports.layout import number
 from segbench.reports.panels import by_group, by_protocol
+from segbench.reports.requirement import InsufficientRecords, Requirement
 from segbench.results.statistics import StatisticsError
 from segbench.text import count_of
 
@@ -44,8 +45,8 @@ def interactive_gains(results: Results) -> pd.DataFrame:
         A row per protocol, ``set_size``, ``prompts`` (positive ones of an image, and as many negative ones)
         and interval unit, with the columns of `segbench.results.statistics.improvement`; ``n`` counts images.
     """
-    estimates.select_models(results, INTERACTIVE)
-    steps = estimates.select_steps(results, INTERACTIVE)
+    selection.select_models(results, INTERACTIVE)
+    steps = selection.select_steps(results, INTERACTIVE)
     baseline, model = INTERACTIVE_PAIR
     data = estimates.improvements(steps, model, baseline, ["set_size", "step"])
     return data.rename(columns={"step": "prompts"})

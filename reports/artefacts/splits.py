@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from segbench.reports import catalogue, estimates, protocols, style
-from segbench.reports.artefact import NO_CONTEXT, SUPERVISED, Artefact, InsufficientRecords
+from segbench.reports import catalogue, protocols, selection, style
+from segbench.reports.artefact import Artefact
 from segbench.reports.curves import note, plain_axes, shared_legend
 from segbench.reports.layout import Grid, plain
+from segbench.reports.requirement import NO_CONTEXT, SUPERVISED, InsufficientRecords
 from segbench.results import published
 from segbench.text import count_of
 
@@ -136,7 +137,7 @@ def _draw_images(results: Results, data: pd.DataFrame) -> Figure:
     from matplotlib.ticker import MaxNLocator
 
     images = data.images
-    size = estimates.standard_size(results) or SET_SIZE
+    size = selection.standard_size(results) or SET_SIZE
     figure = Figure(figsize=(6.4, 3.6), layout="constrained")
     axes = figure.subplots()
     edges = _edges(images, size)

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from segbench.reports import bounds, estimates, protocols, style
-from segbench.reports.artefact import Artefact, Requirement
+from segbench.reports import bounds, estimates, protocols, selection, style
+from segbench.reports.artefact import Artefact
 from segbench.reports.artefacts.context_size import INTERVAL, REPS
 from segbench.reports.curves import dice_axis, draw_bounds, draw_curves, note
 from segbench.reports.panels import by_group, by_protocol, share_y_range
+from segbench.reports.requirement import Requirement
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,12 +27,12 @@ IN_CONTEXT = Requirement(("interactive-in-context",), (MODEL,), required=(MODEL,
 
 def _data(results: Results, requirement: Requirement, grouped: bool) -> pd.DataFrame:
     """Estimate mean Dice times 100 by context size and step, with the interval over subjects first."""
-    images = estimates.select_models(results, requirement)
+    images = selection.select_models(results, requirement)
     level = estimates.grouping(images) if grouped else ""
     by = ["model", "context_size", "step"]
     tables = []
     for protocol in images.protocol.unique():  # one at a time, because there may be millions of steps
-        steps = estimates.select_steps(results, replace(requirement, protocols=(protocol,)))
+        steps = selection.select_steps(results, replace(requirement, protocols=(protocol,)))
         steps = steps[steps.model == MODEL]
         tables.append(
             estimates.estimates(steps, "dice", by, level, units=estimates.SUBJECTS_FIRST, reps=REPS)
@@ -42,7 +43,7 @@ def _data(results: Results, requirement: Requirement, grouped: bool) -> pd.DataF
 def _draw(results: Results, data: pd.DataFrame, requirement: Requirement, grouped: bool) -> Figure:
     """Draw a line per context size, in one panel per protocol or per data set (or cohort)."""
     data = estimates.first_unit(data)
-    supervised = bounds.bounds_of(results, estimates.select_models(results, requirement), grouped)
+    supervised = bounds.bounds_of(results, selection.select_models(results, requirement), grouped)
     styles = style.size_styles(data.context_size)
 
     def draw(axes: Axes, part: pd.DataFrame) -> None:

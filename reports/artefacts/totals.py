@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from segbench.reports import estimates, protocols, style
-from segbench.reports.artefact import Artefact, Requirement
+from segbench.reports import estimates, protocols, selection, style
+from segbench.reports.artefact import Artefact
 from segbench.reports.bars import draw_bars, wrapped
 from segbench.reports.curves import hollow, shared_legend, top
+from segbench.reports.requirement import Requirement
 from segbench.results import published
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ MODEL = "multiverseg"
 
 def _change_data(results: Results) -> pd.DataFrame:
     """Estimate the paired change in percent with MultiverSeg by ``baseline``; ``paper`` is the paper's."""
-    data = estimates.changes(estimates.select(results, Requirement()), MODEL)
+    data = estimates.changes(selection.select(results, Requirement()), MODEL)
     # The paper prints reductions, and only those against ScribblePrompt.
     paper = published("fig4")
     return estimates.with_published(data, paper.assign(value=-paper.value, baseline="scribbleprompt"))
@@ -65,7 +66,7 @@ def _signed(value: float) -> str:
 
 def _total_data(results: Results) -> pd.DataFrame:
     """Estimate interactions per set of images by data set, or by cohort of a single data set."""
-    images = estimates.select(results, Requirement())
+    images = selection.select(results, Requirement())
     return estimates.estimates(images, "interactions", ["model"], estimates.grouping(images), "total")
 
 
@@ -76,7 +77,7 @@ def _draw_total(results: Results, data: pd.DataFrame) -> Figure:
     names = protocols.in_order(data.protocol)
     groups = sorted(data.group.unique())
     styles = style.line_styles(data.model)
-    size = int(estimates.select(results, Requirement()).position.max())
+    size = int(selection.select(results, Requirement()).position.max())
     width = max(len(groups) * max(0.2 * len(styles) + 0.15, 1.05) + 1.2, 6.4)
     figure = Figure(figsize=(width, 2.7 * len(names) + 0.9), layout="constrained")
     panels = figure.subplots(len(names), 1, sharex=True, squeeze=False)[:, 0]

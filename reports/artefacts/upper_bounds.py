@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from segbench.reports import bounds, estimates
-from segbench.reports.artefact import SUPERVISED, Artefact, InsufficientRecords, Requirement
+from segbench.reports import bounds, estimates, selection
+from segbench.reports.artefact import Artefact
 from segbench.reports.artefacts.context_size import IN_CONTEXT
 from segbench.reports.layout import Grid, joined, number
+from segbench.reports.requirement import SUPERVISED, InsufficientRecords, Requirement
 from segbench.reports.style import model_title
 from segbench.results import published, statistics
 
@@ -39,7 +40,7 @@ def upper_bounds(results: Results) -> pd.DataFrame:
     InsufficientRecords
         If there are no such records.
     """
-    images = estimates.select(results, TRAINED)
+    images = selection.select(results, TRAINED)
     tables = []
     for level in LEVELS:
         table = bounds.bounds(results, level=level)
@@ -84,7 +85,7 @@ def _in_context(results: Results) -> pd.DataFrame:
     """Return the image records with the largest context and no interactions; no rows without any."""
     rows = results.images.iloc[:0]
     with suppress(InsufficientRecords):
-        rows = estimates.select(results, IN_CONTEXT)
+        rows = selection.select(results, IN_CONTEXT)
     return rows[rows.context_size == rows.context_size.max()]
 
 

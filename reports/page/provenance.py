@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from segbench.reports import bounds, catalogue, estimates, pictures, protocols, style
+from segbench.reports import bounds, catalogue, pictures, protocols, selection, style
 from segbench.reports.layout import Grid
 from segbench.text import render_command
 
@@ -139,7 +139,7 @@ def _short_trainings(results: Results) -> str:
 def _unfinished(results: Results) -> str:
     """Name methods that segmented fewer images than others, so that averages are over other images."""
     # Longer sets are another experiment, and not every method takes part in it.
-    images = results.images[estimates.in_standard_sets(results, results.images)]
+    images = results.images[selection.in_standard_sets(results, results.images)]
     incomplete = []
     for (protocol, split, _), rows in images.groupby(["protocol", "split", "annotator"], observed=True):
         key = _image_key(protocols.labels(results, str(protocol)).family)

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segbench.reports import bounds, catalogue, protocols
-from segbench.reports.artefact import InsufficientRecords
 from segbench.reports.artefacts import comparisons, set_gains
 from segbench.reports.layout import Grid
 from segbench.reports.missing import whole_study
 from segbench.reports.page import provenance
 from segbench.reports.replay import BUDGET, Replay, replay
+from segbench.reports.requirement import InsufficientRecords
 from segbench.text import count_of
 
 if TYPE_CHECKING:

@@ -10,11 +10,11 @@ from discs import disc_run
 
 from segbench import reports
 from segbench.reports import bounds
-from segbench.reports.artefact import InsufficientRecords
 from segbench.reports.artefacts.comparisons import sentences
 from segbench.reports.missing import Coverage
 from segbench.reports.registry import get
 from segbench.reports.replay import replay
+from segbench.reports.requirement import InsufficientRecords
 from segbench.results import Results
 from segbench.results.schema import IMAGES
 
@@ -26,7 +26,7 @@ DICE_FIGURES = ["fig6", "fig7", "fig17a", "fig18", "fig19", "fig20", "fig21"]
 
 
 def rows(dice=DICE, model="nnunet") -> list[dict]:
-    """Image records of networks trained on each task."""
+    """Make the image records of networks trained on each task."""
     return [
         {
             "protocol": "supervised",
@@ -50,7 +50,7 @@ def rows(dice=DICE, model="nnunet") -> list[dict]:
 
 @pytest.fixture
 def made(records):
-    """A function that makes results of these and of other records, with what a manifest says of trainings."""
+    """Return a function that makes results of such and other records, with trainings in the manifest."""
 
     def make(supervised: list[dict], *others: dict, training: dict | None = None, images=18) -> Results:
         results = records([*supervised, *others], images=images)
@@ -65,7 +65,7 @@ def with_manifest(results: Results, images: pd.DataFrame, *manifests: dict) -> R
 
 
 def levels(axes, label: str) -> list[float]:
-    """Where the horizontal lines with this label are."""
+    """Return the heights of the horizontal lines with this label."""
     found = [line for line in axes.lines if str(line.get_label()).replace("\n", " ") == label]
     return [float(line.get_ydata()[0]) for line in found]
 
@@ -87,7 +87,7 @@ def test_a_single_run_has_an_interval_over_subjects_only(made):
     assert (row["subject_low"], row["mean"], row["subject_high"]) == (90, pytest.approx(93), 96)
 
 
-def test_a_bound_is_over_the_tasks_that_are_asked_for_and_says_which_it_lacks(made):
+def test_a_bound_is_over_the_requested_tasks_and_counts_the_missing_ones(made):
     results = made(rows(), training=dict.fromkeys([WBC, OTHER], schedule()))
     (row,) = bounds.bounds(results, [OTHER, "wbc/other/m/0/x"]).to_dict("records")
     assert row["mean"] == pytest.approx(80)
@@ -126,7 +126,7 @@ FULL, LONGER = schedule(1000, 250, False), schedule(50, 20)
         ("mine:Net", {}, "mine:Net", "trained"),
     ],
 )
-def test_the_label_says_what_a_reader_must_know_of_the_training(made, model, training, label, weights):
+def test_the_label_mentions_shortened_and_unknown_schedules(made, model, training, label, weights):
     results = made(rows(model=model), training=training)
     assert bounds.bounds(results).label.tolist() == [label]
     assert bounds.weights(results, model, [WBC, OTHER]) == weights
@@ -167,7 +167,7 @@ def test_the_y_axis_reaches_a_bound_far_above_the_curves_and_the_note_names_the_
     assert note.endswith("band: 95% bootstrap interval over 2 subjects.")
 
 
-def test_fig3_says_what_is_reached_without_interactions(made):
+def test_fig3_has_the_quality_without_interactions(made):
     results = made(rows({"wbc": DICE["wbc"]}), {"dataset": "wbc"}, training={WBC: schedule()})
     label = f"{SHORT}, no interactions: Dice 90.00 ± "
     (entry,) = (text for text in legend(figure_of("fig3", results)) if text.startswith("nnU-Net"))
@@ -178,7 +178,7 @@ def test_fig3_says_what_is_reached_without_interactions(made):
     assert axes.get_ylim()[0] < 0
 
 
-def test_fig11_names_it_once_and_gives_the_dice_of_every_panel(made):
+def test_fig11_names_the_bound_once_with_its_dice_in_every_panel(made):
     others = [{"dataset": name, "protocol": "center-clicks"} for name in ("wbc", "other")]
     results = made(rows({name: dice[:1] for name, dice in DICE.items()}), *others)
     figure = figure_of("fig11", results)
@@ -189,7 +189,7 @@ def test_fig11_names_it_once_and_gives_the_dice_of_every_panel(made):
     ]
 
 
-def test_table_7_has_its_quality_beside_the_papers_but_no_totals(made):
+def test_table_7_compares_the_quality_of_bounds_with_the_paper_without_totals(made):
     sets = [{"dataset": "wbc", "position": position} for position in (1, 2, 3)]
     table = data_of("table7", made(rows(), *sets, training={WBC: schedule()}))
     supervised = table[table.protocol == "supervised"].set_index("metric")
@@ -220,7 +220,7 @@ def test_every_test_image_counts_beyond_the_size_of_a_set(made):
     assert table["mean"]["dice_percent"] == pytest.approx((96 + 90 + 92 + 82) / 4)
 
 
-def test_the_table_of_bounds_stands_beside_the_papers_and_the_largest_context(made):
+def test_the_table_of_bounds_has_the_papers_numbers_and_the_largest_context(made):
     context = {"protocol": "in-context", "context": "ground-truth"}
     others = [
         context | {"dataset": "wbc", "model": model, "context_size": size, "dice": dice}
@@ -244,7 +244,7 @@ def test_the_table_of_bounds_stands_beside_the_papers_and_the_largest_context(ma
     known = table.set_index("group")
     assert (known.paper["all"], known.paper["wbc"]) == (90.15, 95.1)
     assert known.paper[["other", OTHER, WBC]].isna().all()
-    # No context model has segmented the other task, so that none is comparable over all of them.
+    # The models with a context have no records of the other task, which leaves no mean over both.
     assert known.multiverseg.isna().to_dict() == {
         "all": True,
         "other": True,
@@ -259,7 +259,7 @@ def test_the_table_of_bounds_stands_beside_the_papers_and_the_largest_context(ma
     assert grid.rows[2][3].startswith("90.00 ± ")
 
 
-def test_nobody_misses_a_bound_but_its_own_table(run, tmp_path):
+def test_only_its_own_table_reports_a_missing_bound(run, tmp_path):
     gaps = {name: Coverage(run).gaps(get(name)) for name in ("fig3", "table7", "fig6", "upper-bounds")}
     assert not [
         gap
@@ -293,7 +293,7 @@ def test_a_run_of_nothing_else_has_its_own_page(made, tmp_path):
     assert SHORT in (tmp_path / "tables" / "upper-bounds.csv").read_text(encoding="utf-8")
 
 
-def test_a_bound_of_one_run_stands_in_the_figures_of_another(whole_run, tmp_path):
+def test_a_bound_of_one_run_is_in_the_figures_of_another(whole_run, tmp_path):
     manifest = whole_run.manifests[0]
     other = manifest | {"models": {"nnunet": manifest["models"]["nnunet"]}}
     both = with_manifest(whole_run, whole_run.images, MANIFEST, other)
@@ -305,7 +305,7 @@ def test_a_bound_of_one_run_stands_in_the_figures_of_another(whole_run, tmp_path
     assert "Unfinished" not in text
 
 
-def test_trained_networks_have_no_part_in_the_answer_on_interactions(whole_run):
+def test_supervised_networks_are_not_in_the_comparison_of_interactions(whole_run):
     assert not [sentence for sentence in sentences(whole_run) if "nnU-Net" in sentence]
 
 
@@ -317,7 +317,7 @@ def test_a_model_trained_on_fewer_tasks_is_unfinished_but_more_runs_are_not(made
     assert "mine:Net, supervised (no interactions): 2 of 4 images" in text_of(tmp_path)
 
 
-def test_the_replay_shows_it_by_its_whole_name():
+def test_the_replay_shows_a_supervised_network_with_its_full_name():
     results = disc_run(models=("nnunet",), protocols=("supervised",), positions=range(1, 4))
     training = dict.fromkeys(results.images.task.unique(), schedule())
     results.manifests[0]["models"] = {"nnunet": {"weights": "bundled", "training": training}}

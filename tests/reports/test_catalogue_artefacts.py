@@ -1,4 +1,4 @@
-"""Tables 1 to 6, Fig. 8 and Fig. 9: what is listed of data, training and methods."""
+"""Artefacts on data, training and methods: Tables 1 to 6, Fig. 8 and Fig. 9."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import pytest
 from artefact_helpers import data_of, figure_of, grid_of
 
 from segbench.models.training.augmentation import Augmentation
-from segbench.reports.artefact import InsufficientRecords
 from segbench.reports.artefacts.augmentations import compared
 from segbench.reports.artefacts.synthetic_task import example
 from segbench.reports.layout import text, wide
+from segbench.reports.requirement import InsufficientRecords
 
 SIZES = {"train": 60, "val": 20, "test": 21}
 LEFT_OUT = "drive/eye/camera/0/vessels"
 
 
 def images(*rows: dict) -> pd.DataFrame:
-    """Image records as far as these artefacts read them; text as categories, as in a real run."""
+    """Make image records with the columns that these artefacts read; text as categories, as in a real run."""
     plain = {"protocol": "center-clicks", "model": "multiverseg", "context": "binary", "split": "test"}
     task = {"dataset": "wbc", "cohort": "a", "modality": "m", "axis": "0", "label": "x", "subject": "s"}
     table = pd.DataFrame([plain | task | row for row in rows])
@@ -29,7 +29,7 @@ def images(*rows: dict) -> pd.DataFrame:
 
 
 def results(*rows: dict, models: dict | None = None, found: dict | None = None, size: int = 18):
-    """A run of these records, by default of bundled weights."""
+    """Make a run of these records, by default with bundled weights."""
     models = {"multiverseg": "bundled", "random-walker": None} if models is None else models
     table = images(*rows)
     manifest = {
@@ -46,7 +46,7 @@ def uses(table: pd.DataFrame, group: str) -> dict[str, str]:
     return table[table.group == group].set_index("split").use.to_dict()
 
 
-def test_table_1_says_what_each_split_was_used_for():
+def test_table_1_lists_the_uses_of_each_split():
     run = results(
         {"dataset": "wbc"},
         {"dataset": "buid", "protocol": "in-context", "context": "ground-truth"},
@@ -55,7 +55,7 @@ def test_table_1_says_what_each_split_was_used_for():
     )
     table = data_of("table1", run)
     assert uses(table, "Training data sets")["train"] == "none: synthetic tasks only"
-    # The bundled weights were made while looking at the validation split of WBC.
+    # The validation split of WBC decided how the bundled weights were trained.
     assert uses(table, "Validation data sets") == {
         "train": "seed images",
         "val": "choice of what the bundled weights were trained on",
@@ -75,7 +75,7 @@ def test_table_1_says_what_each_split_was_used_for():
     assert counts.paper_datasets.tolist()[:3] == [67, 9, 2]
 
 
-def test_table_1_counts_a_data_set_whose_validation_split_was_evaluated_as_such():
+def test_an_evaluated_validation_split_makes_a_validation_data_set():
     table = data_of(
         "table1", results({"dataset": "buid"}, {"dataset": "buid", "split": "val"}, models={"sp-uvs": "x.pt"})
     )
@@ -101,11 +101,11 @@ def test_official_weights_saw_the_papers_training_data():
         ({}, "unknown"),
     ],
 )
-def test_table_3_says_whether_the_weights_saw_the_training_data(models, seen):
+def test_table_3_states_whether_the_weights_saw_the_training_data(models, seen):
     assert set(data_of("table3", results({}, models=models)).seen) == {seen}
 
 
-def test_table_2_finds_our_data_sets_whatever_their_spelling():
+def test_table_2_matches_data_sets_despite_other_spelling():
     run = results(
         {"dataset": "BTCV_cervix", "cohort": "a", "label": "bladder", "subject": "1"},
         {"dataset": "BTCV_cervix", "cohort": "a", "label": "uterus", "subject": "1"},
@@ -141,7 +141,7 @@ def test_tables_of_data_sets_have_the_licences_of_the_catalogue():
     assert (cells["CHAOS"]["Licence"], cells["DDTI"]["Licence"]) == ("CC BY-NC-SA 4.0", "–")
 
 
-def test_table_2_without_a_manifest_lists_what_the_records_say():
+def test_table_2_without_a_manifest_uses_the_records():
     run = results({"dataset": "wbc", "label": "nucleus"})
     run.manifests = []
     row = data_of("table2", run).set_index("name").loc["WBC"]
@@ -162,7 +162,7 @@ def test_the_augmentations_are_the_papers_but_for_the_way_sharpness_is_given():
     ]
 
 
-def test_a_difference_in_any_number_or_a_row_on_one_side_is_told():
+def test_other_numbers_and_rows_on_one_side_are_differences():
     paper = pd.DataFrame(
         [("t", "Blur", "p", 0.5, None), ("t", "Blur", "sigma", 0.1, 1.0), ("t", "Flip", "p", 0.5, None)],
         columns=["part", "augmentation", "parameter", "low", "high"],
@@ -176,7 +176,7 @@ def test_a_difference_in_any_number_or_a_row_on_one_side_is_told():
     assert table.loc["Noise", ["paper_p", "p"]].fillna(-1).tolist() == [-1, 0.5]
 
 
-def test_the_models_declare_what_the_paper_says_of_them():
+def test_the_models_declare_the_papers_capabilities():
     table = data_of("table6", results({})).set_index("model")
     both = table.dropna(subset=["paper_interactive", "interactive"])
     assert set(both.index) >= {"scribbleprompt", "universeg", "sp-uvs", "multiverseg"}
@@ -187,7 +187,7 @@ def test_the_models_declare_what_the_paper_says_of_them():
     assert "sp-uvs-2" not in table.index
 
 
-def test_plug_ins_of_the_run_are_listed_with_what_they_declare(tmp_path, monkeypatch):
+def test_plug_ins_of_the_run_are_listed_with_their_declarations(tmp_path, monkeypatch):
     (tmp_path / "toy_plugin.py").write_text(
         "from benchmark import Capabilities\n\n\n"
         "class Mine:\n    capabilities = Capabilities(interactive=True)\n"
@@ -215,7 +215,7 @@ def test_every_table_is_laid_out_for_reading(name):
     assert all(len(row) == len(grid.columns) for row in grid.rows)
 
 
-def test_facts_are_written_as_people_write_them():
+def test_facts_are_formatted_for_reading():
     values = (None, float("nan"), "", True, np.False_, 1543.0, 7, -0.25)
     assert [text(value) for value in values] == ["–", "–", "–", "yes", "no", "1,543", "7", "−0.25"]
 
@@ -239,12 +239,15 @@ def test_fig_8_marks_the_target():
     assert len(set(widths)) == 2
 
 
-def test_fig_9_counts_the_validation_images_of_all_tasks_also_those_left_out():
+def test_fig_9_counts_the_validation_images_of_all_tasks_including_excluded_ones():
     found = {"wbc/a/m/0/x": SIZES, LEFT_OUT: {"train": 12, "val": 4, "test": 4}}
     data = data_of("fig9", results({}, found=found))
     assert data.set_index("task").images.to_dict() == {"wbc/a/m/0/x": 20, LEFT_OUT: 4}
     assert set(data.split) == {"val"}
-    assert sorted(wide(results({}), data, ("task",), "split").rows) == [[LEFT_OUT, "4"], ["wbc/a/m/0/x", "20"]]
+    assert sorted(wide(results({}), data, ("task",), "split").rows) == [
+        [LEFT_OUT, "4"],
+        ["wbc/a/m/0/x", "20"],
+    ]
 
 
 def test_fig_9_falls_back_on_the_tasks_of_the_run():

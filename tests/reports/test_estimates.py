@@ -10,8 +10,8 @@ from artefact_helpers import data_of, figure_of
 from conftest import UNUSED
 from PIL import Image
 
-from segbench.reports import estimates, style
-from segbench.reports.artefact import InsufficientRecords, Requirement
+from segbench.reports import selection, style
+from segbench.reports.requirement import InsufficientRecords, Requirement
 from segbench.results.schema import IMAGES, STEPS, typed
 
 # Interactions by (model, cohort): two simulations of two images. The maximum is 10, and 10 here is a failure.
@@ -57,7 +57,7 @@ def tiny() -> SimpleNamespace:
 
 
 def only(data, **values):
-    """The single row with these values, over simulations."""
+    """Return the single row with these values, over simulations."""
     if "unit" in data:
         data = data[data.unit == "simulation"]
     for name, value in values.items():
@@ -76,7 +76,7 @@ def test_fig3_averages_simulations_then_tasks(tiny):
     assert set(data.loc[data.unit == "simulation", "n_units"]) == {2}
 
 
-def test_fig11_and_fig16_tell_cohorts_apart_where_there_is_one_data_set(tiny):
+def test_fig11_and_fig16_are_by_cohort_if_there_is_one_data_set(tiny):
     curves, totals = data_of("fig11", tiny), data_of("fig16", tiny)
     assert set(curves.level) == set(totals.level) == {"cohort"}
     assert only(curves, model="multiverseg", group="b", example=1)["mean"] == pytest.approx(8)
@@ -90,7 +90,7 @@ def test_fig4_averages_the_change_of_each_task(tiny):
     assert row["mean"] == pytest.approx((change_a + change_b) / 2)
 
 
-def test_table7_counts_steps_and_failures_of_a_set_and_stands_beside_the_paper(tiny):
+def test_table7_counts_steps_and_failures_of_a_set_and_has_the_papers_numbers(tiny):
     table = data_of("table7", tiny)
     steps = only(table, model="scribbleprompt", metric="total_steps")
     assert steps["mean"] == pytest.approx((8 + 19) / 2)
@@ -150,7 +150,7 @@ def test_only_the_records_that_a_figure_needs_are_selected(records):
     results = records(given, images=2)
 
     def selected(*needs):
-        return estimates.select(results, *needs).index.tolist()
+        return selection.select(results, *needs).index.tolist()
 
     assert selected(Requirement()) == [0, 1]
     assert selected(Requirement(longer=True)) == [0, 1, 2]
@@ -160,14 +160,14 @@ def test_only_the_records_that_a_figure_needs_are_selected(records):
     assert selected(Requirement(("in-context",), context="ground-truth")) == [7]
     assert selected(Requirement(), Requirement(split="val")) == [0, 1, 4]
     without_limit = records(given)
-    assert len(estimates.select(without_limit, Requirement())) == 3
+    assert len(selection.select(without_limit, Requirement())) == 3
 
 
-def test_where_nothing_is_selected_the_reason_says_what_was_looked_for(run):
+def test_a_selection_without_records_names_protocols_context_and_split(run):
     with pytest.raises(
         InsufficientRecords, match="no results of in-context with soft contexts on the test split"
     ):
-        estimates.select(run, Requirement(("in-context",), context="soft"))
+        selection.select(run, Requirement(("in-context",), context="soft"))
 
 
 @pytest.mark.parametrize("name", ["fig3", "fig4", "fig11", "fig16", "table7"])
@@ -178,7 +178,7 @@ def test_text_may_come_as_categories(run, name):
     pd.testing.assert_frame_equal(data_of(name, run), data_of(name, same), check_dtype=False)
 
 
-def test_published_numbers_stand_beside_ours_and_are_drawn_hollow(run):
+def test_published_numbers_are_in_the_data_and_drawn_hollow(run):
     data = data_of("fig4", run)
     assert (data.loc[data.baseline == "scribbleprompt", "paper"] < 0).all()
     assert data.loc[data.baseline != "scribbleprompt", "paper"].isna().all()
@@ -211,7 +211,7 @@ def test_a_saved_figure_is_the_same_file_each_time_and_a_picture_keeps_its_colou
     assert Image.open(tmp_path / "picture.png").mode == "RGBA"
 
 
-def test_looks_are_fixed_for_known_models_and_repeatable_for_others():
+def test_styles_are_fixed_for_built_in_models_and_repeatable_for_others():
     looks = style.line_styles
     alone, together = looks(["multiverseg"]), looks(["zeta", "multiverseg", "alpha"])
     assert alone["multiverseg"] == together["multiverseg"]
@@ -221,7 +221,7 @@ def test_looks_are_fixed_for_known_models_and_repeatable_for_others():
 
 
 @pytest.mark.parametrize(("count", "comparable"), [(18, True), (3, False)])
-def test_totals_stand_beside_the_papers_only_for_sets_of_its_size(run_of, count, comparable):
+def test_totals_are_compared_with_the_papers_only_for_sets_of_its_size(run_of, count, comparable):
     table = data_of(
         "table7", run_of(models=("multiverseg",), protocols=("center-clicks",), simulations=1, count=count)
     )

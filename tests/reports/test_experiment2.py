@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from artefact_helpers import data_of, figure_of, legend, titles
 
-from segbench.reports.artefact import InsufficientRecords
+from segbench.reports.requirement import InsufficientRecords
 
 CLICKS, SCRIBBLES = "interactive-in-context-clicks", "interactive-in-context-scribbles"
 
 
 def only(data, **values):
-    """The single row with these values, over subjects."""
+    """Return the single row with these values, over subjects."""
     data = data[data.unit == "subject"]
     for name, value in values.items():
         data = data[data[name] == value]
@@ -48,14 +48,14 @@ def contexts(records):
     )
 
 
-def test_dice_by_context_size_weighs_subjects_alike(contexts):
+def test_dice_by_context_size_weighs_subjects_equally(contexts):
     data = data_of("fig6", contexts)
     assert only(data, context_size=1)["mean"] == pytest.approx((40 + 20) / 2)
     assert only(data, context_size=4)["mean"] == pytest.approx((70 + 50) / 2)
     assert list(data.unit.unique()) == ["subject", "simulation"]
 
 
-def test_intervals_are_over_subjects_first_and_draws_stand_beside(contexts):
+def test_intervals_are_over_subjects_first_then_over_simulations(contexts):
     data = data_of("fig6", contexts)
     row = only(data, context_size=1)
     assert (row.n_units, row.low < row["mean"] < row.high) == (4, True)
@@ -75,7 +75,7 @@ def test_context_sizes_double_from_tick_to_tick(contexts, whole_run):
     assert legend(figure_of("fig6", whole_run))[:2] == ["MultiverSeg", "UniverSeg"]
 
 
-def test_published_values_stand_beside_ours(contexts):
+def test_published_values_are_in_the_data_and_the_figure(contexts):
     data = data_of("fig6", contexts)
     assert data.paper.notna().all()
     axes = figure_of("fig6", contexts).axes[0]

@@ -14,14 +14,14 @@ from artefact_helpers import data_of, figure_of, grid_of, text_of
 from set_runs import AUTOMATIC, CLICKS, INTERCONV, MATCHED, SCRIBBLES, as_run, automatic, gain, interactive
 
 from segbench import reports
-from segbench.reports import catalogue, estimates
-from segbench.reports.artefact import InsufficientRecords, Requirement
+from segbench.reports import catalogue, selection
 from segbench.reports.artefacts import set_gains
 from segbench.reports.missing import Coverage
 from segbench.reports.page import provenance
 from segbench.reports.page.render import display_name
 from segbench.reports.registry import PAPERS, get
 from segbench.reports.replay import replay
+from segbench.reports.requirement import InsufficientRecords, Requirement
 
 SIMPLE = ("simpleunet", "simpleunet-interconv")
 NNUNET = ("nnunet2d", "nnunet2d-interconv")
@@ -247,7 +247,7 @@ def test_records_of_sets_change_nothing_else(of_both, run):
         replay(both)
     with pytest.raises(InsufficientRecords, match="no pictures of test images"):
         figure_of("fig5", both)
-    assert estimates.in_standard_sets(both, both.images).all()  # though a standard set has 4 images
+    assert selection.in_standard_sets(both, both.images).all()  # though a standard set has 4 images
     assert [task.split("/")[0] for task in catalogue.tasks(both).task] == ["discs"]
     names = [row[0] for row in provenance.tasks(both).rows]
     assert names == catalogue.task_names(both)
@@ -271,7 +271,7 @@ def test_a_model_of_sets_is_shown_in_sequential_protocols(records):
             for model, context, size in (("multiverseg", "binary", 1), (INTERCONV, "none", 0))
             for position in (1, 2)]  # fmt: skip
     run = records(rows)
-    assert set(estimates.select(run, Requirement()).model) == {"multiverseg", INTERCONV}
+    assert set(selection.select(run, Requirement()).model) == {"multiverseg", INTERCONV}
     assert Coverage(run).drawable(get("fig3"))
 
 

@@ -143,7 +143,7 @@ def test_without_a_manifest_the_page_says_so_and_commands_name_the_data_sets(run
     assert "--models scribbleprompt,sp-uvs --datasets buid,wbc" in text
 
 
-def test_an_unfinished_run_is_told(run, tmp_path):
+def test_an_unfinished_run_has_a_warning(run, tmp_path):
     images = run.images[~((run.images.model == "multiverseg") & (run.images.simulation == 2))]
     build(changed(run, images), tmp_path, only=["fig4"], formats=["png"])
     assert "MultiverSeg, center clicks: 48 of 72 images" in text_of(tmp_path)

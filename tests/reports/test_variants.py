@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from artefact_helpers import data_of, figure_of, grid_of, legend, titles
 
-from segbench.reports.artefact import InsufficientRecords
+from segbench.reports.requirement import InsufficientRecords
 
 BOOTSTRAPPED = "bootstrapped-in-context"
 
 
 def only(data, **values):
-    """The single row with these values, over simulations."""
+    """Return the single row with these values, over simulations."""
     data = data[data.unit == "simulation"]
     for name, value in values.items():
         data = data[data[name] == value]
@@ -20,7 +20,7 @@ def only(data, **values):
 
 
 def set_of(length: int, **what) -> list[dict]:
-    """The images of two simulations; the n-th takes n interactions in the first and n + 2 in the second."""
+    """Make the images of two simulations; image n needs n interactions in the first, n + 2 in the second."""
     return [
         what | {"simulation": simulation, "position": position, "interactions": position + 2 * simulation}
         for simulation in (0, 1)
@@ -46,7 +46,7 @@ def test_longer_sets_are_shown_by_task_for_the_data_set_of_the_paper(records):
     assert figure.axes[0].lines[0].get_ydata().tolist() == [2, 3, 4, 5]
 
 
-def test_without_longer_sets_of_that_data_set_the_one_with_most_of_them_stands_in(records):
+def test_without_longer_sets_of_that_data_set_the_one_with_most_of_them_is_shown(records):
     scribbles = {"protocol": "centerline-scribbles"}
     given = [
         *set_of(2, dataset="buid", **scribbles),
@@ -139,7 +139,7 @@ def bootstrapped(records):
     )
 
 
-def test_bootstrapping_is_told_by_kind_of_context_in_percent(bootstrapped):
+def test_bootstrapping_is_by_kind_of_context_in_percent(bootstrapped):
     data = data_of("fig17a", bootstrapped)
     assert only(data, context="binary", example=1)["mean"] == pytest.approx((50 + 70 + 46 + 66) / 4)
     assert only(data, context="soft", example=2)["mean"] == pytest.approx((70 + 90 + 66 + 86) / 4)
@@ -177,7 +177,7 @@ def test_failures_are_images_below_the_target(bootstrapped):
     assert [row[2] for row in grid.rows[:3]] == ["binary", "soft", "ground-truth"]
 
 
-def test_a_part_of_the_variants_is_drawn_and_none_is_a_reason(records, run):
+def test_some_variants_suffice_for_a_figure_and_none_does_not(records, run):
     some = records([{"protocol": BOOTSTRAPPED, "model": "universeg", "context": "soft"}])
     assert legend(figure_of("fig17a", some)) == ["UniverSeg, soft predictions"]
     for name in ("fig14", "fig15", "fig17a", "fig18", "table17b"):
