@@ -71,7 +71,7 @@ def import_dataset(
     """
     cases = reader.cases(folder)
     if not cases:
-        raise DataError(f"{folder} contains nothing of {name}; see docs/datasets.md for its layout")
+        raise DataError(f"{folder} contains nothing of {name}; see docs/data.md for its layout")
     with replacement_of(folder_of(root, name), replace) as new:
         writer = Writer(new)
         prepared = _read_in_parallel(partial(_prepare_case, reader, folder), cases, workers)

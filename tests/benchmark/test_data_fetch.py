@@ -41,7 +41,7 @@ class Public:
 
 
 class Simple(Public):
-    """One that downloads itself, the way docs/plugins.md has it."""
+    """One that downloads itself, the way docs/extending.md has it."""
 
     name = "simple"
 
