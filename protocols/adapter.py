@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Click(NamedTuple):
-    """One click: pixel coordinates, and whether it marks foreground."""
+    """One click: pixel coordinates, and whether the true label there is foreground."""
 
     row: int
     column: int

@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
     Masks = np.ndarray | torch.Tensor
 
-PIXELS = 2**19  # of a batch that `hd95` works on at a time: what it needs stays in a core's cache
+PIXELS = 2**19  # that `hd95` processes at a time, so that they fit into a core's cache
 
 
 def confusion(prediction: Masks, label: Masks) -> tuple:
-    """Pixels that are true positive, false positive and false negative.
+    """Count the true positive, false positive and false negative pixels.
 
     Parameters
     ----------
@@ -38,9 +38,9 @@ def confusion(prediction: Masks, label: Masks) -> tuple:
 
 
 def dice(prediction: np.ndarray, label: np.ndarray) -> float | np.ndarray:
-    """Dice coefficient in [0, 1]; 1 where both masks are empty.
+    """Return the Dice coefficient in [0, 1]; 1 if both masks are empty.
 
-    Parameters and errors as for `confusion`, without tensors, for which see `dice_of`.
+    Parameters and errors as for `confusion`, but arrays only; for tensors see `dice_of`.
 
     Returns
     -------
@@ -50,12 +50,12 @@ def dice(prediction: np.ndarray, label: np.ndarray) -> float | np.ndarray:
 
 
 def dice_of(tp: Any, fp: Any, fn: Any) -> Any:
-    """Dice coefficient 2 TP / (2 TP + FP + FN) of the counts of `confusion`; 1 where all three are 0.
+    """Return the Dice coefficient 2 TP / (2 TP + FP + FN) of counts of `confusion`; 1 if all are 0.
 
     Parameters
     ----------
     tp, fp, fn : int, or arrays or tensors of one shape
-        Tensors as float64 (``count.double()``): torch divides int64 in float32, which is less exact.
+        Convert tensors to float64 first (``count.double()``): torch divides int64 in float32.
 
     Returns
     -------
@@ -66,13 +66,13 @@ def dice_of(tp: Any, fp: Any, fn: Any) -> Any:
 
 
 def hd95(prediction: np.ndarray, label: np.ndarray) -> float | np.ndarray:
-    """95th percentile of the symmetric Hausdorff distance of the boundaries, in pixels.
+    """Return the 95th percentile of the symmetric Hausdorff distance of the boundaries, in pixels.
 
     The distances from each boundary to the nearest pixel of the other are pooled in both directions, as
-    medpy does. 0 where both masks are empty; the image diagonal where exactly one is. A batch is worked on
-    as a whole, many times faster than its images one by one, with the same results.
+    medpy does. 0 if both masks are empty; the image diagonal if exactly one is. A batch is many times faster
+    than its images one by one, with the same results.
 
-    Parameters and errors as for `confusion`, without tensors.
+    Parameters and errors as for `confusion`, but arrays only.
 
     Returns
     -------
@@ -84,33 +84,33 @@ def hd95(prediction: np.ndarray, label: np.ndarray) -> float | np.ndarray:
         prediction, label = prediction[None], label[None]
     height, width = label.shape[1:]
     predicted, true = (mask.any(axis=(1, 2)) for mask in (prediction, label))
-    found = np.hypot(height, width) * (predicted ^ true)
+    distances = np.hypot(height, width) * (predicted ^ true)
     both = np.flatnonzero(predicted & true)
     step = 1 + PIXELS // (1 + height * width)
     for start in range(0, len(both), step):
-        part = both[start : start + step]
-        found[part] = _percentile(*_distances(np.stack((prediction[part], label[part]))))
-    return float(found[0]) if single else found
+        chunk = both[start : start + step]
+        distances[chunk] = _percentile(*_distances(np.stack((prediction[chunk], label[chunk]))))
+    return float(distances[0]) if single else distances
 
 
 def _distances(masks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Squared distances of both boundaries to each other, and the pair of each one; masks (2, n, H, W).
+    """Squared distances of both boundaries to each other, and the pair of each distance; masks (2, n, H, W).
 
-    An exact distance transform in two passes, of which the second is done at boundary pixels only. All images
-    stand side by side in one wide picture, so that one call does a step of all of them.
+    This is an exact distance transform in two passes, the second at boundary pixels only. All images are
+    side by side in one wide array and processed together.
     """
     pairs, width = masks.shape[1], masks.shape[3]
     wide = masks.transpose(2, 0, 1, 3)
-    filled = np.flatnonzero(wide.any(axis=(1, 2, 3)))  # rows outside these change nothing
+    filled = np.flatnonzero(wide.any(axis=(1, 2, 3)))  # empty rows do not matter
     boundary = _boundary(np.ascontiguousarray(wide[filled[0] : filled[-1] + 1]))
-    place = np.flatnonzero(boundary)
-    half = pairs * width  # from a pixel of a prediction to that of its label
-    other = np.where(place // half % 2, place - half, place + half)
-    return _across(_down(boundary), other, width), place // width % pairs
+    pixel = np.flatnonzero(boundary)
+    half = pairs * width  # offset from a pixel of a prediction to the same pixel of its label
+    other = np.where(pixel // half % 2, pixel - half, pixel + half)
+    return _across(_down(boundary), other, width), pixel // width % pairs
 
 
 def _boundary(masks: np.ndarray) -> np.ndarray:
-    """Pixels with one of their four neighbours outside the mask or outside the image; masks (H, 2, n, W)."""
+    """Pixels with a 4-connected neighbour outside the mask or the image; masks (H, 2, n, W)."""
     flat = masks.reshape(-1)
     inner = flat.copy()
     for step in (1, masks[0].size):
@@ -123,7 +123,7 @@ def _boundary(masks: np.ndarray) -> np.ndarray:
 
 
 def _down(boundary: np.ndarray) -> np.ndarray:
-    """Rows from every pixel to the boundary in its column, flat; H + W where there is none."""
+    """Rows from every pixel to the boundary in its column, flat; H + W without a boundary."""
     height, width = boundary.shape[0], boundary.shape[-1]
     rows = np.multiply(~boundary, height + width, dtype=np.int32).reshape(height, -1)
     for row in range(1, height):
@@ -133,29 +133,28 @@ def _down(boundary: np.ndarray) -> np.ndarray:
     return rows.reshape(-1)
 
 
-def _across(rows: np.ndarray, place: np.ndarray, width: int) -> np.ndarray:
-    """Squared distance from each place to the boundary, given the rows to it in every column.
+def _across(rows: np.ndarray, pixel: np.ndarray, width: int) -> np.ndarray:
+    """Squared distance from each pixel to the boundary, given the rows to it in every column.
 
-    Columns are visited outwards, as long as one so far away can hold anything nearer: the work is the sum of
-    the distances. Beyond the edge of the image its last column is visited again, as if it were farther away,
-    which changes no minimum.
+    Columns are visited outwards while they can contain a nearer boundary. Beyond the edge of the image the
+    last column is visited again as if it were farther away, which changes no minimum.
     """
-    found = np.square(rows[place], dtype=np.int64)
-    open_, nearest, column, away = np.arange(len(place)), found, place % width, 0
-    first = place - column
-    while len(open_):
+    squares = np.square(rows[pixel], dtype=np.int64)
+    searching, nearest, column, away = np.arange(len(pixel)), squares, pixel % width, 0
+    first = pixel - column
+    while len(searching):
         away += 1
         keep = np.flatnonzero(nearest > away**2)
-        open_, nearest, column, first = open_[keep], nearest[keep], column[keep], first[keep]
+        searching, nearest, column, first = searching[keep], nearest[keep], column[keep], first[keep]
         left, right = np.maximum(column - away, 0), np.minimum(column + away, width - 1)
         least = np.minimum(rows[first + left], rows[first + right])
         nearest = np.minimum(nearest, np.square(least, dtype=np.int64) + away**2)
-        found[open_] = nearest
-    return found
+        squares[searching] = nearest
+    return squares
 
 
 def _percentile(squares: np.ndarray, pair: np.ndarray) -> np.ndarray:
-    """95th percentile of the roots of the squares of each pair, interpolated as `numpy.percentile` does."""
+    """95th percentile of the distances of each pair, interpolated as in `numpy.percentile`."""
     stride = int(squares.max()) + 1
     order = np.sort(pair * stride + squares)
     counts = np.bincount(pair)
@@ -168,14 +167,14 @@ def _percentile(squares: np.ndarray, pair: np.ndarray) -> np.ndarray:
 
 
 def _count(masks: Masks) -> Any:
-    """Pixels of each mask."""
+    """Number of pixels of each mask."""
     if not isinstance(masks, np.ndarray):
         import torch
 
-        return masks.sum((-2, -1), dtype=torch.int32).long()  # summed in int64, they are copied to it first
+        return masks.sum((-2, -1), dtype=torch.int32).long()  # a sum in int64 would copy the masks to int64
     if masks.ndim == 2:
         return int(np.count_nonzero(masks))
-    return np.fromiter(map(np.count_nonzero, masks), np.int64, len(masks))  # far faster than along axes
+    return np.fromiter(map(np.count_nonzero, masks), np.int64, len(masks))  # far faster than with an axis
 
 
 def _check(prediction: Masks, label: Masks) -> None:

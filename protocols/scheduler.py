@@ -31,6 +31,7 @@ from segbench.randomness import keyed_generator
 IN_FLIGHT = 8
 
 
+@torch.inference_mode()
 def plain_loop(
     data: TaskData,
     model: ModelAdapter,
@@ -70,7 +71,7 @@ def plain_loop(
             positive, negative = torch.from_numpy(interactions)[:, None]
             given = Interactions(positive, negative, torch.zeros_like(positive), (clicks,)) if step else None
             entries = Context(*torch.from_numpy(np.stack(context, axis=1))[:, None]) if position else None
-            query = Query(torch.from_numpy(image)[None], given, logits, entries)
+            query = Query(torch.tensor(image)[None], given, logits, entries)
             logits = (model if position else seed_model).predict(query)
             prediction = logits[0].numpy() > 0
             counts = dict(zip(("tp", "fp", "fn"), confusion(prediction[0], label[0]), strict=True))

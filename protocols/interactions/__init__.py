@@ -1,4 +1,4 @@
-"""The simulated annotator: clicks, scribbles and the randomness behind them."""
+"""Simulated clicks and scribbles, which annotators and training use."""
 
 from segbench.protocols.adapter import Click
 from segbench.protocols.interactions.clicks import (

@@ -1,4 +1,4 @@
-"""Simulated clicks: where an annotator would correct a prediction (MultiverSeg, section 5.3)."""
+"""Simulated clicks (MultiverSeg, section 5.3)."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Masks = TypeVar("Masks", np.ndarray, "Tensor")
 
 
 def center_click(label: np.ndarray, prediction: np.ndarray) -> Click | None:
-    """A click at the centre of the largest error.
+    """Click at the centre of the largest error.
 
-    Errors are 8-connected components of false negatives or of false positives, which never join. The one of
-    the largest area is taken, and of its pixels the one farthest from the outside of the false-negative
-    (or false-positive) mask; the image border is no obstacle. Ties, of components and of pixels, go to the
-    first pixel in row-major order. A mask that fills the image is clicked at its centre.
+    Errors are the 8-connected components of the false negatives and those of the false positives. The click
+    is in the component of the largest area, on the pixel farthest from the outside of the component; the
+    image border does not count as outside. Ties of components and of pixels go to the first pixel in
+    row-major order. An error that fills the image is clicked at its centre.
 
     Parameters
     ----------
@@ -32,26 +32,28 @@ def center_click(label: np.ndarray, prediction: np.ndarray) -> Click | None:
     Returns
     -------
     Click or None
-        ``positive`` is the ground truth at the pixel. None where the prediction has no error.
+        ``positive`` is the ground truth at the pixel. None if the prediction has no error.
     """
     return _center_clicks(label[None], prediction[None])[0]
 
 
 def ritm_click(label: np.ndarray, prediction: np.ndarray, clicked: Collection[Click] = ()) -> Click | None:
-    """A click by the rule of RITM, the alternative to `center_click`.
+    """Click by the rule of RITM (Sofiiuk et al., 2022), the alternative to `center_click`.
 
-    The centre of the largest circle inside the false negatives or the false positives, whichever is larger
-    (the false positives when equal). The image border is an obstacle; clicked pixels are not clicked again.
+    The click is at the centre of the largest circle inside the false negatives, or inside the false positives
+    if their circle is at least as large. The image border counts as outside. No pixel is clicked twice. The
+    built-in protocols do not use this rule; it is for protocols that follow RITM's evaluation.
 
     Parameters
     ----------
     label, prediction : bool arrays (H, W)
-    clicked : clicks so far
+    clicked : collection of Click
+        Earlier clicks.
 
     Returns
     -------
     Click or None
-        None where no error is left to click.
+        None if no error is left.
     """
     missed, spurious = (
         squared_distance(np.pad(mask, 1))[1:-1, 1:-1] for mask in (label & ~prediction, prediction & ~label)
@@ -63,7 +65,7 @@ def ritm_click(label: np.ndarray, prediction: np.ndarray, clicked: Collection[Cl
 
 
 def random_click(mask: np.ndarray, rng: np.random.Generator) -> Click | None:
-    """A click on a uniformly random pixel of a mask.
+    """Click on a uniformly random pixel of a mask.
 
     Parameters
     ----------
@@ -73,8 +75,7 @@ def random_click(mask: np.ndarray, rng: np.random.Generator) -> Click | None:
     Returns
     -------
     Click or None
-        Positive, as a click on the label; on another region the caller sets ``positive``. None where the
-        mask is empty.
+        With ``positive`` True; for the background the caller changes that. None if the mask is empty.
     """
     pixels = np.flatnonzero(mask)
     if not len(pixels):
@@ -84,7 +85,7 @@ def random_click(mask: np.ndarray, rng: np.random.Generator) -> Click | None:
 
 
 def border_click(mask: np.ndarray, rng: np.random.Generator) -> Click | None:
-    """A click on a random pixel of a mask's border: one with a neighbour, across an edge, outside the mask.
+    """Click on a random pixel of a mask with a 4-connected neighbour outside the mask.
 
     Parameters
     ----------
@@ -94,19 +95,18 @@ def border_click(mask: np.ndarray, rng: np.random.Generator) -> Click | None:
     Returns
     -------
     Click or None
-        Positive, as `random_click`. None where the mask is empty.
+        As for `random_click`.
     """
     return random_click(mask & (squared_distance(mask) <= 1), rng)
 
 
 def center_clicks(labels: Masks, predictions: Masks) -> list[Click | None]:
-    """`center_click` for each pair of a batch; the clicks are the same.
+    """Apply `center_click` to each pair of a batch.
 
     Parameters
     ----------
     labels, predictions : bool arrays (B, H, W), or bool tensors on one device
-        Arrays are worked on by as many threads as OpenCV may use, tensors on their device; see
-        `segbench.protocols.interactions.tensors.clicks`.
+        Arrays are processed by as many threads as OpenCV may use, tensors on their device.
     """
     if isinstance(labels, np.ndarray):
         return in_threads(_center_clicks, labels, predictions)
@@ -121,14 +121,14 @@ def _center_clicks(labels: np.ndarray, predictions: np.ndarray) -> list[Click | 
         if error is None:
             clicks.append(None)
             continue
-        # Of the pixels outside a component the nearest to one inside touches it: no other error lies there.
+        # The nearest pixel outside a component touches it, so it belongs to no other error.
         row, column, component = error
         clicks.append(_click(squared_distance(component), label, row, column))
     return clicks
 
 
 def _click(distance: np.ndarray, label: np.ndarray, row: int = 0, column: int = 0) -> Click:
-    """The first pixel in row-major order of the largest distance, in a window with this corner."""
+    """Click on the first pixel of the largest distance, in a window whose corner is (row, column)."""
     down, right = divmod(int(np.argmax(distance)), distance.shape[1])
     row, column = row + down, column + right
     return Click(row, column, bool(label[row, column]))

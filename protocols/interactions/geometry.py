@@ -8,7 +8,7 @@ from scipy import ndimage
 
 
 def largest_errors(labels: np.ndarray, predictions: np.ndarray) -> list[tuple[int, int, np.ndarray] | None]:
-    """Largest 8-connected component of each pair's false negatives and false positives, which never join.
+    """Find the largest 8-connected component of the false negatives and the false positives of each pair.
 
     Parameters
     ----------
@@ -17,12 +17,12 @@ def largest_errors(labels: np.ndarray, predictions: np.ndarray) -> list[tuple[in
     Returns
     -------
     list of (row, column, component) or None
-        Of components of equal area the one whose first pixel in row-major order comes first is taken.
-        ``component`` is its bool array, cut to its bounding box and a margin of one pixel inside the image,
-        and ``row, column`` are where its corner lies. None where a pair does not differ.
+        Ties go to the component with the first pixel in row-major order. ``component`` is a bool array, its
+        bounding box with a margin of one pixel inside the image; ``row, column`` is the corner of the box.
+        None for equal pairs.
     """
     count, height, width = labels.shape
-    stack = np.zeros((count, 2, height + 1, width), bool)  # an empty row keeps one mask from the next
+    stack = np.zeros((count, 2, height + 1, width), bool)  # an empty row separates the masks
     np.greater(labels, predictions, out=stack[:, 0, :-1])
     np.greater(predictions, labels, out=stack[:, 1, :-1])
     flat = stack.reshape(-1, width).view(np.uint8)
@@ -36,22 +36,22 @@ def largest_errors(labels: np.ndarray, predictions: np.ndarray) -> list[tuple[in
         pair, line = divmod(top, 2 * height + 2)
         column = left + int(np.argmax(numbers[top, left : left + across] == number))
         chosen[pair] = min(chosen.get(pair, (height, 0, 0)), (line % (height + 1), column, number))
-    found: list[tuple[int, int, np.ndarray] | None] = [None] * count
+    largest: list[tuple[int, int, np.ndarray] | None] = [None] * count
     for pair, (row, _, number) in chosen.items():
         left, top, across, down = stats[number, :4].tolist()
         start = top - row  # where its mask begins in the stack
         rows = slice(max(row - 1, 0), min(row + down + 1, height))
         columns = slice(max(left - 1, 0), left + across + 1)
         component = numbers[start + rows.start : start + rows.stop, columns] == number
-        found[pair] = rows.start, columns.start, component
-    return found
+        largest[pair] = rows.start, columns.start, component
+    return largest
 
 
 def squared_distance(mask: np.ndarray) -> np.ndarray:
-    """Squared Euclidean distance of every pixel to the nearest background pixel, exact.
+    """Return the exact squared Euclidean distance of every pixel to the nearest background pixel.
 
-    The image border is no obstacle. Only a mask without any background has its background outside: distances
-    are then to the border, so that the farthest pixel is the centre of the image.
+    The image border does not count as background, except for a mask that fills the image: its farthest pixel
+    is the centre of the image.
 
     Parameters
     ----------
@@ -64,13 +64,15 @@ def squared_distance(mask: np.ndarray) -> np.ndarray:
     if mask.all():
         return squared_distance(np.pad(mask, 1))[1:-1, 1:-1]
     distance = cv2.distanceTransform(mask.view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    return np.rint(distance.astype(np.float64) ** 2).astype(np.int64)  # whole numbers: ties are ties
+    return np.rint(distance.astype(np.float64) ** 2).astype(
+        np.int64
+    )  # integers, so that equal distances compare as equal
 
 
 def skeleton(mask: np.ndarray) -> np.ndarray:
-    """Zhang-Suen skeleton of a mask whose one-pixel border is set to zero first.
+    """Return the Zhang-Suen skeleton of a mask without its pixels on the image border.
 
-    A mask that lies entirely on the border has an empty skeleton; so have a few tiny shapes that the
+    The skeleton is empty for a mask that lies entirely on the border, and for a few tiny shapes that the
     algorithm deletes, such as a square of 2 x 2 pixels.
 
     Parameters
@@ -86,7 +88,7 @@ def skeleton(mask: np.ndarray) -> np.ndarray:
     box = bounding_box(inner)
     if box is None:
         return result
-    # Outside the bounding box and a margin of one pixel there is nothing to thin.
+    # Thinning the bounding box with a margin of one pixel is faster and gives the same skeleton.
     rows, columns = box
     framed = np.zeros((rows.stop - rows.start + 2, columns.stop - columns.start + 2), np.uint8)
     np.multiply(inner[box], np.uint8(255), out=framed[1:-1, 1:-1])
@@ -96,7 +98,7 @@ def skeleton(mask: np.ndarray) -> np.ndarray:
 
 
 def bounding_box(mask: np.ndarray) -> tuple[slice, slice] | None:
-    """Rows and columns of the smallest box around the pixels of a bool array (H, W); None if it is empty."""
+    """Return rows and columns of the smallest box around the pixels of a mask (H, W); None if it is empty."""
     if not mask.size:
         return None
     left, top, width, height = cv2.boundingRect(mask.view(np.uint8))
@@ -106,15 +108,15 @@ def bounding_box(mask: np.ndarray) -> tuple[slice, slice] | None:
 def draw_blobs(
     shape: tuple[int, ...], rng: np.random.Generator, out: np.ndarray | None = None
 ) -> tuple[float, np.ndarray]:
-    """What `break_mask` draws: a standard deviation from U(4, 16) pixels, and white noise, float32 (H, W)."""
+    """Draw the random numbers of `break_mask`: a standard deviation from U(4, 16) pixels, and white noise."""
     return rng.uniform(4, 16), rng.standard_normal(shape, dtype=np.float32, out=out)
 
 
 def break_mask(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-    """Random blobs that keep about half of the image, to break a skeleton up.
+    """Draw random blobs that cover about half of the image, to break up a skeleton.
 
-    White noise, blurred by a Gaussian with a standard deviation from U(4, 16) pixels (zeros outside the
-    image) and standardised, is positive there.
+    The blobs are the pixels above the mean of white noise, blurred by a Gaussian with a standard deviation
+    from U(4, 16) pixels (zeros outside the image).
 
     Returns
     -------
@@ -126,21 +128,21 @@ def break_mask(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
 
 
 def draw_lines(mask: np.ndarray, rng: np.random.Generator, count: int) -> np.ndarray:
-    """Straight lines between random pixels of a mask, as bool array (H, W); none where the mask is empty."""
+    """Draw straight lines between random pixels of a mask, a bool array (H, W); none if the mask is empty."""
     drawing = np.zeros(mask.shape, np.uint8)
     pixels = np.flatnonzero(mask)
     if len(pixels) and count:
         for ends in rng.choice(pixels, (count, 2)):
-            start, end = (divmod(int(pixel), mask.shape[1])[::-1] for pixel in ends)  # cv2 wants (x, y)
+            start, end = (divmod(int(pixel), mask.shape[1])[::-1] for pixel in ends)  # cv2 takes (x, y)
             cv2.line(drawing, start, end, 1)
     return drawing > 0
 
 
 def draw_warp(shape: tuple[int, ...], rng: np.random.Generator) -> tuple[float, list[np.ndarray]]:
-    """What `random_warp` draws: a magnitude in pixels, and white noise on a coarse grid for each axis.
+    """Draw the random numbers of `random_warp`: a magnitude from U(1, 6) pixels, and noise for each axis.
 
-    A grid is a float64 array (H // s, W // s), s ~ U(4, 16), of at least two points a side: one has no
-    deviation. The magnitude is from U(1, 6).
+    The noise is white, on a grid of (H // s, W // s) points, s ~ U(4, 16), with at least two points a side:
+    a single point has no deviation.
     """
     spacing, magnitude = rng.uniform(4, 16), rng.uniform(1, 6)
     grid = [max(int(side // spacing), 2) for side in shape]
@@ -148,7 +150,7 @@ def draw_warp(shape: tuple[int, ...], rng: np.random.Generator) -> tuple[float, 
 
 
 def random_warp(drawing: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Move a drawing by a smooth random displacement, and rescale it to [0, 1].
+    """Warp a drawing by a smooth random displacement, and rescale it to [0, 1].
 
     Per axis, noise on a grid of (side // s) points is upsampled bilinearly and standardised to a standard
     deviation of m pixels; s ~ U(4, 16) and m ~ U(1, 6) are common to both axes. Sampling is bilinear, with
@@ -160,22 +162,22 @@ def random_warp(drawing: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
     Returns
     -------
-    float32 array (H, W) in [0, 1]; all zero where the drawing has left the image
+    float32 array (H, W) in [0, 1]; all zero if the drawing has left the image
     """
     height, width = drawing.shape
     magnitude, grids = draw_warp(drawing.shape, rng)
     coordinates = np.empty((2, height, width))
     pixels = np.zeros((height, width), np.int32)
-    for grid, own, start, side in zip(
+    for grid, target, start, side in zip(
         grids, coordinates, np.ogrid[:height, :width], drawing.shape, strict=True
     ):
-        cv2.resize(grid, (width, height), dst=own, interpolation=cv2.INTER_LINEAR)
-        own -= own.mean()
-        own *= magnitude / (np.sqrt(np.square(own).mean()) or 1.0)  # an image of one pixel has no deviation
-        own += start
+        cv2.resize(grid, (width, height), dst=target, interpolation=cv2.INTER_LINEAR)
+        target -= target.mean()
+        target *= magnitude / (np.sqrt(np.square(target).mean()) or 1.0)  # one pixel has no deviation
+        target += start
         pixels *= side
-        pixels += (own.clip(0, side - 1) + 0.5).astype(np.int32)
-    # Elsewhere a pixel looks at nothing of the drawing.
+        pixels += (target.clip(0, side - 1) + 0.5).astype(np.int32)
+    # Only pixels displaced to the drawing or next to it can be positive.
     thick = cv2.dilate((drawing > 0).view(np.uint8), np.ones((3, 3), np.uint8)).view(bool)
     near = np.flatnonzero(thick.take(pixels))
     moved = np.zeros(drawing.shape, np.float32)

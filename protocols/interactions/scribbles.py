@@ -1,4 +1,4 @@
-"""Simulated scribbles: marks drawn inside a region (MultiverSeg, section 5.3; InterConv, section 4.1)."""
+"""Simulated scribbles inside a region (MultiverSeg, section 5.3; InterConv, section 4.1)."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ Masks = TypeVar("Masks", np.ndarray, "Tensor")
 
 
 def centerline_scribble(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A scribble along the centre line of a region.
+    """Draw a scribble along the centre line of a region.
 
-    The skeleton of the region is broken up by random blobs (kept whole if nothing would be left), warped by a
-    random displacement and cut to the region (not warped if nothing would be left).
+    The skeleton of the region is broken up by random blobs, warped by a random displacement and limited to
+    the region. A stage that would leave nothing is left out.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def centerline_scribble(mask: np.ndarray, rng: np.random.Generator) -> np.ndarra
     Returns
     -------
     float32 array (H, W) in [0, 1]
-        Zero outside the mask; all zero where the mask has no skeleton (see `geometry.skeleton`).
+        Zero outside the mask; all zero if the mask has no skeleton (see `geometry.skeleton`).
     """
     line = skeleton(mask)
     if not line.any():
@@ -45,29 +45,29 @@ def centerline_scribble(mask: np.ndarray, rng: np.random.Generator) -> np.ndarra
 
 
 def line_scribble(mask: np.ndarray, rng: np.random.Generator, count: int = 1) -> np.ndarray:
-    """Straight lines between random pixels of a region, warped and cut to it (not warped if nothing is left).
+    """Draw straight lines between random pixels of a region, warped and limited to it as a centre line is.
 
     Parameters
     ----------
     mask : bool array (H, W)
     rng : numpy.random.Generator
     count : int
-        Number of lines; one warp moves all of them.
+        Number of lines, which one warp displaces together.
 
     Returns
     -------
     float32 array (H, W) in [0, 1]
-        Zero outside the mask; all zero where the mask is empty.
+        Zero outside the mask; all zero if the mask is empty.
     """
     drawing = draw_lines(mask, rng, count)
     return _warp_inside(drawing, mask, rng) if drawing.any() else drawing.astype(np.float32)
 
 
 def contour_scribble(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A scribble along the inside of a region's border.
+    """Draw a scribble along the inside of a region's border.
 
-    The line of pixels at one random depth, up to half way to the region's deepest point, is broken up, warped
-    and cut to the region as a centre line is.
+    The line of pixels at a random depth, at most half of the largest depth, is broken up, warped and limited
+    to the region as a centre line is. Only training uses it.
 
     Parameters
     ----------
@@ -77,30 +77,30 @@ def contour_scribble(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     Returns
     -------
     float32 array (H, W) in [0, 1]
-        Zero outside the mask; all zero where the mask is empty.
+        Zero outside the mask; all zero if the mask is empty.
     """
     depth = np.sqrt(squared_distance(mask))
     if not depth.any():
         return np.zeros(mask.shape, np.float32)
     least = rng.uniform(1, (depth.max() + 1) / 2)
-    # From one pixel to the next depth changes by one at most: no such line is empty.
+    # Depth changes by at most one between neighbouring pixels, so the line is not empty.
     line = (depth >= least) & (depth < least + 1)
     return _warp_inside(_break(line, rng), mask, rng)
 
 
 def centerline_scribbles(masks: Masks, rngs: Sequence[np.random.Generator]) -> Masks:
-    """`centerline_scribble` for each mask of a batch, each with its own generator.
+    """Apply `centerline_scribble` to each mask of a batch, with one generator per mask.
 
     Parameters
     ----------
     masks : bool array (B, H, W), or such a tensor on any device
-        Arrays are worked on by as many threads as OpenCV may use, tensors on their device.
+        Arrays are processed by as many threads as OpenCV may use, tensors on their device.
     rngs : sequence of numpy.random.Generator
 
     Returns
     -------
     float32 array or tensor (B, H, W) in [0, 1]
-        An array is the same as one by one; for a tensor see `tensors.scribbles`.
+        Arrays equal those of single masks; for the accuracy of tensors see `tensors`.
     """
     if isinstance(masks, np.ndarray):
         return _stacked(in_threads(_centerline_scribbles, masks, rngs), masks)
@@ -110,16 +110,16 @@ def centerline_scribbles(masks: Masks, rngs: Sequence[np.random.Generator]) -> M
 
 
 def line_scribbles(masks: Masks, rngs: Sequence[np.random.Generator], count: int = 1) -> Masks:
-    """`line_scribble` for each mask of a batch; as `centerline_scribbles`, but arrays by one thread."""
-    if isinstance(masks, np.ndarray):  # in place: its steps are too short for threads to take turns
-        return _stacked([line_scribble(*each, count) for each in zip(masks, rngs, strict=True)], masks)
+    """Apply `line_scribble` to each mask of a batch, as `centerline_scribbles` does, arrays in one thread."""
+    if isinstance(masks, np.ndarray):  # too fast to gain from threads
+        return _stacked([line_scribble(*pair, count) for pair in zip(masks, rngs, strict=True)], masks)
     from segbench.protocols.interactions.tensors import scribbles
 
     return scribbles.line_scribbles(masks, rngs, count)
 
 
 def _centerline_scribbles(masks: np.ndarray, rngs: Sequence[np.random.Generator]) -> list[np.ndarray]:
-    return [centerline_scribble(*each) for each in zip(masks, rngs, strict=True)]
+    return [centerline_scribble(*pair) for pair in zip(masks, rngs, strict=True)]
 
 
 def _stacked(scribbles: Sequence[np.ndarray], masks: np.ndarray) -> np.ndarray:
@@ -127,12 +127,12 @@ def _stacked(scribbles: Sequence[np.ndarray], masks: np.ndarray) -> np.ndarray:
 
 
 def _break(line: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A line broken up by random blobs, or whole if nothing would be left."""
+    """Break up a line by random blobs, unless nothing would be left."""
     broken = line & break_mask(line.shape, rng)
     return broken if broken.any() else line
 
 
 def _warp_inside(drawing: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The warped drawing inside the mask, or the drawing as it was if that is empty."""
+    """Warp a drawing and limit it to the mask; without the warp if nothing would be left."""
     warped = random_warp(drawing.astype(np.float32), rng) * mask
     return warped if warped.any() else (drawing & mask).astype(np.float32)

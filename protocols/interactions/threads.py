@@ -1,4 +1,4 @@
-"""A batch on several threads."""
+"""Batches in several threads."""
 
 from __future__ import annotations
 
@@ -10,18 +10,16 @@ from typing import Any, TypeVar
 import cv2
 
 Result = TypeVar("Result")
-SHARE = 16  # items at a time: few calls, balanced threads, and the work fits a core's cache
+SHARE = 16  # items per call: few calls, balanced threads, and the data fit into a core's cache
 
 
 def in_threads(function: Callable[..., Sequence[Result]], *batches: Any) -> list[Result]:
-    """Results of a function that takes some items of one or more batches and answers for each of them.
-
-    The work is split among as many threads as OpenCV may use; with one it is done in place. The function must
-    give an item the same result in any company.
+    """Apply a function to one or more batches, in as many threads as OpenCV may use.
 
     Parameters
     ----------
-    function : called with slices of the batches, returns one result for each item
+    function : callable
+        Takes slices of the batches and returns one result per item, which must not depend on the other items.
     *batches : sequences or arrays of one length
 
     Raises
@@ -36,7 +34,7 @@ def in_threads(function: Callable[..., Sequence[Result]], *batches: Any) -> list
     threads = cv2.getNumThreads()
     if min(threads, len(shares)) <= 1:
         return list(chain.from_iterable(function(*share) for share in shares))
-    cv2.setNumThreads(1)  # OpenCV's own threads would only be in the way of ours
+    cv2.setNumThreads(1)  # OpenCV's threads would compete with these
     try:
         with ThreadPoolExecutor(threads) as pool:
             return list(chain.from_iterable(pool.map(lambda share: function(*share), shares)))

@@ -13,8 +13,9 @@ from segbench.protocols.config import Config
 from segbench.protocols.interactions import line_scribble
 from segbench.protocols.metrics import dice
 from segbench.protocols.registry import PROTOCOLS
-from segbench.protocols.scheduler import Rules, drawer_of, play, segment
-from segbench.protocols.trajectory import Trajectory, labelled
+from segbench.protocols.scheduler import run_simulations
+from segbench.protocols.simulation import Rules, Setup, SimulationGroup, segment
+from segbench.protocols.trajectory import labelled
 
 IMAGES = 3
 
@@ -29,17 +30,17 @@ def mean_dice(model, data, clicks, context=0):
     """Mean Dice of validation images by the number of clicks; with a context it begins at none."""
     adapter = create_model(model)
     known = labelled(data, data.indices("train")[:context], adapter) if context else None
-    rules = Rules(PROTOCOLS.get("center-clicks").annotator, clicks, target_dice=1, stops=False)
+    rules = Rules(PROTOCOLS.get("center-clicks").annotator, clicks, stops=False)
+    setup = Setup(data, adapter, Config())
 
-    def game(image):
-        trajectory = Trajectory.of(data, image, context=known)
-        yield from segment(
-            trajectory, adapter, rules, drawer_of(data, Config(), 0, image), first=int(not context)
-        )
+    def simulation(image):
+        trajectory = setup.trajectory(image, known)
+        yield from segment(trajectory, adapter, rules, setup.rng_for(0, image), first_step=int(not context))
         return [step["dice"] for step in trajectory.steps]
 
     images = data.indices("val")[:IMAGES].tolist()
-    return np.mean([scores for _, scores in play(map(game, images), adapter)], axis=0)
+    ((_, scores),) = run_simulations([SimulationGroup(map(simulation, images), list)], adapter)
+    return np.mean(scores, axis=0)
 
 
 def test_scribbleprompt_segments_from_clicks(lungs):

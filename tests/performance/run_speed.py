@@ -3,7 +3,7 @@
 Usage: python tests/performance/run_speed.py [--width 256] [--protocol centerline-scribbles] [--tasks 11]
        [--simulations 20] [--images 18] [--device cuda] [--precision bfloat16] [--threads 1]
 
-All simulations of the phantom tasks are played together in one process, as a run does on a GPU; the weights
+All simulations of the phantom tasks run together in one process, as a run does on a GPU; the weights
 are the bundled ones, widened. Printed are predictions and their arithmetic a second, dead work left out, its
 share of the rate of a bfloat16 matrix product measured in the same run, the share of images that only fill up
 a query, the annotator's time as a share of the whole (on a GPU it passes while the model predicts), and how
@@ -25,7 +25,7 @@ from segbench.datasets.registry import load_dataset
 from segbench.models.multiverseg import MultiverSeg
 from segbench.models.registry import create_model
 from segbench.protocols.adapter import Query
-from segbench.protocols.annotators import Annotator, Draw, Mark, Masks
+from segbench.protocols.annotators import Annotator, Interaction, Masks, RngFor
 from segbench.protocols.config import Config
 from segbench.protocols.registry import PROTOCOLS
 from segbench.protocols.scheduler import run_simulations
@@ -34,27 +34,29 @@ STUDY = 1.7e6, 9.5  # predictions, and their mean context
 
 
 @dataclass(frozen=True)
-class Timed:
-    """An annotator, and the seconds that it has taken."""
+class Timed(Annotator):
+    """An annotator, and the seconds of its calls."""
 
     annotator: Annotator
     seconds: list[float] = field(default_factory=list, compare=False)
 
+    name = "timed"
+
     @property
-    def random(self) -> bool:
+    def random(self) -> bool:  # type: ignore[override]
         return self.annotator.random
 
-    def start(self, labels: Masks, draws: list[Draw]) -> list[Mark]:
-        return self._timed(self.annotator.start, labels, draws)
+    def start(self, labels: Masks, rngs: list[RngFor]) -> list[Interaction]:
+        return self._timed(self.annotator.start, labels, rngs)
 
-    def correct(self, labels: Masks, predictions: Masks, draws: list[Draw]) -> list[Mark]:
-        return self._timed(self.annotator.correct, labels, predictions, draws)
+    def correct(self, labels: Masks, predictions: Masks, rngs: list[RngFor]) -> list[Interaction]:
+        return self._timed(self.annotator.correct, labels, predictions, rngs)
 
-    def _timed(self, function: Any, *given: Any) -> list[Mark]:
-        began = time.perf_counter()
-        marks = function(*given)
-        self.seconds.append(time.perf_counter() - began)
-        return marks
+    def _timed(self, function: Any, *arguments: Any) -> list[Interaction]:
+        started = time.perf_counter()
+        interactions = function(*arguments)
+        self.seconds.append(time.perf_counter() - started)
+        return interactions
 
 
 class Counting(MultiverSeg):
@@ -93,8 +95,8 @@ def main() -> None:
     product, _ = rates(options.width, 128, 1, options.device)
     given = range(options.simulations), Config(images=options.images), seed, "multiverseg"
     began = time.perf_counter()
-    sittings = (protocol.prepare(data, model, *given) for data in load_dataset("phantoms")[: options.tasks])
-    needed = sum(len(records.steps) for _, records in run_simulations(sittings, model))
+    groups = (protocol.prepare(data, model, *given) for data in load_dataset("phantoms")[: options.tasks])
+    needed = sum(len(records.steps) for _, records in run_simulations(groups, model))
     seconds = time.perf_counter() - began
     rate = model.arithmetic * needed / model.asked / seconds  # what fills up a query is no result
     predictions, context = STUDY

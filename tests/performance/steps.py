@@ -27,9 +27,10 @@ from segbench.models import create_model
 from segbench.protocols.adapter import ModelAdapter
 from segbench.protocols.config import Config
 from segbench.protocols.registry import PROTOCOLS
-from segbench.protocols.scheduler import Rules, Simulation, drawer_of, play, segment
+from segbench.protocols.scheduler import run_simulations
 from segbench.protocols.sequential import Sequential
-from segbench.protocols.trajectory import Trajectory, labelled
+from segbench.protocols.simulation import Rules, Setup, Simulation, SimulationGroup, segment
+from segbench.protocols.trajectory import labelled
 
 TARGET = 0.9
 SHOWN = (0, 1, 2, 3, 5, 8, 10, 15, 20)
@@ -41,18 +42,18 @@ def dice_by_step(
     """Dice of each image after 0, 1, ..., `steps` interactions; NaN after 0 without a context."""
     takes = adapter.capabilities
     with_context = takes.in_context and size >= max(takes.min_context, 1)
-    rules = Rules(protocol.annotator, steps, TARGET, stops=False)
+    rules, setup = Rules(protocol.annotator, steps, stops=False), Setup(data, adapter, Config())
     scores = np.full((len(images), steps + 1), np.nan)
 
-    def game(image: int) -> Simulation[list[dict]]:
+    def simulation(image: int) -> Simulation[list[dict]]:
         context = labelled(data, context_images(data, image, size), adapter) if with_context else None
-        trajectory = Trajectory.of(data, image, context=context)
-        drawer = drawer_of(data, Config(), 0, image)
-        yield from segment(trajectory, adapter, rules, drawer, first=int(not with_context))
+        trajectory, rng_for = setup.trajectory(image, context), setup.rng_for(0, image)
+        yield from segment(trajectory, adapter, rules, rng_for, first_step=int(not with_context))
         return trajectory.steps
 
-    for number, taken in play(map(game, images), adapter):
-        for step in taken:
+    ((_, results),) = run_simulations([SimulationGroup(map(simulation, images), list)], adapter)
+    for number, rows in enumerate(results):
+        for step in rows:
             scores[number, step["step"] :] = step["dice"]  # the later ones as well, in case it was the last
     return scores
 

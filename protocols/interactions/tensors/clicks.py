@@ -1,4 +1,4 @@
-"""Clicks at the centres of the largest errors: components and distances in whole numbers."""
+"""Clicks at the centres of the largest errors, with components and distances in integers."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from torch.nn.functional import max_pool2d
 
 from segbench.protocols.adapter import Click
 
-ROUNDS = 4  # between two looks at whether a loop is done; each look waits for the device
+ROUNDS = 4  # iterations between two tests for convergence; each test waits for the device
 
 
 def center_clicks(labels: torch.Tensor, predictions: torch.Tensor) -> list[Click | None]:
-    """The clicks of `segbench.protocols.interactions.center_click`, all of them the same.
+    """Return the clicks of `segbench.protocols.interactions.center_click`, exactly.
 
     Parameters
     ----------
-    labels, predictions : bool tensors (B, H, W), of at most 2**24 pixels an image
+    labels, predictions : bool tensors (B, H, W), at most 2**24 pixels per image
     """
     count, height, width = labels.shape
     if not count:
@@ -25,23 +25,25 @@ def center_clicks(labels: torch.Tensor, predictions: torch.Tensor) -> list[Click
     starts = component_starts(errors.flatten(0, 1)).view(count, 2, size)
     areas = torch.zeros(count, 2, size + 1, dtype=torch.int64, device=labels.device)
     areas.scatter_add_(2, starts, torch.ones_like(starts))
-    area, first = _first_largest(areas[..., :-1].amax(1))  # a pixel starts a component of one of the two
+    area, first = _first_largest(
+        areas[..., :-1].amax(1)
+    )  # a pixel starts a component in one of the two masks
     component = (starts == first[:, None, None]).any(1)
     distance = squared_distances(component.view(labels.shape)).flatten(1)
     _, pixel = _first_largest(torch.where(component, distance, 0))
     positive = labels.flatten(1).gather(1, pixel[:, None])[:, 0]
-    found = torch.stack([area, pixel, positive.to(area.dtype)], 1).tolist()
+    clicks = torch.stack([area, pixel, positive.to(area.dtype)], 1).tolist()
     return [
         Click(pixel // width, pixel % width, bool(positive)) if area else None
-        for area, pixel, positive in found
+        for area, pixel, positive in clicks
     ]
 
 
 def component_starts(masks: torch.Tensor) -> torch.Tensor:
-    """First pixel in row-major order of the 8-connected component that each pixel belongs to.
+    """Find the first pixel in row-major order of the 8-connected component of each pixel.
 
-    Every pixel takes the earliest pixel that a neighbour knows of, tells it to the one it knew before, and
-    asks the new one in turn: components of any shape need few rounds.
+    Each pixel points to the first pixel known of its component. In every round it takes the earliest pointer
+    among its neighbours, and pointers are followed once (pointer jumping); few rounds are needed.
 
     Parameters
     ----------
@@ -54,27 +56,27 @@ def component_starts(masks: torch.Tensor) -> torch.Tensor:
     count, height, width = masks.shape
     size = height * width
     inside = masks.flatten(1).float()
-    # Ranks fall from the first pixel to the last; 0 is the background, whose place in the table is the last.
+    # Ranks decrease from the first pixel to the last. The background has rank 0 and the last index.
     rank = torch.arange(size, 0, -1, device=masks.device) * inside
     table = torch.zeros(count, size + 1, device=masks.device)
 
     def neighbours() -> torch.Tensor:
         return max_pool2d(rank.view(count, 1, height, width), 3, 1, 1).flatten(1) * inside
 
-    def place(rank: torch.Tensor) -> torch.Tensor:
+    def index_of(rank: torch.Tensor) -> torch.Tensor:
         return size - rank.long()
 
     while not torch.equal(near := neighbours(), rank):
         for _ in range(ROUNDS):
             table[:, :-1] = near
-            table.scatter_reduce_(1, place(rank), near, "amax")
-            rank = table.gather(1, place(near))
+            table.scatter_reduce_(1, index_of(rank), near, "amax")
+            rank = table.gather(1, index_of(near))
             near = neighbours()
-    return place(rank)
+    return index_of(rank)
 
 
 def squared_distances(masks: torch.Tensor) -> torch.Tensor:
-    """Squared distances of `segbench.protocols.interactions.geometry.squared_distance`, all of them the same.
+    """Return the distances of `segbench.protocols.interactions.geometry.squared_distance`, exactly.
 
     Parameters
     ----------
@@ -105,7 +107,7 @@ def squared_distances(masks: torch.Tensor) -> torch.Tensor:
 
 
 def _gaps(masks: torch.Tensor) -> torch.Tensor:
-    """Distance to the nearest background pixel in the same row; H + W where there is none."""
+    """Distance to the nearest background pixel in the same row; H + W without one."""
     far = sum(masks.shape[1:])
     index = torch.arange(masks.shape[2], dtype=torch.int32, device=masks.device)
     before = torch.where(masks, -far, index).cummax(2).values
@@ -114,7 +116,7 @@ def _gaps(masks: torch.Tensor) -> torch.Tensor:
 
 
 def _first_largest(values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Largest of the values (B, N), at least 0, and the first of its places; `torch.argmax` may take any."""
+    """Largest of the values (B, N), at least 0, and its first index; `torch.argmax` may return any."""
     size = values.shape[1]
     key = (values * size + torch.arange(size - 1, -1, -1, device=values.device)).amax(1)
     return key // size, size - 1 - key % size

@@ -1,4 +1,4 @@
-"""Scribbles: drawn by the items' own generators on the CPU, blurred and warped on the device."""
+"""Scribbles: random numbers from the generator of each image on the CPU, blur and warp on the device."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ Warp = tuple[float, list[np.ndarray]]  # magnitude and grids, see `draw_warp`
 
 
 def centerline_scribbles(masks: torch.Tensor, rngs: Sequence[np.random.Generator]) -> torch.Tensor:
-    """The scribbles of `segbench.protocols.interactions.centerline_scribble`.
+    """Draw the scribbles of `segbench.protocols.interactions.centerline_scribble`.
 
     Parameters
     ----------
     masks : bool tensor (B, H, W)
-    rngs : a generator for each mask, which is used only where the mask has a skeleton
+    rngs : one generator per mask, used only if the mask has a skeleton
 
     Returns
     -------
@@ -43,12 +43,12 @@ def centerline_scribbles(masks: torch.Tensor, rngs: Sequence[np.random.Generator
 
 
 def line_scribbles(masks: torch.Tensor, rngs: Sequence[np.random.Generator], count: int) -> torch.Tensor:
-    """The scribbles of `segbench.protocols.interactions.line_scribble`; the lines are drawn on the CPU.
+    """Draw the scribbles of `segbench.protocols.interactions.line_scribble`; the lines on the CPU.
 
     Parameters
     ----------
     masks : bool tensor (B, H, W)
-    rngs : a generator for each mask, which is used only where the mask is not empty
+    rngs : one generator per mask, used only if the mask is not empty
     count : int
 
     Returns
@@ -73,13 +73,13 @@ def line_scribbles(masks: torch.Tensor, rngs: Sequence[np.random.Generator], cou
 
 
 def _warped_inside(drawings: torch.Tensor, masks: torch.Tensor, warps: Sequence[Warp]) -> torch.Tensor:
-    """Warped drawings inside their masks, or a drawing as it was if that is empty."""
+    """Warp drawings and limit them to their masks; without the warp where nothing would be left."""
     warped = random_warps(drawings, warps) * masks
     return torch.where(_any(warped), warped, (drawings & masks).float())
 
 
 def break_masks(noise: torch.Tensor, sigmas: Sequence[float]) -> torch.Tensor:
-    """Blobs of `segbench.protocols.interactions.geometry.break_mask`, from what it draws.
+    """Return the blobs of `segbench.protocols.interactions.geometry.break_mask` for given random numbers.
 
     Parameters
     ----------
@@ -96,12 +96,12 @@ def break_masks(noise: torch.Tensor, sigmas: Sequence[float]) -> torch.Tensor:
 
 
 def random_warps(drawings: torch.Tensor, warps: Sequence[Warp]) -> torch.Tensor:
-    """Warps of `segbench.protocols.interactions.geometry.random_warp`, from what it draws.
+    """Apply `segbench.protocols.interactions.geometry.random_warp` with given random numbers.
 
     Parameters
     ----------
     drawings : bool tensor (B, H, W)
-    warps : B of them
+    warps : magnitude and grids of each drawing
 
     Returns
     -------
@@ -113,11 +113,11 @@ def random_warps(drawings: torch.Tensor, warps: Sequence[Warp]) -> torch.Tensor:
 
 
 def _draw(noise: np.ndarray, rngs: Sequence[np.random.Generator]) -> list[tuple[float, Warp]]:
-    """What some scribbles draw, in the order of the version for one image; the noise is written in place."""
+    """Draw the random numbers of scribbles in the order of `centerline_scribble`; fills ``noise``."""
     shape = noise.shape[1:]
     return [
-        (draw_blobs(shape, rng, out=own)[0], draw_warp(shape, rng))
-        for own, rng in zip(noise, rngs, strict=True)
+        (draw_blobs(shape, rng, out=target)[0], draw_warp(shape, rng))
+        for target, rng in zip(noise, rngs, strict=True)
     ]
 
 
@@ -136,10 +136,10 @@ def _fields(warps: Sequence[Warp], like: torch.Tensor) -> torch.Tensor:
     """Displacements along both axes in pixels, float64 (B, 2, H, W)."""
     magnitudes, grids = zip(*warps, strict=True)
     points = np.array([grid[0].shape for grid in grids])
-    most = [max(side // 4, 2) for side in like.shape[1:]]  # of any warp: sums are the same in any company
+    most = [max(side // 4, 2) for side in like.shape[1:]]  # the same for all batches, so that sums are too
     padded = np.zeros((len(grids), 2, *most))
-    for room, grid, (rows, columns) in zip(padded, grids, points.tolist(), strict=True):
-        room[:, :rows, :columns] = grid
+    for target, grid, (rows, columns) in zip(padded, grids, points.tolist(), strict=True):
+        target[:, :rows, :columns] = grid
     matrices = [_upsampling(points[:, axis], most[axis], like.shape[1 + axis]) for axis in range(2)]
     down, across = (torch.from_numpy(matrix).to(like.device)[:, None] for matrix in matrices)
     fields = down @ torch.from_numpy(padded).to(like.device) @ across.mT
@@ -150,7 +150,7 @@ def _fields(warps: Sequence[Warp], like: torch.Tensor) -> torch.Tensor:
 
 
 def _upsampling(points: np.ndarray, most: int, side: int) -> np.ndarray:
-    """Matrices (B, side, most) that interpolate from some points as `cv2.resize` does."""
+    """Matrices (B, side, most) that interpolate from a number of points as `cv2.resize` does."""
     place = ((np.arange(side) + 0.5) * (points[:, None] / side) - 0.5).clip(0, points[:, None] - 1)
     return (1 - np.abs(place[..., None] - np.arange(most))).clip(min=0)
 
@@ -175,5 +175,5 @@ def _sample(drawings: torch.Tensor, fields: torch.Tensor) -> torch.Tensor:
 
 
 def _any(masks: torch.Tensor) -> torch.Tensor:
-    """Which images have a pixel, as (B, 1, 1)."""
+    """Whether each image has a pixel, (B, 1, 1)."""
     return (masks != 0).flatten(1).any(1)[:, None, None]

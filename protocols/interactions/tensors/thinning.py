@@ -6,12 +6,12 @@ from functools import cache
 
 import torch
 
-ROUNDS = 4  # between two looks at which masks still change; each look waits for the device
-CIRCLE = (1, 2, 5, 8, 7, 6, 3, 0)  # the neighbours from the upper one on, clockwise; pixel 3 * row + column
+ROUNDS = 4  # iterations between two tests for convergence; each test waits for the device
+CIRCLE = (1, 2, 5, 8, 7, 6, 3, 0)  # neighbours clockwise from the upper one; number = 3 * row + column
 
 
 def skeletons(masks: torch.Tensor) -> torch.Tensor:
-    """Skeletons of `segbench.protocols.interactions.geometry.skeleton`, all of them the same.
+    """Return the skeletons of `segbench.protocols.interactions.geometry.skeleton`, exactly.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def skeletons(masks: torch.Tensor) -> torch.Tensor:
 
 
 def _thin(masks: torch.Tensor, table: torch.Tensor) -> None:
-    """Replace every pixel inside the frame by what the table says of its neighbourhood."""
+    """Replace every pixel inside the frame by the entry of the table for its neighbourhood."""
     rows = masks[:, :, :-2].add(masks[:, :, 1:-1], alpha=2).add_(masks[:, :, 2:], alpha=4)
     codes = rows[:, :-2].add(rows[:, 1:-1], alpha=8).add_(rows[:, 2:], alpha=64)
     masks[:, 1:-1, 1:-1] = table.index_select(0, codes.flatten()).view(codes.shape)
@@ -47,11 +47,11 @@ def _thin(masks: torch.Tensor, table: torch.Tensor) -> None:
 
 @cache
 def _tables() -> tuple[tuple[bool, ...], ...]:
-    """What becomes of the middle of a neighbourhood, pixel k being bit k, in each of the two passes.
+    """Whether the middle of a neighbourhood stays, for each of the two passes; bit k is pixel k.
 
-    A pixel goes if it has two to six neighbours in one run around it, and two conditions on the four direct
-    ones hold (Zhang and Suen, 1984): it is not needed on the lower right in the first pass, on the upper left
-    in the second.
+    A pixel is deleted if it has two to six neighbours in one run around it, and two conditions on its four
+    direct neighbours hold: for the lower right in the first pass, for the upper left in the second (Zhang and
+    Suen, 1984).
     """
     return tuple(
         tuple(_stays(code, sides) for code in range(512))
@@ -62,5 +62,7 @@ def _tables() -> tuple[tuple[bool, ...], ...]:
 def _stays(code: int, sides: tuple[tuple[int, ...], ...]) -> bool:
     around = [code >> pixel & 1 for pixel in CIRCLE]
     runs = sum(here < after for here, after in zip(around, around[1:] + around[:1], strict=True))
-    goes = 2 <= sum(around) <= 6 and runs == 1 and not any(all(around[k] for k in three) for three in sides)
-    return bool(code >> 4 & 1) and not goes
+    deleted = (
+        2 <= sum(around) <= 6 and runs == 1 and not any(all(around[k] for k in three) for three in sides)
+    )
+    return bool(code >> 4 & 1) and not deleted
