@@ -1,22 +1,40 @@
 # Needs Python 3.11 or newer and make; everything else is installed into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
-INSTALLED := .venv/installed
+PIP := $(BIN)/python -m pip --disable-pip-version-check install -c constraints.txt
 
-.PHONY: run test
-run: $(INSTALLED)
+.PHONY: run test test-all lint types unit regress
+run: .venv/ready
 	$(BIN)/python -m benchmark run
 	$(BIN)/python -m benchmark report
 
-test: $(INSTALLED)
+test: .venv/ready-dev
+	$(MAKE) -j2 lint unit types regress
+
+test-all: .venv/ready-dev
+	$(MAKE) -j2 lint types
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m ''
+	$(MAKE) regress
+
+lint: .venv/ready-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: .venv/ready-dev
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+
+unit: .venv/ready-dev
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+regress: .venv/ready-dev
 	$(BIN)/python -m benchmark check
 
-$(INSTALLED): pyproject.toml constraints.txt
+.venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install -c constraints.txt -e '.[dev]'
+	$(PIP) -e .
+	touch $@
+
+.venv/ready-dev: .venv/ready
+	$(PIP) -e '.[dev]'
 	touch $@
