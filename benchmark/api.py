@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -26,18 +26,18 @@ def run(
     models: Names = "all",
     datasets: Names | None = None,
     data_root: str | Path | None = None,
-    preset: str = "quick",
+    preset: Literal["smoke", "quick", "full", "paper"] = "quick",
     simulations: int | None = None,
     images: int | str | None = None,
     target_dice: float = 0.9,
     max_steps: int | None = None,
-    context: Any = "binary",
-    split: Any = "test",
+    context: Literal["binary", "soft", "ground-truth"] = "binary",
+    split: Literal["test", "val"] = "test",
     weights: str | Path = "bundled",
-    device: str = "auto",
-    precision: str = "auto",
+    device: Literal["auto", "cpu", "cuda"] = "auto",
+    precision: Literal["auto", "float32", "bfloat16"] = "auto",
     workers: int | None = None,
-    backend: str = "local",
+    backend: Literal["local", "dask"] = "local",
     scheduler: str | None = None,
     seed: int = 0,
     output: str | Path | None = None,
@@ -51,16 +51,11 @@ def run(
         Names. ``models="all"`` takes every model that a protocol can use, ``protocol="all"`` the whole study
         of both papers with all variants. Without `protocol`: the two protocols of experiment 1, or the whole
         study with the preset ``paper``.
-    preset : {"smoke", "quick", "full", "paper"}
-        Size of the run: values of `simulations`, `images` and others that are not given.
-    backend : {"local", "dask"}
-        Processes of this machine, or a Dask cluster: the one at the address `scheduler`, else a cluster of
-        `workers` processes of this machine.
     output : path or address, optional
         A folder, or an address of an object store such as ``s3://bucket/run``. Without it, a folder under
         ``results/runs`` whose name depends on all units of the run.
     others
-        As the options of ``python -m benchmark run``.
+        As the options of ``python -m benchmark run``; ``python -m benchmark run --help`` explains them.
 
     Returns
     -------

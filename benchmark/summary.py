@@ -51,7 +51,7 @@ def _experiment(plan: ExperimentPlan, common: Config) -> str:
 def result_lines(results: Results) -> Iterator[str]:
     """Yield the table of results, notes on short trainings, and the command of the report."""
     from segbench.reports.catalogue import trainings
-    from segbench.reports.estimates import in_standard_sets
+    from segbench.reports.selection import in_standard_sets
 
     images = results.images[in_standard_sets(results, results.images)]  # longer ones have their own figures
     yield f"\n{result_table(images)}\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -37,34 +37,14 @@ def train(
     data_root: str | None = None,
     output: str | None = None,
     seed: int = 0,
-    device: str = "auto",
-    precision: str = "auto",
+    device: Literal["auto", "cpu", "cuda"] = "auto",
+    precision: Literal["auto", "float32", "bfloat16"] = "auto",
     workers: int | None = None,
 ) -> Iterator[Path]:
     """Train a model, or continue an interrupted training, and yield the files of weights as they are written.
 
-    nnU-Net yields no file: its networks are measured by the protocol ``supervised`` instead.
-
-    Parameters
-    ----------
-    model : str
-    preset : {"smoke", "small", "paper"}
-        Schedule of the training.
-    start : str, optional
-        Initial weights: ``bundled``, ``official`` or a file; those of a narrower network are widened.
-    datasets : str, optional
-        Data sets from which the model learns instead of synthetic tasks, comma-separated.
-    width : int, optional
-        Features of a network for scans.
-    epochs : int, optional
-        Epochs of nnU-Net, instead of those of the preset.
-    data_root, output : str, optional
-        Folder of the data sets, and folder of the weights.
-    seed : int
-    device : {"auto", "cpu", "cuda"}
-    precision : {"auto", "float32", "bfloat16"}
-    workers : int, optional
-        Simultaneous trainings of nnU-Net; by default one per core, or per GPU.
+    nnU-Net yields no file: its networks are measured by the protocol ``supervised`` instead. The parameters
+    are the options of ``python -m benchmark train``.
 
     Raises
     ------
@@ -73,25 +53,23 @@ def train(
     Failure
         If a training of nnU-Net failed; the others are finished.
     """
-    from segbench.benchmark.dataset_choice import names
     from segbench.benchmark.settings import resolve_device, resolve_precision, resolve_root
     from segbench.models.training.scans import SCAN_PRESETS
 
-    device = resolve_device(device)
-    options: dict[str, Any] = {"seed": seed, "device": device}
-    options["precision"] = resolve_precision(precision, device)
+    used = resolve_device(device)
+    options: dict[str, Any] = {"seed": seed, "device": used, "precision": resolve_precision(precision, used)}
     root = resolve_root(data_root)
     if model == SUPERVISED:
         _reject(model, width=width, start=start)
         _train_nnunet(preset, datasets, root, output, epochs, workers, **options)
-        return
-    _reject(model, epochs=epochs, workers=workers)
-    chosen = names(datasets) if datasets else []
-    if model in SCAN_PRESETS["small"]:
-        _reject(model, start=start)
-        yield from _train_on_scans(model, preset, chosen, root, output, width, options)
+    elif model in SCAN_PRESETS["small"]:
+        _reject(model, epochs=epochs, workers=workers, start=start)
+        yield from _train_on_scans(model, preset, datasets, root, output, **options, width=width)
     else:
-        yield _train_on_tasks(model, preset, chosen, root, output, width, options | {"start": start})
+        _reject(model, epochs=epochs, workers=workers)
+        _require_known(model, preset)
+        _reject(model, width=width)
+        yield _train_on_tasks(model, preset, datasets, root, output, **options, start=start)
 
 
 def _reject(model: str, **options: Any) -> None:
@@ -100,52 +78,42 @@ def _reject(model: str, **options: Any) -> None:
             raise UsageError(f"--{name} is for {ONLY_FOR[name]}, not for {model}")
 
 
-def _train_on_tasks(
-    model: str,
-    preset: str,
-    datasets: list[str],
-    root: Path,
-    output: str | None,
-    width: int | None,
-    options: dict[str, Any],
-) -> Path:
-    from segbench.datasets.registry import load_dataset
-    from segbench.datasets.task import DataError, TaskData
-    from segbench.models.training.loop import train
+def _require_known(model: str, preset: str) -> None:
     from segbench.models.training.presets import PRESETS
     from segbench.models.training.scans import SCAN_PRESETS
 
     if preset in PRESETS and model not in PRESETS[preset]:
         raise UnknownName("model to train", model, [*PRESETS[preset], *SCAN_PRESETS["small"]])
-    _reject(model, width=width)
-    tasks = [data for name in datasets for data in load_dataset(name, root)]
+
+
+def _train_on_tasks(
+    model: str, preset: str, datasets: str | None, root: Path, output: str | None, **options: Any
+) -> Path:
+    from segbench.benchmark.dataset_choice import names
+    from segbench.datasets.registry import load_dataset
+    from segbench.datasets.task import DataError, TaskData
+    from segbench.models.training.loop import train
+
+    tasks = [data for name in (names(datasets) if datasets else []) for data in load_dataset(name, root)]
     if not all(isinstance(data, TaskData) for data in tasks):
-        raise DataError(
-            f"{model} learns one label per task, and {', '.join(datasets)} has scans with several labels"
-        )
-    folder = Path(output or TRAINING / f"{model}-{preset}")
-    return train(model, preset, folder, tasks=tasks, **options)
+        raise DataError(f"{model} learns one label per task, and {datasets} has scans with several labels")
+    return train(model, preset, Path(output or TRAINING / f"{model}-{preset}"), tasks=tasks, **options)
 
 
 def _train_on_scans(
-    model: str,
-    preset: str,
-    datasets: list[str],
-    root: Path,
-    output: str | None,
-    width: int | None,
-    options: dict[str, Any],
+    model: str, preset: str, datasets: str | None, root: Path, output: str | None, **options: Any
 ) -> Iterator[Path]:
+    from segbench.benchmark.dataset_choice import names
     from segbench.datasets.registry import EMBEDDED, load_dataset
     from segbench.datasets.scans import ScanData
     from segbench.datasets.task import DataError
     from segbench.models.training.scans import train_on_scans
 
-    for name in datasets or [EMBEDDED["scans"]]:
+    for name in names(datasets) if datasets else [EMBEDDED["scans"]]:
         for data in load_dataset(name, root):
             if not isinstance(data, ScanData):
                 raise DataError(f"{model} learns from scans with all their structures; {name} has no scans")
-            yield train_on_scans(model, preset, data, Path(output or TRAINING), width=width, **options)
+            yield train_on_scans(model, preset, data, Path(output or TRAINING), **options)
 
 
 def _train_nnunet(
@@ -156,8 +124,8 @@ def _train_nnunet(
     epochs: int | None,
     workers: int | None,
     seed: int,
-    device: str,
-    precision: str,
+    device: Any,
+    precision: Any,
 ) -> None:
     """Train nnU-Net on every task, then measure the finished networks."""
     from segbench.benchmark.api import run

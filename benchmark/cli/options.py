@@ -1,16 +1,14 @@
-"""Options and commands whose defaults are those of the function behind the command."""
+"""Commands and options; types and defaults are those of the function behind a command."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import click
 
 POSITIVE = click.IntRange(1, 100_000)  # a larger number is a typing error that would fill the memory
-DEVICES = click.Choice(["auto", "cpu", "cuda"])
-PRECISIONS = click.Choice(["auto", "float32", "bfloat16"])
 
 
 class NumberOrAll(click.ParamType):
@@ -35,11 +33,9 @@ class Share(click.FloatRange):
 
 IMAGES = NumberOrAll()
 SHARE = Share()
-DATA_ROOT = click.Option(
-    ["--data-root"],
-    metavar="DIR",
-    help="Folder that contains the data sets.  [default: $SEGBENCH_DATA, else the user's cache]",
-)
+METAVARS = {"output": "DIR", "data_root": "DIR", "protocol": "NAMES", "models": "NAMES", "datasets": "NAMES"}
+FOLDER_TEXT = "Folder that contains the data sets.  [default: $SEGBENCH_DATA, else the user's cache]"
+DATA_ROOT = click.Option(["--data-root"], metavar="DIR", help=FOLDER_TEXT)
 FORMAT = click.Option(
     ["--format"],
     type=click.Choice(["text", "json"]),
@@ -48,29 +44,41 @@ FORMAT = click.Option(
 )
 
 
-def option(function: Callable[..., Any], flag: str, help: str, **attributes: Any) -> click.Option:
-    """Create an option; ``--some-name`` sets the keyword argument ``some_name`` of `function`."""
-    name = flag.removeprefix("--").replace("-", "_")
-    default = inspect.signature(function).parameters[name].default
-    return click.Option([flag], default=default, help=help, **attributes)
+def options_of(
+    function: Callable[..., Any], texts: Mapping[str, str], **settings: Mapping[str, Any]
+) -> list[click.Parameter]:
+    """Create an option for each keyword argument of a function that has a help text.
+
+    Parameters
+    ----------
+    function : callable
+        A literal type becomes a choice, an optional number a positive one, a bool a flag.
+    texts : mapping
+        Help texts by names of keyword arguments, in the order of the help.
+    **settings : mapping
+        Settings of single options that differ from these, such as ``type`` and ``metavar``.
+    """
+    hints, parameters = get_type_hints(function), inspect.signature(function).parameters
+    options: list[click.Parameter] = []
+    for name, text in texts.items():
+        hint, default = hints[name], parameters[name].default
+        derived: dict[str, Any] = {"metavar": METAVARS.get(name)}
+        if get_origin(hint) is Literal:
+            derived["type"] = click.Choice(get_args(hint))
+        elif hint == int | None:
+            derived["type"] = POSITIVE
+        elif hint is bool:
+            derived["is_flag"] = True
+        derived |= settings.get(name, {})
+        flag = f"--{name.replace('_', '-')}"
+        options.append(click.Option([flag], default=default, help=text, **derived))
+    return options
 
 
 def command_of(
     name: str, callback: Callable[..., Any], help: str, example: str, *params: click.Parameter
 ) -> click.Command:
-    """Create a command whose help ends with an example.
-
-    Parameters
-    ----------
-    name : str
-    callback : callable
-        Takes the values of all parameters by keyword.
-    help : str
-        Its first line is the short help.
-    example : str
-        One or several command lines.
-    *params : click.Parameter
-    """
+    """Create a command whose help ends with an example; the first line of `help` is the short help."""
     return click.Command(
         name,
         callback=callback,

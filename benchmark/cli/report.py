@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from segbench.benchmark.api import BUILD, report
-from segbench.benchmark.cli.options import command_of, option
+from segbench.benchmark.cli.options import FOLDER_TEXT, command_of, options_of
 from segbench.paths import RUNS
 
 
@@ -18,24 +18,24 @@ def _report(
         click.echo(file)
 
 
+TEXTS = {
+    "only": "Figures and tables, comma-separated.  [default: all]",
+    "data_root": FOLDER_TEXT,
+    "output": f"Folder of the report.  [default: a folder in {BUILD}]",
+}
+FORMAT = click.Option(
+    ["--format"],
+    type=click.Choice(["html", "csv"]),
+    default="html",
+    help="Print the path of the page, or the paths of the CSV files.",
+)
+
 command = command_of(
     "report",
     _report,
     f"Draw the figures and tables of runs.\n\nWithout RUN: of the newest run in {RUNS}.",
     "python -m benchmark report results/runs/quick-1b2d3c4a --only fig3,table7",
     click.Argument(["runs"], nargs=-1, metavar="[RUN]..."),
-    option(report, "--only", "Figures and tables, comma-separated.  [default: all]", metavar="NAMES"),
-    option(
-        report,
-        "--data-root",
-        "Folder that contains the data sets, for pictures.  [default: $SEGBENCH_DATA, else the user's cache]",
-        metavar="DIR",
-    ),
-    option(report, "--output", f"Folder of the report.  [default: a folder in {BUILD}]", metavar="DIR"),
-    click.Option(
-        ["--format"],
-        type=click.Choice(["html", "csv"]),
-        default="html",
-        help="Print the path of the page, or the paths of the CSV files.",
-    ),
+    *options_of(report, TEXTS, only={"metavar": "NAMES"}),
+    FORMAT,
 )

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from segbench.benchmark.cli.options import DATA_ROOT, DEVICES, POSITIVE, PRECISIONS, command_of, option
+from segbench.benchmark.cli.options import FOLDER_TEXT, command_of, options_of
 from segbench.benchmark.training import train
 from segbench.paths import TRAINING
 
@@ -16,6 +16,22 @@ def _train(model: str, **options: Any) -> None:
         click.echo(path)
 
 
+TEXTS = {
+    "preset": "Schedule: small, paper, or smoke for a test of seconds.",
+    "start": "Initial weights: bundled, official or a file; those of a narrower network are widened.  "
+    "[default: random]",
+    "datasets": "Data sets to learn from, comma-separated: their train splits instead of synthetic tasks, or "
+    "their scans.  [default: synthetic tasks; brain-phantom for scans; all installed ones for nnunet]",
+    "width": "Features of a network for scans.  [default: from the preset]",
+    "epochs": "Epochs of nnunet.  [default: from the preset]",
+    "data_root": FOLDER_TEXT,
+    "output": f"Folder of the weights.  [default: a folder in {TRAINING}]",
+    "seed": "Root seed of all random draws; another seed is another initialisation.",
+    "device": "Device of the training; auto takes a GPU if there is one.",
+    "precision": "Precision of the training; auto takes bfloat16 if the device computes in it.",
+    "workers": "Simultaneous trainings of nnunet.  [default: one per core, or per GPU]",
+}
+
 command = command_of(
     "train",
     _train,
@@ -23,52 +39,5 @@ command = command_of(
     "scans, nnunet from every task. The same command continues an interrupted training.",
     "python -m benchmark train scribbleprompt --preset small --output results/training/mine",
     click.Argument(["model"]),
-    option(
-        train,
-        "--preset",
-        "Schedule: small, paper, or smoke for a test of seconds.",
-        metavar="smoke|small|paper",
-    ),
-    option(
-        train,
-        "--start",
-        "Initial weights: bundled, official or a file; those of a narrower network are widened.  [default: "
-        "random]",
-        metavar="WEIGHTS",
-    ),
-    option(
-        train,
-        "--datasets",
-        "Data sets to learn from, comma-separated: their train splits instead of synthetic tasks, or their "
-        "scans.  [default: synthetic tasks; brain-phantom for scans; all installed ones for nnunet]",
-        metavar="NAMES",
-    ),
-    option(
-        train,
-        "--width",
-        "Features of a network for scans.  [default: from the preset]",
-        type=click.IntRange(1),
-    ),
-    option(train, "--epochs", "Epochs of nnunet.  [default: from the preset]", type=POSITIVE),
-    DATA_ROOT,
-    option(train, "--output", f"Folder of the weights.  [default: one in {TRAINING}]", metavar="DIR"),
-    option(
-        train,
-        "--seed",
-        "Root seed of all random draws; another seed is another initialisation.",
-        type=click.IntRange(0),
-    ),
-    option(train, "--device", "Device of the training; auto takes a GPU if there is one.", type=DEVICES),
-    option(
-        train,
-        "--precision",
-        "Precision of the training; auto takes bfloat16 if the device computes in it.",
-        type=PRECISIONS,
-    ),
-    option(
-        train,
-        "--workers",
-        "Simultaneous trainings of nnunet.  [default: one per core, or per GPU]",
-        type=POSITIVE,
-    ),
+    *options_of(train, TEXTS, start={"metavar": "WEIGHTS"}, seed={"type": click.IntRange(0)}),
 )
