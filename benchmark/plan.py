@@ -71,47 +71,24 @@ class Unit:
 
 @dataclass(frozen=True)
 class Checksums:
-    """SHA-256 of all weights of a run.
+    """SHA-256 of all weights of a run."""
 
-    Attributes
-    ----------
-    models : dict
-        By model; None for a model without weights, or with weights for each task.
-    trained : dict
-        By model and `TaskWeights.name`, for models that are trained on each task.
-    seed : str or None
-        Of the seed model; None if no experiment needs it.
-    """
-
-    models: dict[str, str | None]
-    trained: dict[tuple[str, str], str]
-    seed: str | None
+    models: dict[str, str | None]  # by model; None without weights, or with weights for each task
+    trained: dict[tuple[str, str], str]  # by model and `TaskWeights.name`
+    seed: str | None  # of the seed model; None if no experiment needs it
 
 
 @dataclass(frozen=True)
 class RunPlan:
-    """Everything that a run computes, and where it is stored.
-
-    Attributes
-    ----------
-    preset : str
-    selection : Selection
-    settings : Settings
-    root : Path
-        The data folder.
-    checksums : Checksums
-    units : list of Unit
-        In the order in which they start.
-    output : Path, or str of an object store
-    """
+    """Everything that a run computes, and where it is stored."""
 
     preset: str
     selection: Selection
     settings: Settings
-    root: Path
+    root: Path  # the data folder
     checksums: Checksums
-    units: list[Unit]
-    output: Path | str
+    units: list[Unit]  # in the order in which they start
+    output: Path | str  # a folder, or the address of an object store
 
 
 def compute_checksums(selection: Selection, settings: Settings) -> Checksums:

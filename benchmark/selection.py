@@ -33,46 +33,24 @@ class Excluded:
 
 @dataclass(frozen=True)
 class SelectedTask:
-    """A task that takes part in a run.
+    """A task that takes part in a run."""
 
-    Attributes
-    ----------
-    source : str
-        Name of the data set.
-    task : Task
-    fingerprint : str
-        Fingerprint of the images and labels.
-    splits : str
-        Digest of the assignment of subjects to splits.
-    counts : dict of str to int
-        Images of each split.
-    """
-
-    source: str
+    source: str  # name of the data set
     task: Task
-    fingerprint: str
-    splits: str
-    counts: dict[str, int]
+    fingerprint: str  # of the images and labels
+    splits: str  # digest of the assignment of subjects to splits
+    counts: dict[str, int]  # images of each split
 
 
 @dataclass
 class ExperimentPlan:
-    """An experiment with the models and tasks that take part in it.
-
-    Attributes
-    ----------
-    experiment : Experiment
-    protocol : Protocol
-    models : list of str
-    tasks : list of SelectedTask
-    untrained : set of (model, task name)
-        Pairs of which the model has not been trained on the task.
-    """
+    """An experiment with the models and tasks that take part in it."""
 
     experiment: Experiment
     protocol: Protocol
     models: list[str] = field(default_factory=list)
     tasks: list[SelectedTask] = field(default_factory=list)
+    # Pairs of a model and the name of a task on which it has not been trained.
     untrained: set[tuple[str, str]] = field(default_factory=set)
 
     def pairs(self) -> Iterator[tuple[SelectedTask, str]]:
@@ -189,7 +167,7 @@ def _choose_models(selection: Selection, named: Sequence[str] | None, weights: s
 
 def _unpublished(name: str, weights: str) -> str | None:
     """Return why a model cannot take part with official weights, or None."""
-    if weights != "official" or all(part in OFFICIAL for part in required_weights(name)):
+    if weights != "official" or all(file in OFFICIAL for file in required_weights(name)):
         return None
     return "it has no public weights; run it with --weights bundled into another folder"
 

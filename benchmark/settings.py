@@ -75,25 +75,13 @@ PRESETS = {
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that decides the outcome of a run except its protocols, models and tasks.
+    """Everything that decides the outcome of a run except its protocols, models and tasks."""
 
-    Attributes
-    ----------
-    config : Config
-        Configuration from which all experiments of the run are derived.
-    simulations : int
-        Seeded passes over every task.
-    weights : str
-        ``bundled``, ``official``, a checkpoint file or a folder of them.
-    device : {"cpu", "cuda"}
-    precision : {"float32", "bfloat16"}
-    """
-
-    config: Config
-    simulations: int
-    weights: str
-    device: str
-    precision: str
+    config: Config  # from which all experiments of the run are derived
+    simulations: int  # seeded passes over every task
+    weights: str  # bundled, official, a checkpoint file or a folder of them
+    device: str  # cpu or cuda
+    precision: str  # float32 or bfloat16
 
     @classmethod
     def resolve(cls, config: Config, simulations: int, options: Mapping[str, Any]) -> Settings:

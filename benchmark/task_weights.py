@@ -14,24 +14,12 @@ from segbench.protocols.protocol import Protocol
 
 @dataclass(frozen=True)
 class TaskWeights:
-    """Weights of a model for a task.
+    """Weights of a model for a task."""
 
-    Attributes
-    ----------
-    name : str
-        The task, and the number of the training if each training is measured separately.
-    path : Path
-        The folder or file from which the model is made.
-    files : tuple of Path
-        All files that are read.
-    simulations : tuple of int, optional
-        Simulations for which these weights are used; None means all.
-    """
-
-    name: str
-    path: Path
-    files: tuple[Path, ...]
-    simulations: tuple[int, ...] | None = None
+    name: str  # the task, and the number of the training if each training is measured separately
+    path: Path  # the folder or file from which the model is made
+    files: tuple[Path, ...]  # all files that are read
+    simulations: tuple[int, ...] | None = None  # for which these weights are used; None means all
 
 
 def task_weights(protocol: Protocol, model: str, task: str, weights: str) -> list[TaskWeights]:

@@ -183,18 +183,10 @@ class TaskTraining:
 
 @dataclass(frozen=True)
 class Trainer:
-    """Trains on one task; a failure is returned, not raised, as the other tasks continue.
+    """Trains on one task; a failure is returned, not raised, as the other tasks continue."""
 
-    Attributes
-    ----------
-    root : Path
-        Folder that contains the data sets.
-    threads : int
-        Processor cores for each training.
-    """
-
-    root: Path
-    threads: int
+    root: Path  # the data folder
+    threads: int  # processor cores for each training
 
     def __call__(self, item: TaskTraining, device: str) -> str | None:
         """Return the reason of a failure as a sentence, or None."""

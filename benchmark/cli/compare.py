@@ -39,7 +39,8 @@ def rows(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 def table_lines(table: pd.DataFrame, first: str, second: str) -> list[str]:
     """Return paired differences as lines of text; the two strings head the columns of the means."""
-    by = [name for name in ("context", "annotator", "split") if table[name].nunique() > 1]
+    kinds = table.groupby("protocol")[["context", "annotator", "split"]].nunique().max()
+    by = list(kinds.index[kinds > 1])
     shown = table[["protocol", "model", "dataset", *by, "measure"]].map(printable)
     lines = []
     for row in rows(table):

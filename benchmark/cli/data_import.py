@@ -24,13 +24,13 @@ def import_data(
     replace: bool = False,
     data_root: str | Path | None = None,
     workers: int | None = None,
-    **own: Any,
+    **layout: Any,
 ) -> None:
-    """Import a data set and print a summary; `own` are the options for a data set of the user."""
+    """Import a data set and print a summary; `layout` describes a data set of the user."""
     from segbench.benchmark.settings import resolve_root, resolve_workers
     from segbench.datasets.importing import import_dataset, read_split
 
-    name, reader = _reader(name, path, own)
+    name, reader = _reader(name, path, layout)
     assigned = None if split is None else read_split(split)
     root = resolve_root(data_root)
     manifest = import_dataset(
@@ -50,7 +50,7 @@ def import_data(
         click.echo(f"{split} has {count_of(len(absent), 'subject')} without images, such as {absent[0]}")
 
 
-def _reader(name: str, path: Path, own: dict[str, Any]) -> tuple[str, Any]:
+def _reader(name: str, path: Path, layout: dict[str, Any]) -> tuple[str, Any]:
     """Return the name of the data set, and its reader."""
     from segbench.datasets.importing import find_reader
     from segbench.datasets.registry import DATASETS, find_source
@@ -59,14 +59,14 @@ def _reader(name: str, path: Path, own: dict[str, Any]) -> tuple[str, Any]:
         source = find_source(name)
         if not hasattr(source, "examples"):
             raise Failure(f"{name} needs no import; choose another name for your own data")
-        given = [option for option, value in own.items() if value is not None]
+        given = [option for option, value in layout.items() if value is not None]
         if given:
             raise UsageError(
                 f"--{given[0].replace('_', '-')} is for your own data, and {name} has its own reader"
             )
         return source.name, source
     _require_free(name, DATASETS.names())
-    return name, find_reader(path, own.pop("format", None), _import_options(**own))
+    return name, find_reader(path, layout.pop("format", None), _import_options(**layout))
 
 
 def _require_free(name: str, registered: list[str]) -> None:

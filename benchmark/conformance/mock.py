@@ -74,27 +74,13 @@ def mock_scans(classes: int) -> ScanData:
 
 @dataclass(frozen=True)
 class QueryKind:
-    """A kind of query that a protocol makes.
+    """A kind of query that a protocol makes."""
 
-    Attributes
-    ----------
-    interactions : {"clicks", "scribbles"} or None
-        Interactions on each image: one on the structure and one on the background.
-    previous : bool
-        Whether the query has logits of a previous step.
-    context : int
-        Entries of the context; 0 for none.
-    copies : bool
-        Whether all entries of the context are equal, as draws with replacement may be.
-    size : int
-        Images of a set; 1 also for a model that is not setwise.
-    """
-
-    interactions: Literal["clicks", "scribbles"] | None = None
-    previous: bool = False
-    context: int = 0
-    copies: bool = False
-    size: int = 1
+    interactions: Literal["clicks", "scribbles"] | None = None  # one on the structure, one on the background
+    previous: bool = False  # whether the query has logits of a previous step
+    context: int = 0  # entries of the context
+    copies: bool = False  # whether these are equal, as draws with replacement may be
+    size: int = 1  # images of a set; 1 also for a model that is not setwise
 
     def __str__(self) -> str:
         parts = [

@@ -29,20 +29,11 @@ class InvalidOutput(Exception):
 
 @dataclass(frozen=True)
 class Observation:
-    """The answer of an adapter to a kind of query, and its side effects.
-
-    Attributes
-    ----------
-    kind : QueryKind
-    logits : float32 tensor (B, classes, H, W) on the CPU, or None if the output is not valid
-    problem : str or None
-        Why it is not valid.
-    inputs_changed, globals_changed, graph_kept : bool
-    """
+    """The answer of an adapter to a kind of query, and its side effects."""
 
     kind: QueryKind
-    logits: Tensor | None
-    problem: str | None
+    logits: Tensor | None  # float32 (B, classes, H, W) on the CPU; None if the output is not valid
+    problem: str | None  # why it is not valid
     inputs_changed: bool
     globals_changed: bool
     graph_kept: bool

@@ -24,22 +24,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Job:
-    """Everything that all units of a run are computed with; it is sent to the workers with each batch.
-
-    Attributes
-    ----------
-    settings : Settings
-    root : Path
-        Folder of the data sets.
-    output : Path, or str of an object store
-        The run.
-    token : str
-        Identifies this job among the jobs of a long-lived worker process.
-    """
+    """Everything that all units of a run are computed with; it is sent to the workers with each batch."""
 
     settings: Settings
-    root: Path
-    output: Path | str
+    root: Path  # the data folder
+    output: Path | str  # the run: a folder, or the address of an object store
+    # Identifies this job among the jobs of a long-lived worker process.
     token: str = field(default_factory=lambda: uuid4().hex)
 
     def __call__(self, batch: Batch, device: str) -> None:
