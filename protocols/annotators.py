@@ -78,8 +78,8 @@ class Annotator:
         raise NotImplementedError
 
     def correct(self, labels: Masks, predictions: Masks, rngs: Sequence[RngFor]) -> list[Interaction]:
-        """Return the next interaction on images whose predictions have errors."""
-        raise NotImplementedError
+        """Return the next interaction; by default one that does not depend on the predictions."""
+        return self.start(labels, rngs)
 
 
 def _from_clicks(kind: str, clicks: Sequence[Click | None], shape: Sequence[int]) -> Interaction:
@@ -147,15 +147,8 @@ class CenterlineScribbles(Annotator):
         ]
 
 
-class _Prompts(Annotator):
-    """Draws on label and background without regard to predictions."""
-
-    def correct(self, labels: Masks, predictions: Masks, rngs: Sequence[RngFor]) -> list[Interaction]:
-        return self.start(labels, rngs)
-
-
 @dataclass(frozen=True)
-class RandomClicks(_Prompts):
+class RandomClicks(Annotator):
     """Clicks on a random pixel of the label and on one of the background, where these have pixels."""
 
     name: str = "random-clicks"
@@ -169,7 +162,7 @@ class RandomClicks(_Prompts):
 
 
 @dataclass(frozen=True)
-class LineScribbles(_Prompts):
+class LineScribbles(Annotator):
     """Draws a line scribble on the label and one on the background."""
 
     name: str = "line-scribbles"

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from segbench.protocols.adapter import Capabilities
 from segbench.protocols.annotators import Annotator, CenterClicks, CenterlineScribbles
-from segbench.protocols.bootstrapped import unsupported_in_context
 from segbench.protocols.config import Config
 from segbench.protocols.protocol import Protocol
 from segbench.protocols.records import Sample, SampleKey
@@ -36,34 +35,24 @@ class InContext(Protocol):
     family: str = "in-context"
     in_study: bool = False
 
-    needs_train_image = True
+    context = "ground-truth"
+    needs_context = True
     max_simulations = 10  # draws of a context; section 7 has ten, and ten seeds
     block = 1  # simulations are long
 
     def unsupported_model(self, capabilities: Capabilities) -> str | None:
         if capabilities.true_context:
             return "all contexts hold true labels here, so it equals another model"
-        return super().unsupported_model(capabilities) or unsupported_in_context(capabilities)
-
-    @property
-    def interactive(self) -> bool:  # type: ignore[override]
-        return self.annotator is not None
+        return super().unsupported_model(capabilities)
 
     def cost(self, available: int, config: Config, capabilities: Capabilities) -> int:
         images = min(available, config.eval_images or available)
-        return images * (1 + self._steps(config)) * max(1, sum(config.context_sizes) // 8)
-
-    def context_content(self, capabilities: Capabilities, config: Config) -> str:
-        return "ground-truth"
-
-    def _steps(self, config: Config) -> int:
-        return 0 if self.annotator is None else config.max_steps or self.max_steps
+        return images * (1 + self.step_limit(config)) * max(1, sum(config.context_sizes) // 8)
 
     def simulate(self, setup: Setup, simulations: Sequence[int]) -> Iterable[Simulation[list[Sample]]]:
         images = eval_images(setup.data, setup.config, setup.config.eval_images).tolist()
-        annotator = "none" if self.annotator is None else self.annotator.name
         return [
-            self._image(setup, SampleKey(position, image, annotator, int(simulation)), size)
+            self._image(setup, SampleKey(position, image, self.annotator_name, int(simulation)), size)
             for size in setup.config.context_sizes
             for simulation in simulations
             for position, image in enumerate(images, start=1)
@@ -72,7 +61,7 @@ class InContext(Protocol):
     def _image(self, setup: Setup, key: SampleKey, size: int) -> Simulation[list[Sample]]:
         drawn = draw_context(setup.data, key.simulation, key.image, size, setup.config.seed)
         trajectory = setup.trajectory(key.image, labelled(setup.data, drawn, setup.adapter))
-        rules = Rules(self.annotator, self._steps(setup.config), stops=False)
+        rules = Rules(self.annotator, self.step_limit(setup.config), stops=False)
         rng_for = setup.rng_for(key.simulation, key.image)
         yield from segment(trajectory, setup.adapter, rules, rng_for, first_step=0)
         trajectory.release()

@@ -33,7 +33,6 @@ class ManualScribbles(Protocol):
     family = "manual"
     in_study = True
     data_kind = "scribbles"
-    interactive = True
     max_steps = 1
     max_simulations = 1  # simulated annotators draw as often as there are people
 

@@ -8,6 +8,7 @@ from itertools import chain
 from segbench.datasets.scans import ScanData
 from segbench.datasets.task import ImageData
 from segbench.protocols.adapter import Capabilities, ModelAdapter
+from segbench.protocols.annotators import Annotator
 from segbench.protocols.config import Config, ProtocolError
 from segbench.protocols.records import Records, Sample, collect
 from segbench.protocols.scheduler import run_simulations
@@ -36,15 +37,17 @@ class Protocol:
     data_kind : {"tasks", "scans", "scribbles"}
         Kind of the data sets that it takes.
     max_steps : int
-        Maximum number of interactions, unless the settings name one.
-    interactive : bool
-        Whether models must take interactions.
+        Maximum number of interactions, unless the settings name one; 0 for a protocol without interactions.
     ordered : bool
         Whether the images of a simulation follow one another, each helped by those before it.
     needs_seed_image : bool
         Whether a seed model segments the first image of a context.
-    needs_train_image : bool
-        Whether contexts contain images of the train split.
+    context : {"none", "predictions", "ground-truth"}
+        What models with a context get: nothing, their earlier predictions, or images with true labels. A
+        context begins with images of the train split.
+    needs_context : bool
+        Whether models must take a context.
+    annotator : Annotator or None
     per_training : bool
         Whether each simulation is a training of the model, with weights of its own.
     max_simulations : int or None
@@ -61,10 +64,11 @@ class Protocol:
     in_study: bool = False
     data_kind: str = "tasks"
     max_steps: int = 0
-    interactive: bool = False
     ordered: bool = False
     needs_seed_image: bool = False
-    needs_train_image: bool = False
+    context: str = "none"
+    needs_context: bool = False
+    annotator: Annotator | None = None
     per_training: bool = False
     max_simulations: int | None = None
     block: int = 10
@@ -80,19 +84,30 @@ class Protocol:
         """
         raise NotImplementedError
 
+    @property
+    def annotator_name(self) -> str:
+        """Value of the column ``annotator`` of the records."""
+        return "none" if self.annotator is None else self.annotator.name
+
     def unsupported_model(self, capabilities: Capabilities) -> str | None:
         """Return why a model cannot take part, or None."""
-        if self.interactive and not capabilities.interactive:
+        if self.max_steps and not capabilities.interactive:
             return "it takes no interactions"
         if capabilities.needs_training and not self.per_training:
             return "it has to be trained on each task first"
+        if self.needs_context and capabilities.setwise:
+            return "it predicts sets of images, not one after another"
+        if self.needs_context and not capabilities.in_context:
+            return "it takes no context"
+        if self.needs_context and capabilities.min_context > 1:
+            return f"it takes no context of fewer than {capabilities.min_context} images"
         return None
 
     def unsupported_task(self, data: ImageData, config: Config) -> str | None:
         """Return why a task cannot be used, or None."""
         if isinstance(data, ScanData):
             return f"{data.task} has several structures in one label map; set-automatic is for such scans"
-        if self.needs_train_image and len(data.indices("train")) == 0:
+        if self.context != "none" and len(data.indices("train")) == 0:
             return f"{data.task} has no train image to begin the context with"
         available, needed = len(data.indices(config.split)), self.min_images(config)
         if available < needed:
@@ -101,15 +116,23 @@ class Protocol:
 
     def min_images(self, config: Config) -> int:
         """Return how many images of the evaluated split a task must have."""
-        return 1
+        return config.images or 1 if self.ordered else 1
+
+    def step_limit(self, config: Config) -> int:
+        """Return the maximum number of interactions."""
+        return self.max_steps and (config.max_steps or self.max_steps)
 
     def cost(self, available: int, config: Config, capabilities: Capabilities) -> int:
         """Return the rough relative time of a simulation on a task with so many images."""
-        return available * (1 + (config.max_steps or self.max_steps))
+        return available * (1 + self.step_limit(config))
 
     def context_content(self, capabilities: Capabilities, config: Config) -> str:
         """Return what the context entries of a model hold: none, binary, soft or ground-truth."""
-        return "none"
+        if self.context != "predictions":
+            return self.context
+        if capabilities.setwise or not capabilities.in_context:
+            return "none"
+        return "ground-truth" if capabilities.true_context else config.context
 
     def require_supported(
         self, model: str, capabilities: Capabilities, data: ImageData, config: Config
@@ -175,10 +198,3 @@ class Protocol:
         group = self.prepare(data, adapter, simulations, config, seed_adapter, model)
         ((_, records),) = run_simulations([group], adapter)
         return records
-
-
-def configured_context(capabilities: Capabilities, config: Config) -> str:
-    """Return what a context of earlier predictions holds for a model: `Config.context`, or an exception."""
-    if not capabilities.in_context or capabilities.setwise:
-        return "none"
-    return "ground-truth" if capabilities.true_context else config.context

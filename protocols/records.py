@@ -27,12 +27,6 @@ class Records:
     images: list[dict] = field(default_factory=list)
     pictures: list[dict] = field(default_factory=list)
 
-    def extend(self, other: Records) -> None:
-        """Append the rows of other records."""
-        self.steps += other.steps
-        self.images += other.images
-        self.pictures += other.pictures
-
 
 @dataclass(frozen=True)
 class SampleKey:

@@ -9,7 +9,7 @@ PROTOCOLS = Registry(
     {
         "center-clicks": "segbench.protocols.sequential:CENTER_CLICKS",
         "centerline-scribbles": "segbench.protocols.sequential:CENTERLINE_SCRIBBLES",
-        "bootstrapped-in-context": "segbench.protocols.bootstrapped:BOOTSTRAPPED",
+        "bootstrapped-in-context": "segbench.protocols.sequential:BOOTSTRAPPED",
         "in-context": "segbench.protocols.in_context:IN_CONTEXT",
         "interactive-in-context-clicks": "segbench.protocols.in_context:INTERACTIVE_CLICKS",
         "interactive-in-context-scribbles": "segbench.protocols.in_context:INTERACTIVE_SCRIBBLES",

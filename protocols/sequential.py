@@ -1,6 +1,6 @@
-"""Experiment 1: segment the images of a task one after another, each helped by those before it.
+"""Experiment 1 and bootstrapping: images segmented one after another, each helped by those before it.
 
-MultiverSeg, section 6.1 and appendix D.1 (Fig. 3, 4, 5, 10 to 16 and Table 7).
+MultiverSeg, section 6.1 and appendix D.1 (Fig. 3, 4, 5, 10 to 16 and Table 7); D.2.2 (Fig. 17, 18).
 """
 
 from __future__ import annotations
@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from segbench.protocols.adapter import Capabilities
 from segbench.protocols.annotators import Annotator, CenterClicks, CenterlineScribbles
 from segbench.protocols.cache import ContextFreeCache
 from segbench.protocols.config import Config
-from segbench.protocols.protocol import Protocol, configured_context
+from segbench.protocols.protocol import Protocol
 from segbench.protocols.records import Sample, SampleKey
 from segbench.protocols.sampling import draw_images
 from segbench.protocols.simulation import Rules, Setup, Simulation, segment
@@ -23,10 +25,13 @@ PICTURED = (0,)  # simulations whose masks are kept
 
 @dataclass(frozen=True)
 class Sequential(Protocol):
-    """Experiment 1 with one annotator; see `Protocol` for the attributes."""
+    """Experiment 1 with one annotator; see `Protocol` for the attributes.
+
+    A seed model segments the first image. Without `needs_seed_image` its true label begins the context.
+    """
 
     name: str
-    annotator: Annotator
+    annotator: Annotator | None = None
     version: int = 1
     max_steps: int = 20
     title: str = ""
@@ -34,13 +39,9 @@ class Sequential(Protocol):
     in_study: bool = False
 
     family = "sequential"
-    interactive = True
     ordered = True
     needs_seed_image = True
-    needs_train_image = True
-
-    def min_images(self, config: Config) -> int:
-        return config.images or 1
+    context = "predictions"
 
     def cost(self, available: int, config: Config, capabilities: Capabilities) -> int:
         images = min(available, config.images or available)
@@ -49,32 +50,29 @@ class Sequential(Protocol):
         # As measured; the time of an image grows with its context.
         return sum(2 if size < first else 6 + 3 * size for size in range(1, images + 1))
 
-    def context_content(self, capabilities: Capabilities, config: Config) -> str:
-        return configured_context(capabilities, config)
-
     def simulate(self, setup: Setup, simulations: Sequence[int]) -> Iterable[Simulation[list[Sample]]]:
-        rules = Rules(self.annotator, setup.config.max_steps or self.max_steps)
-        cache = ContextFreeCache(setup, rules)
+        cache = ContextFreeCache(setup, Rules(self.annotator, self.step_limit(setup.config)))
         return [self._simulation(cache, int(number)) for number in simulations]
 
     def _simulation(self, cache: ContextFreeCache, simulation: int) -> Simulation[list[Sample]]:
         """Segment the images of a simulation; ``cache`` segments those without a context."""
-        setup, adapter = cache.setup, cache.setup.adapter
-        order = draw_images(setup.data, simulation, setup.config).tolist()
+        setup, data, adapter = cache.setup, cache.setup.data, cache.setup.adapter
+        order = draw_images(data, simulation, setup.config).tolist()
         capabilities, setwise = adapter.capabilities, adapter.capabilities.setwise
         content = self.context_content(capabilities, setup.config)
         # Position p has p earlier images, the seed image included.
         first = max(capabilities.min_context, 1) if capabilities.in_context or setwise else len(order)
-        helped, pictured = first < len(order), simulation in PICTURED
-        buffer = (
-            ContextBuffer(adapter, len(order), setup.data.images.shape[-2:])
-            if helped and not setwise
-            else None
-        )
+        helped, pictured = first < len(order), bool(self.max_steps) and simulation in PICTURED
+        buffer = None
+        if helped and not setwise:
+            buffer = ContextBuffer(adapter, len(order), data.images.shape[-2:])
         samples: list[Sample] = []
         for position, image in enumerate(order):
             if position == 0 and not helped:
                 continue  # no image uses the seed image
+            if position == 0 and buffer is not None and not self.needs_seed_image:
+                buffer.add(data.images[image, 0], data.labels[image, 0].astype(np.float32))
+                continue
             if position < first:
                 model = adapter if position else setup.seed_adapter
                 assert model is not None
@@ -91,13 +89,25 @@ class Sequential(Protocol):
             if not setwise:
                 trajectory.release()
             set_size = 1 + len(samples) if setwise and position >= first else 1
-            key = SampleKey(position, image, self.annotator.name, simulation, set_size=set_size)
+            key = SampleKey(position, image, self.annotator_name, simulation, set_size=set_size)
             samples.append((key, trajectory))
         return samples
 
 
+class Bootstrapped(Sequential):
+    """One prediction per image, from the true label of the first image and all earlier predictions."""
+
+    family = "bootstrapped"
+    needs_seed_image = False
+    needs_context = True
+
+    def cost(self, available: int, config: Config, capabilities: Capabilities) -> int:
+        images = min(available, config.images or available)
+        return images * (1 + images // 8)
+
+
 CENTER_CLICKS = Sequential(
-    "center-clicks", CenterClicks(), max_steps=20, title="Center clicks", unit="clicks", in_study=True
+    "center-clicks", CenterClicks(), title="Center clicks", unit="clicks", in_study=True
 )
 CENTERLINE_SCRIBBLES = Sequential(
     "centerline-scribbles",
@@ -105,5 +115,12 @@ CENTERLINE_SCRIBBLES = Sequential(
     max_steps=10,
     title="Centerline scribbles",
     unit="scribble steps",
+    in_study=True,
+)
+BOOTSTRAPPED = Bootstrapped(
+    "bootstrapped-in-context",
+    max_steps=0,
+    title="Bootstrapped in context",
+    unit="predictions",
     in_study=True,
 )

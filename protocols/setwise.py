@@ -43,7 +43,6 @@ class SetInteraction(Protocol):
     in_study: bool = False
 
     family = "sets"
-    interactive = True
     max_steps = max(INTERACTIONS)
     max_simulations = 5  # as in the paper
     block = 1  # simulations are long

@@ -42,6 +42,9 @@ class Rules:
     stops: bool = True
 
 
+NO_INTERACTIONS = Rules(annotator=None, max_steps=0)
+
+
 @dataclass(frozen=True, eq=False)
 class Request:
     """What a simulation waits for: an interaction, if there is an annotator, and the prediction after it.

@@ -9,11 +9,10 @@ from collections.abc import Iterable, Sequence
 
 from segbench.datasets.task import ImageData
 from segbench.protocols.adapter import Capabilities
-from segbench.protocols.bootstrapped import NO_INTERACTIONS
 from segbench.protocols.config import Config
 from segbench.protocols.protocol import Protocol
 from segbench.protocols.records import Sample, SampleKey
-from segbench.protocols.simulation import Setup, Simulation, segment
+from segbench.protocols.simulation import NO_INTERACTIONS, Setup, Simulation, segment
 
 PICTURED = 18  # images of the first training whose masks are kept; a simulation of experiment 1 has as many
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from segbench.protocols.bootstrapped import BOOTSTRAPPED
 from segbench.protocols.config import Config, ProtocolError
 from segbench.protocols.sampling import draw_images
+from segbench.protocols.sequential import BOOTSTRAPPED
 from segbench.results.schema import IMAGES, PICTURES, STEPS
 
 
