@@ -11,8 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segbench.benchmark.regression import baseline as baselines
-from segbench.benchmark.regression.baseline import MACHINE_ARGUMENTS, Baseline
+from segbench.benchmark.regression.baseline import MACHINE_ARGUMENTS, Baseline, from_run, read, write
 from segbench.benchmark.regression.comparison import (
     GOALS,
     changed_tasks,
@@ -103,11 +102,11 @@ def check(
     if update and ("://" in str(baseline) or (file.exists() and not file.is_file())):
         raise UsageError(f"{baseline} is not a file; give a file to --baseline")
     if update and run is not None and not file.exists():
-        new = baselines.from_run(run)
+        new = from_run(run)
         result = CheckResult(new.name, str(file), notes=["there was no baseline yet"])
     else:
         old = _load(baseline)
-        new = baselines.from_run(rerun(old) if run is None else run)
+        new = from_run(rerun(old) if run is None else run)
         try:
             result = check_records(old, new)
         except UsageError as error:
@@ -115,7 +114,7 @@ def check(
                 raise
             result = CheckResult(new.name, old.name, notes=[str(error)])
     if update:
-        baselines.write(new, file)
+        write(new, file)
     return replace(result, updated=update)
 
 
@@ -125,8 +124,8 @@ def _load(baseline: str | Path) -> Baseline:
 
     try:
         if "://" in str(baseline) or exists(baseline):
-            return baselines.from_run(baseline)
-        return baselines.read(Path(baseline))
+            return from_run(baseline)
+        return read(Path(baseline))
     except StoreError as error:  # wrong usage: a fault of the baseline is not a regression of the run
         raise UsageError(str(error)) from error
     except OSError as error:
