@@ -69,9 +69,14 @@ def plain_loop(
                 drawn[:] = drawn if added is None else np.minimum(drawn + added, 1)
             clicks += interaction.clicks
             positive, negative = torch.from_numpy(interactions)[:, None]
-            given = Interactions(positive, negative, torch.zeros_like(positive), (clicks,)) if step else None
-            entries = Context(*torch.from_numpy(np.stack(context, axis=1))[:, None]) if position else None
-            query = Query(torch.tensor(image)[None], given, logits, entries)
+            query = Query(
+                image=torch.tensor(image)[None],
+                interactions=Interactions(positive, negative, torch.zeros_like(positive), (clicks,))
+                if step
+                else None,
+                previous_logits=logits,
+                context=Context(*torch.from_numpy(np.stack(context, axis=1))[:, None]) if context else None,
+            )
             logits = (model if position else seed_model).predict(query)
             prediction = logits[0].numpy() > 0
             counts = dict(zip(("tp", "fp", "fn"), confusion(prediction[0], label[0]), strict=True))
@@ -190,10 +195,11 @@ class _Scheduler:
 
     def add_interactions(self, pending: Sequence[_Pending], drawn: Sequence[Sequence[Interaction]]) -> None:
         """Add the interactions drawn for requests to their images, which then wait for the model."""
-        for each, interactions in zip(pending, drawn, strict=True):
-            for target, interaction in zip(each.request.targets, interactions, strict=False):
+        for waiting, interactions in zip(pending, drawn, strict=True):
+            request = waiting.request
+            for target, interaction in zip(request.targets, interactions, strict=False):
                 target.add(interaction)
-            self._waiting_for_model.setdefault(each.request.batch_key, []).append(each)
+            self._waiting_for_model.setdefault(request.batch_key, []).append(waiting)
 
     def fullest_batch(self) -> list[_Pending] | None:
         """Return the requests with the batch key of which most wait, relative to the size of a query."""

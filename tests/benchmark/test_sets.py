@@ -112,7 +112,7 @@ def test_tasks_are_only_tried_with_protocols_of_their_kind(tmp_path):
     [
         ("set-automatic", "toys:Many", "it has one structure, not label maps of several"),
         ("set-clicks", "toys:Scans", "it has several structures in one label map"),
-        ("set-clicks", "toys:Toys", "it has 6 test images, fewer than the 8 of the largest set"),
+        ("set-clicks", "toys:Toys", "it has 6 test images, fewer than the 8 needed"),
     ],
 )
 def test_data_of_another_kind_or_too_few_are_refused(protocol, dataset, reason):
@@ -175,8 +175,8 @@ def test_all_says_of_every_model_without_weights_how_to_train_it(tmp_path):
     selection = chosen(
         "set-automatic,set-clicks", ["all"], ["toys:Scans", "toys:Many"], weights=str(tmp_path)
     )
-    told = [left for left in selection.excluded if "train it" in left.reason]
-    assert [left.name for left in told] == [
+    excluded = [entry for entry in selection.excluded if "train it" in entry.reason]
+    assert [entry.name for entry in excluded] == [
         f"{name}{ending}" for name in ("simpleunet", "nnunet2d", "swinunet") for ending in ("", "-interconv")
     ]
     assert [part.experiment.protocol for part in selection.experiments] == ["set-clicks"]

@@ -103,12 +103,12 @@ def test_a_model_that_is_not_setwise_gets_single_scans(scans):
     records = run(scans, model)
     assert [(query.sets, len(query.image)) for query in model.queries] == [(None, 1)] * 9
     assert {(row["set_size"], row["context"]) for row in records.images} == {(1, "none")}
-    found = scores(records)
-    blank = {key: value for key, value in found.items() if value < 1}
+    dice_values = scores(records)
+    blank = {key: value for key, value in dice_values.items() if value < 1}
     assert blank == {(*scan, label): 0.0 for scan in (("b", 2), ("d", 7)) for label in STRUCTURES[:2]}
     row = next(row for row in records.steps if (row["subject"], row["position"]) == ("b", 2))
     assert (row["tp"], row["fp"], row["fn"]) == (0, 0, 32)
-    assert sum(value == 1 for value in found.values()) == 7 * 2 + 1
+    assert sum(value == 1 for value in dice_values.values()) == 7 * 2 + 1
 
 
 def test_absent_structures_have_no_row_unless_they_are_predicted(scans):
@@ -149,9 +149,9 @@ def test_records_of_all_subjects_come_back_from_disk(scans, tmp_path):
     records = run(scans, Reader(setwise=True))
     store = Run.open_or_create(tmp_path / "run", {})
     store.write("unit", {}, *(typed(getattr(records, name), columns) for name, columns in TABLES.items()))
-    found = load(tmp_path / "run")
-    assert len(found.images) == len(records.images) and len(found.steps) == len(records.steps)
-    assert len(found.pictures) == 6
+    stored = load(tmp_path / "run")
+    assert len(stored.images) == len(records.images) and len(stored.steps) == len(records.steps)
+    assert len(stored.pictures) == 6
 
 
 TABLES = {"steps": STEPS, "images": IMAGES, "pictures": PICTURES}

@@ -28,16 +28,16 @@ def brute_force_distance(mask: np.ndarray) -> np.ndarray:
 
 def acceptable(label: np.ndarray, prediction: np.ndarray, distance=brute_force_distance) -> list[set]:
     """For each component of the largest area, in row-major order of first pixels, its farthest pixels."""
-    found = []
+    components = []
     for mask in (label & ~prediction, prediction & ~label):
         numbers, count = ndimage.label(mask, np.ones((3, 3)))
         far = distance(mask) if count else None
         for number in range(1, count + 1):
             component = numbers == number
             best = np.argwhere(component & (far == far[component].max()))
-            found.append((-component.sum(), np.flatnonzero(component)[0], {tuple(p) for p in best}))
-    found.sort(key=lambda entry: entry[:2])
-    return [pixels for area, _, pixels in found if area == found[0][0]]
+            components.append((-component.sum(), np.flatnonzero(component)[0], {tuple(p) for p in best}))
+    components.sort(key=lambda entry: entry[:2])
+    return [pixels for area, _, pixels in components if area == components[0][0]]
 
 
 def random_masks(rng: np.random.Generator, side: int) -> np.ndarray:

@@ -153,19 +153,19 @@ def test_no_scribble_depends_on_its_batch_or_on_threads(batched, threads):
                     np.asarray(batched(kind(masks[k : k + size]), rngs[k : k + size]))
                     for k in range(0, len(masks), size)
                 ]
-                found = np.concatenate(parts).tobytes()
-                assert found == together.setdefault(kind, found)
+                results = np.concatenate(parts).tobytes()
+                assert results == together.setdefault(kind, results)
 
 
 def test_clicks_do_not_depend_on_threads(threads):
     labels = np.concatenate([masks_of((40, 40))] * 3)
     predictions = labels[::-1].copy()
-    found = []
+    results = []
     for number in (1, 2):
         cv2.setNumThreads(number)
-        found.append(center_clicks(labels, predictions))
+        results.append(center_clicks(labels, predictions))
         assert cv2.getNumThreads() == number
-    assert found[0] == found[1]
+    assert results[0] == results[1]
 
 
 @pytest.mark.parametrize("batched", [centerline_scribbles, line_scribbles])

@@ -44,10 +44,10 @@ def test_a_large_batch_equals_medpy():
     a, b = blobs(rng, (2, 3 * PIXELS // (2 * 40 * 56), 40, 56))
     a[::9], b[::15] = False, False
     there = a.any(axis=(1, 2)) & b.any(axis=(1, 2))
-    found = hd95(a, b)
-    assert found[there].tolist() == [binary.hd95(x, y) for x, y in zip(a[there], b[there], strict=True)]
-    assert set(found[~there]) == {0, np.hypot(40, 56)}
-    assert np.array_equal(hd95(b, a), found)
+    distances = hd95(a, b)
+    assert distances[there].tolist() == [binary.hd95(x, y) for x, y in zip(a[there], b[there], strict=True)]
+    assert set(distances[~there]) == {0, np.hypot(40, 56)}
+    assert np.array_equal(hd95(b, a), distances)
 
 
 def test_masks_of_noise_and_of_lines_equal_medpy():
