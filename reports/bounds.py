@@ -100,17 +100,17 @@ def schedule(results: Results, model: str, tasks: Iterable[str]) -> str:
     """
     trainings = catalogue.trainings(results).get(model, {})
     entries = [trainings.get(task, {}) for task in tasks]
-    whole, shortened = (
+    full, shortened = (
         {entry.get("schedule", "") for entry in entries if bool(entry.get("shortened")) == short}
         for short in (False, True)
     )
-    if shortened and whole:
+    if shortened and full:
         return "several schedules, some shortened"
     if shortened:
         return f"{shortened.pop()} (shortened)" if len(shortened) == 1 else "several shortened schedules"
-    if "" in whole:
+    if "" in full:
         return UNKNOWN if model == NNUNET else ""
-    return whole.pop() if len(whole) == 1 else "several schedules"
+    return full.pop() if len(full) == 1 else "several schedules"
 
 
 def quality(row: pd.Series) -> str:

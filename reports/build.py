@@ -1,4 +1,4 @@
-"""A whole report on disk: figures, tables and the page that shows them."""
+"""A report on disk: figures, tables and the page that shows them."""
 
 from __future__ import annotations
 

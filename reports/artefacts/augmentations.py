@@ -52,16 +52,16 @@ def compared(paper: pd.DataFrame, ours: Mapping[str, Sequence[Augmentation]]) ->
     }
     rows = []
     for part, name in dict.fromkeys([*printed, *coded]):
-        theirs, own = printed.get((part, name), {}), coded.get((part, name), {})
+        theirs, implemented = printed.get((part, name), {}), coded.get((part, name), {})
         rows.append(
             {
                 "part": part,
                 "augmentation": name,
                 "paper_p": theirs.get("p"),
-                "p": own.get("p"),
+                "p": implemented.get("p"),
                 "paper": _in_words(theirs),
-                "ours": _in_words(own),
-                "same": theirs == own,
+                "ours": _in_words(implemented),
+                "same": theirs == implemented,
             }
         )
     return pd.DataFrame(rows)

@@ -278,7 +278,7 @@ def test_only_its_own_table_reports_a_missing_bound(run, tmp_path):
 
 def test_a_run_of_nothing_else_has_its_own_page(made, tmp_path):
     results = made(rows(), training=dict.fromkeys([WBC, OTHER], schedule()))
-    reports.build(results, tmp_path)
+    reports.build(results, tmp_path, formats=["png"])
     text = text_of(tmp_path)
     assert "Supervised (no interactions) · 1 model · 2 tasks · 2 trainings" in text
     assert (
@@ -298,7 +298,7 @@ def test_a_bound_of_one_run_is_in_the_figures_of_another(whole_run, tmp_path):
     other = manifest | {"models": {"nnunet": manifest["models"]["nnunet"]}}
     both = with_manifest(whole_run, whole_run.images, MANIFEST, other)
     assert SHORT in legend(figure_of("fig6", both))
-    reports.build(both, tmp_path, only=["fig3", "table7", "upper-bounds"])
+    reports.build(both, tmp_path, only=["fig3", "table7", "upper-bounds"], formats=["png"])
     text = text_of(tmp_path)
     assert text.count(SHORT) > 3
     assert "Bundled weights. ScribblePrompt, SP+UVS and MultiverSeg used the small networks" in text
