@@ -1,4 +1,4 @@
-"""Where the package lies, and where runs and trainings go unless told otherwise."""
+"""Where the package lies, and where runs and trainings go by default."""
 
 from __future__ import annotations
 

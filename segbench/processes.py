@@ -1,4 +1,4 @@
-"""A process that works for another one ends with it."""
+"""Child processes that end with their parent."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 
 
 def end_with(parent: int) -> None:
-    """End this process once the one that started it is gone, however it went; a thread of its own watches."""
+    """End this process when its parent process ends; a thread polls the parent."""
 
     def watch() -> None:
         while os.getppid() == parent:

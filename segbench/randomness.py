@@ -1,4 +1,4 @@
-"""Random generators that depend on what they are for, and on nothing else."""
+"""Random generators that depend on a key and on nothing else."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ import numpy as np
 
 
 def keyed_generator(seed: int, *key: int | str) -> np.random.Generator:
-    """A generator that belongs to one draw, such as (task, simulation, image, step, purpose).
+    """Return the generator of one draw, such as (task, simulation, image, step, purpose).
 
-    The same seed and key give the same numbers in any order of calls, in any batch and in any process.
+    The same seed and key give the same numbers in any order of calls, any batch and any process.
 
     Parameters
     ----------
     seed : int
         Root seed of the run.
     *key : int or str
-        What the draw is for. Numbers and texts differ, and so do differently split keys: ``("ab", 1)``,
+        Identifies the draw. Numbers and strings differ, and so do differently split keys: ``("ab", 1)``,
         ``("a", "b", 1)`` and ``("ab", "1")`` are three keys.
 
     Raises
     ------
     TypeError
-        If a part of the key is neither an integer nor a text.
+        If a part of the key is neither an integer nor a string.
     """
     parts = [part if isinstance(part, str) else operator.index(part) for part in (seed, *key)]
     digest = hashlib.sha256(json.dumps(parts).encode()).digest()

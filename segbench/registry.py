@@ -1,4 +1,4 @@
-"""One lazy registry for models, datasets and protocols, with plug-ins and a helpful error."""
+"""Registry of models, data sets and protocols: built-in names, entry points and ``module:Class`` names."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from segbench.errors import PLUGINS, USAGE, SegbenchError
 
 
 class UnknownName(SegbenchError, LookupError):
-    """No such model, dataset, protocol or figure; the message names the nearest one."""
+    """An unknown model, data set, protocol or figure; the message suggests the nearest known name."""
 
     exit_status = USAGE
 
@@ -23,38 +23,39 @@ class UnknownName(SegbenchError, LookupError):
 
 
 class PluginError(SegbenchError, RuntimeError):
-    """A plug-in cannot be used; the message is one sentence that names it."""
+    """A plug-in cannot be used; the message names it."""
 
 
 class Registry:
-    """Names to objects, imported only when asked for.
+    """Maps names to objects, which are imported on first use.
 
     Parameters
     ----------
     kind : str
-        What error messages call an entry.
+        Kind of the entries, for error messages.
     builtin : mapping of name to ``module:attribute``
     group : str
-        Entry-point group of third-party entries. ``module:attribute`` works as a name too.
+        Entry-point group of third-party entries.
     """
 
     def __init__(self, kind: str, builtin: Mapping[str, str], group: str) -> None:
         self.kind, self.builtin, self.group = kind, dict(builtin), group
 
     def targets(self) -> dict[str, str]:
-        """All names, the built-in ones first, each with its ``module:attribute``."""
+        """Return all names with their ``module:attribute``, built-in names first."""
         return self.builtin | {e.name: e.value for e in entry_points(group=self.group)}
 
     def names(self) -> list[str]:
+        """Return all names, built-in names first."""
         return list(self.targets())
 
     def get(self, name: str) -> Any:
-        """The object behind a name.
+        """Return the object of a name, or of ``module:attribute``.
 
         Raises
         ------
         UnknownName
-            If there is no such name, module or attribute.
+            If the name, module or attribute does not exist.
         PluginError
             If the module of a plug-in cannot be imported.
         """
@@ -64,19 +65,19 @@ class Registry:
         if not colon or not all(part.isidentifier() for part in module.split(".")):
             raise UnknownName(self.kind, name, list(targets))
         try:
-            found = importlib.import_module(module)
+            imported = importlib.import_module(module)
         except (Exception, SystemExit) as error:
             if name in self.builtin:
                 raise
-            absent = isinstance(error, ModuleNotFoundError) and error.name
-            if absent and f"{module}.".startswith(f"{absent}."):
+            missing = isinstance(error, ModuleNotFoundError) and error.name
+            if missing and f"{module}.".startswith(f"{missing}."):
                 raise UnknownName(self.kind, name, list(targets)) from error
-            told = f"{type(error).__name__}: {error}"
+            reason = f"{type(error).__name__}: {error}"
             raise PluginError(
-                f"the {self.kind} {name} cannot be imported ({told}); correct {module}"
+                f"the {self.kind} {name} cannot be imported ({reason}); correct {module}"
             ) from error
-        if not hasattr(found, attribute):
+        if not hasattr(imported, attribute):
             raise UnknownName(self.kind, name, list(targets))
         if name not in self.builtin:
             PLUGINS.add(module.partition(".")[0])
-        return getattr(found, attribute)
+        return getattr(imported, attribute)
