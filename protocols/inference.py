@@ -1,8 +1,10 @@
-"""Queries of a fixed size, made from the images of requests, and their checked logits."""
+"""Interactions and predictions for many requests at once, in queries of a fixed size."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import nullcontext
 from time import perf_counter
 from typing import Any
 
@@ -10,10 +12,51 @@ import numpy as np
 import torch
 
 from segbench.protocols.adapter import Context, Interactions, ModelAdapter, Query
+from segbench.protocols.annotators import Interaction
 from segbench.protocols.config import ProtocolError
 from segbench.protocols.metrics import confusion
 from segbench.protocols.simulation import Request
 from segbench.protocols.trajectory import Trajectory, device_of
+
+
+def draw_interactions(requests: Sequence[Request], device: torch.device) -> list[list[Interaction]]:
+    """Draw the interactions of requests; on a GPU in a stream of its own, while a model predicts.
+
+    Returns
+    -------
+    list of list of Interaction
+        For each request one interaction per target, or none without an annotator.
+    """
+    groups: dict[tuple, list[int]] = defaultdict(list)
+    for number, request in enumerate(requests):
+        first = request.targets[0]
+        groups[request.annotator, first.logits is None, first.label.shape].append(number)
+    drawn: list[list[Interaction]] = [[] for _ in requests]
+    stream = torch.cuda.stream(torch.cuda.Stream(device)) if device.type == "cuda" else nullcontext()
+    with stream:
+        for (annotator, *_), numbers in groups.items():
+            if annotator is not None:
+                interactions = iter(_draw([requests[number] for number in numbers], device))
+                for number in numbers:
+                    drawn[number] = [next(interactions) for _ in requests[number].targets]
+    return drawn
+
+
+def _draw(requests: Sequence[Request], device: torch.device) -> list[Interaction]:
+    """Draw for requests of one annotator, whose images have one size and all have a prediction or none."""
+    targets = [target for request in requests for target in request.targets]
+    rngs = [rng_for for request in requests for rng_for in request.rngs]
+    annotator, labels = requests[0].annotator, _stack([target.label for target in targets], device)
+    assert annotator is not None
+    if targets[0].logits is None:
+        return annotator.start(labels, rngs)
+    return annotator.correct(labels, _stack([target.mask for target in targets], device), rngs)
+
+
+def _stack(masks: Sequence[np.ndarray], device: torch.device) -> Any:
+    """Stack masks for the annotator: an array (B, H, W), or a tensor on a GPU."""
+    stacked = np.stack(masks)
+    return stacked if device.type == "cpu" else torch.from_numpy(stacked).to(device)
 
 
 def batch_size(adapter: ModelAdapter, images: int) -> int:

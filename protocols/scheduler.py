@@ -16,10 +16,9 @@ import torch
 
 from segbench.datasets.task import TaskData
 from segbench.protocols.adapter import Click, Context, Interactions, ModelAdapter, Query
-from segbench.protocols.annotation import draw_interactions
 from segbench.protocols.annotators import Annotator, Interaction
 from segbench.protocols.config import Config
-from segbench.protocols.inference import answer, batch_size
+from segbench.protocols.inference import answer, batch_size, draw_interactions
 from segbench.protocols.metrics import confusion, dice
 from segbench.protocols.sampling import draw_images
 from segbench.protocols.simulation import Request, Simulation, SimulationGroup
@@ -65,18 +64,13 @@ def plain_loop(
                     (interaction,) = annotator.start(label, [rng_for])
                 else:
                     (interaction,) = annotator.correct(label, logits[0].numpy() > 0, [rng_for])
-            for drawn, added in zip(interactions, (interaction.positive, interaction.negative), strict=True):
-                drawn[:] = drawn if added is None else np.minimum(drawn + added, 1)
+            for total, added in zip(interactions, (interaction.positive, interaction.negative), strict=True):
+                total[:] = total if added is None else np.minimum(total + added, 1)
             clicks += interaction.clicks
             positive, negative = torch.from_numpy(interactions)[:, None]
-            query = Query(
-                image=torch.tensor(image)[None],
-                interactions=Interactions(positive, negative, torch.zeros_like(positive), (clicks,))
-                if step
-                else None,
-                previous_logits=logits,
-                context=Context(*torch.from_numpy(np.stack(context, axis=1))[:, None]) if context else None,
-            )
+            drawn = Interactions(positive, negative, torch.zeros_like(positive), (clicks,)) if step else None
+            earlier = Context(*torch.from_numpy(np.stack(context, axis=1))[:, None]) if context else None
+            query = Query(torch.tensor(image)[None], drawn, previous_logits=logits, context=earlier)
             logits = (model if position else seed_model).predict(query)
             prediction = logits[0].numpy() > 0
             counts = dict(zip(("tp", "fp", "fn"), confusion(prediction[0], label[0]), strict=True))

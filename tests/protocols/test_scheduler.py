@@ -176,7 +176,7 @@ def test_an_annotator_draws_the_same_on_tensors(protocol, toy_task, make_model, 
 
     arrays = run()
     monkeypatch.setattr(
-        "segbench.protocols.annotation._batch", lambda masks, _: torch.from_numpy(np.stack(masks))
+        "segbench.protocols.inference._stack", lambda masks, _: torch.from_numpy(np.stack(masks))
     )
     assert run() == arrays
 

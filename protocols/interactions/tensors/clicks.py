@@ -11,12 +11,7 @@ ROUNDS = 4  # iterations between two tests for convergence; each test waits for 
 
 
 def center_clicks(labels: torch.Tensor, predictions: torch.Tensor) -> list[Click | None]:
-    """Return the clicks of `segbench.protocols.interactions.center_click`, exactly.
-
-    Parameters
-    ----------
-    labels, predictions : bool tensors (B, H, W), at most 2**24 pixels per image
-    """
+    """Return the clicks of `interactions.center_click`, exactly; bool (B, H, W) of up to 2**24 pixels."""
     count, height, width = labels.shape
     if not count:
         return []
@@ -43,15 +38,8 @@ def component_starts(masks: torch.Tensor) -> torch.Tensor:
     """Find the first pixel in row-major order of the 8-connected component of each pixel.
 
     Each pixel points to the first pixel known of its component. In every round it takes the earliest pointer
-    among its neighbours, and pointers are followed once (pointer jumping); few rounds are needed.
-
-    Parameters
-    ----------
-    masks : bool tensor (B, H, W)
-
-    Returns
-    -------
-    int64 tensor (B, H * W) of flat indices; H * W outside the mask
+    among its neighbours, and pointers are followed once (pointer jumping); few rounds are needed. Masks are
+    bool (B, H, W); the result is int64 (B, H * W), flat indices, and H * W outside the mask.
     """
     count, height, width = masks.shape
     size = height * width
@@ -76,16 +64,7 @@ def component_starts(masks: torch.Tensor) -> torch.Tensor:
 
 
 def squared_distances(masks: torch.Tensor) -> torch.Tensor:
-    """Return the distances of `segbench.protocols.interactions.geometry.squared_distance`, exactly.
-
-    Parameters
-    ----------
-    masks : bool tensor (B, H, W)
-
-    Returns
-    -------
-    int64 tensor (B, H, W), in squared pixels
-    """
+    """Return the distances of `geometry.squared_distance`, exactly; bool to int64 (B, H, W)."""
     _, height, width = masks.shape
     full = masks.all(2).all(1)[:, None, None]
     some = masks & ~full

@@ -17,16 +17,9 @@ Warp = tuple[float, list[np.ndarray]]  # magnitude and grids, see `draw_warp`
 
 
 def centerline_scribbles(masks: torch.Tensor, rngs: Sequence[np.random.Generator]) -> torch.Tensor:
-    """Draw the scribbles of `segbench.protocols.interactions.centerline_scribble`.
+    """Draw the scribbles of `interactions.centerline_scribble`; bool to float32 (B, H, W).
 
-    Parameters
-    ----------
-    masks : bool tensor (B, H, W)
-    rngs : one generator per mask, used only if the mask has a skeleton
-
-    Returns
-    -------
-    float32 tensor (B, H, W) in [0, 1]
+    Each mask has a generator, which is used only if the mask has a skeleton.
     """
     scribbles = torch.zeros(masks.shape, device=masks.device)
     lines = skeletons(masks)
@@ -43,17 +36,9 @@ def centerline_scribbles(masks: torch.Tensor, rngs: Sequence[np.random.Generator
 
 
 def line_scribbles(masks: torch.Tensor, rngs: Sequence[np.random.Generator], count: int) -> torch.Tensor:
-    """Draw the scribbles of `segbench.protocols.interactions.line_scribble`; the lines on the CPU.
+    """Draw the scribbles of `interactions.line_scribble`, the lines on the CPU; bool to float32 (B, H, W).
 
-    Parameters
-    ----------
-    masks : bool tensor (B, H, W)
-    rngs : one generator per mask, used only if the mask is not empty
-    count : int
-
-    Returns
-    -------
-    float32 tensor (B, H, W) in [0, 1]
+    Each mask has a generator, which is used only if the mask is not empty.
     """
     scribbles = torch.zeros(masks.shape, device=masks.device)
     drawn = masks.flatten(1).any(1).nonzero()[:, 0]
@@ -79,34 +64,14 @@ def _warped_inside(drawings: torch.Tensor, masks: torch.Tensor, warps: Sequence[
 
 
 def break_masks(noise: torch.Tensor, sigmas: Sequence[float]) -> torch.Tensor:
-    """Return the blobs of `segbench.protocols.interactions.geometry.break_mask` for given random numbers.
-
-    Parameters
-    ----------
-    noise : float32 tensor (B, H, W)
-    sigmas : B standard deviations in pixels
-
-    Returns
-    -------
-    bool tensor (B, H, W)
-    """
+    """Return the blobs of `geometry.break_mask` from noise, float32 (B, H, W), and deviations in pixels."""
     down, across = (_blur(sigmas, side, noise.device) for side in noise.shape[1:])
     smooth = down @ noise.double() @ across
     return smooth > smooth.mean((1, 2), keepdim=True)
 
 
 def random_warps(drawings: torch.Tensor, warps: Sequence[Warp]) -> torch.Tensor:
-    """Apply `segbench.protocols.interactions.geometry.random_warp` with given random numbers.
-
-    Parameters
-    ----------
-    drawings : bool tensor (B, H, W)
-    warps : magnitude and grids of each drawing
-
-    Returns
-    -------
-    float32 tensor (B, H, W) in [0, 1]
-    """
+    """Apply `geometry.random_warp` with given random numbers to drawings, bool to float32 (B, H, W)."""
     moved = _sample(drawings, _fields(warps, drawings)).float()
     low, high = moved.amin((1, 2), keepdim=True), moved.amax((1, 2), keepdim=True)
     return torch.where(high > low, (moved - low) / (high - low), 0)

@@ -11,16 +11,7 @@ CIRCLE = (1, 2, 5, 8, 7, 6, 3, 0)  # neighbours clockwise from the upper one; nu
 
 
 def skeletons(masks: torch.Tensor) -> torch.Tensor:
-    """Return the skeletons of `segbench.protocols.interactions.geometry.skeleton`, exactly.
-
-    Parameters
-    ----------
-    masks : bool tensor (B, H, W)
-
-    Returns
-    -------
-    bool tensor (B, H, W)
-    """
+    """Return the skeletons of `geometry.skeleton`, exactly; bool (B, H, W)."""
     thin = torch.zeros_like(masks)
     if not thin[:, 1:-1, 1:-1].numel():
         return thin
