@@ -1,9 +1,9 @@
 """Reproducible benchmark of interactive and in-context medical image segmentation.
 
-The public names: `run`, `report`, `check` and `compare` are the commands as functions, with the options as keyword
-arguments; `load` reads a run as tables; `create_model` and `load_dataset` give what is measured. `ModelAdapter`,
-`Capabilities`, `Query`, `Interactions`, `Context` and `Click` are what the author of a model needs. Each is
-imported when it is first used, so that ``import segbench`` takes a few milliseconds.
+`run`, `report`, `check` and `compare` are the commands as functions; their keyword arguments are the options.
+`load` reads a run as tables. `create_model` and `load_dataset` create what is measured. `Capabilities`,
+`Query`, `Interactions`, `Context`, `Click` and `ModelAdapter` are for authors of models, `Protocol` for authors
+of protocols. Each name is imported on first use, so that ``import segbench`` takes a few milliseconds.
 
 Examples
 --------

@@ -1,8 +1,7 @@
-"""The six packages by their short names, as they lie in a clone: ``import models`` is ``segbench.models``.
+"""Short names of the six packages in a clone: ``import models`` gives ``segbench.models``.
 
-All code imports ``segbench.models``. From a clone, where the six folders lie on the import path, ``models`` works
-too and must not be a second copy with classes of its own. Each package therefore calls `alias` in its
-``__init__``; nothing happens when it was imported by its full name.
+All code imports ``segbench.models``. In a clone the six folders also lie on the import path. ``import models``
+would then create a second copy of the package, with classes of its own. Each package therefore calls `alias`.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from types import ModuleType
 
 
 def alias(name: str) -> None:
-    """Replace a package that is being imported by its short name by the one below ``segbench``."""
+    """Replace a package imported by its short name by the package below ``segbench``."""
     if "." in name:
         return
     sys.modules[name] = importlib.import_module(f"segbench.{name}")
@@ -25,15 +24,15 @@ def alias(name: str) -> None:
 
 
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds ``models.registry`` as ``segbench.models.registry``, where ``models`` is ours."""
+    """Finds ``models.registry`` as ``segbench.models.registry`` if ``models`` is the alias."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
         package, _, rest = fullname.partition(".")
-        ours = sys.modules.get(f"segbench.{package}")
-        # ``python -m`` runs the file itself.
-        if not rest or rest.endswith("__main__") or ours is None or sys.modules.get(package) is not ours:
+        original = sys.modules.get(f"segbench.{package}")
+        is_alias = original is not None and sys.modules.get(package) is original
+        if not rest or not is_alias or rest.endswith("__main__"):  # ``python -m`` needs the file itself
             return None
         return importlib.machinery.ModuleSpec(fullname, self)
 
@@ -43,7 +42,7 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         return module
 
     def exec_module(self, module: ModuleType) -> None:
-        """Nothing is left to run; the import system has put the alias's spec in place of the module's own."""
+        """Restore the module's own spec, which the import system has replaced; the module has run already."""
         spec = module.__spec__
         assert spec is not None
         module.__spec__ = spec.loader_state
