@@ -1,6 +1,6 @@
 """Segment Anything (Kirillov et al., 2023) as a model of segbench: a worked example of a plug-in.
 
-The checkpoint is the user's: one of Meta's (ViT-B, L or H) or any other of the same layout, such as MedSAM's.
+The user provides the checkpoint: one of Meta's (ViT-B, L or H) or another of its layout, such as MedSAM's.
 """
 
 from __future__ import annotations
@@ -16,12 +16,11 @@ from cachetools import LRUCache
 from segment_anything.modeling import ImageEncoderViT, MaskDecoder, PromptEncoder, Sam, TwoWayTransformer
 from torch import Tensor, nn
 
-from segbench.benchmark import Capabilities, Interactions, Query
+from segbench import Capabilities, Click, Interactions, Query
 from segbench.models.weights import file_checksum, load_state, weights_path
-from segbench.protocols.adapter import Click
 
-HEADS = 8  # of the mask decoder's attention; the one size that no tensor of a checkpoint shows
-POINTS = 10  # that stand for all positive, or all negative, scribbles of an image
+HEADS = 8  # of the mask decoder's attention; no tensor of a checkpoint shows this number
+POINTS = 10  # points that represent all positive, or all negative, scribbles of an image
 KEPT = 32  # images whose embeddings are kept: 4 MB each with Meta's checkpoints
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -29,16 +28,16 @@ State = Mapping[str, Tensor]
 
 
 class SegmentAnything(Sam):
-    """The network, of the sizes that a checkpoint's tensors have."""
+    """The network, with the sizes of a checkpoint's tensors."""
 
     @classmethod
     def like(cls, state: State) -> Self:
-        """An untrained network into which a checkpoint fits; ``segbench.models.weights.load_state`` calls it.
+        """Create an untrained network of a checkpoint's sizes, for ``segbench.models.weights.load_state``.
 
         Raises
         ------
         KeyError, ValueError
-            If the checkpoint is of another layout.
+            If the checkpoint has another layout.
         """
         return cls(_image_encoder(state), _prompt_encoder(state), _mask_decoder(state))
 
@@ -95,32 +94,32 @@ def _mask_decoder(state: State) -> MaskDecoder:
 
 
 def _width(state: State) -> int:
-    """Features of image embeddings and prompts."""
+    """Return the number of features of image embeddings and prompts."""
     return len(state["image_encoder.neck.0.weight"])
 
 
 def _count(state: State, prefix: str) -> int:
-    """How many modules a list has: ``blocks.0``, ``blocks.1``, ..."""
-    own = [name.removeprefix(f"{prefix}.") for name in state if name.startswith(f"{prefix}.")]
-    return len({name.partition(".")[0] for name in own})
+    """Count the modules of a list: ``blocks.0``, ``blocks.1``, ..."""
+    members = [name.removeprefix(f"{prefix}.") for name in state if name.startswith(f"{prefix}.")]
+    return len({name.partition(".")[0] for name in members})
 
 
 class SAM:
-    """Segments the object to which points belong, from them and from its previous logits.
+    """Segments the object that points show, from the points and its previous logits.
 
     Parameters
     ----------
     network : SegmentAnything
     checksum : str
-        Of the checkpoint, for the fingerprint.
+        Checksum of the checkpoint, for the fingerprint.
     device : str
         Torch device.
     precision : {"float32", "bfloat16"}
-        Of the image encoder, which takes nearly all the time; the mask decoder computes in float32.
+        Precision of the image encoder, which takes nearly all the time; the mask decoder uses float32.
     """
 
     capabilities = Capabilities(interactive=True)
-    version = 1  # grows when this file changes in a way that changes predictions
+    version = 1  # increase it when a change of this file changes predictions
 
     def __init__(
         self, network: SegmentAnything, checksum: str = "", device: str = "cpu", precision: str = "float32"
@@ -134,33 +133,33 @@ class SAM:
 
     @classmethod
     def create(cls, name: str, weights: str, device: str, precision: str) -> Self:
-        """The adapter of a checkpoint file, or of ``sam-example.pt`` in a folder.
+        """Create the adapter of a checkpoint file, or of ``sam-example.pt`` in a folder.
 
         Raises
         ------
         WeightsError
-            If there is no such file, or it is damaged or of another layout.
+            If the file is absent, damaged or of another layout.
         """
         path = weights_path("sam-example", weights)
         return cls(load_state(SegmentAnything, path), file_checksum(path), device, precision)
 
     @torch.inference_mode()
     def predict(self, query: Query) -> Tensor:
-        """Logits (B, 1, H, W); the images one by one, as each has its own number of points."""
+        """Return logits (B, 1, H, W), image by image, because each has another number of points."""
         return torch.stack([self._segment(query, number) for number in range(len(query.image))])
 
     def _segment(self, query: Query, number: int) -> Tensor:
-        """Logits (1, H, W) of one image."""
+        """Return the logits (1, H, W) of one image."""
         network, image = self.network, query.image[number]
         points = points_of(query.interactions, number)
         previous = None if query.previous_logits is None else query.previous_logits[number]
         sparse, dense = network.prompt_encoder(
-            points=self._located(points, image), boxes=None, masks=self._prompt(previous)
+            points=self._point_prompt(points, image), boxes=None, masks=self._mask_prompt(previous)
         )
-        # One point may mean a part or the whole: of three masks, take the one of which SAM is surest.
+        # One point may show a part or the whole: of three masks, take the one with most confidence.
         ambiguous = len(points) == 1 and previous is None
         masks, quality = network.mask_decoder(
-            image_embeddings=self._encoded(image),
+            image_embeddings=self._embed(image),
             image_pe=network.prompt_encoder.get_dense_pe(),
             sparse_prompt_embeddings=sparse,
             dense_prompt_embeddings=dense,
@@ -170,19 +169,19 @@ class SAM:
         side, shape = network.image_encoder.img_size, image.shape[-2:]
         return network.postprocess_masks(masks[:, best : best + 1], _resized(shape, side), shape)[0]
 
-    def _encoded(self, image: Tensor) -> Tensor:
-        """The image's embedding, computed once while its turn lasts: it is asked for at every step."""
+    def _embed(self, image: Tensor) -> Tensor:
+        """Return the embedding of an image, which is computed once for all its steps."""
         key = image.cpu().numpy().tobytes()
         if key not in self._embeddings:
             encoder = self.network.image_encoder
             size = _resized(image.shape[-2:], encoder.img_size)
-            grey = F.interpolate(image[None], size, mode="bilinear", antialias=True)
-            ready = self.network.preprocess(255 * grey.expand(-1, 3, -1, -1))
-            self._embeddings[key] = encoder(ready.to(DTYPES[self.precision])).float()
+            gray = F.interpolate(image[None], size, mode="bilinear", antialias=True)
+            pixels = self.network.preprocess(255 * gray.expand(-1, 3, -1, -1))
+            self._embeddings[key] = encoder(pixels.to(DTYPES[self.precision])).float()
         return self._embeddings[key]
 
-    def _prompt(self, previous: Tensor | None) -> Tensor | None:
-        """Previous logits (1, H, W) at the size of a mask prompt, 256 x 256 with Meta's checkpoints."""
+    def _mask_prompt(self, previous: Tensor | None) -> Tensor | None:
+        """Resize previous logits (1, H, W) to a mask prompt, 256 x 256 with Meta's checkpoints."""
         if previous is None:
             return None
         side, _ = self.network.prompt_encoder.mask_input_size
@@ -190,34 +189,35 @@ class SAM:
         sized = F.interpolate(previous[None], (height, width), mode="bilinear")
         return F.pad(sized, (0, side - width, 0, side - height))
 
-    def _located(self, points: list[Click], image: Tensor) -> tuple[Tensor, Tensor] | None:
-        """Coordinates (1, n, 2), x before y, on the resized image, and labels (1, n); None without points."""
+    def _point_prompt(self, points: list[Click], image: Tensor) -> tuple[Tensor, Tensor] | None:
+        """Return coordinates (1, n, 2), x first, on the resized image, and labels (1, n); None if empty."""
         if not points:
             return None
         scale = self.network.image_encoder.img_size / max(image.shape[-2:])
-        places = torch.tensor([[(point.column, point.row) for point in points]], device=self.device)
+        coordinates = torch.tensor([[(point.column, point.row) for point in points]], device=self.device)
         labels = torch.tensor([[int(point.positive) for point in points]], device=self.device)
-        # The prompt encoder adds the half again: pixel centres stay pixel centres.
-        return (places + 0.5) * scale - 0.5, labels
+        # The prompt encoder adds the half again, so that pixel centres remain pixel centres.
+        return (coordinates + 0.5) * scale - 0.5, labels
 
 
-def points_of(marks: Interactions | None, number: int) -> list[Click]:
-    """The clicks on an image of a batch; where there are none, points on what is scribbled."""
-    if marks is None:
+def points_of(interactions: Interactions | None, number: int) -> list[Click]:
+    """Return the clicks on an image of a batch, or points on its scribbles if it has no clicks."""
+    if interactions is None:
         return []
-    if marks.clicks and marks.clicks[number]:
-        return list(marks.clicks[number])
-    return [*_along(marks.positive[number, 0], True), *_along(marks.negative[number, 0], False)]
+    if interactions.clicks and interactions.clicks[number]:
+        return list(interactions.clicks[number])
+    positive, negative = interactions.positive[number, 0], interactions.negative[number, 0]
+    return [*_along(positive, True), *_along(negative, False)]
 
 
 def _along(drawn: Tensor, positive: bool) -> list[Click]:
-    """Points on scribbles (H, W), the same each time: evenly spaced over their pixels, row by row."""
+    """Return points on scribbles (H, W), evenly spaced over their pixels, row by row."""
     pixels = (drawn > 0.5 * drawn.max()).nonzero().tolist()
     chosen = np.unique(np.linspace(0, len(pixels) - 1, POINTS).round().astype(int)) if pixels else []
-    return [Click(*pixels[place], positive) for place in chosen]
+    return [Click(*pixels[index], positive) for index in chosen]
 
 
 def _resized(shape: tuple[int, ...], side: int) -> tuple[int, int]:
-    """Height and width when the longer side becomes ``side``."""
+    """Return height and width after the longer side becomes ``side``."""
     height, width = (round(length * side / max(shape)) for length in shape)
     return height, width
