@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from segbench.models.nnunet.pipeline import Training
 
 SUPERVISED = "nnunet"
+FOLDERS = "folders:"  # prefix of a folder of training sets among the names of data sets
 # Options that only some models have.
 ONLY_FOR = {
     "epochs": "nnunet",
@@ -40,11 +41,13 @@ def train(
     device: Literal["auto", "cpu", "cuda"] = "auto",
     precision: Literal["auto", "float32", "bfloat16"] = "auto",
     workers: int | None = None,
+    export: bool = False,
 ) -> Iterator[Path]:
     """Train a model, or continue an interrupted training, and yield the files of weights as they are written.
 
-    nnU-Net yields no file: its networks are measured by the protocol ``supervised`` instead. The parameters
-    are the options of ``python -m benchmark train``.
+    nnU-Net yields no file: its networks are measured by the protocol ``supervised`` instead. With `export`,
+    only the weights of the last checkpoint are written. The parameters are the options of
+    ``python -m benchmark train``.
 
     Raises
     ------
@@ -54,8 +57,12 @@ def train(
         If a training of nnU-Net failed; the others are finished.
     """
     from segbench.benchmark.settings import resolve_device, resolve_precision, resolve_root
-    from segbench.models.training.scans import SCAN_PRESETS
+    from segbench.models.training.checkpointed import export_checkpoint
+    from segbench.models.training.presets import SCAN_PRESETS
 
+    if export:
+        yield export_checkpoint(_task_folder(model, preset, output))
+        return
     used = resolve_device(device)
     options: dict[str, Any] = {"seed": seed, "device": used, "precision": resolve_precision(precision, used)}
     root = resolve_root(data_root)
@@ -78,9 +85,13 @@ def _reject(model: str, **options: Any) -> None:
             raise UsageError(f"--{name} is for {ONLY_FOR[name]}, not for {model}")
 
 
+def _task_folder(model: str, preset: str, output: str | None) -> Path:
+    """Return the folder of a training on tasks."""
+    return Path(output or TRAINING / f"{model}-{preset}")
+
+
 def _require_known(model: str, preset: str) -> None:
-    from segbench.models.training.presets import PRESETS
-    from segbench.models.training.scans import SCAN_PRESETS
+    from segbench.models.training.presets import PRESETS, SCAN_PRESETS
 
     if preset in PRESETS and model not in PRESETS[preset]:
         raise UnknownName("model to train", model, [*PRESETS[preset], *SCAN_PRESETS["small"]])
@@ -93,11 +104,17 @@ def _train_on_tasks(
     from segbench.datasets.registry import load_dataset
     from segbench.datasets.task import DataError, TaskData
     from segbench.models.training.loop import train
+    from segbench.models.training.real_tasks import read_training_sets
 
-    tasks = [data for name in (names(datasets) if datasets else []) for data in load_dataset(name, root)]
+    chosen = names(datasets) if datasets else []
+    folders = [Path(name.removeprefix(FOLDERS)) for name in chosen if name.startswith(FOLDERS)]
+    sets = [training_set for folder in folders for training_set in read_training_sets(folder)]
+    tasks = [data for training_set in sets for data in training_set.tasks]
+    tasks += [data for name in chosen if not name.startswith(FOLDERS) for data in load_dataset(name, root)]
     if not all(isinstance(data, TaskData) for data in tasks):
         raise DataError(f"{model} learns one label per task, and {datasets} has scans with several labels")
-    return train(model, preset, Path(output or TRAINING / f"{model}-{preset}"), tasks=tasks, **options)
+    credits = [training_set.credit for training_set in sets]
+    return train(model, preset, _task_folder(model, preset, output), tasks=tasks, credits=credits, **options)
 
 
 def _train_on_scans(

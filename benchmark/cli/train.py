@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from segbench.benchmark.cli.options import FOLDER_TEXT, command_of, options_of
-from segbench.benchmark.training import train
+from segbench.benchmark.training import FOLDERS, train
 from segbench.paths import TRAINING
 
 
@@ -17,11 +17,12 @@ def _train(model: str, **options: Any) -> None:
 
 
 TEXTS = {
-    "preset": "Schedule: small, paper, or smoke for a test of seconds.",
+    "preset": "Schedule: small, real (real and synthetic tasks), paper, or smoke for a test of seconds.",
     "start": "Initial weights: bundled, official or a file; those of a narrower network are widened.  "
     "[default: random]",
-    "datasets": "Data sets to learn from, comma-separated: their train splits instead of synthetic tasks, or "
-    "their scans.  [default: synthetic tasks; brain-phantom for scans; all installed ones for nnunet]",
+    "datasets": "Data sets to learn from, comma-separated: their train splits instead of synthetic tasks (in "
+    f"addition with the preset real), or their scans; {FOLDERS}DIR takes all training sets in a folder.  "
+    "[default: synthetic tasks; brain-phantom for scans; all installed ones for nnunet]",
     "width": "Features of a network for scans.  [default: from the preset]",
     "epochs": "Epochs of nnunet.  [default: from the preset]",
     "data_root": FOLDER_TEXT,
@@ -30,6 +31,7 @@ TEXTS = {
     "device": "Device of the training; auto takes a GPU if there is one.",
     "precision": "Precision of the training; auto takes bfloat16 if the device computes in it.",
     "workers": "Simultaneous trainings of nnunet.  [default: one per core, or per GPU]",
+    "export": "Only export the mean weights of the last checkpoint; the training may run meanwhile.",
 }
 
 command = command_of(
@@ -39,5 +41,11 @@ command = command_of(
     "scans, nnunet from every task. The same command continues an interrupted training.",
     "python -m benchmark train scribbleprompt --preset small --output results/training/mine",
     click.Argument(["model"]),
-    *options_of(train, TEXTS, start={"metavar": "WEIGHTS"}, seed={"type": click.IntRange(0)}),
+    *options_of(
+        train,
+        TEXTS,
+        start={"metavar": "WEIGHTS"},
+        preset={"metavar": "NAME"},
+        seed={"type": click.IntRange(0)},
+    ),
 )

@@ -103,7 +103,7 @@ def pack(metadata: dict[str, Any], target: str) -> None:
     import torch
     from safetensors.torch import save_file
 
-    from segbench.models.training.checkpointed import written
+    from segbench.models.training.checkpointed import atomic_write
 
     folder = _trained_folder()
     # The step before wrote this file, which holds more than tensors.
@@ -119,7 +119,7 @@ def pack(metadata: dict[str, Any], target: str) -> None:
         "plans": json.loads((folder.parent / "plans.json").read_text()),
         "dataset": json.loads((folder.parent / "dataset.json").read_text()),
     }
-    with written(Path(target)) as temporary:
+    with atomic_write(Path(target)) as temporary:
         save_file(weights, temporary, metadata={"training": json.dumps(header)})
     Path(target).chmod(0o644)
 

@@ -1,7 +1,7 @@
-"""Data augmentation of MultiverSeg: Tables 4, 5a and 5b of the paper as data, and what applies them.
+"""Data augmentation of MultiverSeg: Tables 4, 5a and 5b of the paper as data, and their application.
 
-Everything is computed in batches with kornia's functions on the generator's device. Pixels that a warp brings
-in from outside repeat the border and are unlabelled; a mirrored copy of the object would need a label.
+kornia's functions compute in batches on the generator's device. Pixels from outside the image repeat its
+border and are unlabelled.
 """
 
 from __future__ import annotations
@@ -16,13 +16,12 @@ from kornia.filters import gaussian_blur2d, sobel
 from kornia.geometry.transform import get_affine_matrix2d, warp_affine
 from torch import Tensor
 
-from segbench.models.training.synthetic import Sampler
+from segbench.models.training.sampling import Sampler
 
-# The tables give the elastic deformation's sigma in pixels of images of this side; its kernel has 63 of them.
+# Side of the images to which the tables' elastic sigma refers, and radius of its kernel, in pixels.
 PAPER_SIDE = 128
-ELASTIC_REACH = 31
-# An augmentation does not leave less of a label, in pixels.
-LEAST_LABEL = 10
+ELASTIC_RADIUS = 31
+MIN_LABEL = 10  # pixels of a label that an augmentation leaves at least
 
 Range = tuple[float, float]
 Pair = tuple[Tensor, Tensor]
@@ -30,14 +29,14 @@ Pair = tuple[Tensor, Tensor]
 
 @dataclass(frozen=True)
 class Augmentation:
-    """A row of a table: a kind of augmentation, its probability, and its numbers or ranges of numbers."""
+    """A row of a table: kind of augmentation, probability, and parameters as numbers or ranges."""
 
     name: str
     p: float
     parameters: dict[str, Range | float] = field(default_factory=dict)
 
 
-# The tables give sharpness as 5, which kornia's random sharpness takes for the upper end of a range from 0.
+# The tables give sharpness as 5; kornia's random sharpness takes it as the upper end of a range from 0.
 SYNTHETIC = (
     Augmentation("Random Affine", 0.8, {"degrees": (-25, 25), "translation": (0, 0.2), "scale": (0.9, 1.5)}),
     Augmentation("Brightness Contrast", 0.5, {"brightness": (-0.1, 0.1), "contrast": (0.5, 1.5)}),
@@ -48,7 +47,7 @@ SYNTHETIC = (
     Augmentation("Horizontal Flip", 0.5),
     Augmentation("Vertical Flip", 0.5),
 )
-"""Table 4: makes a task out of copies of one image."""
+"""Table 4: makes a task from copies of one image."""
 
 WITHIN_TASK = (
     Augmentation("Random Affine", 0.25, {"degrees": (-25, 25), "translation": (0, 0.1), "scale": (0.9, 1.1)}),
@@ -72,18 +71,18 @@ TASK = (
     Augmentation("Sobel Edges Label", 0.5),
     Augmentation("Flip Intensities", 0.5),
 )
-"""Table 5b: makes another task out of a task."""
+"""Table 5b: makes a new task from a task."""
 
 
-# Each function below takes and returns images and labels (N, C, S, S) and draws N sets of parameters, one for
-# the C images of an element.
+# Each function below takes and returns images and labels (N, C, S, S). It draws N sets of parameters: the C
+# images of an element share one.
 
 
 def _affine(
     sampler: Sampler, images: Tensor, labels: Tensor, degrees: Range, translation: Range, scale: Range
 ) -> Pair:
     count, side = len(images), images.shape[-1]
-    # A shift has a size, a part of the side, and goes either way along each axis.
+    # The table gives a shift's size as a share of the side; its sign is random along each axis.
     shift = sampler.uniform((count, 2), *translation) * side
     shift = torch.where(sampler.chance(0.5, (count, 2)), shift, -shift)
     matrix = get_affine_matrix2d(
@@ -99,12 +98,12 @@ def _affine(
 def _elastic(sampler: Sampler, images: Tensor, labels: Tensor, alpha: Range, sigma: Range) -> Pair:
     """Displacement by alpha times smoothed noise, in coordinates from -1 to 1 (kornia's definition)."""
     count, side = len(images), images.shape[-1]
-    # With both scaled, an image of any side bends by the same part of its side, over the same part of it.
+    # Scaling both with the side deforms images of any side equally.
     zoom = side / PAPER_SIDE
     width = sampler.uniform((count, 1), *sigma) * zoom
     amount = sampler.uniform((count, 1, 1, 1), *alpha) * zoom
     noise = sampler.uniform((count, 2, side, side), -1, 1)
-    taps = 2 * round(ELASTIC_REACH * zoom) + 1
+    taps = 2 * round(ELASTIC_RADIUS * zoom) + 1
     bend = amount * gaussian_blur2d(noise, taps, width.expand(-1, 2), border_type="constant")
     straight = torch.eye(2, 3, device=images.device)[None]
     grid = F.affine_grid(straight, [1, 1, side, side], align_corners=False) + bend.permute(0, 2, 3, 1)
@@ -129,9 +128,9 @@ def _blur(sampler: Sampler, images: Tensor, labels: Tensor, sigma: Range, k: int
 
 
 def _noise(sampler: Sampler, images: Tensor, labels: Tensor, mu: Range, sigma: Range) -> Pair:
-    one_each = (len(images), 1, 1, 1)
+    shape = (len(images), 1, 1, 1)
     grain = sampler.normal((len(images), 1, *images.shape[2:]))
-    return images + sampler.uniform(one_each, *mu) + sampler.uniform(one_each, *sigma) * grain, labels
+    return images + sampler.uniform(shape, *mu) + sampler.uniform(shape, *sigma) * grain, labels
 
 
 def _horizontal_flip(sampler: Sampler, images: Tensor, labels: Tensor) -> Pair:
@@ -143,7 +142,7 @@ def _vertical_flip(sampler: Sampler, images: Tensor, labels: Tensor) -> Pair:
 
 
 def _sobel_label(sampler: Sampler, images: Tensor, labels: Tensor) -> Pair:
-    # Every slope of a binary label is at least an eighth; a flat part is not quite 0 in kornia.
+    # Edges of a binary label have a slope of at least 1/8; kornia's flat parts are not exactly 0.
     return images, (sobel(labels) > 0.1).float()
 
 
@@ -168,28 +167,28 @@ _KINDS: dict[str, Callable[..., Pair]] = {
 def augment(
     generator: torch.Generator, images: Tensor, labels: Tensor, table: tuple[Augmentation, ...], shared: bool
 ) -> Pair:
-    """Apply the rows of a table in their order, each with its probability (App. B.2 and B.3).
+    """Apply the rows of a table in order, each with its probability (App. B.2 and B.3).
 
-    A row is not applied where it would leave next to nothing of a label (`LEAST_LABEL`).
+    A row is skipped where it would leave less than `MIN_LABEL` pixels of a label.
 
     Parameters
     ----------
     generator : torch.Generator
-        All randomness; on the tensors' device.
+        On the tensors' device.
     images : float32 (tasks, members, 1, side, side) in [0, 1]
     labels : float32 of the same shape, 0 or 1
     table : tuple of Augmentation
-        `SYNTHETIC`, `WITHIN_TASK`, `TASK` or rows of your own.
+        `SYNTHETIC`, `WITHIN_TASK`, `TASK` or other rows.
     shared : bool
-        Whether the images of a task are all augmented alike, down to the same noise, or each on its own.
+        Whether the images of a task share all random draws, even the noise.
 
     Returns
     -------
     images, labels
-        New tensors like those given: the same shapes and ranges.
+        New tensors of the same shapes and ranges.
     """
     sampler, shape, side = Sampler(generator), images.shape, images.shape[-1]
-    # What shares its parameters lies side by side as the channels of one element of the batch.
+    # Images that share their parameters are the channels of one element of the batch.
     channels = shape[1] if shared else 1
     images, labels = images.reshape(-1, channels, side, side), labels.reshape(-1, channels, side, side)
     for row in table:
@@ -198,7 +197,7 @@ def augment(
             continue
         before = labels[chosen]
         image, label = _KINDS[row.name](sampler, images[chosen], before, **row.parameters)
-        kept = (label.sum((2, 3)) >= before.sum((2, 3)).clamp(max=LEAST_LABEL)).all(1)
+        kept = (label.sum((2, 3)) >= before.sum((2, 3)).clamp(max=MIN_LABEL)).all(1)
         images = images.index_copy(0, chosen[kept], image[kept].clamp(0, 1))
         labels = labels.index_copy(0, chosen[kept], label[kept])
     return images.reshape(shape), labels.reshape(shape)

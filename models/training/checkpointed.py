@@ -1,4 +1,4 @@
-"""What every training shares: updates, a log, and a checkpoint from which it goes on after a stop."""
+"""Base of all trainings: updates, a log, and checkpoints from which a training continues."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from torch.optim.swa_utils import AveragedModel
 
 from segbench.errors import SegbenchError
 
-SAVE_EVERY = 60.0  # seconds
-HORIZON = 300  # updates that the average of the weights looks back on
+SAVE_INTERVAL = 60.0  # seconds between checkpoints
+HORIZON = 300  # updates that the running mean of the weights covers by default
 
 
 class TrainingError(SegbenchError, RuntimeError):
-    """Training cannot go on; the message is one sentence that says what to do."""
+    """A training cannot continue."""
 
 
 def initialise(network: nn.Module, generator: torch.Generator) -> None:
@@ -35,41 +35,43 @@ def initialise(network: nn.Module, generator: torch.Generator) -> None:
                 nn.init.zeros_(module.bias)
 
 
-def averaged(network: nn.Module) -> AveragedModel:
-    """Running mean of a network's weights, exponential once there are more updates than the horizon.
+def running_mean(network: nn.Module, horizon: int) -> AveragedModel:
+    """Running mean of a network's weights: the plain mean at first, exponential after `horizon` updates.
 
-    Batches of a few images leave the weights noisy; their mean segments far better at a high learning rate.
+    Small batches make the weights noisy. At a high learning rate, their mean segments far better.
     """
 
-    def mean(averages: Sequence[Tensor], values: Sequence[Tensor], count: Tensor | int) -> None:
-        share = max(1 / HORIZON, 1 / (float(count) + 1))  # once an update: on a GPU, reading the count waits
-        for average, value in zip(averages, values, strict=True):
-            average.lerp_(value, share)
+    def update(means: Sequence[Tensor], values: Sequence[Tensor], count: Tensor | int) -> None:
+        share = max(1 / horizon, 1 / (float(count) + 1))  # read once: reading from a GPU waits for it
+        for mean, value in zip(means, values, strict=True):
+            mean.lerp_(value, share)
 
-    return AveragedModel(network, multi_avg_fn=mean)
+    return AveragedModel(network, multi_avg_fn=update)
 
 
-class Checkpointed:
-    """A training, new or resumed: network, optimiser and what is on disk.
+class CheckpointedTraining:
+    """A training, new or resumed: network, optimiser, checkpoint and log.
 
-    A subclass says what is learnt from a batch (``batch``), and what else its checkpoint holds (``extra``,
-    ``restore``).
+    A subclass defines `batch`. It may extend the checkpoint (`extra_state`, `load_extra_state`), stop early
+    (`should_stop`) and export other weights (`final_weights`) or metadata (`metadata`).
 
     Parameters
     ----------
     exported : Path
-        The file that the weights are exported to, ``<name>.safetensors``.
+        File of the final weights, ``<name>.safetensors``.
     output : Path
         Folder of ``checkpoint.pt`` and ``log.csv``.
     configuration : dict
-        All that decides the outcome; a checkpoint of another one is refused.
+        Everything that decides the outcome; a checkpoint with another configuration is refused.
     network : nn.Module
         In training mode, on its device.
     optimizer : torch.optim.Optimizer
     columns : sequence of str
-        Of the log, after ``batch``.
+        Columns of the log after ``batch``.
     total : int
-        Batches at most.
+        Largest number of batches.
+    horizon : int
+        Updates that the running mean of the weights covers.
 
     Raises
     ------
@@ -86,157 +88,195 @@ class Checkpointed:
         optimizer: torch.optim.Optimizer,
         columns: Sequence[str],
         total: int,
+        horizon: int = HORIZON,
     ) -> None:
         self.exported, self.output, self.configuration = exported, output, configuration
         self.network, self.optimizer, self.total = network, optimizer, total
-        self.average = averaged(network)
+        self.mean = running_mean(network, horizon)
         self.columns = ["batch", *columns]
         output.mkdir(parents=True, exist_ok=True)
-        self.checkpoint, self.rows = output / "checkpoint.pt", output / "log.csv"
+        self.checkpoint, self.log_file = output / "checkpoint.pt", output / "log.csv"
         self.done = self._resume()
 
     def batch(self, index: int) -> dict[str, float]:
-        """Learn from one batch; returns the row of the log."""
+        """Learn from one batch; return the row of the log."""
         raise NotImplementedError
 
-    def extra(self) -> dict[str, Any]:
-        """What a checkpoint holds besides weights and optimiser."""
+    def extra_state(self) -> dict[str, Any]:
+        """State of the subclass for the checkpoint."""
         return {}
 
-    def restore(self, extra: dict[str, Any]) -> None:
-        """Take up what `extra` gave."""
+    def load_extra_state(self, state: dict[str, Any]) -> None:
+        """Restore `extra_state` from a checkpoint."""
 
-    def finished(self) -> bool:
-        """Whether there is no use in further batches."""
+    def should_stop(self) -> bool:
+        """Whether the training ends before all batches."""
         return False
 
-    def weights(self) -> dict[str, Tensor]:
-        """The tensors that are exported: the mean weights."""
-        return self.average.module.state_dict()
+    def final_weights(self) -> dict[str, Tensor]:
+        """Weights for the export: their running mean."""
+        return self.mean.module.state_dict()
 
-    def about(self) -> dict[str, Any]:
-        """What the exported file says of its training."""
+    def metadata(self) -> dict[str, Any]:
+        """Description of the training for the header of the exported file."""
         return self.configuration
 
     def save(self, done: int) -> None:
-        """Write the checkpoint beside the last one, then take its place.
+        """Replace the checkpoint by one after `done` batches.
 
         Raises
         ------
         TrainingError
-            If it cannot be written, on a full disk say; the last checkpoint is kept.
+            If it cannot be written, for example to a full disk; the last checkpoint is kept.
         """
         state = {
             "configuration": self.configuration,
             "batch": done,
             "network": self.network.state_dict(),
-            "average": self.average.state_dict(),
+            "average": self.mean.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            **self.extra(),
+            **self.extra_state(),
         }
-        with written(self.checkpoint) as temporary:
+        with atomic_write(self.checkpoint) as temporary:
             torch.save(state, temporary)
 
     def log(self, row: dict[str, float]) -> None:
-        """One row of ``log.csv``; what a batch has no number for stays empty."""
-        new = not (self.rows.is_file() and self.rows.stat().st_size)
-        with _explained(self.rows), self.rows.open("a", newline="") as stream:
+        """Append a row to ``log.csv``; columns without a value stay empty."""
+        new = not (self.log_file.is_file() and self.log_file.stat().st_size)
+        with _write_errors(self.log_file), self.log_file.open("a", newline="") as stream:
             writer = csv.DictWriter(stream, self.columns)
             if new:
                 writer.writeheader()
             writer.writerow({name: f"{value:.6g}" for name, value in row.items()})
 
     def export(self) -> Path:
-        """Write the weights as safetensors in float16, the training's configuration in the header."""
-        from safetensors.torch import save_file
+        """Write the final weights."""
+        return write_weights(self.exported, self.final_weights(), self.metadata())
 
-        weights = {name: value.half().contiguous().cpu() for name, value in self.weights().items()}
-        with written(self.exported) as temporary:
-            save_file(weights, temporary, metadata={"training": json.dumps(self.about())})
-        self.exported.chmod(0o644)
-        return self.exported
-
-    def require_finite(self, value: float, what: str, index: int) -> None:
-        """Raise `TrainingError` at a loss or gradient that is no number."""
+    def require_finite(self, value: float, quantity: str, index: int) -> None:
+        """Raise `TrainingError` if a loss or a gradient is not finite."""
         if not math.isfinite(value):
             raise TrainingError(
-                f"the {what} of batch {index} is not finite; the last checkpoint is kept in {self.output}"
+                f"the {quantity} of batch {index} is not finite; the last checkpoint is kept in {self.output}"
             )
 
-    def update(self, index: int, rate: float, most: float = 1.0) -> None:
-        """One step of the optimiser at a learning rate, with gradients of norm ``most`` at most."""
-        norm = nn.utils.clip_grad_norm_(self.network.parameters(), most)
+    def update(self, index: int, rate: float, max_norm: float = 1.0) -> None:
+        """Take one step of the optimiser at a learning rate, with clipped gradients."""
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), max_norm)
         self.require_finite(norm.item(), "gradient", index)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.step()
-        self.average.update_parameters(self.network)
+        self.mean.update_parameters(self.network)
         self.optimizer.zero_grad(set_to_none=True)
 
     def _resume(self) -> int:
-        """Load the last checkpoint, if there is one; returns the batch to go on with."""
+        """Load the last checkpoint, if there is one; return the number of finished batches."""
         if not self.checkpoint.is_file():
             return 0
         device = next(self.network.parameters()).device
         try:
             state = torch.load(self.checkpoint, map_location=device, weights_only=True)
-            found = state["configuration"]
-        except Exception as error:  # each kind of damage has an error of its own
-            raise TrainingError(f"{self.checkpoint} is damaged; delete it to begin anew") from error
-        if found != self.configuration:
+            configuration = state["configuration"]
+        except Exception as error:  # torch has many errors for damaged files
+            raise TrainingError(f"{self.checkpoint} is damaged; delete it to start again") from error
+        if configuration != self.configuration:
             raise TrainingError(
                 f"{self.output} holds a training of another configuration; choose another --output"
             )
         self.network.load_state_dict(state["network"])
-        self.average.load_state_dict(state["average"])
+        self.mean.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.restore(state)
-        self._forget_rows(state["batch"])
+        self.load_extra_state(state)
+        self._truncate_log(state["batch"])
         return state["batch"]
 
-    def _forget_rows(self, done: int) -> None:
-        """Take the rows of batches that the checkpoint does not know out of the log; they are run again."""
-        if not self.rows.is_file():
+    def _truncate_log(self, done: int) -> None:
+        """Remove the rows of batches after the checkpoint, which will run again."""
+        if not self.log_file.is_file():
             return
-        header, *rows = self.rows.read_text().splitlines(keepends=True) or [""]
-        kept = [row for row in rows if int(row.split(",")[0]) < done]
-        with written(self.rows) as temporary:
-            temporary.write_text("".join([header, *kept]))
+        header, *rows = self.log_file.read_text().splitlines(keepends=True) or [""]
+        rows = [row for row in rows if int(row.split(",")[0]) < done]
+        with atomic_write(self.log_file) as temporary:
+            temporary.write_text("".join([header, *rows]))
 
 
-def proceed(training: Checkpointed) -> Path:
-    """Run a training to its end, with a progress bar, and export its weights."""
+def write_weights(path: Path, weights: dict[str, Tensor], metadata: dict[str, Any]) -> Path:
+    """Write weights as safetensors in float16, with the metadata of their training in the header."""
+    from safetensors.torch import save_file
+
+    halves = {name: value.half().contiguous().cpu() for name, value in weights.items()}
+    with atomic_write(path) as temporary:
+        save_file(halves, temporary, metadata={"training": json.dumps(metadata)})
+    path.chmod(0o644)
+    return path
+
+
+def export_checkpoint(folder: Path) -> Path:
+    """Export the running mean of the weights from a training's last checkpoint.
+
+    The training may run meanwhile.
+
+    Parameters
+    ----------
+    folder : Path
+        The output folder of the training.
+
+    Returns
+    -------
+    Path
+        ``<model>-<batches>.safetensors`` in the folder.
+
+    Raises
+    ------
+    TrainingError
+        If the checkpoint cannot be read.
+    """
+    path = folder / "checkpoint.pt"
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        done, configuration, mean = state["batch"], state["configuration"], state["average"]
+    except Exception as error:  # torch has many errors for damaged files
+        raise TrainingError(f"{path} cannot be read; give the folder of a training") from error
+    prefix = "module."  # of the weights in an AveragedModel
+    weights = {name.removeprefix(prefix): value for name, value in mean.items() if name.startswith(prefix)}
+    exported = folder / f"{configuration['model']}-{done}.safetensors"
+    return write_weights(exported, weights, configuration | {"batches": done})
+
+
+def run_training(training: CheckpointedTraining) -> Path:
+    """Run a training to its end with a progress bar, and export its weights."""
     from tqdm import tqdm
 
     saved, total = time.monotonic(), training.total
     batches = range(training.done, total)
     for index in tqdm(batches, initial=training.done, total=total, desc=f"train {training.exported.stem}"):
-        if training.finished():
+        if training.should_stop():
             break
         training.log(training.batch(index))
-        if time.monotonic() - saved > SAVE_EVERY or index + 1 == total or training.finished():
+        if time.monotonic() - saved > SAVE_INTERVAL or index + 1 == total or training.should_stop():
             training.save(index + 1)
             saved = time.monotonic()
     return training.export()
 
 
 @contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    """Turn whatever writing a file raises into one sentence."""
+def _write_errors(path: Path) -> Iterator[None]:
+    """Turn every error of writing a file into a `TrainingError`."""
     try:
         yield
-    except Exception as error:  # torch and safetensors have errors of their own for a full disk
+    except Exception as error:  # torch and safetensors have their own errors for a full disk
         free = shutil.disk_usage(path.parent).free / 2**20
         raise TrainingError(
-            f"{path} cannot be written ({free:.0f} MiB are free); what was saved before is kept"
+            f"{path} cannot be written ({free:.0f} MiB are free); the last version is kept"
         ) from error
 
 
 @contextmanager
-def written(path: Path) -> Iterator[Path]:
-    """A temporary path whose file takes the place of `path` once all is written."""
+def atomic_write(path: Path) -> Iterator[Path]:
+    """Yield a temporary path; its file replaces `path` after the block."""
     temporary = path.with_suffix(".tmp")
-    with _explained(path):
+    with _write_errors(path):
         try:
             yield temporary
             temporary.replace(path)

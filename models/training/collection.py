@@ -1,63 +1,105 @@
-"""Training images of real tasks, drawn like the synthetic ones (MultiverSeg, Algorithm 1)."""
+"""Real tasks as training data (MultiverSeg, Algorithm 1), alone or mixed with synthetic tasks."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from segbench.datasets.task import DataError, TaskData
+from segbench.models.training.sampling import Sampler
+
+TaskSource = Callable[[torch.Generator, int, int, int], tuple[Tensor, Tensor]]
+"""Draws images and labels (tasks, members, 1, side, side) from (generator, tasks, members, side)."""
 
 
 class Collection:
-    """The train splits of tasks, on the device of the training.
+    """A `TaskSource` of the train splits of tasks.
+
+    It draws a data set first, then one of its tasks: data sets have equal weight, whatever their number of
+    labels.
 
     Parameters
     ----------
     tasks : sequence of TaskData
     device : str
+        The images are kept on it.
 
     Raises
     ------
     DataError
-        If a task has fewer than two images in its train split, a target and a context, or images of another
-        size than the other tasks.
+        If the train split of a task has only one subject (a target and its context come from different ones),
+        or tasks have images of different sizes.
     """
 
     def __init__(self, tasks: Sequence[TaskData], device: str) -> None:
-        self.names = [data.task.name for data in tasks]
-        self.images, self.labels = [], []
-        for data in tasks:
-            chosen = data.indices("train")
-            if len(chosen) < 2:
-                raise DataError(f"{data.task}: training needs two images in the train split")
+        self.images, self.labels, self.subjects = [], [], []
+        self.datasets: dict[str, list[int]] = {}
+        for number, data in enumerate(tasks):
+            train = data.indices("train")
+            names, subjects = np.unique(data.subjects[train], return_inverse=True)
+            if len(names) < 2:
+                raise DataError(f"{data.task}: training needs images of two subjects in the train split")
             if data.images.shape[2:] != tasks[0].images.shape[2:]:
                 raise DataError(f"{data.task}: its images have another size than those of {tasks[0].task}")
-            self.images.append(torch.from_numpy(data.images[chosen]).to(device))
-            self.labels.append(torch.from_numpy(data.labels[chosen]).to(device, torch.float32))
+            self.images.append(torch.from_numpy(data.images[train]).to(device))
+            self.labels.append(torch.from_numpy(data.labels[train]).to(device, torch.float32))
+            self.subjects.append(torch.from_numpy(subjects).to(device))
+            self.datasets.setdefault(data.task.dataset, []).append(number)
 
     def __call__(
         self, generator: torch.Generator, tasks: int, members: int, side: int
     ) -> tuple[Tensor, Tensor]:
-        """Images and labels as `synthetic_tasks` gives them; the first member of a task is in no other place.
+        """Draw images and labels; the first member of a task shares its subject with no other member.
 
-        Where a train split is smaller than the members asked for, context images repeat.
+        Context images repeat if the train split is smaller than the number of members.
         """
-        drawn = torch.randint(len(self.names), (tasks,), generator=generator, device=generator.device)
-        pairs = [self._members(generator, task, members) for task in drawn.tolist()]
-        images, labels = (torch.stack(parts) for parts in zip(*pairs, strict=True))
+        pairs = [self._draw_members(generator, self._draw_task(generator), members) for _ in range(tasks)]
+        images, labels = (torch.stack(tensors) for tensors in zip(*pairs, strict=True))
         if side != images.shape[-1]:
-            images, labels = (_resize(stack, side) for stack in (images, labels))
+            images, labels = (_resize(tensor, side) for tensor in (images, labels))
         return images, (labels >= 0.5).float()
 
-    def _members(self, generator: torch.Generator, task: int, members: int) -> tuple[Tensor, Tensor]:
+    def _draw_task(self, generator: torch.Generator) -> int:
+        sampler, datasets = Sampler(generator), list(self.datasets.values())
+        tasks = datasets[int(sampler.integers(0, len(datasets)))]
+        return tasks[int(sampler.integers(0, len(tasks)))]
+
+    def _draw_members(self, generator: torch.Generator, task: int, members: int) -> tuple[Tensor, Tensor]:
         order = torch.randperm(len(self.images[task]), generator=generator, device=generator.device)
-        rest = order[1:].repeat(-(-(members - 1) // (len(order) - 1)))
-        chosen = torch.cat([order[:1], rest])[:members]
+        subjects = self.subjects[task][order]
+        others = order[subjects != subjects[0]]
+        repetitions = -(-(members - 1) // len(others))  # rounded up
+        chosen = torch.cat([order[:1], others.repeat(repetitions)])[:members]
         return self.images[task][chosen], self.labels[task][chosen]
 
 
-def _resize(stack: Tensor, side: int) -> Tensor:
-    return F.interpolate(stack.flatten(0, 1), size=(side, side), mode="area").unflatten(0, stack.shape[:2])
+@dataclass(frozen=True)
+class Mixture:
+    """A `TaskSource` that takes each task from `first` with a probability, else from `second`."""
+
+    first: TaskSource
+    second: TaskSource
+    probability: float
+
+    def __call__(
+        self, generator: torch.Generator, tasks: int, members: int, side: int
+    ) -> tuple[Tensor, Tensor]:
+        """Draw images and labels; the tasks of `first` come first."""
+        count = int(Sampler(generator).chance(self.probability, (tasks,)).sum())
+        pairs = [
+            source(generator, number, members, side)
+            for source, number in ((self.first, count), (self.second, tasks - count))
+            if number
+        ]
+        images, labels = zip(*pairs, strict=True)
+        return torch.cat(images), torch.cat(labels)
+
+
+def _resize(images: Tensor, side: int) -> Tensor:
+    resized = F.interpolate(images.flatten(0, 1), size=(side, side), mode="area")
+    return resized.unflatten(0, images.shape[:2])

@@ -1,12 +1,14 @@
-"""Training on synthetic tasks (MultiverSeg, Algorithm 1), resumable from its last checkpoint."""
+"""Training on tasks (MultiverSeg, Algorithm 1), resumable from its last checkpoint."""
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,16 +19,24 @@ from segbench.datasets.task import TaskData
 from segbench.models.network_adapter import NetworkAdapter
 from segbench.models.registry import MODELS
 from segbench.models.training.augmentation import WITHIN_TASK, augment
-from segbench.models.training.checkpointed import Checkpointed, TrainingError, initialise, proceed
-from segbench.models.training.collection import Collection
+from segbench.models.training.checkpointed import (
+    CheckpointedTraining,
+    TrainingError,
+    atomic_write,
+    initialise,
+    run_training,
+)
+from segbench.models.training.collection import Collection, Mixture, TaskSource
 from segbench.models.training.presets import PRESETS, Stage
-from segbench.models.training.prompts import Annotator, SetAnnotator, interactions
+from segbench.models.training.prompts import Annotator, SetAnnotator, stack_interactions
+from segbench.models.training.real_tasks import Credit, dataset_checksums, training_manifest
+from segbench.models.training.sampling import Sampler
 from segbench.models.training.superpixels import superpixel_tasks
-from segbench.models.training.synthetic import Sampler, synthetic_tasks
-from segbench.models.training.widening import joined, widen
+from segbench.models.training.synthetic import synthetic_tasks
+from segbench.models.training.widening import add_set_weights, widen
 from segbench.models.weights import file_checksum, load_state, weights_path
 from segbench.protocols.adapter import Context, Query
-from segbench.protocols.interactions import keyed_generator
+from segbench.randomness import keyed_generator
 
 
 def segmentation_loss(logits: Tensor, label: Tensor, gamma: float) -> Tensor:
@@ -39,22 +49,19 @@ def segmentation_loss(logits: Tensor, label: Tensor, gamma: float) -> Tensor:
     size = probability.sum((1, 2, 3)) + label.sum((1, 2, 3))
     dice = 1 - (2 * overlap + 1) / (size + 1)
     entropy = F.binary_cross_entropy_with_logits(logits, label, reduction="none")
-    missing = torch.where(label > 0.5, 1 - probability, probability)
-    return dice.mean() + (missing**gamma * entropy).mean()
+    error = torch.where(label > 0.5, 1 - probability, probability)
+    return dice.mean() + (error**gamma * entropy).mean()
 
 
 def hard_dice(logits: Tensor, label: Tensor) -> Tensor:
-    """Dice of the thresholded prediction of each image: (B,)."""
+    """Dice of each thresholded prediction: (B,)."""
     mask, truth = logits > 0, label > 0.5
     size = mask.sum((1, 2, 3)) + truth.sum((1, 2, 3))
     return torch.where(size > 0, 2 * (mask & truth).sum((1, 2, 3)) / size.clamp(min=1), 1.0)
 
 
-class Training(Checkpointed):
-    """A training on synthetic tasks, or on real ones.
-
-    Parameters as for `train`.
-    """
+class Training(CheckpointedTraining):
+    """A training on synthetic tasks, real tasks or both; parameters as for `train`."""
 
     def __init__(
         self,
@@ -66,6 +73,7 @@ class Training(Checkpointed):
         precision: str,
         start: str | None,
         tasks: Sequence[TaskData],
+        credits: Sequence[Credit] = (),
     ) -> None:
         if preset not in PRESETS or model not in PRESETS[preset]:
             raise TrainingError(
@@ -74,29 +82,30 @@ class Training(Checkpointed):
             )
         self.model, self.seed, self.precision = model, seed, precision
         self.preset = PRESETS[preset][model]
-        self.draw = (
-            Collection(tasks, device) if tasks else partial(synthetic_tasks, scatter=self.preset.scatter)
-        )
-        first = weights_path(model, start) if start else None
+        self.source: TaskSource = partial(synthetic_tasks, scatter=self.preset.scatter)
+        if tasks:
+            self.source = Mixture(Collection(tasks, device), self.source, self.preset.real)
+        start_file = weights_path(model, start) if start else None
         configuration = {
             "model": model,
             "preset": asdict(self.preset),
             "seed": seed,
-            "start": first and file_checksum(first),
-            "tasks": [data.task.name for data in tasks],
+            "start": start_file and file_checksum(start_file),
+            "data": dataset_checksums(tasks),
         }
+        self.licences = {credit.dataset: credit.licence for credit in credits}
         self.schedule = [stage for stage in self.preset.stages for _ in range(stage.batches)]
         adapter_class = MODELS.get(model)
         network = adapter_class.untrained(self.preset.width)
         generator = torch.Generator().manual_seed(seed)
-        if first:
-            self._continue(network, first, generator)
+        if start_file:
+            self._load_start(network, start_file, generator)
         else:
             initialise(network, generator)
         self.adapter: NetworkAdapter = adapter_class(network, device)
         network = self.adapter.network.train()
         predictions = max(stage.steps + bool(stage.context) for stage in self.preset.stages)
-        losses = [f"{what}_{step}" for step in range(predictions) for what in ("loss", "dice")]
+        losses = [f"{name}_{step}" for step in range(predictions) for name in ("loss", "dice")]
         super().__init__(
             output / f"{model}.safetensors",
             output,
@@ -105,11 +114,20 @@ class Training(Checkpointed):
             torch.optim.Adam(network.parameters(), lr=self.preset.learning_rate),
             ["side", "seconds", *losses],
             len(self.schedule),
+            self.preset.horizon,
         )
+        if tasks:
+            with atomic_write(output / "manifest.json") as temporary:
+                manifest = training_manifest(tasks, credits)
+                temporary.write_text(json.dumps(manifest, indent=1, ensure_ascii=False))
+
+    def metadata(self) -> dict[str, Any]:
+        """Configuration, and the licence of each data set."""
+        return self.configuration | {"licences": self.licences}
 
     def batch(self, index: int) -> dict[str, float]:
-        """Learn from one batch; returns the row of the log."""
-        stage, began = self.schedule[index], time.monotonic()
+        """Learn from one batch; return the row of the log."""
+        stage, start = self.schedule[index], time.monotonic()
         row: dict[str, float] = {"batch": index, "side": stage.side}
         rate = self._rate(index / len(self.schedule))
         for step, logits, label in self._episode(stage, index):
@@ -121,13 +139,13 @@ class Training(Checkpointed):
             row |= {f"loss_{step}": loss.item(), f"dice_{step}": hard_dice(logits, label).mean().item()}
         if self.preset.chained:
             self.update(index, rate)
-        return row | {"seconds": time.monotonic() - began}
+        return row | {"seconds": time.monotonic() - start}
 
     def _episode(self, stage: Stage, index: int) -> Iterator[tuple[int, Tensor, Tensor]]:
-        """Number, logits and label (B, 1, H, W) of each prediction of one batch.
+        """Yield number, logits and label (B, 1, H, W) of each prediction of a batch.
 
-        A model that takes a context makes number 0 from it alone; none where its context is empty. The
-        network may be updated in between; what it predicted is fed back without gradients.
+        Prediction 0 of a model with context is from the context alone; it is skipped if the context is empty.
+        The network may be updated between predictions; their logits are fed back without gradients.
         """
         image, label, context, sets = self._examples(stage, index)
         masks = label[:, 0].bool().cpu().numpy()
@@ -139,7 +157,8 @@ class Training(Checkpointed):
         for step in range(stage.steps):
             previous = None if logits is None else logits.detach()
             _annotate(annotators, previous)
-            logits = self._forward(Query(image, interactions(annotators, image), previous, context, sets))
+            prompts = stack_interactions(annotators, image.device)
+            logits = self._forward(Query(image, prompts, previous, context, sets))
             yield step + bool(stage.context), logits, label
 
     def _forward(self, query: Query) -> Tensor:
@@ -154,50 +173,51 @@ class Training(Checkpointed):
     def _examples(
         self, stage: Stage, index: int
     ) -> tuple[Tensor, Tensor, Context | None, tuple[int, ...] | None]:
-        """Images and labels (B, 1, H, W), their context and sets; the same for the same seed and index."""
+        """Images and labels (B, 1, H, W), their context and their sets; seed and index decide all draws."""
         rng = keyed_generator(self.seed, "training", index)
         generator = torch.Generator(self.adapter.device).manual_seed(int(rng.integers(2**62)))
         if stage.sets:
             members = int(rng.integers(1, stage.sets + 1))
-            images, labels = self._tasks(generator, stage.targets(0), members, stage.side)
+            images, labels = self._draw_tasks(generator, stage.targets(0), members, stage.side)
             return images.flatten(0, 1), labels.flatten(0, 1), None, (members,) * len(images)
         size = int(rng.integers(0 if stage.steps else 1, stage.context + 1))
-        if not size:  # two members of each task, so that layers and poses vary within a batch
+        if not size:  # two members of each task; layers and poses then vary within a batch
             targets = stage.targets(0)
-            images, labels = self._tasks(generator, (targets + 1) // 2, 2, stage.side)
+            images, labels = self._draw_tasks(generator, (targets + 1) // 2, 2, stage.side)
             return images.flatten(0, 1)[:targets], labels.flatten(0, 1)[:targets], None, None
-        images, labels = self._tasks(generator, stage.targets(size), size + 1, stage.side)
+        images, labels = self._draw_tasks(generator, stage.targets(size), size + 1, stage.side)
         return images[:, 0], labels[:, 0], Context(images[:, 1:], labels[:, 1:]), None
 
-    def _tasks(
+    def _draw_tasks(
         self, generator: torch.Generator, tasks: int, members: int, side: int
     ) -> tuple[Tensor, Tensor]:
         """Images and labels (tasks, members, 1, side, side): some made of superpixels, all augmented."""
-        images, labels = self.draw(generator, tasks, members, side)
+        images, labels = self.source(generator, tasks, members, side)
         replaced = Sampler(generator).chance(self.preset.superpixels, (tasks,))
         if replaced.any():
             images[replaced], labels[replaced] = superpixel_tasks(generator, images[replaced, 0], members)
         images, labels = augment(generator, images, labels, WITHIN_TASK, shared=False)
         return augment(generator, images, labels, self.preset.task_augmentations, shared=True)
 
-    def _continue(self, network: nn.Module, path: Path, generator: torch.Generator) -> None:
-        """Take the weights of a trained network that is as wide or narrower, or of InterConv's baseline."""
+    def _load_start(self, network: nn.Module, path: Path, generator: torch.Generator) -> None:
+        """Load a trained network of the same or a smaller width, or the baseline of an InterConv network."""
         network_class = MODELS.get(self.model).network_class
         state = load_state(network_class, path).state_dict()
         width = network_class.width_of(state)
         if width > self.preset.width:
             raise TrainingError(f"{path} holds a network of width {width}, more than {self.preset.width}")
-        wide = widen(state, width, self.preset.width, generator)
-        network.load_state_dict(joined(wide, network.state_dict()))
+        widened = widen(state, width, self.preset.width, generator)
+        network.load_state_dict(add_set_weights(widened, network.state_dict()))
 
     def _rate(self, progress: float) -> float:
-        """Learning rate after a share of the batches."""
-        decay = 1 - (1 - self.preset.final_rate) * progress
-        return self.preset.learning_rate * min(1.0, (progress + 1e-3) / 0.01) * decay
+        """Learning rate after a share of the batches: warm-up, constant, linear decay."""
+        decayed = max(0.0, 1 - (1 - progress) / self.preset.decay)
+        factor = 1 - (1 - self.preset.final_rate) * decayed
+        return self.preset.learning_rate * min(1.0, (progress + 1e-3) / 0.01) * factor
 
 
 def _annotate(annotators: list[Annotator], previous: Tensor | None) -> None:
-    """Begin, or correct the predictions of which these are the logits (B, 1, H, W)."""
+    """Start annotating, or correct the predictions with these logits (B, 1, H, W)."""
     if previous is None:
         for annotator in annotators:
             annotator.start()
@@ -215,25 +235,29 @@ def train(
     precision: str = "bfloat16",
     start: str | None = None,
     tasks: Sequence[TaskData] = (),
+    credits: Sequence[Credit] = (),
 ) -> Path:
-    """Train a model, or go on with its training, and export its weights.
+    """Train a model, or continue its training, and export its weights.
 
     Parameters
     ----------
     model : str
-        One that the preset has a schedule for.
+        A model for which the preset has a schedule.
     preset : str
         A name of ``PRESETS``.
     output : Path
-        Folder of ``checkpoint.pt``, ``log.csv`` (one row a batch) and ``<model>.safetensors``.
+        Folder of ``checkpoint.pt``, ``log.csv`` (one row per batch), ``<model>.safetensors`` and, with real
+        tasks, ``manifest.json``.
     seed : int
     device : str
     precision : {"float32", "bfloat16"}
-        Of the arithmetic (autocast); the weights are float32.
+        Precision of the arithmetic (autocast); the weights are float32.
     start : str or None
-        Weights to begin with, see `weights_path`; those of a narrower network are widened.
+        Initial weights, as for `weights_path`; those of a narrower network are widened.
     tasks : sequence of TaskData
-        Real tasks whose train splits to learn from; none for fully synthetic ones.
+        Real tasks, from whose train splits the model learns with the preset's probability ``real``.
+    credits : sequence of Credit
+        Licences and citations of their data sets, for the manifest.
 
     Returns
     -------
@@ -246,8 +270,8 @@ def train(
         If there is no such schedule, the folder holds another training, the loss is not finite, or the
         checkpoint cannot be written.
     WeightsError
-        If the weights to begin with cannot be read.
+        If the initial weights cannot be read.
     DataError
-        If a real task has too few training images.
+        If the train split of a real task has images of only one subject.
     """
-    return proceed(Training(model, preset, output, seed, device, precision, start, tasks))
+    return run_training(Training(model, preset, output, seed, device, precision, start, tasks, credits))

@@ -1,13 +1,20 @@
-"""Training schedules as data."""
+"""Training schedules as data.
+
+The fields of presets, stages and augmentations are part of every checkpoint: a training continues only with
+the same fields and values.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from segbench.models.training.augmentation import TASK, Augmentation
+from segbench.models.training.checkpointed import HORIZON
 
-# A label of one or two pixels' width is beyond what a small network learns in a few hours.
+# A small network does not learn labels of one or two pixels' width in a few hours.
 REGIONS_ONLY = tuple(row for row in TASK if row.name != "Sobel Edges Label")
+FEW_EDGES = tuple(replace(row, p=0.1) if row.name == "Sobel Edges Label" else row for row in TASK)
 
 
 @dataclass(frozen=True)
@@ -17,22 +24,20 @@ class Stage:
     Attributes
     ----------
     side : int
-        Pixels of an image's side.
+        Height and width of an image in pixels.
     images : int
-        Images in a batch, targets and context together.
+        Images of a batch, targets and context together; the number of sets if `sets` is positive.
     context : int
-        Context images of a target at most, drawn for each batch: from none where there are interactions, from
-        one where there are not. 0 for a model without context.
+        Largest number of context images of a target; 0 for a model without context. Each batch draws a
+        number, from 0 if there are interactions, else from 1.
     steps : int
-        Interaction steps simulated for each image. A model that takes a context predicts once from the
-        context alone before them.
+        Simulated interaction steps. A model with context first predicts once from the context alone.
     batches : int
     tasks : int or None
-        Targets in a batch at most, each of a task of its own where there is a context.
+        Largest number of targets of a batch. With context, each target has its own task.
     sets : int
-        Images of a set at most, drawn from one for each batch, where a batch is of sets of images of one task
-        (InterConv, section 4.1); then ``images`` is the number of sets. The same for a baseline, to which
-        the images of a set mean nothing.
+        Largest number of images of a set; each batch draws a number from 1 (InterConv, section 4.1). The
+        images of a set belong to one task. A baseline, which ignores sets, gets the same batches.
     """
 
     side: int
@@ -44,14 +49,14 @@ class Stage:
     sets: int = 0
 
     def targets(self, context: int) -> int:
-        """Targets of a batch whose context has a given size; an empty one is a dummy entry (A.1)."""
+        """Number of targets of a batch with a context size; an empty context is one dummy entry (A.1)."""
         room = max(1, self.images // (max(context, bool(self.context)) + 1))
         return min(room, self.tasks or room)
 
 
 @dataclass(frozen=True)
 class Preset:
-    """How a model is trained.
+    """Schedule of a training on tasks.
 
     Attributes
     ----------
@@ -61,28 +66,37 @@ class Preset:
         Of Adam, after a short warm-up.
     stages : tuple of Stage
     final_rate : float
-        Share of the learning rate that is left at the end of a linear decay; 1 keeps it constant.
+        Share of the learning rate after a linear decay; 1 keeps the rate constant.
+    decay : float
+        Share of the batches in which the rate decays; these are the last ones.
+    horizon : int
+        Updates that the exported running mean of the weights covers.
     focal : float
-        Exponent gamma of the focal loss beside the soft Dice loss; 0 is plain cross-entropy.
+        Exponent gamma of the focal loss, which is added to the soft Dice loss; 0 is cross-entropy.
     chained : bool
-        One update for the sum of an image's predictions (Algorithm 1), or one after each of them.
+        Whether an image's predictions lead to one common update (Algorithm 1), or to one each.
+    real : float
+        Probability that a task is real, not synthetic, if the training has real tasks.
     superpixels : float
-        Probability that a task is replaced by one made of superpixels (B.2).
+        Probability that a task is replaced by one made from superpixels (B.2).
     task_augmentations : tuple of Augmentation
-        Table 5b or a part of it.
+        Table 5b, or a selection of its rows.
     single : float
-        Share of the images annotated with one mark a step, as in the evaluation (see `prompts.Annotator`).
+        Share of the images annotated with one prompt a step, as in the evaluation (`prompts.Annotator`).
     scatter : float
-        How far poses differ within a synthetic task. The images that InterConv is for have much the same
-        composition (InterConv, Fig. 2).
+        Spread of the poses within a synthetic task; small for InterConv, whose images have similar
+        compositions (InterConv, Fig. 2).
     """
 
     width: int
     learning_rate: float
     stages: tuple[Stage, ...]
     final_rate: float = 0.05
+    decay: float = 1.0
+    horizon: int = HORIZON
     focal: float = 0.0
     chained: bool = False
+    real: float = 1.0
     superpixels: float = 0.1
     task_augmentations: tuple[Augmentation, ...] = REGIONS_ONLY
     single: float = 0.5
@@ -112,14 +126,14 @@ def _interconv(width: int) -> Preset:
 
 
 def _small_interconv(width: int) -> Preset:
-    """For a CPU core in half an hour; the corrections are for the sequential protocols."""
+    """Half an hour of one CPU core; the correction steps prepare for the sequential protocols."""
     steps = {(64, 1): 600, (128, 1): 150, (128, 2): 60}
     stages = tuple(Stage(side, 8, 0, count, batches, sets=8) for (side, count), batches in steps.items())
     return Preset(width, 1e-3, stages, scatter=0.4)
 
 
-# ``small`` made the last of the bundled weights (their model card names every run); ``smoke`` shows that
-# everything runs. The papers name no number of batches, so those of ``paper`` are ours.
+# ``small`` made the last of the bundled weights, whose model cards name every run. ``smoke`` only shows that
+# a training works. The papers state no number of batches; those of ``paper`` are chosen here.
 PRESETS: dict[str, dict[str, Preset]] = {
     "paper": {
         "scribbleprompt": _paper(192, 0, 5, 500_000),
@@ -135,6 +149,18 @@ PRESETS: dict[str, dict[str, Preset]] = {
         "scribbleprompt-matched": _small_interconv(68),
         "scribbleprompt-interconv": _small_interconv(48),
     },
+    "real": {
+        "scribbleprompt": Preset(
+            96,
+            7e-4,
+            (Stage(128, 8, 0, 10, 2000),),
+            decay=0.3,
+            horizon=1500,
+            real=0.55,
+            task_augmentations=FEW_EDGES,
+            single=0.6,
+        ),
+    },
     "smoke": {
         "scribbleprompt": Preset(4, 1e-3, (Stage(32, 2, 0, 2, 3), Stage(48, 2, 0, 2, 2))),
         "universeg": Preset(4, 1e-3, (Stage(32, 6, 2, 0, 3), Stage(48, 6, 2, 0, 2))),
@@ -144,4 +170,58 @@ PRESETS: dict[str, dict[str, Preset]] = {
             Preset(4, 1e-3, (Stage(32, 2, 0, 1, 3, sets=3), Stage(48, 2, 0, 2, 2, sets=3))),
         ),
     },
+}
+
+
+@dataclass(frozen=True)
+class ScanPreset:
+    """Schedule of a training on scans.
+
+    Attributes
+    ----------
+    width : int
+        Features of the network.
+    batches : int
+        Largest number of batches.
+    patience : int or None
+        A training ends after this number of batches without a lower loss on the stopping scans; None trains
+        all batches.
+    check : int
+        Batches between two computations of the loss on the stopping scans.
+    optimizer : {"adam", "sgd"}
+        Adam at a constant rate; or as in nnU-Net: SGD with Nesterov momentum 0.99, weight decay 3e-5, a rate
+        that decays as a polynomial of power 0.9, gradients of norm 12 at most.
+    learning_rate : float
+    """
+
+    width: int
+    batches: int
+    patience: int | None
+    check: int
+    optimizer: Literal["adam", "sgd"] = "adam"
+    learning_rate: float = 1e-4
+
+
+def _pair(model: str, baseline: int, interconv: int, preset: ScanPreset) -> dict[str, ScanPreset]:
+    """A baseline and its InterConv variant of equal size, by their widths."""
+    widths = {model: baseline, f"{model}-interconv": interconv}
+    return {name: replace(preset, width=width) for name, width in widths.items()}
+
+
+_PAPER = ScanPreset(0, 1_000_000, patience=40_000, check=1000)
+_NNUNET = ScanPreset(0, 250_000, patience=None, check=250, optimizer="sgd", learning_rate=1e-2)
+_SMALL = ScanPreset(0, 1000, patience=300, check=50, learning_rate=3e-3)
+_SMOKE = ScanPreset(0, 4, patience=2, check=2, learning_rate=1e-3)
+
+# The paper trains every size of Table 4; the other sizes need ``--width``.
+SCAN_PRESETS: dict[str, dict[str, ScanPreset]] = {
+    "paper": _pair("simpleunet", 100, 70, _PAPER)
+    | _pair("swinunet", 96, 84, _PAPER)
+    | _pair("nnunet2d", 32, 23, _NNUNET),
+    "small": _pair("simpleunet", 24, 16, _SMALL)
+    | _pair("swinunet", 24, 24, _SMALL)
+    | _pair("nnunet2d", 8, 6, replace(_NNUNET, batches=1000, check=50)),
+    "smoke": _pair("simpleunet", 4, 3, _SMOKE)
+    | _pair("swinunet", 12, 12, _SMOKE)
+    | _pair("nnunet2d", 4, 3, replace(_SMOKE, optimizer="sgd", patience=None)),
 }

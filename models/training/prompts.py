@@ -1,4 +1,4 @@
-"""Interactions simulated in training (MultiverSeg, section 3.3): random combinations, then corrections."""
+"""Simulated interactions of a training: random combinations, then corrections (MultiverSeg, section 3.3)."""
 
 from __future__ import annotations
 
@@ -19,9 +19,11 @@ from segbench.protocols.interactions import (
     random_click,
 )
 
-MOST = 3  # marks of one side in a step
-MOST_AT_FIRST = 6  # of the InterConv paper
+MAX_PROMPTS = 3  # of one sign in a step
+MAX_SET_PROMPTS = 6  # of one sign in the first step (InterConv, section 4.1)
 BOX_JITTER = 3  # pixels
+BOX_SHARE = 0.25  # of the images get a box with the first prompts
+BOX_ONLY_SHARE = 0.15  # of the images with one prompt a step get a box first
 
 
 def _central(region: np.ndarray, rng: np.random.Generator) -> Click | None:
@@ -40,72 +42,73 @@ SCRIBBLES = (line_scribble, centerline_scribble, contour_scribble)
 class Annotator:
     """A simulated annotator of one image.
 
-    An image is annotated by clicks of one kind, by scribbles of one kind, or by both in turn; in a quarter of
-    the images a box comes with them.
+    It draws clicks of one kind, scribbles of one kind, or both at random.
 
     Parameters
     ----------
     label : bool array (H, W)
     rng : numpy.random.Generator
-    single : float
-        Share of the images annotated as in the evaluation: clicks at the centre of the largest error or
-        centerline scribbles, one a step (scribbles start with one on each side).
+    single_share : float
+        Share of the images that are annotated as in the evaluation, with one prompt a step: clicks at the
+        centre of the largest error, or centerline scribbles (at first one of each sign).
     """
 
     label: np.ndarray
     rng: np.random.Generator
-    single: float = 0.0
-    marks: np.ndarray = field(init=False)  # positive, negative, box: float32 (3, H, W) in [0, 1]
+    single_share: float = 0.0
+    maps: np.ndarray = field(init=False)  # positive, negative, box: float32 (3, H, W) in [0, 1]
 
     def __post_init__(self) -> None:
-        self.marks = np.zeros((3, *self.label.shape), np.float32)
-        self.sparing = self.rng.random() < self.single
-        self.click = CLICKS[1] if self.sparing else CLICKS[self.rng.integers(len(CLICKS))]
-        self.scribble = SCRIBBLES[1] if self.sparing else SCRIBBLES[self.rng.integers(len(SCRIBBLES))]
-        # How likely a mark is a click.
-        self.clicks = float(self.rng.integers(2)) if self.sparing else self.rng.choice((0.0, 0.5, 1.0))
+        self.maps = np.zeros((3, *self.label.shape), np.float32)
+        self.single = self.rng.random() < self.single_share
+        self.click = CLICKS[1] if self.single else CLICKS[self.rng.integers(len(CLICKS))]
+        self.scribble = SCRIBBLES[1] if self.single else SCRIBBLES[self.rng.integers(len(SCRIBBLES))]
+        self.click_share = float(self.rng.integers(2)) if self.single else self.rng.choice((0.0, 0.5, 1.0))
 
     def start(self) -> None:
-        """One to three positive marks, none to three negative ones, and perhaps a box."""
-        if self.sparing:
-            self._mark(self.label, positive=True, count=1)
-            self._mark(~self.label, positive=False, count=0 if self.clicks else 1)
+        """Draw one to three positive and up to three negative prompts, and sometimes a box."""
+        if self.single and self.rng.random() < BOX_ONLY_SHARE:
+            self._draw_box()
             return
-        self._mark(self.label, positive=True, count=int(self.rng.integers(1, MOST + 1)))
-        self._mark(~self.label, positive=False, count=int(self.rng.integers(0, MOST + 1)))
-        if self.rng.random() < 0.25:
-            self._box()
+        if self.single:
+            self._draw(self.label, positive=True, count=1)
+            self._draw(~self.label, positive=False, count=0 if self.click_share else 1)
+            return
+        self._draw(self.label, positive=True, count=int(self.rng.integers(1, MAX_PROMPTS + 1)))
+        self._draw(~self.label, positive=False, count=int(self.rng.integers(0, MAX_PROMPTS + 1)))
+        if self.rng.random() < BOX_SHARE:
+            self._draw_box()
 
     def correct(self, prediction: np.ndarray) -> None:
-        """One to three marks on what the prediction (bool (H, W)) gets wrong."""
+        """Draw one to three prompts on the errors of a prediction, bool (H, W)."""
         missed, spurious = self.label & ~prediction, prediction & ~self.label
         if not (missed | spurious).any():
             return
-        for _ in range(1 if self.sparing else self.rng.integers(1, MOST + 1)):
-            if self.sparing and self.clicks and (click := center_click(self.label, prediction)):
-                self.marks[0 if click.positive else 1, click.row, click.column] = 1
+        for _ in range(1 if self.single else self.rng.integers(1, MAX_PROMPTS + 1)):
+            if self.single and self.click_share and (click := center_click(self.label, prediction)):
+                self.maps[0 if click.positive else 1, click.row, click.column] = 1
                 continue
             positive = bool(self.rng.random() < missed.sum() / (missed.sum() + spurious.sum()))
-            self._mark(missed if positive else spurious, positive, count=1)
+            self._draw(missed if positive else spurious, positive, count=1)
 
-    def _mark(self, region: np.ndarray, positive: bool, count: int) -> None:
-        channel = self.marks[0 if positive else 1]
+    def _draw(self, region: np.ndarray, positive: bool, count: int) -> None:
+        channel = self.maps[0 if positive else 1]
         for _ in range(count):
-            if self.rng.random() >= self.clicks:
+            if self.rng.random() >= self.click_share:
                 np.maximum(channel, self.scribble(region, self.rng), out=channel)
             elif click := self.click(region, self.rng):
                 channel[click.row, click.column] = 1
 
-    def _box(self) -> None:
+    def _draw_box(self) -> None:
         rows, columns = np.nonzero(self.label)
         if len(rows):
-            self.marks[2, self._side(rows), self._side(columns)] = 1
+            self.maps[2, self._jittered_range(rows), self._jittered_range(columns)] = 1
 
-    def _side(self, places: np.ndarray) -> slice:
-        """From the first to the last place, each moved a little; at least one pixel."""
-        moves = self.rng.integers(-BOX_JITTER, BOX_JITTER + 1, 2)
-        first = min(max(places.min() + moves[0], 0), places.max())
-        return slice(first, max(places.max() + moves[1], first) + 1)
+    def _jittered_range(self, indices: np.ndarray) -> slice:
+        """Range from the smallest to the largest index, both jittered; at least one pixel."""
+        jitter = self.rng.integers(-BOX_JITTER, BOX_JITTER + 1, 2)
+        start = min(max(indices.min() + jitter[0], 0), indices.max())
+        return slice(start, max(indices.max() + jitter[1], start) + 1)
 
 
 class SetAnnotator(Annotator):
@@ -119,16 +122,16 @@ class SetAnnotator(Annotator):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.sparing, self.click, self.scribble = False, random_click, line_scribble
-        self.clicks = float(self.rng.integers(2))
+        self.single, self.click, self.scribble = False, random_click, line_scribble
+        self.click_share = float(self.rng.integers(2))
 
     def start(self) -> None:
-        """One to six positive marks, none to six negative ones."""
-        self._mark(self.label, positive=True, count=int(self.rng.integers(1, MOST_AT_FIRST + 1)))
-        self._mark(~self.label, positive=False, count=int(self.rng.integers(0, MOST_AT_FIRST + 1)))
+        """Draw one to six positive and up to six negative prompts."""
+        self._draw(self.label, positive=True, count=int(self.rng.integers(1, MAX_SET_PROMPTS + 1)))
+        self._draw(~self.label, positive=False, count=int(self.rng.integers(0, MAX_SET_PROMPTS + 1)))
 
 
-def interactions(annotators: list[Annotator], like: Tensor) -> Interactions:
-    """All marks so far as tensors (B, 1, H, W) on the device of ``like``."""
-    marks = torch.from_numpy(np.stack([annotator.marks for annotator in annotators])).to(like.device)
-    return Interactions(positive=marks[:, :1], negative=marks[:, 1:2], box=marks[:, 2:])
+def stack_interactions(annotators: list[Annotator], device: torch.device) -> Interactions:
+    """Stack the interactions of several annotators into tensors (B, 1, H, W) on a device."""
+    maps: Tensor = torch.from_numpy(np.stack([annotator.maps for annotator in annotators])).to(device)
+    return Interactions(positive=maps[:, :1], negative=maps[:, 1:2], box=maps[:, 2:])

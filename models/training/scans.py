@@ -1,12 +1,12 @@
-"""Training on scans with all their structures labelled, in sets of one subject (InterConv, section 4.2)."""
+"""Training on scans with labels of all structures, in sets of one subject (InterConv, section 4.2)."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,64 +16,17 @@ from torch import Tensor
 from segbench.datasets.scans import ScanData
 from segbench.models.networks.interconv import SetNetwork
 from segbench.models.registry import MODELS
-from segbench.models.training.checkpointed import Checkpointed, TrainingError, initialise, proceed
+from segbench.models.training.checkpointed import (
+    CheckpointedTraining,
+    TrainingError,
+    initialise,
+    run_training,
+)
+from segbench.models.training.presets import SCAN_PRESETS
 from segbench.models.weights import trained_folder
-from segbench.protocols.interactions import keyed_generator
+from segbench.randomness import keyed_generator
 
-SETS = 8  # in a batch
-
-
-@dataclass(frozen=True)
-class ScanPreset:
-    """How a model is trained on scans.
-
-    Attributes
-    ----------
-    width : int
-        Features of the network.
-    batches : int
-        At most.
-    patience : int or None
-        Batches without a lower loss on the stopping scans after which a training ends; None ends it never.
-    check : int
-        Batches between two looks at the stopping scans.
-    optimizer : {"adam", "sgd"}
-        Adam at a constant rate; or as in nnU-Net: SGD with Nesterov momentum 0.99, weight decay 3e-5, a rate
-        that decays as a polynomial of power 0.9, gradients of norm 12 at most.
-    learning_rate : float
-    """
-
-    width: int
-    batches: int
-    patience: int | None
-    check: int
-    optimizer: Literal["adam", "sgd"] = "adam"
-    learning_rate: float = 1e-4
-
-
-def _pair(model: str, baseline: int, interconv: int, preset: ScanPreset) -> dict[str, ScanPreset]:
-    """A baseline and the InterConv variant of equal size, trained alike."""
-    widths = {model: baseline, f"{model}-interconv": interconv}
-    return {name: replace(preset, width=width) for name, width in widths.items()}
-
-
-_PAPER = ScanPreset(0, 1_000_000, patience=40_000, check=1000)
-_NNUNET = ScanPreset(0, 250_000, patience=None, check=250, optimizer="sgd", learning_rate=1e-2)
-_SMALL = ScanPreset(0, 1000, patience=300, check=50, learning_rate=3e-3)
-_SMOKE = ScanPreset(0, 4, patience=2, check=2, learning_rate=1e-3)
-
-# The paper trains every size of Table 4; ``--width`` takes the others.
-SCAN_PRESETS: dict[str, dict[str, ScanPreset]] = {
-    "paper": _pair("simpleunet", 100, 70, _PAPER)
-    | _pair("swinunet", 96, 84, _PAPER)
-    | _pair("nnunet2d", 32, 23, _NNUNET),
-    "small": _pair("simpleunet", 24, 16, _SMALL)
-    | _pair("swinunet", 24, 24, _SMALL)
-    | _pair("nnunet2d", 8, 6, replace(_NNUNET, batches=1000, check=50)),
-    "smoke": _pair("simpleunet", 4, 3, _SMOKE)
-    | _pair("swinunet", 12, 12, _SMOKE)
-    | _pair("nnunet2d", 4, 3, replace(_SMOKE, optimizer="sgd", patience=None)),
-}
+SETS = 8  # of a batch
 
 
 def scan_loss(logits: Tensor, label: Tensor) -> Tensor:
@@ -91,8 +44,8 @@ def scan_loss(logits: Tensor, label: Tensor) -> Tensor:
     return (1 - (2 * overlap + 1) / (size + 1)).mean() + F.cross_entropy(logits, label)
 
 
-class ScanTraining(Checkpointed):
-    """A training of one initialisation on one collection; parameters as for `train_on_scans`."""
+class ScanTraining(CheckpointedTraining):
+    """A training of one initialisation on one data set; parameters as for `train_on_scans`."""
 
     network: SetNetwork
 
@@ -107,19 +60,19 @@ class ScanTraining(Checkpointed):
         precision: str,
         width: int | None,
     ) -> None:
-        known = SCAN_PRESETS.get(preset, {}).get(model)
-        if known is None:
+        schedule = SCAN_PRESETS.get(preset, {}).get(model)
+        if schedule is None:
             raise TrainingError(
                 f"no training of {model!r} on scans by preset {preset!r}; models: "
                 f"{', '.join(SCAN_PRESETS['small'])}; presets: {', '.join(SCAN_PRESETS)}"
             )
-        self.preset = replace(known, width=width or known.width)
+        self.preset = replace(schedule, width=width or schedule.width)
         self.data, self.seed, self.device, self.precision = data, seed, torch.device(device), precision
         self.images = torch.tensor(data.images)
         self.truth = torch.from_numpy(data.labels[:, 0].astype(np.int64))
         self.subjects = data.sets("train")
         self.best: dict[str, Tensor] = {}
-        self.best_loss, self.best_batch, self.looked = float("inf"), 0, 0
+        self.best_loss, self.best_batch, self.last_check = float("inf"), 0, 0
         folder = trained_folder(data.task.name, str(output))
         name = f"{model}-{self.preset.width}-{seed}"
         configuration = {
@@ -141,51 +94,51 @@ class ScanTraining(Checkpointed):
         )
 
     def batch(self, index: int) -> dict[str, float]:
-        """Learn from eight sets, each all scans of a subject; look at the stopping scans now and then."""
-        began = time.monotonic()
+        """Learn from eight sets, each all scans of a subject; check the stopping scans if due."""
+        start = time.monotonic()
         order = keyed_generator(self.seed, "scans", index).permutation(len(self.subjects))[:SETS]
         sets = [self.subjects[number] for number in order]
         chosen = np.concatenate(sets)
         label = self.truth[chosen].to(self.device)
         with self._autocast():
-            scales = self.network.deep(self._images(chosen), [len(one) for one in sets])
+            scales = self.network.deep(self._images(chosen), [len(indices) for indices in sets])
         loss = deep_loss(scales, label)
         self.require_finite(loss.item(), "loss", index)
         loss.backward()
-        self.update(index, self._rate(index), most=12.0 if self.preset.optimizer == "sgd" else 1.0)
+        self.update(index, self._rate(index), max_norm=12.0 if self.preset.optimizer == "sgd" else 1.0)
         row = {"batch": index, "loss": loss.item(), "dice": scan_dice(scales[0], label).mean().item()}
         if (index + 1) % self.preset.check == 0 or index + 1 == self.total:
-            row["stopping_loss"] = self._look(index + 1)
-        return row | {"seconds": time.monotonic() - began}
+            row["stopping_loss"] = self._check(index + 1)
+        return row | {"seconds": time.monotonic() - start}
 
-    def finished(self) -> bool:
-        """Whether the loss on the stopping scans has not fallen for long."""
+    def should_stop(self) -> bool:
+        """Whether the loss on the stopping scans has not fallen for the preset's patience."""
         patience = self.preset.patience
-        return patience is not None and self.looked - self.best_batch >= patience
+        return patience is not None and self.last_check - self.best_batch >= patience
 
-    def extra(self) -> dict[str, Any]:
-        """The weights that did best on the stopping scans, and when."""
+    def extra_state(self) -> dict[str, Any]:
+        """Best weights on the stopping scans, their loss and batch, and the batch of the last check."""
         best = {"best": self.best, "best_loss": self.best_loss, "best_batch": self.best_batch}
-        return best | {"looked": self.looked}
+        return best | {"looked": self.last_check}
 
-    def restore(self, extra: dict[str, Any]) -> None:
-        """Take up what `extra` gave."""
-        self.best, self.best_loss, self.best_batch = extra["best"], extra["best_loss"], extra["best_batch"]
-        self.looked = extra["looked"]
+    def load_extra_state(self, state: dict[str, Any]) -> None:
+        """Restore `extra_state`."""
+        self.best, self.best_loss, self.best_batch = state["best"], state["best_loss"], state["best_batch"]
+        self.last_check = state["looked"]
 
-    def weights(self) -> dict[str, Tensor]:
-        """The mean weights as they were when they did best on the stopping scans."""
+    def final_weights(self) -> dict[str, Tensor]:
+        """The running mean of the weights when its loss on the stopping scans was lowest."""
         return self.best
 
-    def about(self) -> dict[str, Any]:
-        """Besides, the mean Dice on the performance-validation scans, to choose a width by."""
-        self.average.module.load_state_dict(self.best)
-        scores = torch.cat([scan_dice(*pair) for pair in self._predicted("val")])
+    def metadata(self) -> dict[str, Any]:
+        """Configuration, and the mean Dice on the performance-validation scans, which selects a width."""
+        self.mean.module.load_state_dict(self.best)
+        scores = torch.cat([scan_dice(*pair) for pair in self._predictions("val")])
         return self.configuration | {"val_dice": round(scores.mean().item(), 6)}
 
     def _network(self, adapter_class: Any) -> SetNetwork:
-        """The untrained network, its weights drawn from the seed."""
-        with torch.random.fork_rng(devices=[]):  # modules draw from torch's own generator
+        """An untrained network with weights from the seed."""
+        with torch.random.fork_rng(devices=[]):  # modules draw from torch's global generator
             torch.manual_seed(self.seed)
             network: SetNetwork = adapter_class.network_class(
                 self.preset.width, adapter_class.channels, self.data.classes, adapter_class.interconv
@@ -208,52 +161,51 @@ class ScanTraining(Checkpointed):
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16")
 
-    def _images(self, chosen: np.ndarray) -> Tensor:
-        return self.images[chosen].to(self.device).contiguous(memory_format=torch.channels_last)
+    def _images(self, indices: np.ndarray) -> Tensor:
+        return self.images[indices].to(self.device).contiguous(memory_format=torch.channels_last)
 
     @torch.no_grad()
-    def _predicted(self, split: str) -> Iterator[tuple[Tensor, Tensor]]:
-        """Logits of the mean weights, and truth, of each set of a split."""
-        for chosen in self.data.sets(split):
+    def _predictions(self, split: str) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield logits of the mean weights, and truth, of each set of a split."""
+        for indices in self.data.sets(split):
             with self._autocast():
-                logits = self.average.module(self._images(chosen), (len(chosen),)).float()
-            yield logits, self.truth[chosen].to(self.device)
+                logits = self.mean.module(self._images(indices), (len(indices),)).float()
+            yield logits, self.truth[indices].to(self.device)
 
-    def _look(self, batches: int) -> float:
-        """Loss on the stopping scans after so many batches; the best weights are kept."""
-        losses = [scan_loss(*pair).item() * len(pair[1]) for pair in self._predicted("stopping-val")]
+    def _check(self, batches: int) -> float:
+        """Compute the loss on the stopping scans after a number of batches, and keep the best weights."""
+        losses = [scan_loss(*pair).item() * len(pair[1]) for pair in self._predictions("stopping-val")]
         loss = sum(losses) / len(self.data.indices("stopping-val"))
-        self.looked = batches
+        self.last_check = batches
         if loss < self.best_loss:
-            state = self.average.module.state_dict()
+            state = self.mean.module.state_dict()
             self.best = {name: value.clone() for name, value in state.items()}
             self.best_loss, self.best_batch = loss, batches
         return loss
 
 
 def deep_loss(scales: Sequence[Tensor], label: Tensor) -> Tensor:
-    """`scan_loss` of logits at every resolution there is, each with half the weight of the one above.
+    """Mean of `scan_loss` over all resolutions, each with half the weight of the next higher one.
 
-    nnU-Net's deep supervision: the lowest of several resolutions does not count. A network with one
-    resolution has the plain loss.
+    This is nnU-Net's deep supervision: the lowest of several resolutions has no weight.
     """
-    counted = scales[:-1] or scales
-    shares = [0.5**level for level in range(len(counted))]
+    weighted = scales[:-1] or scales
+    weights = [0.5**level for level in range(len(weighted))]
     losses = [
-        share * scan_loss(logits.float(), label[:, :: 2**level, :: 2**level])
-        for level, (share, logits) in enumerate(zip(shares, counted, strict=True))
+        weight * scan_loss(logits.float(), label[:, :: 2**level, :: 2**level])
+        for level, (weight, logits) in enumerate(zip(weights, weighted, strict=True))
     ]
-    return torch.stack(losses).sum() / sum(shares)
+    return torch.stack(losses).sum() / sum(weights)
 
 
 def scan_dice(logits: Tensor, label: Tensor) -> Tensor:
-    """Dice of each scan, (N,): mean over the structures that are in its truth or its prediction."""
+    """Dice of each scan, (N,): mean over the structures in its truth or its prediction."""
     classes = logits.shape[1]
-    found, truth = (F.one_hot(x, classes)[..., 1:].flatten(1, 2) for x in (logits.argmax(1), label))
-    size = (found + truth).sum(1)
-    dice = 2 * (found & truth).sum(1) / size.clamp(min=1)
-    there = size > 0
-    return (dice * there).sum(1) / there.sum(1).clamp(min=1)
+    predicted, truth = (F.one_hot(x, classes)[..., 1:].flatten(1, 2) for x in (logits.argmax(1), label))
+    size = (predicted + truth).sum(1)
+    dice = 2 * (predicted & truth).sum(1) / size.clamp(min=1)
+    present = size > 0
+    return (dice * present).sum(1) / present.sum(1).clamp(min=1)
 
 
 def train_on_scans(
@@ -266,30 +218,30 @@ def train_on_scans(
     precision: str = "bfloat16",
     width: int | None = None,
 ) -> Path:
-    """Train one initialisation of an automatic model on scans, or go on with it, and export its weights.
+    """Train one initialisation of an automatic model on scans, or continue it, and export its weights.
 
     Parameters
     ----------
     model : str
-        Of ``SCAN_PRESETS``.
+        An automatic model of ``SCAN_PRESETS``.
     preset : str
         A name of ``SCAN_PRESETS``.
     data : ScanData
     output : Path
-        Folder of weights: the file is ``<task>/<model>-<width>-<seed>.safetensors`` in it, beside a folder
-        of its checkpoint and log.
+        Folder of weights: it will contain ``<task>/<model>-<width>-<seed>.safetensors``, and a folder of the
+        same name with checkpoint and log.
     seed : int
-        Decides initial weights and order of the subjects.
+        Decides the initial weights and the order of the subjects.
     device : str
     precision : {"float32", "bfloat16"}
-        Of the arithmetic (autocast); the weights are float32.
+        Precision of the arithmetic (autocast); the weights are float32.
     width : int, optional
-        Features of the network, where not those of the preset.
+        Features of the network, instead of the preset's.
 
     Returns
     -------
     Path
-        The exported weights: the running mean when it did best on the stopping scans.
+        The exported weights: their running mean at its lowest loss on the stopping scans.
 
     Raises
     ------
@@ -299,5 +251,5 @@ def train_on_scans(
     """
     for split in ("train", "stopping-val", "val"):
         if not len(data.indices(split)):
-            raise TrainingError(f"{data.task} has no {split} scan, which a training needs")
-    return proceed(ScanTraining(model, preset, data, output, seed, device, precision, width))
+            raise TrainingError(f"{data.task} has no {split} scan; a training needs all splits")
+    return run_training(ScanTraining(model, preset, data, output, seed, device, precision, width))

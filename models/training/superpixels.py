@@ -1,4 +1,4 @@
-"""Synthetic tasks from single images: a superpixel as the label (MultiverSeg, section 4 and App. B.2)."""
+"""Synthetic tasks from single images: a superpixel is the label (MultiverSeg, section 4 and App. B.2)."""
 
 from __future__ import annotations
 
@@ -8,33 +8,32 @@ from skimage.segmentation import felzenszwalb
 from torch import Tensor
 
 from segbench.models.training.augmentation import SYNTHETIC, augment
-from segbench.models.training.synthetic import Sampler
+from segbench.models.training.sampling import Sampler
 
 SCALES = (1.0, 500.0)
-# A superpixel that covers more of the image is a background rather than a thing to segment, one that covers
-# less is mostly noise.
+# Share of the image that a label covers: a larger superpixel is background, a smaller one mostly noise.
 SHARES = (0.005, 0.9)
 
 
 def superpixels(image: np.ndarray, scale: float) -> np.ndarray:
-    """Felzenszwalb superpixels of an image.
+    """Compute Felzenszwalb superpixels of an image.
 
     Parameters
     ----------
     image : float (side, side) in [0, 1]
     scale : float
-        The larger, the larger the superpixels; 1 to 500 in the paper.
+        Larger values give larger superpixels; 1 to 500 in the paper.
 
     Returns
     -------
     int (side, side)
-        The superpixel of each pixel, from 0 and without gaps.
+        Number of the superpixel of each pixel, from 0 and without gaps.
     """
     return felzenszwalb(image, scale=scale, channel_axis=None)
 
 
 def choose_label(regions: np.ndarray, draw: float) -> np.ndarray:
-    """One of the superpixels as a mask, picked by a number in [0, 1)."""
+    """Mask of the superpixel that a number in [0, 1) selects."""
     shares = np.bincount(regions.ravel()) / regions.size
     choices = np.flatnonzero((shares >= SHARES[0]) & (shares <= SHARES[1]))
     if len(choices) == 0:
@@ -43,14 +42,14 @@ def choose_label(regions: np.ndarray, draw: float) -> np.ndarray:
 
 
 def superpixel_tasks(generator: torch.Generator, images: Tensor, members: int) -> tuple[Tensor, Tensor]:
-    """Make a task of each image: one of its superpixels is the label, the members are augmented copies.
+    """Make a task of each image: its label is one of its superpixels, its members are augmented copies.
 
-    Superpixels are computed image by image on the CPU, wherever the images lie; the rest is batched.
+    Superpixels are computed on the CPU, image by image; the rest is computed in batches.
 
     Parameters
     ----------
     generator : torch.Generator
-        All randomness; on the images' device.
+        On the images' device.
     images : float32 (tasks, 1, side, side) in [0, 1]
     members : int
         Images of a task.

@@ -1,4 +1,4 @@
-"""A trained network made wider without changing what it computes (Net2Net: Chen et al., 2016)."""
+"""Widen a trained network without changing its function (Net2Net: Chen et al., 2016)."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from torch import Tensor
 def widen(state: dict[str, Tensor], narrow: int, wide: int, generator: torch.Generator) -> dict[str, Tensor]:
     """Weights of a wider network of the same layout that computes the same function.
 
-    Features are repeated in turn, and each weight that read a feature is shared out at random among the
-    feature's copies, so that copies learn apart from each other. Exact for networks whose feature lists are
-    whole numbers of ``width`` features; where a layer normalises over its features, ``wide`` must be a
-    multiple of ``narrow``.
+    Features are repeated in turn. The copies of a feature share its outgoing weights in random proportions,
+    which lets them learn different things. The function stays exact if every layer has a multiple of
+    ``width`` features; where a layer normalises over its features, ``wide`` must be a multiple of ``narrow``.
 
     Parameters
     ----------
@@ -28,8 +27,8 @@ def widen(state: dict[str, Tensor], narrow: int, wide: int, generator: torch.Gen
     return {name: _widen(value.float(), narrow, wide, generator) for name, value in state.items()}
 
 
-def joined(state: dict[str, Tensor], network: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Weights of an InterConv network that computes what its baseline does: those that read the set are 0.
+def add_set_weights(state: dict[str, Tensor], network: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Weights of an InterConv network that computes its baseline's function: new weights are 0.
 
     Parameters
     ----------
@@ -46,7 +45,7 @@ def joined(state: dict[str, Tensor], network: dict[str, Tensor]) -> dict[str, Te
 
 def _widen(value: Tensor, narrow: int, wide: int, generator: torch.Generator) -> Tensor:
     copies = torch.arange(wide) % narrow
-    if value.shape[0] == narrow:  # features written; the output convolution writes one
+    if value.shape[0] == narrow:  # outgoing features; the output convolution has a single one
         value = value[copies]
     if value.ndim == 1 or value.shape[1] % narrow:  # the first layers read channels, not features
         return value

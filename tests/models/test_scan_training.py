@@ -1,4 +1,4 @@
-"""Training on scans with all their structures labelled, and the adapters of what comes out."""
+"""Training on scans with labels of all structures, and the adapters of the trained networks."""
 
 from __future__ import annotations
 
@@ -14,14 +14,8 @@ from segbench.datasets.scans import ALL, ScanData
 from segbench.datasets.task import Task
 from segbench.models import create_model
 from segbench.models.training import checkpointed, scans
-from segbench.models.training.scans import (
-    SCAN_PRESETS,
-    ScanPreset,
-    deep_loss,
-    scan_dice,
-    scan_loss,
-    train_on_scans,
-)
+from segbench.models.training.presets import SCAN_PRESETS, ScanPreset
+from segbench.models.training.scans import deep_loss, scan_dice, scan_loss, train_on_scans
 from segbench.models.weights import WeightsError, read_header, trained_files, trained_folder
 from segbench.protocols.adapter import Query
 
@@ -29,7 +23,7 @@ MODELS = ["simpleunet", "simpleunet-interconv", "swinunet", "swinunet-interconv"
 
 
 def toy_scans(subjects: int = 16, noise: float = 0.0) -> ScanData:
-    """Subjects with one to three scans of two squares, whose grey value tells which structure they are."""
+    """Subjects with one to three scans of two rectangles; the grey value shows the structure."""
     rng = np.random.default_rng(3)
     images, labels, names, split = [], [], [], []
     for subject in range(subjects):
@@ -53,7 +47,7 @@ def toy_scans(subjects: int = 16, noise: float = 0.0) -> ScanData:
 
 
 def preset(monkeypatch, model: str = "simpleunet", **fields) -> str:
-    """A preset of this name for one model: 8 features, Adam, and other fields."""
+    """Register a preset ``toy`` for one model: 8 features, Adam, and other fields."""
     base = {"width": 8, "batches": 60, "patience": None, "check": 20, "learning_rate": 1e-2}
     monkeypatch.setitem(SCAN_PRESETS, "toy", {model: ScanPreset(**(base | fields))})
     return "toy"
@@ -64,7 +58,7 @@ def log_of(folder):
         return list(csv.DictReader(stream))
 
 
-def said_of(path):
+def metadata(path):
     return json.loads(read_header(path)["training"])
 
 
@@ -75,24 +69,24 @@ def one_hot(label: Tensor, classes: int, sure: float = 50.0) -> Tensor:
 TRUTH = torch.tensor([[[0, 0, 1, 1], [2, 2, 1, 1]], [[0, 0, 0, 0], [1, 1, 1, 1]]])
 
 
-def test_dice_of_a_scan_is_the_mean_over_the_structures_that_are_there():
-    found = TRUTH.clone()
-    found[0, 1] = 1  # the second structure of the first scan is lost to the first
+def test_dice_of_a_scan_is_the_mean_over_present_structures():
+    predicted = TRUTH.clone()
+    predicted[0, 1] = 1  # the second structure of the first scan is predicted as the first
     assert scan_dice(one_hot(TRUTH, 4), TRUTH).tolist() == [1, 1]
-    assert scan_dice(one_hot(found, 4), TRUTH).tolist() == pytest.approx([(2 * 4 / (4 + 6) + 0) / 2, 1])
-    found = TRUTH.clone()
-    found[1, 0] = 3  # a structure that is not there
-    assert scan_dice(one_hot(found, 4), TRUTH).tolist() == pytest.approx([1, (1 + 0) / 2])
+    assert scan_dice(one_hot(predicted, 4), TRUTH).tolist() == pytest.approx([(2 * 4 / (4 + 6) + 0) / 2, 1])
+    predicted = TRUTH.clone()
+    predicted[1, 0] = 3  # a structure without truth
+    assert scan_dice(one_hot(predicted, 4), TRUTH).tolist() == pytest.approx([1, (1 + 0) / 2])
 
 
-def test_loss_of_right_and_uncertain_predictions():
+def test_loss_of_correct_and_uncertain_predictions():
     assert scan_loss(one_hot(TRUTH, 3), TRUTH).item() == pytest.approx(0, abs=1e-4)
     label = torch.tensor([[[0, 1]]])
     # Two classes, each with probability one half: soft Dice (2 x 0.5 + 1) / (1 + 1 + 1), entropy log 2.
     assert scan_loss(torch.zeros(1, 2, 1, 2), label).item() == pytest.approx(1 - 2 / 3 + np.log(2))
 
 
-def test_lower_resolutions_count_half_and_the_lowest_not_at_all():
+def test_lower_resolutions_have_half_the_weight_and_the_lowest_none():
     right, halved = one_hot(TRUTH, 3), one_hot(TRUTH[:, ::2, ::2], 3)
     quarter = torch.zeros(2, 3, 1, 1)
     assert deep_loss([right, halved, quarter], TRUTH).item() == pytest.approx(0, abs=1e-4)
@@ -119,27 +113,27 @@ def test_every_architecture_trains_and_predicts(model, tmp_path):
     torch.testing.assert_close(logits.exp().sum(1), torch.ones(3, 32, 48))
 
 
-def test_training_learns_what_can_be_seen(tmp_path, monkeypatch):
+def test_training_learns(tmp_path, monkeypatch):
     path = train_on_scans("simpleunet", preset(monkeypatch), toy_scans(), tmp_path, precision="float32")
-    assert said_of(path)["val_dice"] > 0.9
-    assert said_of(path)["task"].startswith("toy/squares")
+    assert metadata(path)["val_dice"] > 0.9
+    assert metadata(path)["task"].startswith("toy/squares")
 
 
-def test_training_ends_when_the_stopping_scans_get_no_better(tmp_path, monkeypatch):
+def test_training_ends_when_the_stopping_loss_stays_high(tmp_path, monkeypatch):
     losses = iter([5.0, 3.0, 4.0, 4.0, 1.0])
 
     def loss(logits, label):
         return logits.mean() if logits.requires_grad else torch.tensor(current[0])
 
     current = [0.0]
-    real = scans.ScanTraining._look
+    check = scans.ScanTraining._check
 
-    def look(training, batches):
+    def scripted(training, batches):
         current[0] = next(losses)
-        return real(training, batches)
+        return check(training, batches)
 
     monkeypatch.setattr(scans, "scan_loss", loss)
-    monkeypatch.setattr(scans.ScanTraining, "_look", look)
+    monkeypatch.setattr(scans.ScanTraining, "_check", scripted)
     name = preset(monkeypatch, batches=50, check=2, patience=4)
     path = train_on_scans("simpleunet", name, toy_scans(), tmp_path, precision="float32")
     rows = log_of(path.with_suffix(""))
@@ -148,31 +142,31 @@ def test_training_ends_when_the_stopping_scans_get_no_better(tmp_path, monkeypat
 
 
 @pytest.mark.parametrize("stop", [1, 3])
-def test_a_stopped_training_ends_where_an_unbroken_one_does(stop, tmp_path, monkeypatch):
+def test_an_interrupted_training_ends_with_the_same_weights(stop, tmp_path, monkeypatch):
     name = preset(monkeypatch, batches=5, check=2, patience=4)
 
-    def trained(where):
-        return train_on_scans("simpleunet", name, toy_scans(), tmp_path / where, precision="float32")
+    def trained(folder):
+        return train_on_scans("simpleunet", name, toy_scans(), tmp_path / folder, precision="float32")
 
     whole = trained("whole")
-    real, calls = scans.ScanTraining.batch, []
+    batch, calls = scans.ScanTraining.batch, []
 
-    def breaks(training, index):
+    def interrupted(training, index):
         calls.append(index)
         if len(calls) == stop + 1:
             raise KeyboardInterrupt
-        return real(training, index)
+        return batch(training, index)
 
-    monkeypatch.setattr(checkpointed, "SAVE_EVERY", -1)
-    monkeypatch.setattr(scans.ScanTraining, "batch", breaks)
+    monkeypatch.setattr(checkpointed, "SAVE_INTERVAL", -1)
+    monkeypatch.setattr(scans.ScanTraining, "batch", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        trained("broken")
-    resumed = trained("broken")
+        trained("resumed")
+    resumed = trained("resumed")
     assert resumed.read_bytes() == whole.read_bytes()
     assert len(calls) == 5 + 1
 
 
-def test_seeds_are_different_initialisations_and_orders(tmp_path, monkeypatch):
+def test_seeds_give_different_weights_in_files_of_their_own(tmp_path, monkeypatch):
     name = preset(monkeypatch, batches=2, check=1)
     data = toy_scans()
     paths = [train_on_scans("simpleunet", name, data, tmp_path, seed, precision="float32") for seed in (0, 1)]
@@ -180,22 +174,22 @@ def test_seeds_are_different_initialisations_and_orders(tmp_path, monkeypatch):
     assert trained_files("simpleunet", paths[0].parent) == paths
 
 
-def test_initialisations_are_averaged_in_probability(tmp_path, monkeypatch):
+def test_probabilities_of_initialisations_are_averaged(tmp_path, monkeypatch):
     name, data = preset(monkeypatch, batches=3, check=1), toy_scans()
     folder = trained_folder(data.task.name, str(tmp_path))
     query = Query(torch.from_numpy(data.images[:2]))
-    shares = []
+    probabilities = []
     for seed in range(3):
         path = train_on_scans("simpleunet", name, data, tmp_path / str(seed), seed, precision="float32")
-        shares.append(create_model("simpleunet", weights=str(path.parent)).predict(query).exp())
+        probabilities.append(create_model("simpleunet", weights=str(path.parent)).predict(query).exp())
         folder.mkdir(exist_ok=True)
         (folder / path.name).write_bytes(path.read_bytes())
     together = create_model("simpleunet", weights=str(folder)).predict(query).exp()
-    torch.testing.assert_close(together, sum(shares) / 3)
-    assert (shares[0] - shares[1]).abs().max() > 1e-3
+    torch.testing.assert_close(together, sum(probabilities) / 3)
+    assert (probabilities[0] - probabilities[1]).abs().max() > 1e-3
 
 
-def test_the_width_that_did_best_on_validation_scans_is_taken(tmp_path, monkeypatch):
+def test_the_adapter_takes_the_width_with_the_best_validation_dice(tmp_path, monkeypatch):
     data, query = toy_scans(noise=0.1), Query(torch.from_numpy(toy_scans(noise=0.1).images[:1]))
     long, short = preset(monkeypatch, batches=60), {"batches": 1, "check": 1}
     good = train_on_scans("simpleunet", long, data, tmp_path, width=6, precision="float32")
@@ -203,16 +197,16 @@ def test_the_width_that_did_best_on_validation_scans_is_taken(tmp_path, monkeypa
     bad = train_on_scans(
         "simpleunet", preset(monkeypatch, **short), data, tmp_path, width=12, precision="float32"
     )
-    assert good.parent == bad.parent and said_of(bad)["val_dice"] < 0.5
+    assert good.parent == bad.parent and metadata(bad)["val_dice"] < 0.5
     torch.testing.assert_close(create_model("simpleunet", weights=str(bad.parent)).predict(query), alone)
 
 
-def test_a_model_that_nobody_trained_says_how(tmp_path):
+def test_an_untrained_model_names_the_training_command(tmp_path):
     with pytest.raises(WeightsError, match="python -m benchmark train swinunet --datasets"):
         create_model("swinunet", weights=str(tmp_path))
 
 
-def test_what_cannot_be_trained_is_refused(tmp_path):
+def test_unknown_presets_missing_splits_and_other_data_are_refused(tmp_path):
     data = toy_scans()
     for model, name in (("universeg", "small"), ("simpleunet", "large")):
         with pytest.raises(checkpointed.TrainingError, match=f"no training of '{model}' on scans"):

@@ -1,4 +1,4 @@
-"""Training learns, repeats, goes on after a stop, and says in one line why it cannot."""
+"""Training learns, is reproducible, continues after a stop, and explains failures in one line."""
 
 import csv
 import dataclasses
@@ -22,7 +22,7 @@ from segbench.models.weights import OFFICIAL, WeightsError
 from segbench.protocols.adapter import Context, Interactions, Query
 
 NETWORKS = {"scribbleprompt": ScribblePromptUNet, "universeg": UniverSeg, "multiverseg": MultiverSeg}
-PREDICTIONS = {"scribbleprompt": 2, "universeg": 1, "multiverseg": 3}  # for an image, by ``smoke``
+PREDICTIONS = {"scribbleprompt": 2, "universeg": 1, "multiverseg": 3}  # per image, with ``smoke``
 
 
 def training(model, output, preset="smoke", seed=0, start=None):
@@ -30,14 +30,14 @@ def training(model, output, preset="smoke", seed=0, start=None):
 
 
 def one_line(caught):
-    """The message, if it is one line."""
+    """The message, which must be one line."""
     message = str(caught.value)
     assert message and "\n" not in message
     return message
 
 
 def changed(monkeypatch, model, **fields):
-    """A preset of this name: ``smoke`` with other fields."""
+    """Register the preset ``changed``: ``smoke`` with other fields."""
     preset = dataclasses.replace(PRESETS["smoke"][model], **fields)
     monkeypatch.setitem(PRESETS, "changed", {model: preset})
     return "changed"
@@ -45,7 +45,7 @@ def changed(monkeypatch, model, **fields):
 
 @pytest.fixture(scope="module")
 def narrow(tmp_path_factory):
-    """A folder of networks of width 2, half of what ``smoke`` trains."""
+    """A folder of networks of width 2, half of that of ``smoke``."""
     folder = tmp_path_factory.mktemp("narrow")
     for name, network in NETWORKS.items():
         torch.manual_seed(5)
@@ -62,10 +62,10 @@ def query(model, side=32):
     generator = torch.Generator().manual_seed(3)
     image, positive, negative = torch.rand(3, 2, 1, side, side, generator=generator)
     context = Context(*torch.rand(2, 2, 3, 1, side, side, generator=generator).round(decimals=1))
-    marks = Interactions(positive.round(), negative.round(), torch.zeros_like(image))
+    prompts = Interactions(positive.round(), negative.round(), torch.zeros_like(image))
     if model == "universeg":
         return Query(image, context=context)
-    return Query(image, marks, image - 0.5, context if model == "multiverseg" else None)
+    return Query(image, prompts, image - 0.5, context if model == "multiverseg" else None)
 
 
 # Probabilities 1/2, 3/4 / 1/4, 1/2: the overlap is 5/4, both sizes are 2.
@@ -74,19 +74,19 @@ TRUTH = torch.tensor([[[[1.0, 1.0], [0.0, 0.0]]]])
 DICE = 1 - (2 * 1.25 + 1) / (2 + 2 + 1)
 
 
-def test_loss_without_focus_is_dice_and_cross_entropy():
+def test_loss_without_gamma_is_dice_and_cross_entropy():
     entropy = -(2 * math.log(0.5) + 2 * math.log(0.75)) / 4
     assert loop.segmentation_loss(LOGITS, TRUTH, 0).item() == pytest.approx(DICE + entropy)
 
 
 @pytest.mark.parametrize("gamma", [1.0, 2.0, 20.0])
-def test_loss_with_focus_weighs_pixels_by_what_they_lack(gamma):
+def test_loss_with_gamma_weights_pixels_by_their_error(gamma):
     focal = -(2 * 0.5**gamma * math.log(0.5) + 2 * 0.25**gamma * math.log(0.75)) / 4
     assert loop.segmentation_loss(LOGITS, TRUTH, gamma).item() == pytest.approx(DICE + focal)
 
 
 @pytest.mark.parametrize("gamma", [0.0, 20.0])
-def test_loss_of_right_wrong_and_extreme_predictions(gamma):
+def test_loss_of_correct_wrong_and_extreme_predictions(gamma):
     right, wrong = (sign * 100 * (2 * TRUTH - 1) for sign in (1, -1))
     assert loop.segmentation_loss(right, TRUTH, gamma).item() == pytest.approx(0, abs=1e-4)
     assert loop.segmentation_loss(wrong, TRUTH, gamma).item() > 1
@@ -100,7 +100,7 @@ def test_loss_of_right_wrong_and_extreme_predictions(gamma):
         assert torch.isfinite(logits.grad).all()
 
 
-def test_stages_share_their_images_out():
+def test_targets_and_contexts_fit_into_the_images_of_a_stage():
     stage = Stage(side=64, images=16, context=8, steps=3, batches=1)
     assert [stage.targets(context) for context in (0, 1, 3, 8, 30)] == [8, 8, 4, 1, 1]
     assert dataclasses.replace(stage, context=0).targets(0) == 16  # no dummy entry
@@ -108,7 +108,7 @@ def test_stages_share_their_images_out():
     assert [two.targets(context) for context in (0, 1, 8)] == [2, 2, 1]
 
 
-def test_the_papers_presets_are_what_the_paper_says():
+def test_the_preset_paper_has_the_settings_of_the_paper():
     paper = {name: PRESETS["paper"][name] for name in NETWORKS}
     assert {name: preset.stages[0].context for name, preset in paper.items()} == {
         "scribbleprompt": 0,
@@ -129,7 +129,7 @@ def test_the_papers_presets_are_what_the_paper_says():
 
 
 @pytest.mark.parametrize(("preset", "model"), [(p, m) for p in PRESETS for m in PRESETS[p]])
-def test_every_preset_builds(preset, model):
+def test_every_preset_builds_a_network_and_batches(preset, model):
     schedule = PRESETS[preset][model]
     with torch.device("meta"):
         MODELS.get(model).network_class(schedule.width)
@@ -174,7 +174,7 @@ def test_an_episode_is_interactive_segmentation(model, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("model", NETWORKS)
-def test_randomness_is_the_seeds_alone(model, tmp_path):
+def test_the_seed_decides_a_training_without_global_generators(model, tmp_path):
     def losses(name, seed, other):
         torch.manual_seed(other)
         made = training(model, tmp_path / name, seed=seed)
@@ -189,7 +189,7 @@ def test_randomness_is_the_seeds_alone(model, tmp_path):
 
 @pytest.mark.parametrize("model", NETWORKS)
 @pytest.mark.parametrize("chained", [True, False])
-def test_updates_are_one_a_batch_or_one_a_prediction(model, chained, tmp_path, monkeypatch):
+def test_there_is_one_update_per_batch_or_per_prediction(model, chained, tmp_path, monkeypatch):
     made = training(model, tmp_path, changed(monkeypatch, model, chained=chained))
     updates = []
     made.optimizer.register_step_post_hook(lambda *_: updates.append(None))
@@ -199,7 +199,7 @@ def test_updates_are_one_a_batch_or_one_a_prediction(model, chained, tmp_path, m
     assert len(updates) == 2 * (1 if chained else PREDICTIONS[model])
 
 
-def test_the_rate_warms_up_and_decays_to_its_last_share(tmp_path, monkeypatch):
+def test_the_learning_rate_warms_up_and_decays_linearly_to_its_final_share(tmp_path, monkeypatch):
     def rates(final):
         stages = (Stage(16, 2, 1, 0, 200),)
         made = training(
@@ -218,25 +218,25 @@ def test_the_rate_warms_up_and_decays_to_its_last_share(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("model", NETWORKS)
-def test_a_stopped_training_ends_where_an_unbroken_one_does(tmp_path, model, monkeypatch):
+def test_an_interrupted_training_ends_with_the_same_weights(tmp_path, model, monkeypatch):
     whole = loop.train(model, "smoke", tmp_path / "whole", precision="float32")
 
-    calls, real = [], loop.Training.batch
+    calls, batch = [], loop.Training.batch
 
-    def breaks(training, index):
+    def interrupted(training, index):
         calls.append(None)
         if len(calls) == 4:
             raise KeyboardInterrupt
-        return real(training, index)
+        return batch(training, index)
 
-    monkeypatch.setattr(checkpointed, "SAVE_EVERY", -1)
-    monkeypatch.setattr(loop.Training, "batch", breaks)
+    monkeypatch.setattr(checkpointed, "SAVE_INTERVAL", -1)
+    monkeypatch.setattr(loop.Training, "batch", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        loop.train(model, "smoke", tmp_path / "broken", precision="float32")
-    resumed = loop.train(model, "smoke", tmp_path / "broken", precision="float32")
+        loop.train(model, "smoke", tmp_path / "resumed", precision="float32")
+    resumed = loop.train(model, "smoke", tmp_path / "resumed", precision="float32")
     assert resumed.read_bytes() == whole.read_bytes()
-    assert len(calls) == 4 + 2  # of five batches, two were left
-    logs = [log_of(tmp_path / name) for name in ("whole", "broken")]
+    assert len(calls) == 4 + 2  # two of five batches were left
+    logs = [log_of(tmp_path / name) for name in ("whole", "resumed")]
     for row in logs[0] + logs[1]:
         del row["seconds"]
     assert logs[0] == logs[1] and [int(row["batch"]) for row in logs[0]] == [0, 1, 2, 3, 4]
@@ -250,25 +250,24 @@ def test_training_learns(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("model", NETWORKS)
-def test_a_training_starts_as_the_narrower_network_it_is_given(model, tmp_path, narrow):
+def test_a_training_starts_with_the_function_of_a_narrower_network(model, tmp_path, narrow):
     start = narrow / f"{model}.pt"
     made = training(model, tmp_path, start=str(start))
-    given = create_model(model, weights=str(start))
-    expected = given.predict(query(model))
+    expected = create_model(model, weights=str(start)).predict(query(model))
     assert (made.adapter.predict(query(model)) - expected).abs().max() < 1e-5 * expected.abs().max()
     assert expected.std() > 1e-3
     made.batch(0)
     assert (made.adapter.predict(query(model)) - expected).abs().max() > 1e-5 * expected.abs().max()
 
 
-def test_weights_to_start_with_are_no_wider_than_the_network(tmp_path):
+def test_initial_weights_wider_than_the_network_are_refused(tmp_path):
     with pytest.raises(loop.TrainingError, match=r"width \d+, more than 4") as caught:
         training("universeg", tmp_path, start="bundled")
     assert "universeg" in one_line(caught)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no checkpoint"])
-def test_weights_to_start_with_are_readable(content, tmp_path):
+def test_unreadable_initial_weights_are_named(content, tmp_path):
     path = tmp_path / "start.pt"
     if content is not None:
         path.write_bytes(content)
@@ -281,14 +280,14 @@ def test_weights_to_start_with_are_readable(content, tmp_path):
     ("model", "other"),
     [("scribbleprompt", "universeg"), ("universeg", "scribbleprompt"), ("multiverseg", "universeg")],
 )
-def test_weights_to_start_with_are_of_the_model(model, other, tmp_path, narrow):
+def test_initial_weights_of_another_model_are_refused(model, other, tmp_path, narrow):
     with pytest.raises(WeightsError) as caught:
         training(model, tmp_path, start=str(narrow / f"{other}.pt"))
     assert f"{other}.pt" in one_line(caught)
 
 
 @pytest.mark.parametrize("difference", ["seed", "start", "model", "preset"])
-def test_a_folder_belongs_to_one_training(difference, tmp_path, narrow, monkeypatch):
+def test_a_folder_with_another_training_is_refused(difference, tmp_path, narrow, monkeypatch):
     training("universeg", tmp_path).save(0)
     other = {
         "seed": {"seed": 1},
@@ -310,20 +309,20 @@ def test_a_damaged_checkpoint_is_named(tmp_path):
     assert "checkpoint.pt" in one_line(caught)
 
 
-@pytest.mark.parametrize("what", ["loss", "gradient"])
-def test_a_loss_that_is_not_finite_leaves_the_last_checkpoint(what, tmp_path, monkeypatch):
-    real, kept, calls = loop.segmentation_loss, [], []
+@pytest.mark.parametrize("quantity", ["loss", "gradient"])
+def test_the_last_checkpoint_survives_a_loss_that_is_not_finite(quantity, tmp_path, monkeypatch):
+    loss, kept, calls = loop.segmentation_loss, [], []
 
     def diverges(logits, label, gamma):
         calls.append(None)
         if len(calls) < 3:
-            return real(logits, label, gamma)
+            return loss(logits, label, gamma)
         kept.append((tmp_path / "checkpoint.pt").read_bytes())
-        return logits.sum() * math.nan if what == "loss" else (logits * 0).sum().abs().sqrt()
+        return logits.sum() * math.nan if quantity == "loss" else (logits * 0).sum().abs().sqrt()
 
-    monkeypatch.setattr(checkpointed, "SAVE_EVERY", -1)
+    monkeypatch.setattr(checkpointed, "SAVE_INTERVAL", -1)
     monkeypatch.setattr(loop, "segmentation_loss", diverges)
-    with pytest.raises(loop.TrainingError, match=f"{what} of batch 2 is not finite") as caught:
+    with pytest.raises(loop.TrainingError, match=f"{quantity} of batch 2 is not finite") as caught:
         loop.train("universeg", "smoke", tmp_path, precision="float32")
     assert str(tmp_path) in one_line(caught)
     assert [(tmp_path / "checkpoint.pt").read_bytes()] == kept
@@ -341,7 +340,7 @@ def test_a_loss_that_is_not_finite_leaves_the_last_checkpoint(what, tmp_path, mo
     ],
     ids=["system", "position", "stream"],
 )
-def test_a_full_disk_leaves_the_last_checkpoint(error, tmp_path, monkeypatch):
+def test_the_last_checkpoint_survives_a_full_disk(error, tmp_path, monkeypatch):
     made = training("universeg", tmp_path)
     made.batch(0)
     made.save(1)
@@ -349,7 +348,7 @@ def test_a_full_disk_leaves_the_last_checkpoint(error, tmp_path, monkeypatch):
     made.batch(1)
 
     def full(state, path, *_):
-        Path(path).write_bytes(b"the part that was written")
+        Path(path).write_bytes(b"incomplete")
         raise error
 
     with monkeypatch.context() as patch:
@@ -363,8 +362,8 @@ def test_a_full_disk_leaves_the_last_checkpoint(error, tmp_path, monkeypatch):
     assert training("universeg", tmp_path).done == 2
 
 
-def test_a_log_that_was_cut_off_before_its_header_gets_one(tmp_path):
-    (tmp_path / "log.csv").touch()  # what a full disk leaves
+def test_an_empty_log_gets_a_header(tmp_path):
+    (tmp_path / "log.csv").touch()  # as after a full disk
     made = training("universeg", tmp_path)
     made.log(made.batch(0))
     (row,) = log_of(tmp_path)
@@ -372,22 +371,22 @@ def test_a_log_that_was_cut_off_before_its_header_gets_one(tmp_path):
 
 
 @pytest.mark.parametrize("model", NETWORKS)
-def test_exported_weights_predict_as_the_trained_network(model, tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpointed, "HORIZON", 1)  # the mean is the last network
-    made = training(model, tmp_path)
+def test_exported_weights_predict_like_the_trained_network(model, tmp_path, monkeypatch):
+    last = changed(monkeypatch, model, horizon=1)  # the mean is the last network
+    made = training(model, tmp_path, last)
     for index in range(3):
         made.batch(index)
     path = made.export()
     assert path == tmp_path / f"{model}.safetensors"
     assert {value.dtype for value in load_file(path).values()} == {torch.float16}
     expected = made.adapter.predict(query(model))
-    found = create_model(model, weights=str(path)).predict(query(model))
-    assert expected.std() > 0.05 and (found - expected).abs().max() < 1e-2
+    exported = create_model(model, weights=str(path)).predict(query(model))
+    assert expected.std() > 0.05 and (exported - expected).abs().max() < 1e-2
 
 
-def test_exported_weights_are_a_mean_that_forgets_beyond_its_horizon(tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpointed, "HORIZON", 2)
-    made, seen = training("universeg", tmp_path), []  # one update a batch
+def test_exported_weights_are_a_mean_over_the_horizon(tmp_path, monkeypatch):
+    preset = changed(monkeypatch, "universeg", horizon=2)
+    made, seen = training("universeg", tmp_path, preset), []  # one update per batch
     for index in range(3):
         made.batch(index)
         seen.append({name: value.clone() for name, value in made.network.state_dict().items()})
@@ -398,7 +397,7 @@ def test_exported_weights_are_a_mean_that_forgets_beyond_its_horizon(tmp_path, m
         torch.testing.assert_close(value.float(), expected, atol=1e-6, rtol=1e-3)
 
 
-def test_trainings_that_do_not_exist_are_refused(tmp_path):
+def test_unknown_models_and_presets_are_refused(tmp_path):
     for model, preset in (("nnunet", "small"), ("universeg", "large")):
         with pytest.raises(
             loop.TrainingError, match=f"no training of '{model}' by preset '{preset}'"
@@ -408,7 +407,7 @@ def test_trainings_that_do_not_exist_are_refused(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_interconv_is_trained_as_its_paper_says():
+def test_the_preset_paper_has_the_settings_of_the_interconv_paper():
     for name, parameters in (("scribbleprompt-matched", 3_659_905), ("scribbleprompt-interconv", 3_729_826)):
         preset = PRESETS["paper"][name]
         (stage,) = preset.stages
@@ -419,7 +418,7 @@ def test_interconv_is_trained_as_its_paper_says():
         assert sum(value.numel() for value in network.parameters()) == parameters
 
 
-def test_the_pair_learns_from_the_same_sets(tmp_path, monkeypatch):
+def test_interconv_and_its_baseline_learn_from_the_same_sets(tmp_path, monkeypatch):
     def queries(model):
         seen, made = [], training(model, tmp_path / model)
         forward = made.adapter.forward
@@ -434,33 +433,34 @@ def test_the_pair_learns_from_the_same_sets(tmp_path, monkeypatch):
         assert one.sets == other.sets and len(one.sets) == 2 and sum(one.sets) == len(one.image)
         assert torch.equal(one.image, other.image)
         assert (one.interactions.positive.flatten(1).amax(1) > 0).all()
-        if one.previous_logits is None:  # later marks correct what each has predicted
+        if one.previous_logits is None:  # later prompts depend on the predictions
             assert torch.equal(one.interactions.positive, other.interactions.positive)
             assert torch.equal(one.interactions.negative, other.interactions.negative)
     assert len({query.sets for query in pair[0]}) > 1
 
 
-def test_interconv_starts_as_its_baseline(tmp_path):
+def test_interconv_starts_with_the_function_of_its_baseline(tmp_path):
     trained = training("scribbleprompt-matched", tmp_path / "baseline")
     for index in range(3):
         trained.batch(index)
     start = trained.export()
     image = torch.rand(3, 1, 32, 32, generator=torch.Generator().manual_seed(0))
-    marks = Interactions((image > 0.9).float(), (image < 0.1).float(), torch.zeros_like(image))
-    expected = create_model("scribbleprompt-matched", weights=str(start)).predict(Query(image, marks))
+    prompts = Interactions((image > 0.9).float(), (image < 0.1).float(), torch.zeros_like(image))
+    expected = create_model("scribbleprompt-matched", weights=str(start)).predict(Query(image, prompts))
     made = training("scribbleprompt-interconv", tmp_path / "sets", start=str(start))
-    asked = Query(image, marks, sets=(3,))
-    torch.testing.assert_close(made.adapter.predict(asked), expected, atol=1e-4, rtol=1e-3)
-    alone = Query(image, marks, sets=(1, 1, 1))
+    together = Query(image, prompts, sets=(3,))
+    torch.testing.assert_close(made.adapter.predict(together), expected, atol=1e-4, rtol=1e-3)
+    alone = Query(image, prompts, sets=(1, 1, 1))
     for index in range(5):
         made.batch(index)
-    assert (made.adapter.predict(asked) - made.adapter.predict(alone)).abs().max() > 1e-3
+    assert (made.adapter.predict(together) - made.adapter.predict(alone)).abs().max() > 1e-3
 
 
-def test_training_sees_no_evaluation_data():
+def test_training_imports_no_evaluation_data():
     code = (
         "import sys, segbench.models.training.loop;"
-        "print([m for m in sys.modules if m.startswith(('segbench.datasets.phantoms', 'segbench.datasets.sources'))])"
+        "packages = 'segbench.datasets.phantoms', 'segbench.datasets.sources';"
+        "print([name for name in sys.modules if name.startswith(packages)])"
     )
     root = Path(__file__).resolve().parents[2]
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)

@@ -1,4 +1,4 @@
-"""The paper's augmentations do what their tables say, to images and labels alike, from one generator."""
+"""Augmentations follow the paper's tables and transform images and labels together."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def generator(seed=0):
 
 
 def tasks(count=6, members=3, side=64):
-    """Equal members of every task: a lopsided object, seen as a grey value with a little texture."""
+    """Tasks of equal members: an asymmetric object, brighter than the background, with a little texture."""
     y, x = torch.meshgrid(torch.linspace(-1, 1, side), torch.linspace(-1, 1, side), indexing="ij")
     label = ((x**2 + 2 * y**2 < 0.2) | ((x > 0) & (x < 0.6) & (y > 0) & (y < 0.4))).float()
     image = 0.2 + 0.5 * label + 0.1 * torch.sin(9 * x) * torch.cos(7 * y)
@@ -26,19 +26,19 @@ def tasks(count=6, members=3, side=64):
 
 
 def always(table, *names):
-    """The rows of a table with these names, at probability 1."""
+    """Rows of a table at probability 1."""
     return tuple(Augmentation(row.name, 1.0, row.parameters) for row in table if row.name in names)
 
 
 def differ(a, b):
-    """Which images differ: bool (tasks, members)."""
+    """Whether two images differ: bool (tasks, members)."""
     return (a - b).abs().amax((2, 3, 4)) > 0
 
 
 @pytest.mark.parametrize("shared", [True, False])
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
 @pytest.mark.parametrize("side", [32, 64, 128])
-def test_augmented_tasks_are_tasks(table, shared, side):
+def test_augmented_tasks_are_valid_tasks(table, shared, side):
     given = tasks(side=side)
     copies = [tensor.clone() for tensor in given]
     images, labels = augment(generator(), *given, table, shared)
@@ -48,7 +48,7 @@ def test_augmented_tasks_are_tasks(table, shared, side):
     assert all(torch.equal(copy, tensor) for copy, tensor in zip(copies, given, strict=True))
 
 
-def test_all_randomness_comes_from_the_generator():
+def test_the_generator_decides_all_draws():
     state = torch.get_rng_state()
     first, again, other = (augment(generator(seed), *tasks(), SYNTHETIC, False) for seed in (1, 1, 2))
     superpixel_tasks(generator(), tasks()[0][:, 0], 2)
@@ -57,7 +57,7 @@ def test_all_randomness_comes_from_the_generator():
     assert not torch.equal(first[0], other[0])
 
 
-def test_shared_draws_are_those_of_a_task():
+def test_shared_draws_are_equal_within_a_task_and_differ_between_tasks():
     images, labels = augment(generator(), *tasks(), TASK, shared=True)
     assert torch.equal(images, images[:, :1].expand_as(images))
     assert torch.equal(labels, labels[:, :1].expand_as(labels))
@@ -65,7 +65,7 @@ def test_shared_draws_are_those_of_a_task():
     assert differ(images[:1].expand_as(images), images)[1:].all()
 
 
-def test_draws_that_are_not_shared_are_those_of_an_image():
+def test_unshared_draws_differ_between_images():
     images, _ = augment(generator(), *tasks(), SYNTHETIC, shared=False)
     assert differ(images[:, :1], images[:, 1:]).all()
 
@@ -77,28 +77,28 @@ def test_a_label_moves_with_its_image(name, shared):
     rows = always(SYNTHETIC, name)
     images, moved = augment(generator(), labels, labels, rows, shared)
     assert differ(moved, labels).all()
-    # The object is inside, so that only what a fold tears off at the border can be unlabelled.
+    # The object is inside the image: only parts that a fold cuts off at the border are unlabelled.
     assert ((images > 0.5) == (moved > 0.5)).float().mean() > 0.995
 
 
 @pytest.mark.parametrize("name, axis", [("Horizontal Flip", -1), ("Vertical Flip", -2)])
-def test_flips_are_exact(name, axis):
+def test_flips_mirror_image_and_label(name, axis):
     given = tasks()
     images, labels = augment(generator(), *given, always(TASK, name), shared=True)
     assert torch.equal(images, given[0].flip(axis)) and torch.equal(labels, given[1].flip(axis))
 
 
-def test_flipped_intensities_are_exact():
+def test_flipping_intensities_inverts_the_image():
     given = tasks()
     images, labels = augment(generator(), *given, always(TASK, "Flip Intensities"), shared=True)
     assert torch.equal(images, 1 - given[0]) and torch.equal(labels, given[1])
 
 
 @pytest.mark.parametrize("name", ["Brightness Contrast", "Sharpness", "Gaussian Blur", "Gaussian Noise"])
-def test_photometric_rows_leave_labels_alone(name):
+def test_photometric_rows_keep_labels(name):
     given = tasks()
     images, labels = augment(generator(), *given, always(SYNTHETIC, name), shared=False)
-    # The least blur of the table is none.
+    # The weakest blur of the table changes nothing.
     assert torch.equal(labels, given[1]) and differ(images, given[0]).float().mean() > 0.8
 
 
@@ -106,7 +106,7 @@ def test_photometric_rows_leave_labels_alone(name):
 @pytest.mark.parametrize(
     "row", SYNTHETIC + WITHIN_TASK[:1] + TASK[-2:], ids=lambda row: f"{row.name} {row.p}".replace(" ", "-")
 )
-def test_a_row_is_applied_at_its_rate(row, shared):
+def test_rows_are_applied_with_their_probability(row, shared):
     given = tasks(300, 2 if shared else 1, side=32)
     images, labels = augment(generator(), *given, (row,), shared)
     changed = differ(images, given[0]) | differ(labels, given[1])
@@ -114,7 +114,7 @@ def test_a_row_is_applied_at_its_rate(row, shared):
 
 
 def test_rows_are_applied_independently():
-    """Whether an image is mirrored says nothing about whether it is inverted."""
+    """A quarter of the images is both mirrored and inverted."""
     given = tasks(600, 1, side=32)
     _, labels = augment(generator(), *given, (Augmentation("Horizontal Flip", 0.5),), shared=True)
     images, again = augment(
@@ -129,8 +129,8 @@ def test_rows_are_applied_independently():
     assert abs((mirrored & inverted).float().mean() - 0.25) < 0.06
 
 
-def test_affine_stays_within_its_ranges():
-    """A disc's area and centre give the scale and the shift back."""
+def test_affine_parameters_stay_within_their_ranges():
+    """A disc's area shows the scale, its centre the shift."""
     side = 128
     y, x = torch.meshgrid(torch.arange(side) - 63.5, torch.arange(side) - 63.5, indexing="ij")
     disc = (x**2 + y**2 < 15**2).float().expand(200, 1, 1, side, side)
@@ -142,8 +142,8 @@ def test_affine_stays_within_its_ranges():
         assert 0.15 < shift.max() < 0.21 and -0.21 < shift.min() < -0.15
 
 
-def test_an_elastic_transform_bends_images_of_every_side_alike():
-    """Its displacement, read from an image of coordinates, is the same part of the side at any resolution."""
+def test_elastic_deformation_is_relative_to_the_side():
+    """An image of coordinates shows the displacement as a share of the side."""
     spread = []
     for side in (32, 128):
         ramp = torch.linspace(0, 1, side).expand(60, 1, 1, side, side)
@@ -152,7 +152,7 @@ def test_an_elastic_transform_bends_images_of_every_side_alike():
     assert 0.005 < spread[0] < 0.05 and abs(spread[0] / spread[1] - 1) < 0.25
 
 
-def test_edges_of_a_label_close_a_ring():
+def test_edges_of_a_label_form_a_closed_ring():
     given = tasks()
     images, edges = augment(generator(), *given, always(TASK, "Sobel Edges Label"), shared=True)
     assert torch.equal(images, given[0])
@@ -163,22 +163,22 @@ def test_edges_of_a_label_close_a_ring():
 
 
 @pytest.mark.parametrize("shared", [True, False])
-def test_no_label_leaves_its_image(shared):
-    """A small object in a corner, which most drawings of this row would push out."""
+def test_no_label_is_moved_out_of_its_image(shared):
+    """Most draws would move this small object out of its corner."""
     labels = torch.zeros(100, 2, 1, 64, 64)
     labels[..., :6, :6] = 1
     _, moved = augment(generator(), labels, labels, always(SYNTHETIC, "Random Affine"), shared)
     assert moved.sum((2, 3, 4)).min() >= 10 and differ(moved, labels).any()
 
 
-def test_a_full_and_an_empty_label_pass():
+def test_full_and_empty_labels_are_augmented():
     images, labels = tasks(2)
     for value in (0.0, 1.0):
         _, after = augment(generator(), images, torch.full_like(labels, value), TASK, shared=True)
         assert torch.isfinite(after).all() and bool(after.any()) == bool(value)
 
 
-def test_tables_hold_the_numbers_of_the_paper():
+def test_tables_have_the_numbers_of_the_paper():
     assert [len(table) for table in (SYNTHETIC, WITHIN_TASK, TASK)] == [8, 6, 10]
     synthetic, within, task = ({row.name: row for row in table} for table in (SYNTHETIC, WITHIN_TASK, TASK))
     assert {row.p for row in TASK} == {0.5}
@@ -199,10 +199,10 @@ def halves(side=64):
     return image
 
 
-def test_superpixels_are_the_flat_parts_of_an_image():
+def test_superpixels_are_the_uniform_parts_of_an_image():
     regions = superpixels(halves(), scale=100)
     assert np.issubdtype(regions.dtype, np.integer) and regions[0, 0] != regions[0, -1]
-    # The smoothing that comes first makes thin regions of the seam.
+    # Smoothing turns the edge into thin regions.
     left, right = regions == regions[0, 0], regions == regions[0, -1]
     assert left[:, :29].all() and right[:, 35:].all() and not left[:, 32:].any() and not right[:, :32].any()
 
@@ -216,7 +216,7 @@ def test_superpixels_are_connected():
     assert all(ndimage.label(regions == index, eight)[1] == 1 for index in range(regions.max() + 1))
 
 
-def test_superpixel_tasks_are_variations_of_their_image():
+def test_members_of_superpixel_tasks_are_varied_copies_of_their_image():
     images = torch.from_numpy(halves()).expand(6, 1, 64, 64)
     first, again = (superpixel_tasks(generator(3), images, 4) for _ in range(2))
     assert torch.equal(first[0], again[0]) and torch.equal(first[1], again[1])
@@ -225,7 +225,7 @@ def test_superpixel_tasks_are_variations_of_their_image():
     assert differ(first[0][:, :1], first[0][:, 1:]).all()
 
 
-def test_a_superpixel_that_is_nearly_the_whole_image_is_not_a_label():
+def test_a_superpixel_of_nearly_the_whole_image_is_not_a_label():
     images = torch.full((8, 1, 64, 64), 0.1)
     images[..., 24:36, 24:36] = 0.9
     _, labels = superpixel_tasks(generator(), images, 2)

@@ -1,4 +1,4 @@
-"""The annotator of the training draws what it says, on the right side of the label."""
+"""Simulated annotators of a training draw the specified prompts on the correct side of the label."""
 
 from collections import Counter
 
@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from segbench.models.training.prompts import BOX_JITTER, CLICKS, SCRIBBLES, Annotator, interactions
-from segbench.protocols.interactions import center_click, centerline_scribble, keyed_generator
+from segbench.models.training.prompts import BOX_JITTER, CLICKS, SCRIBBLES, Annotator, stack_interactions
+from segbench.protocols.interactions import center_click, centerline_scribble
+from segbench.randomness import keyed_generator
 
 ROWS, COLUMNS = np.indices((40, 40))
 DISC = (ROWS - 22) ** 2 + (COLUMNS - 18) ** 2 < 11**2
@@ -16,13 +17,13 @@ MISSED, SPURIOUS = DISC & ~SHIFTED, SHIFTED & ~DISC
 NOTHING = np.zeros_like(DISC)
 
 
-def annotator(seed, label=DISC, single=0.0):
-    return Annotator(label, keyed_generator(seed, "test"), single)
+def annotator(seed, label=DISC, single_share=0.0):
+    return Annotator(label, keyed_generator(seed, "test"), single_share)
 
 
-def watched(seed, single=0.0):
-    """An annotator, and a list of the regions that it is going to mark."""
-    made, regions = annotator(seed, single=single), []
+def watched(seed, single_share=0.0):
+    """An annotator, and a list that collects the regions in which it draws."""
+    made, regions = annotator(seed, single_share=single_share), []
 
     def watch(draw):
         def watching(region, rng):
@@ -35,64 +36,68 @@ def watched(seed, single=0.0):
     return made, regions
 
 
-def new_marks(made, act):
-    before = made.marks.copy()
+def new_prompts(made, act):
+    before = made.maps.copy()
     act()
-    assert (made.marks >= before).all()
-    return made.marks > before
+    assert (made.maps >= before).all()
+    return made.maps > before
 
 
-@pytest.mark.parametrize("single", [0.0, 0.5, 1.0])
-def test_marks_lie_on_the_right_side_and_corrections_on_errors(single):
+@pytest.mark.parametrize("single_share", [0.0, 0.5, 1.0])
+def test_prompts_are_on_their_side_of_the_label_and_corrections_on_errors(single_share):
     for seed in range(120):
-        made = annotator(seed, single=single)
-        assert made.marks.shape == (3, *DISC.shape) and made.marks.dtype == np.float32
-        positive, negative, _ = new_marks(made, made.start)
-        assert positive.any() and not positive[~DISC].any() and not negative[DISC].any()
+        made = annotator(seed, single_share=single_share)
+        assert made.maps.shape == (3, *DISC.shape) and made.maps.dtype == np.float32
+        positive, negative, box = new_prompts(made, made.start)
+        assert positive.any() or (box.any() and made.single)
+        assert not positive[~DISC].any() and not negative[DISC].any()
         for prediction in (SHIFTED, NOTHING, ~NOTHING, ~DISC):
-            positive, negative, box = new_marks(made, lambda p=prediction: made.correct(p))  # noqa: B023
+            positive, negative, box = new_prompts(made, lambda p=prediction: made.correct(p))  # noqa: B023
             assert not positive[~(DISC & ~prediction)].any() and not negative[~(prediction & ~DISC)].any()
             assert not box.any()
-        assert made.marks.min() == 0 and made.marks.max() <= 1
+        assert made.maps.min() == 0 and made.maps.max() <= 1
 
 
-def test_a_perfect_prediction_is_not_marked():
-    for single in (0.0, 1.0):
-        made = annotator(0, single=single)
-        assert not new_marks(made, lambda: made.correct(DISC)).any()  # noqa: B023
+def test_a_perfect_prediction_gets_no_correction():
+    for single_share in (0.0, 1.0):
+        made = annotator(0, single_share=single_share)
+        assert not new_prompts(made, lambda: made.correct(DISC)).any()  # noqa: B023
 
 
-def test_a_sparing_annotator_draws_the_marks_of_the_evaluation():
+def test_an_annotator_with_single_prompts_draws_those_of_the_evaluation():
     kinds = Counter()
     for seed in range(100):
-        made, regions = watched(seed, single=1.0)
-        scribbles = annotator(seed, single=1.0).scribble
-        positive, negative, box = new_marks(made, made.start)
-        assert not box.any()
+        made, regions = watched(seed, single_share=1.0)
+        scribbles = annotator(seed, single_share=1.0).scribble
+        positive, negative, box = new_prompts(made, made.start)
+        if box.any():
+            assert not positive.any() and not negative.any()
+            kinds["boxes"] += 1
+            continue
         if not negative.any():
             first = center_click(DISC, NOTHING)
             assert np.argwhere(positive).tolist() == [[first.row, first.column]]
             for prediction in (SHIFTED, ~NOTHING):
                 click = center_click(DISC, prediction)
-                found = new_marks(made, lambda p=prediction: made.correct(p))  # noqa: B023
-                assert np.argwhere(found).tolist() == [[0 if click.positive else 1, click.row, click.column]]
+                new = new_prompts(made, lambda p=prediction: made.correct(p))  # noqa: B023
+                assert np.argwhere(new).tolist() == [[0 if click.positive else 1, click.row, click.column]]
             kinds["clicks"] += 1
             continue
         assert scribbles is centerline_scribble
         assert [np.array_equal(region, DISC) for region in regions] == [True, False]
-        found = new_marks(made, lambda: made.correct(SHIFTED))  # noqa: B023
-        assert len(regions) == 3 and found.any((1, 2)).sum() <= 1
+        new = new_prompts(made, lambda: made.correct(SHIFTED))  # noqa: B023
+        assert len(regions) == 3 and new.any((1, 2)).sum() <= 1
         kinds["missed" if np.array_equal(regions[2], MISSED) else "spurious"] += 1
-    assert 35 <= kinds["clicks"] <= 65
+    assert 5 <= kinds["boxes"] <= 30 and 30 <= kinds["clicks"] <= 60
     assert min(kinds["missed"], kinds["spurious"]) >= 10  # as many pixels are missed as are spurious
 
 
-def test_a_sparing_annotator_scribbles_on_either_error_by_its_share():
+def test_single_scribbles_are_on_missed_or_spurious_pixels_by_their_share():
     small = DISC | (ROWS == 0)
     chosen = []
     for seed in range(400):
-        made, regions = watched(seed, single=1.0)
-        if made.clicks:
+        made, regions = watched(seed, single_share=1.0)
+        if made.click_share:
             continue
         made.correct(small & (COLUMNS > 12))
         chosen.append(np.array_equal(regions[0], DISC & (COLUMNS <= 12)))
@@ -100,15 +105,15 @@ def test_a_sparing_annotator_scribbles_on_either_error_by_its_share():
     assert np.mean(chosen) == pytest.approx(missed / (missed + spurious), abs=0.11)
 
 
-def test_single_is_the_share_of_sparing_annotators():
-    def share(single):
-        return np.mean([annotator(seed, single=single).sparing for seed in range(400)])
+def test_the_share_of_annotators_with_single_prompts_is_as_requested():
+    def share(requested):
+        return np.mean([annotator(seed, single_share=requested).single for seed in range(400)])
 
     assert share(0.0) == 0 and share(1.0) == 1
     assert share(0.5) == pytest.approx(0.5, abs=0.08)
 
 
-def test_other_annotators_draw_one_to_three_marks_and_none_to_three_negative_ones():
+def test_other_annotators_draw_one_to_three_positive_and_up_to_three_negative_prompts():
     counts = Counter()
     for seed in range(150):
         made, regions = watched(seed)
@@ -125,21 +130,21 @@ def test_other_annotators_draw_one_to_three_marks_and_none_to_three_negative_one
     assert min(counts.values()) > 20
 
 
-def test_every_kind_of_click_and_scribble_is_drawn_alone_and_mixed():
+def test_all_kinds_of_clicks_and_scribbles_are_drawn_alone_and_mixed():
     made = [annotator(seed) for seed in range(150)]
-    assert {each.click for each in made} == set(CLICKS)
-    assert {each.scribble for each in made} == set(SCRIBBLES)
-    shares = Counter(float(each.clicks) for each in made)
+    assert {one.click for one in made} == set(CLICKS)
+    assert {one.scribble for one in made} == set(SCRIBBLES)
+    shares = Counter(float(one.click_share) for one in made)
     assert set(shares) == {0.0, 0.5, 1.0} and min(shares.values()) > 30
-    for each in made:
-        each.start()
-        if each.clicks == 1:
-            assert set(np.unique(each.marks[:2])) == {0, 1} and np.count_nonzero(each.marks[:2]) <= 6
+    for one in made:
+        one.start()
+        if one.click_share == 1:
+            assert set(np.unique(one.maps[:2])) == {0, 1} and np.count_nonzero(one.maps[:2]) <= 6
 
 
 def box_of(made):
     made.start()
-    return made.marks[2] > 0
+    return made.maps[2] > 0
 
 
 def test_a_quarter_of_the_images_has_a_box():
@@ -154,7 +159,7 @@ def test_a_quarter_of_the_images_has_a_box():
 
 
 @pytest.mark.parametrize("flip", [(), (0,), (1,), (0, 1)])
-def test_a_box_of_a_label_at_the_border_stays_there(flip):
+def test_the_box_of_a_label_at_the_border_stays_inside_the_image(flip):
     label = np.flip((ROWS < 10) & (COLUMNS < 12), flip)
     room = np.flip((ROWS < 10 + BOX_JITTER) & (COLUMNS < 12 + BOX_JITTER), flip)
     core = np.flip(
@@ -165,42 +170,42 @@ def test_a_box_of_a_label_at_the_border_stays_there(flip):
         flip,
     )
     boxes = [box for box in (box_of(annotator(seed, label)) for seed in range(160)) if box.any()]
-    assert len(boxes) / 160 == pytest.approx(0.25, abs=0.1)  # none is lost
+    assert len(boxes) / 160 == pytest.approx(0.25, abs=0.1)
     assert all(box[core].all() and not box[~room].any() for box in boxes)
 
 
-@pytest.mark.parametrize("single", [0.0, 1.0])
-def test_empty_full_and_tiny_labels_pass(single):
+@pytest.mark.parametrize("single_share", [0.0, 1.0])
+def test_empty_full_and_tiny_labels_are_annotated(single_share):
     pixel, line = NOTHING.copy(), NOTHING.copy()
     pixel[39, 0] = line[0] = True
     for label in (NOTHING, ~NOTHING, pixel, line, ~pixel):
         for seed in range(25):
-            made = annotator(seed, label, single)
+            made = annotator(seed, label, single_share)
             made.start()
             for prediction in (NOTHING, ~NOTHING, SHIFTED):
                 made.correct(prediction)
-            assert not made.marks[0][~label].any() and not made.marks[1][label].any()
-            assert np.isfinite(made.marks).all()
-    assert not new_marks(annotator(0, NOTHING), lambda: None)[2].any()
+            assert not made.maps[0][~label].any() and not made.maps[1][label].any()
+            assert np.isfinite(made.maps).all()
+    assert not new_prompts(annotator(0, NOTHING), lambda: None)[2].any()
 
 
-def test_annotators_repeat_by_their_generator():
-    def marks(seed):
+def test_the_generator_decides_all_prompts():
+    def maps(seed):
         made = annotator(seed)
         made.start()
         made.correct(SHIFTED)
-        return made.marks
+        return made.maps
 
-    assert all(np.array_equal(marks(seed), marks(seed)) for seed in range(20))
-    assert len({marks(seed).tobytes() for seed in range(20)}) == 20
+    assert all(np.array_equal(maps(seed), maps(seed)) for seed in range(20))
+    assert len({maps(seed).tobytes() for seed in range(20)}) == 20
 
 
-def test_interactions_hold_the_marks_by_side():
+def test_stacked_interactions_contain_the_maps_by_kind():
     both = [annotator(seed) for seed in range(2)]
-    for each in both:
-        each.start()
-    both[1].marks[2, :5] = 1
-    found = interactions(both, torch.zeros(1))
-    for channel, tensor in enumerate((found.positive, found.negative, found.box)):
+    for one in both:
+        one.start()
+    both[1].maps[2, :5] = 1
+    stacked = stack_interactions(both, torch.device("cpu"))
+    for channel, tensor in enumerate((stacked.positive, stacked.negative, stacked.box)):
         assert tensor.shape == (2, 1, 40, 40) and tensor.dtype == torch.float32
-        assert np.array_equal(tensor[:, 0], np.stack([each.marks[channel] for each in both]))
+        assert np.array_equal(tensor[:, 0], np.stack([one.maps[channel] for one in both]))

@@ -1,4 +1,4 @@
-"""A widened network computes what the narrow one did, and its copies can learn apart."""
+"""A widened network computes the same function, and copies of its features learn different things."""
 
 import pytest
 import torch
@@ -10,7 +10,7 @@ CHANNELS = {ScribblePromptUNet: 5, UniverSeg: 1, MultiverSeg: 5}
 
 
 def narrow_network(network, width=4):
-    """Weights of no special form: norms and activations are drawn too."""
+    """A network with random weights, norms and activations included."""
     torch.manual_seed(0)
     made = network(width)
     with torch.no_grad():
@@ -47,18 +47,18 @@ def inputs(network, batch=2, context=3, side=32):
         (MultiverSeg, 12),
     ],
 )
-def test_a_wider_network_is_the_same_function(network, width):
+def test_a_widened_network_computes_the_same_function(network, width):
     narrow = narrow_network(network)
     wide = wide_network(narrow, 4, width)
     assert network.width_of(wide.state_dict()) == width
     with torch.no_grad():
-        expected, found = narrow(*inputs(network)), wide(*inputs(network))
+        expected, widened = narrow(*inputs(network)), wide(*inputs(network))
     assert expected.std() > 0.1
-    assert ((expected - found).abs().max() / expected.abs().max()).item() < 1e-5
+    assert ((expected - widened).abs().max() / expected.abs().max()).item() < 1e-5
 
 
 @pytest.mark.parametrize("network", CHANNELS)
-def test_copies_of_a_feature_have_weights_of_their_own(network):
+def test_copies_of_a_feature_have_different_weights_and_gradients(network):
     wide = wide_network(narrow_network(network), 4, 8)
     read = {name: value for name, value in wide.state_dict().items() if value.ndim == 4}
     del read[next(iter(read))]  # reads channels
@@ -66,14 +66,14 @@ def test_copies_of_a_feature_have_weights_of_their_own(network):
         if value.shape[1] % 8 == 0:
             groups = value.unflatten(1, (-1, 8))
             assert not torch.isclose(groups[:, :, :4], groups[:, :, 4:]).all(), name
-            assert (groups[:, :, :4] * groups[:, :, 4:] >= 0).all(), name  # shares: neither is negative
+            assert (groups[:, :, :4] * groups[:, :, 4:] >= 0).all(), name  # shares are not negative
     wide(*inputs(network)).square().mean().backward()
     first = next(value for value in wide.parameters() if value.ndim == 4)
     assert torch.equal(first[:4], first[4:])
     assert torch.isclose(first.grad[:4], first.grad[4:], rtol=1e-2, atol=0).float().mean() < 0.1
 
 
-def test_shares_are_drawn_from_the_generator():
+def test_the_generator_decides_the_shares():
     narrow = narrow_network(UniverSeg)
     one, again, other = (wide_network(narrow, 4, 8, seed).state_dict() for seed in (0, 0, 1))
     assert all(torch.equal(one[name], again[name]) for name in one)

@@ -11,7 +11,7 @@ import torch
 from batchgeneratorsv2.transforms.noise.gaussian_blur import GaussianBlurTransform
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
-from segbench.models.training.checkpointed import written
+from segbench.models.training.checkpointed import atomic_write
 
 CHECKPOINTS = 20  # per training: one every 50 of 1,000 epochs, like nnU-Net
 
@@ -67,7 +67,7 @@ class nnUNetTrainerScheduled(nnUNetTrainer):
 
     def save_checkpoint(self, filename: str) -> None:
         """Replace the last checkpoint atomically, so that an interruption leaves a complete one."""
-        with written(Path(filename)) as temporary:
+        with atomic_write(Path(filename)) as temporary:
             super().save_checkpoint(str(temporary))
 
     def _seed(self, purpose: str) -> None:
