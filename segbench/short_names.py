@@ -1,7 +1,8 @@
 """Short names of the six packages in a clone: ``import models`` gives ``segbench.models``.
 
-All code imports ``segbench.models``. In a clone the six folders also lie on the import path. ``import models``
-would then create a second copy of the package, with classes of its own. Each package therefore calls `alias`.
+All code imports ``segbench.models``. In a clone the six folders also lie on the import path. ``import
+models`` would then create a second copy of the package, with classes of its own. Each package therefore calls
+`alias`.
 """
 
 from __future__ import annotations
