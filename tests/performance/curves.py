@@ -1,8 +1,8 @@
-"""Draw the training curves: Dice of each prediction, running mean over batches, from the logs of ``train``.
+"""Draw training curves from the logs of ``train``: running mean over batches of the Dice of each prediction.
 
 Usage: python tests/performance/curves.py OUTPUT.png MODEL=LOG.csv[,LOG.csv ...] ...
 
-Several logs of a model are runs that continue one another.
+Several logs of a model are joined.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def main() -> None:
             axes.plot(log.index, log[column].rolling(WINDOW, min_periods=10).mean(), label=column[5:])
         for change in log.index[log["side"].diff().fillna(0) != 0]:
             axes.axvline(change, color="gray", linestyle=":", linewidth=1)
-        axes.set(title=model, xlabel="Batch", ylabel="Dice on new synthetic tasks", ylim=(0, 1))
+        axes.set(title=model, xlabel="Batch", ylabel="Dice on new tasks", ylim=(0, 1))
         axes.legend(title="Prediction", ncols=2, fontsize="small", frameon=False)
     figure.savefig(output, dpi=110, metadata={"Software": None})
 

@@ -1,15 +1,14 @@
-"""Training throughput in bfloat16 and channels-last memory, as training runs, against plain float32.
+"""Training throughput in bfloat16 and channels-last memory (as in training) and in plain float32.
 
-Usage: python tests/performance/training_speed.py [--models scribbleprompt,universeg,multiverseg] [--sides 64,128]
-       [--repetitions N] [--threads N] [--device DEVICE]
+Usage: python tests/performance/training_speed.py [--models scribbleprompt,universeg,multiverseg]
+       [--sides 64,128] [--repetitions N] [--threads N] [--device DEVICE]
 
-Prints samples a second for each model and side of the ``small`` preset. A sample is one target image, with
-its context where the model takes one: forward, backward and Adam step of a batch, divided by its targets.
-Batches are random tensors of the preset's sizes with its mean context; drawing tasks and marks is left out.
-The two ways take turns; a number is the median over the repetitions, after one that does not count.
+Prints samples per second for each model and side of the ``small`` preset. A sample is one target image with
+its context: forward, backward and Adam step of a batch, divided by its targets. Batches are random tensors of
+the preset's sizes with its mean context; drawing tasks and interactions is not included. The two variants
+alternate; a number is the median over the repetitions after a warm-up.
 
-Plain float32 is the default memory layout all through. The networks are written for channels-last: without
-`PlainBlock` they would compute in it whatever the layout of their weights.
+Plain float32 uses the default memory layout throughout, for which the networks need `PlainBlock`.
 """
 
 from __future__ import annotations
@@ -26,7 +25,8 @@ from torch import Tensor, nn
 from segbench.models.network_adapter import NetworkAdapter
 from segbench.models.networks.cross import CrossBlock
 from segbench.models.registry import MODELS
-from segbench.models.training.loop import initialise, segmentation_loss
+from segbench.models.training.checkpointed import initialise
+from segbench.models.training.loop import segmentation_loss
 from segbench.models.training.presets import PRESETS, Stage
 from segbench.protocols.adapter import Context, Interactions, Query
 
@@ -38,10 +38,10 @@ class PlainBlock(CrossBlock):
         self, target: Tensor, support: Iterable[Tensor], last: bool = False
     ) -> tuple[Tensor, list[Tensor]]:
         target, (entries,) = target.contiguous(), support  # a training has the context in one chunk
-        shape, part = (len(target), -1), self.cross.target_channels
+        shape, channels = (len(target), -1), self.cross.target_channels
         weight, bias = self.cross.cross_conv.weight, self.cross.cross_conv.bias
-        q = F.conv2d(target, weight[:, :part], bias, padding=1)
-        v = F.conv2d(entries.contiguous(), weight[:, part:], padding=1)
+        q = F.conv2d(target, weight[:, :channels], bias, padding=1)
+        v = F.conv2d(entries.contiguous(), weight[:, channels:], padding=1)
         mixed = (v.unflatten(0, shape) + q[:, None]).flatten(0, 1)
         if self.activation:
             mixed = F.leaky_relu(mixed)
@@ -62,7 +62,7 @@ def make_plain(network: nn.Module) -> None:
 def random_batch(stage: Stage, device: str) -> tuple[Query, Tensor]:
     """A query and labels of a stage's sizes."""
     generator = torch.Generator().manual_seed(0)
-    size = (stage.context + 1) // 2  # from 1 to all, rounded down
+    size = (stage.context + 1) // 2  # mean of 1 to the largest context, rounded down
 
     def draw(*shape: int) -> Tensor:
         return torch.rand(*shape, 1, stage.side, stage.side, generator=generator)
@@ -75,7 +75,7 @@ def random_batch(stage: Stage, device: str) -> tuple[Query, Tensor]:
 
 
 def training_step(model: str, width: int, query: Query, label: Tensor, fast: bool) -> Callable[[], None]:
-    """One update of a new network, as a function."""
+    """Return a function that takes one update of a new network."""
     device = str(label.device)
     network = MODELS.get(model).network_class(width)
     initialise(network, torch.Generator().manual_seed(0))
@@ -96,15 +96,15 @@ def training_step(model: str, width: int, query: Query, label: Tensor, fast: boo
 
 def seconds(step: Callable[[], None], device: str) -> float:
     """Time of one step."""
-    began = time.perf_counter()
+    start = time.perf_counter()
     step()
     if device.startswith("cuda"):
         torch.cuda.synchronize(device)
-    return time.perf_counter() - began
+    return time.perf_counter() - start
 
 
 def throughput(model: str, stage: Stage, device: str, repetitions: int) -> np.ndarray:
-    """Samples a second in plain float32 and in bfloat16 channels-last."""
+    """Samples per second in plain float32 and in bfloat16 channels-last."""
     query, label = random_batch(stage, device)
     width = PRESETS["small"][model].width
     steps = [training_step(model, width, query, label, fast) for fast in (False, True)]
