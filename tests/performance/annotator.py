@@ -1,13 +1,12 @@
-"""Time of the simulated annotator: one image after another, a batch of arrays, and a batch of tensors.
+"""Time of the simulated annotator: single images, a batch of arrays, and a batch of tensors.
 
 Usage: python tests/performance/annotator.py [--device cpu|cuda] [--batch N] [--threads N] [--repetitions N]
 
-Labels are those of the phantoms; a prediction is its label, blurred, with smooth noise, above one half.
-Clicks go to the largest error, scribbles along the centre line of all misses, of the label and of the
-background, and along a line in the label. One image after another is computed by one thread, arrays by the
-given number, and tensors on the device (on a CPU by that number too). The three take turns; a number is the
-median over the repetitions, after one that does not count, and a ratio that of the medians, with the
-quartiles of the ratios of single repetitions.
+Labels are those of the phantoms; a prediction is its label, blurred and with smooth noise, above one
+half. Clicks go to the largest error; scribbles follow the centerline of all misses, of the label and of
+the background, and a line in the label. Single images use one thread, arrays the given number, tensors
+the device. The three alternate; a number is the median over repetitions after a warm-up, and a ratio is
+that of the medians with the quartiles of single repetitions.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Time and memory of the bootstrap at the paper's scale: the figures of docs/statistics.md.
+"""Time and memory of the bootstrap at the papers' scale: the figures of docs/statistics.md.
 
 Usage: python tests/performance/bootstrap.py [--tasks 59] [--simulations 200] [--images 18] [--models 3]
 
-The records are made up, with categorical columns as in a loaded run: every simulation of a task shows other
-images of 60 subjects, three tasks share a cohort and three cohorts a data set. Each line says how long a call
-took; the last one, how much memory the process had at most.
+The records are generated, with categorical columns as in a loaded run: every simulation of a task shows
+other images of 60 subjects, three tasks share a cohort and three cohorts a data set. Each line is the
+time of a call; the last line is the maximum memory of the process.
 """
 
 from __future__ import annotations

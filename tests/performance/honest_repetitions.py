@@ -1,11 +1,11 @@
-"""How often `check` raises an alarm when nothing is wrong, and how small a true worsening it finds.
+"""False alarms and power of ``check``.
 
-Honest: the sequential protocols played with other seeds, each repetition checked against the first. Power:
-the same records with interactions added to them, against the first and, as with the baseline's seed, against
-themselves; besides, the bundled baseline with one model made worse. Settings are those of the bundled
-baseline: at most 6 interactions, float32, CPU.
+Usage: python tests/performance/honest_repetitions.py [--repetitions 200] [--models NAMES] [--datasets NAMES]
 
-    python tests/performance/honest_repetitions.py [--repetitions 200] [--models NAMES] [--datasets NAMES]
+False alarms: the sequential protocols with other seeds, each repetition checked against the first.
+Power: the same records with interactions added, checked against the first repetition and, as with the
+baseline's seed, against themselves; also the bundled baseline with one model made worse. Settings are
+those of the bundled baseline: at most 6 interactions, float32, CPU.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""End to end: simulations of MultiverSeg, by the plain loop of ``reference_loop.py`` and by the benchmark.
+"""Speed of whole MultiverSeg simulations: the plain loop of ``reference_loop.py`` against the benchmark.
 
-Usage: python tests/performance/loop_speed.py [--widths 64,256] [--protocol centerline-scribbles] [--images 18]
-       [--simulations 2] [--workers 2] [--task lungs] [--device cpu]
+Usage: python tests/performance/loop_speed.py [--widths 64,256] [--protocol centerline-scribbles]
+       [--images 18] [--simulations 2] [--workers 2] [--task lungs] [--device cpu]
 
-Both play the same simulations of a phantom task, annotator and ScribblePrompt's seed image included. The
-weights are the bundled ones, for other widths widened without changing what they compute, so that all make
-the same steps but for rounding. The loop computes with as many threads as the benchmark has workers. Loading
-is not timed. ``same`` is the share of images with as many steps as in the loop.
+Both run the same simulations of a phantom task, with annotator and seed image. Weights are the bundled
+ones, widened for other widths without changing what they compute. The loop uses as many threads as the
+benchmark has workers. Loading is not timed. ``same`` is the share of images with as many steps as in the
+loop.
 """
 
 from __future__ import annotations

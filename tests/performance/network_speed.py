@@ -1,17 +1,16 @@
-"""Speed of MultiverSeg's forward pass against the plain one and against what the machine can do.
+"""Speed of MultiverSeg's forward pass against a plain implementation and against the machine's limit.
 
-Usage: python tests/performance/network_speed.py [--widths 64,256] [--contexts 1,4,8,18] [--batch N] [--side N]
-       [--repetitions N] [--threads N] [--device DEVICE] [--compile]
+Usage: python tests/performance/network_speed.py [--widths 64,256] [--contexts 1,4,8,18] [--batch N]
+       [--side N] [--repetitions N] [--threads N] [--device DEVICE] [--compile]
 
-A row is one network and context size. `plain` is the pass of reference_networks.py in float32 and torch's
-default layout; `float32` and `bfloat16` are ours in channels-last memory. The three take turns; a number is
-the median over the repetitions, after one that does not count, and a ratio the median of those of single
-repetitions, with its quartiles. All use as many threads. `logits` is the largest difference from the plain
-ones, of random weights. With --compile, a bfloat16 pass through `torch.compile` takes part too.
+A row is one network and context size. ``plain`` is the pass of ``reference_networks.py`` in float32 and
+the default memory layout. ``float32`` and ``bfloat16`` are the project's passes in channels-last memory.
+The passes alternate; a number is the median over repetitions after a warm-up, and a ratio is the median
+of the ratios of single repetitions with quartiles. ``logits`` is the largest difference from the plain
+logits, with random weights. With --compile, a bfloat16 pass through ``torch.compile`` takes part.
 
-The last columns set the arithmetic of a pass, dead work left out, against bfloat16's: its operations a
-second, and their share of the rate of a matrix product and of a 3x3 convolution of the row's width, measured
-in the same run.
+The last columns give the operations per second of the bfloat16 pass, and their share of the rates of a
+matrix product and of a 3x3 convolution of the same width, measured in the same run.
 """
 
 from __future__ import annotations

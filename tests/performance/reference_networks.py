@@ -1,9 +1,9 @@
-"""Forward passes as one would first write them: every operation spelt out, nothing shared or left out.
+"""Forward passes in the plainest form: every operation spelt out, nothing shared or left out.
 
-Measures of speed compare with these. They take the weights of the networks in `segbench.models.networks` and compute
-the same logits, in the layout and precision of the tensors they are given (torch's default layout and float32
-for a reference): the target is repeated and concatenated with every context entry, context features are
-updated in every block, and all memory is new.
+Speed measurements compare with these passes. They take the weights of the networks in
+`segbench.models.networks` and compute the same logits in the layout and precision of their inputs. The
+target is repeated and concatenated with every context entry, context features are updated in every
+block, and all memory is newly allocated.
 """
 
 from __future__ import annotations

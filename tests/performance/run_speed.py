@@ -1,13 +1,13 @@
-"""A whole MultiverSeg run: how near to the machine's limit, who takes the time, and the study from it.
+"""Speed of a whole MultiverSeg run: share of the machine's limit, share of the annotator, time of a study.
 
 Usage: python tests/performance/run_speed.py [--width 256] [--protocol centerline-scribbles] [--tasks 11]
        [--simulations 20] [--images 18] [--device cuda] [--precision bfloat16] [--threads 1]
 
-All simulations of the phantom tasks run together in one process, as a run does on a GPU; the weights
-are the bundled ones, widened. Printed are predictions and their arithmetic a second, dead work left out, its
-share of the rate of a bfloat16 matrix product measured in the same run, the share of images that only fill up
-a query, the annotator's time as a share of the whole (on a GPU it passes while the model predicts), and how
-long the paper-scale study would take: 1.7 million predictions with a mean context of 9.5.
+All simulations of the phantom tasks run in one process, as on a GPU. Weights are the bundled ones,
+widened. The script prints predictions and operations per second, their share of the rate of a bfloat16
+matrix product measured in the same run, the share of padding in queries, the annotator's share of the
+time (on a GPU it overlaps with predictions), and the time of a study of the papers' size: 1.7 million
+predictions with a mean context of 9.5.
 """
 
 from __future__ import annotations

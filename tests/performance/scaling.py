@@ -1,10 +1,10 @@
-"""Time a simulation and memory as simulations grow, from the command to the finished run.
+"""Time of a simulation and memory, by number of simulations, from the command to the finished run.
 
-Usage: python tests/performance/scaling.py [--numbers 1,10,50,200] [--models scribbleprompt,sp-uvs,multiverseg]
-       [--protocol center-clicks] [--images 18] [--tasks 1] [--device auto]
+Usage: python tests/performance/scaling.py [--numbers 1,10,50,200] [--protocol center-clicks]
+       [--models scribbleprompt,sp-uvs,multiverseg] [--images 18] [--tasks 1] [--device auto]
 
-Every number is a run of its own in a new process with one worker, on the first tasks of the phantoms. Time is
-that of `benchmark.run`, imports not counted; memory is the most that the process held.
+Every number is a run in a new process with one worker, on the first tasks of the phantoms. Time is that of
+``segbench.run`` without imports; memory is the maximum of the process.
 """
 
 from __future__ import annotations

@@ -1,16 +1,17 @@
 """Dice after each interaction, to choose between models on a validation split.
 
-Usage: python tests/performance/steps.py [--dataset wbc] [--data-root DIR] [--split val] [--images N] [--context K]
-       [--models scribbleprompt,multiverseg] [--weights bundled] [--protocol center-clicks] [--steps N]
+Usage: python tests/performance/steps.py [--dataset wbc] [--data-root DIR] [--split val] [--images N]
+       [--context K] [--models scribbleprompt,multiverseg] [--weights bundled] [--protocol center-clicks]
+       [--steps N]
 
-Every image is annotated up to the maximum, also beyond the target of 0.9, so that all columns are means over
-the same images; a perfect prediction, which leaves nothing to correct, keeps its Dice. ``reached`` is the
-share of images that had Dice 0.9 at some time, ``NoI`` the mean number of interactions until they first had
-it (the maximum where they never did).
+Every image gets the maximum number of interactions, also beyond the target of 0.9, so that all columns
+are means over the same images. A perfect prediction keeps its Dice. ``reached`` is the share of images
+that had Dice 0.9 at some step; ``NoI`` is the mean number of interactions until then (the maximum where
+it was never reached).
 
-A model that takes a context has K images of the train split with true labels, drawn for each image as in
-``in_context.py``; its column 0 is the prediction before any interaction. It has none where K is 0 or fewer
-than it needs (5 for sp-uvs).
+A model with a context gets K images of the train split with true labels, drawn for each image as in
+``in_context.py``; column 0 is its prediction before any interaction. It gets no context where K is 0 or
+less than its minimum (5 for sp-uvs).
 """
 
 from __future__ import annotations

@@ -19,9 +19,9 @@ CHECKPOINTS = 20  # per training: one every 50 of 1,000 epochs, like nnU-Net
 class nnUNetTrainerScheduled(nnUNetTrainer):
     """nnU-Net's trainer with the schedule and the seed of ``options`` in the plans.
 
-    ``options`` is a dict of ``epochs``, ``iterations``, ``seed``, ``precision`` and ``counter`` (a file for the
-    number of finished epochs). Every epoch has a seed of its own; an interrupted training therefore ends with
-    the same weights as an uninterrupted one.
+    ``options`` is a dict of ``epochs``, ``iterations``, ``seed``, ``precision`` and ``counter`` (a file for
+    the number of finished epochs). Every epoch has a seed of its own; an interrupted training therefore ends
+    with the same weights as an uninterrupted one.
     """
 
     def __init__(
