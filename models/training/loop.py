@@ -29,7 +29,7 @@ from segbench.models.training.checkpointed import (
 from segbench.models.training.collection import Collection, Mixture, TaskSource
 from segbench.models.training.presets import PRESETS, Stage
 from segbench.models.training.prompts import Annotator, SetAnnotator, stack_interactions
-from segbench.models.training.real_tasks import Credit, dataset_checksums, training_manifest
+from segbench.models.training.real_tasks import Credit, training_manifest
 from segbench.models.training.sampling import Sampler
 from segbench.models.training.superpixels import superpixel_tasks
 from segbench.models.training.synthetic import synthetic_tasks
@@ -86,23 +86,17 @@ class Training(CheckpointedTraining):
         if tasks:
             self.source = Mixture(Collection(tasks, device), self.source, self.preset.real)
         start_file = weights_path(model, start) if start else None
+        manifest = training_manifest(tasks, credits)
         configuration = {
             "model": model,
             "preset": asdict(self.preset),
             "seed": seed,
             "start": start_file and file_checksum(start_file),
-            "data": dataset_checksums(tasks),
+            "data": {dataset["dataset"]: dataset["sha256"] for dataset in manifest},
         }
         self.licences = {credit.dataset: credit.licence for credit in credits}
         self.schedule = [stage for stage in self.preset.stages for _ in range(stage.batches)]
-        adapter_class = MODELS.get(model)
-        network = adapter_class.untrained(self.preset.width)
-        generator = torch.Generator().manual_seed(seed)
-        if start_file:
-            self._load_start(network, start_file, generator)
-        else:
-            initialise(network, generator)
-        self.adapter: NetworkAdapter = adapter_class(network, device)
+        self.adapter: NetworkAdapter = MODELS.get(model)(self._initial_network(start_file), device)
         network = self.adapter.network.train()
         predictions = max(stage.steps + bool(stage.context) for stage in self.preset.stages)
         losses = [f"{name}_{step}" for step in range(predictions) for name in ("loss", "dice")]
@@ -116,9 +110,8 @@ class Training(CheckpointedTraining):
             len(self.schedule),
             self.preset.horizon,
         )
-        if tasks:
+        if manifest:
             with atomic_write(output / "manifest.json") as temporary:
-                manifest = training_manifest(tasks, credits)
                 temporary.write_text(json.dumps(manifest, indent=1, ensure_ascii=False))
 
     def metadata(self) -> dict[str, Any]:
@@ -199,15 +192,23 @@ class Training(CheckpointedTraining):
         images, labels = augment(generator, images, labels, WITHIN_TASK, shared=False)
         return augment(generator, images, labels, self.preset.task_augmentations, shared=True)
 
-    def _load_start(self, network: nn.Module, path: Path, generator: torch.Generator) -> None:
-        """Load a trained network of the same or a smaller width, or the baseline of an InterConv network."""
-        network_class = MODELS.get(self.model).network_class
-        state = load_state(network_class, path).state_dict()
-        width = network_class.width_of(state)
-        if width > self.preset.width:
-            raise TrainingError(f"{path} holds a network of width {width}, more than {self.preset.width}")
-        widened = widen(state, width, self.preset.width, generator)
-        network.load_state_dict(add_set_weights(widened, network.state_dict()))
+    def _initial_network(self, path: Path | None) -> nn.Module:
+        """A network with random weights, or those of a file, which are widened if necessary.
+
+        The file may hold a narrower network, or the baseline of an InterConv network.
+        """
+        adapter_class, width = MODELS.get(self.model), self.preset.width
+        network: nn.Module = adapter_class.untrained(width)
+        generator = torch.Generator().manual_seed(self.seed)
+        if path is None:
+            initialise(network, generator)
+            return network
+        state = load_state(adapter_class.network_class, path).state_dict()
+        narrow = adapter_class.network_class.width_of(state)
+        if narrow > width:
+            raise TrainingError(f"{path} holds a network of width {narrow}, more than {width}")
+        network.load_state_dict(add_set_weights(widen(state, narrow, width, generator), network.state_dict()))
+        return network
 
     def _rate(self, progress: float) -> float:
         """Learning rate after a share of the batches: warm-up, constant, linear decay."""

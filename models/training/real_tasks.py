@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -123,30 +123,17 @@ def _read_settings(file: Path) -> dict[str, Any]:
     return settings
 
 
-def dataset_checksums(tasks: Iterable[TaskData]) -> dict[str, str]:
-    """SHA-256 of the tasks of each data set."""
-    return {
-        dataset: hashlib.sha256("".join(data.fingerprint for data in members).encode()).hexdigest()
-        for dataset, members in _by_dataset(tasks).items()
-    }
-
-
-def training_manifest(tasks: Sequence[TaskData], credits: Sequence[Credit]) -> list[dict[str, Any]]:
-    """Describe the data of a training: for each data set credit, checksum, and images of each task."""
+def training_manifest(tasks: Iterable[TaskData], credits: Iterable[Credit]) -> list[dict[str, Any]]:
+    """Describe the data of a training: for each data set its credit, SHA-256, and images of each task."""
     known = {credit.dataset: credit for credit in credits}
-    checksums = dataset_checksums(tasks)
-    return [
-        asdict(known.get(dataset, Credit(dataset)))
-        | {
-            "sha256": checksums[dataset],
-            "tasks": {data.task.name: len(data.indices("train")) for data in members},
-        }
-        for dataset, members in _by_dataset(tasks).items()
-    ]
-
-
-def _by_dataset(tasks: Iterable[TaskData]) -> dict[str, list[TaskData]]:
     datasets: dict[str, list[TaskData]] = {}
     for data in tasks:
         datasets.setdefault(data.task.dataset, []).append(data)
-    return datasets
+    return [
+        asdict(known.get(dataset, Credit(dataset)))
+        | {
+            "sha256": hashlib.sha256("".join(data.fingerprint for data in members).encode()).hexdigest(),
+            "tasks": {data.task.name: len(data.indices("train")) for data in members},
+        }
+        for dataset, members in datasets.items()
+    ]
