@@ -67,7 +67,15 @@ CHECK_PHANTOMS = ("nucleus", "lesion", "lungs", "left-ventricle", "vessels", "ve
 PRESETS = {
     "check": Preset(1, 3, max_steps=6, phantoms=CHECK_PHANTOMS),  # of the baseline bundled with `check`
     "smoke": Preset(1, 3, longer_images=4, eval_images=2, context_sizes=(1, 2, 4), max_steps=4, tasks=3),
-    "quick": Preset(5, 8, longer_images=12, eval_images=4, context_sizes=(1, 2, 4, 8)),
+    # Phantoms that the bundled models segment with few interactions, one of each kind of image: two minutes.
+    "quick": Preset(
+        5,
+        8,
+        longer_images=12,
+        eval_images=4,
+        context_sizes=(1, 2, 4, 8),
+        phantoms=("right-ventricle", "lungs", "nucleus"),
+    ),
     "full": Preset(1, 18, longer_images=24, eval_images=4, context_sizes=(1, 2, 4, 8, 16)),
     "paper": Preset(200, 18),
 }

@@ -17,7 +17,7 @@ SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """Folder of real images beside the project; tests that need it are skipped where it is absent."""
+    """Folder of real images next to the project; tests that need it are skipped if it is absent."""
     if not SHARED_DATA.is_dir():
         pytest.skip("the folder ../shared/data with real images is absent")
     return SHARED_DATA
@@ -66,7 +66,7 @@ class ToyModel:
 
 
 def _marked(query: Query) -> torch.Tensor:
-    """The bright object once it is marked, less whatever was marked as background."""
+    """Segment the bright object after the first positive interaction, without negative interactions."""
     if query.interactions is None:
         return torch.zeros_like(query.image, dtype=torch.bool)
     found = (query.interactions.positive > 0).flatten(1).any(1)[:, None, None, None]

@@ -1,4 +1,4 @@
-"""What people and strangers get wrong, a row each: what it is, the command, and what has to be said.
+"""Wrong inputs, a row each: the fault, the command, and a part of the message.
 
 Every command is given in a copy of the folder of `good_inputs.make`, after ``spoil`` has broken one thing of
 it.
@@ -42,11 +42,11 @@ TABLE = [
         ("a data set to fetch that is unknown", "data fetch wcb --data-root root", "did you mean wbc?"),
         ("a data set to check that is unknown", "data verify unknown-data --data-root root", "unknown"),
         ("a preview into a file", "data preview known --data-root root --output pack.zip", "pack.zip"),
-        ("a name with a slash", "data import ../own mine --data-root root", "is no name for a data set"),
-        ("a name that climbs", "data import .. mine --data-root root", "is no name for a data set"),
-        ("a name with a break", "data import 'a\nb' mine --data-root root", "is no name for a data set"),
-        ("a name that is an option", "data import --data-root root -- -x mine", "is no name for a data set"),
-        ("an empty name", "data import '' mine --data-root root", "is no name for a data set"),
+        ("a name with a slash", "data import ../own mine --data-root root", "cannot be the name of a data set"),
+        ("a name that climbs", "data import .. mine --data-root root", "cannot be the name of a data set"),
+        ("a name with a break", "data import 'a\nb' mine --data-root root", "cannot be the name of a data set"),
+        ("a name that is an option", "data import --data-root root -- -x mine", "cannot be the name of a data set"),
+        ("an empty name", "data import '' mine --data-root root", "cannot be the name of a data set"),
         ("the name of a public one", "data import WBC mine --data-root root", "differ in capitals only"),
         (
             "a link for what has none",

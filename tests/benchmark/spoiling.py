@@ -34,7 +34,7 @@ class Bad(NamedTuple):
         The command, as in a shell; ``SERVER`` stands for the address of a server.
     status : int
         1 failed, 2 wrong usage.
-    says : str
+    message : str
         A part of the one sentence.
     spoil : callable, optional
         Breaks the file at fault in a folder.
@@ -45,19 +45,19 @@ class Bad(NamedTuple):
     what: str
     words: str
     status: int
-    says: str
+    message: str
     spoil: Spoil | None = None
     keeps: str = ""
 
 
 def options(words: str, status: int, *rows: tuple[str, str, str]) -> list[Bad]:
-    """Rows of what is wrong, further words of a command, and what is said."""
-    return [Bad(what, f"{words} {more}", status, says) for what, more, says in rows]
+    """Make rows of a fault, further words of a command, and a part of the message."""
+    return [Bad(what, f"{words} {more}", status, message) for what, more, message in rows]
 
 
 def files(words: str, status: int, *rows: tuple[str, str, Spoil]) -> list[Bad]:
-    """Rows of what is wrong, what is said, and how a file is spoilt before a command."""
-    return [Bad(what, words, status, says, spoil) for what, says, spoil in rows]
+    """Make rows of a fault, a part of the message, and a function that spoils a file before the command."""
+    return [Bad(what, words, status, message, spoil) for what, message, spoil in rows]
 
 
 def faults(words: str, status: int, *rows: tuple[str, str, str]) -> list[Bad]:

@@ -1,4 +1,4 @@
-"""Whatever people get wrong: one sentence, the right exit status, and nothing written."""
+"""Every wrong input ends in one sentence and the right exit status, and nothing is written."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def address() -> Iterator[str]:
 
 @pytest.fixture
 def here(good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the good folder, in which the test stands, beside the user's cache."""
+    """A copy of the good folder as the working directory; the user's cache is another folder."""
     folder = tmp_path / "here"
     shutil.copytree(good, folder)
     monkeypatch.chdir(folder)
@@ -74,20 +74,20 @@ def everything(folder: Path) -> dict[str, tuple[int, int]]:
     return found
 
 
-def error_of(said: str) -> str:
-    """The one line of an error, with which standard error ends."""
-    assert "Traceback" not in said
-    lines = [line for line in said.splitlines() if line.startswith("Error: ")]
-    assert len(lines) == 1, said
-    assert said.rstrip().endswith(lines[0]), said
+def error_of(stderr: str) -> str:
+    """Return the one line of an error, the last of standard error."""
+    assert "Traceback" not in stderr
+    lines = [line for line in stderr.splitlines() if line.startswith("Error: ")]
+    assert len(lines) == 1, stderr
+    assert stderr.rstrip().endswith(lines[0]), stderr
     return lines[0]
 
 
-def hold(bad: Bad, status: int, said: str, before: dict[str, tuple[int, int]], folder: Path) -> None:
+def hold(bad: Bad, status: int, stderr: str, before: dict[str, tuple[int, int]], folder: Path) -> None:
     """The status, the sentence, and that nothing was written but what may be."""
-    assert status == bad.status, said
-    error = error_of(said)
-    assert bad.says in error
+    assert status == bad.status, stderr
+    error = error_of(stderr)
+    assert bad.message in error
     assert "Error: unexpected" not in error and ": unexpected" not in error
     after = everything(folder)
     changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import CancelledError
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
@@ -28,7 +29,7 @@ from interrupted_runs import (
 )
 
 from segbench.benchmark.cli import cli
-from segbench.benchmark.execution import Backend, dask_workers, execute
+from segbench.benchmark.execution import Backend, cluster, dask_workers, execute
 from segbench.benchmark.provenance import source_digest
 from segbench.errors import Failure
 from segbench.results import load
@@ -41,8 +42,8 @@ def existing() -> Iterator:
     """A cluster of two workers that no run has started."""
     with distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0"
-    ) as cluster:
-        yield cluster
+    ) as existing:
+        yield existing
 
 
 @pytest.fixture(scope="module")
@@ -221,6 +222,18 @@ def test_a_killed_worker_is_replaced(started, tmp_path, whole_run):
     assert tables(tmp_path / "run") == tables(whole_run)
 
 
+def test_killed_workers_and_a_lost_scheduler_are_explained(client):
+    address = client.scheduler_info()["address"]
+    losses = {
+        distributed.KilledWorker("unit", None, 1): "2 worker processes were killed by the same work",
+        CancelledError(): f"the Dask scheduler at {address} is gone",
+    }
+    for loss, message in losses.items():
+        with pytest.raises(Failure, match=f"^{message}"), cluster.explained_failures(client):
+            raise loss
+
+
+@pytest.mark.slow
 def test_work_that_kills_its_workers(tmp_path):
     import dask
 

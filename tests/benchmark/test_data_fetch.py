@@ -73,9 +73,9 @@ def test_an_archive_is_unpacked_and_its_first_checksum_told_once(archive: Path, 
     assert (place / "1.txt").read_text() == "one"
     record = root / "downloads" / "public" / "x.zip.sha256"
     assert record.read_text().split() == [hashlib.sha256(archive.read_bytes()).hexdigest(), "x.zip"]
-    said = first.output.splitlines()
-    assert said[0] == str(place)
-    assert "first download" in said[1] and str(record) in said[1] and len(said) == 2
+    lines = first.output.splitlines()
+    assert lines[0] == str(place)
+    assert "first download" in lines[1] and str(record) in lines[1] and len(lines) == 2
     again = run(root, "publicsets:Public")
     assert again.output.splitlines() == [str(place)]
 
@@ -101,29 +101,29 @@ def unrecorded(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_has_to_be_imported_is_imported_at_once(tmp_path: Path) -> None:
     """From a mirror on disk; the second time it is there already."""
     path, root = buid_zip(tmp_path / "Dataset_BUSI.zip"), tmp_path / "root"
-    said = run(root, "buid", "--url", path.as_uri())
-    assert said.exit_code == 0, said.output
-    assert "buid: 1 task, 1 picture of 5 subjects" in said.output
+    result = run(root, "buid", "--url", path.as_uri())
+    assert result.exit_code == 0, result.output
+    assert "buid: 1 task, 1 picture of 5 subjects" in result.output
     (data,) = load_dataset("buid", root)
     assert data.task.name == "buid/benign/Ultrasound/0/tumour" and len(data) == 5
     assert f"buid is already in {root}" in run(root, "buid").output
 
 
 def test_another_archive_than_the_recorded_one_is_not_imported(tmp_path: Path) -> None:
-    said = run(tmp_path / "root", "buid", "--url", buid_zip(tmp_path / "x.zip").as_uri())
-    assert said.exit_code == 1 and "differs from the recorded file" in said.stderr
+    result = run(tmp_path / "root", "buid", "--url", buid_zip(tmp_path / "x.zip").as_uri())
+    assert result.exit_code == 1 and "differs from the recorded file" in result.stderr
 
 
 @pytest.mark.usefixtures("unrecorded")
 def test_a_wrong_first_download_is_in_nobodys_way(tmp_path: Path) -> None:
     wrong, right = buid_zip(tmp_path / "wrong.zip", folder="other"), buid_zip(tmp_path / "right.zip")
     root = tmp_path / "root"
-    said = run(root, "buid", "--url", wrong.as_uri())
-    assert said.exit_code == 1
-    assert "what was fetched is not buid, and was removed" in said.stderr
+    result = run(root, "buid", "--url", wrong.as_uri())
+    assert result.exit_code == 1
+    assert "the downloaded files are not buid, and were removed" in result.stderr
     assert not [path for path in root.rglob("*") if path.is_file()]
-    said = run(root, "buid", "--url", right.as_uri())
-    assert said.exit_code == 0 and len(load_dataset("buid", root)) == 1, said.output
+    result = run(root, "buid", "--url", right.as_uri())
+    assert result.exit_code == 0 and len(load_dataset("buid", root)) == 1, result.output
 
 
 @pytest.mark.usefixtures("unrecorded")
@@ -136,8 +136,8 @@ def test_a_link_is_taken_although_another_archive_was_unpacked(tmp_path: Path) -
     (tmp_path / "bad.zip").write_bytes(b"PK")
     assert run(root, "buid", "--url", (tmp_path / "bad.zip").as_uri()).exit_code == 1
     assert stray.exists()
-    said = run(root, "buid", "--url", good.as_uri())
-    assert said.exit_code == 0 and not stray.exists(), said.output
+    result = run(root, "buid", "--url", good.as_uri())
+    assert result.exit_code == 0 and not stray.exists(), result.output
 
 
 @pytest.mark.usefixtures("unrecorded")
@@ -148,8 +148,8 @@ def test_a_full_disk_costs_no_download(tmp_path: Path, monkeypatch: pytest.Monke
     root, path = tmp_path / "root", buid_zip(tmp_path / "x.zip")
     with monkeypatch.context() as patch:
         patch.setattr("segbench.datasets.importing.importer.write_manifest", full)
-        said = run(root, "buid", "--url", path.as_uri())
-    assert said.exit_code == 1 and "No space left" in said.stderr
+        result = run(root, "buid", "--url", path.as_uri())
+    assert result.exit_code == 1 and "No space left" in result.stderr
     assert run(root, "buid").exit_code == 0 and len(load_dataset("buid", root)) == 1
 
 
@@ -173,8 +173,8 @@ def test_a_terminated_import_is_cleared_away(tmp_path: Path) -> None:
     while process.poll() is None and not begun.exists():
         time.sleep(0.05)
     process.terminate()
-    _, said = process.communicate(timeout=60)
-    assert (process.returncode, "interrupted" in said) == (130, True), said
+    _, message = process.communicate(timeout=60)
+    assert (process.returncode, "interrupted" in message) == (130, True), message
     assert not (tmp_path / "root").exists()
 
 

@@ -22,7 +22,7 @@ def tool(*words):
 
 
 def failed(result, status):
-    """The one line that the tool says when it fails."""
+    """Return the one line of an error."""
     assert result.exit_code == status, result.output
     assert "Traceback" not in result.output
     (line,) = result.stderr.splitlines()
@@ -80,8 +80,8 @@ def test_import_says_what_it_has_taken(tmp_path, knees):
 def test_many_empty_labels_are_told_in_short(tmp_path, knees):
     labels = "255=knee," + ",".join(f"{value}=l{value}" for value in range(1, 9))
     result = tool("data", "import", "knees", knees, "--labels", labels, "--data-root", tmp_path / "root")
-    told = [line for line in result.stdout.splitlines() if "left out" in line]
-    assert told == [
+    lines = [line for line in result.stdout.splitlines() if "left out" in line]
+    assert lines == [
         "  left out: knee is empty in 1 picture",
         *(f"  left out: l{value} is empty in 21 pictures" for value in range(1, 5)),
         "  left out: 4 more labels in some pictures",
@@ -90,7 +90,7 @@ def test_many_empty_labels_are_told_in_short(tmp_path, knees):
 
 def test_a_name_is_no_option(tmp_path, knees):
     result = tool("data", "import", "--data-root", tmp_path / "root", "--", "-knees", knees)
-    assert "'-knees' is no name" in failed(result, 2)
+    assert "'-knees' cannot be the name" in failed(result, 2)
 
 
 def test_what_is_imported_is_listed_and_run(tmp_path, knees):
@@ -161,9 +161,9 @@ def test_public_data_sets_have_readers_of_their_own(tmp_path, knees):
 @pytest.mark.parametrize(
     ("words", "status", "sentence"),
     [
-        (("my knees",), 2, "'my knees' is no name"),
-        (("../knees",), 2, "'../knees' is no name"),
-        ((".knees",), 2, "'.knees' is no name"),
+        (("my knees",), 2, "'my knees' cannot be the name"),
+        (("../knees",), 2, "'../knees' cannot be the name"),
+        ((".knees",), 2, "'.knees' cannot be the name"),
         (("knees", "--format", "nift"), 2, "unknown format 'nift'; did you mean nifti?"),
         (("knees", "--format", "nnunet"), 1, "dataset.json cannot be read"),
         (("all",), 2, "all means every data set"),

@@ -36,7 +36,7 @@ def write(note: Note, device: str) -> str:
 
 
 def test_workers_follow_into_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Relative paths mean the same to a worker as to whoever calls, also the second time."""
+    """A worker resolves relative paths as its caller does, also in a second call."""
     for place in ("one", "two"):
         folder = tmp_path / place
         folder.mkdir()
@@ -46,7 +46,7 @@ def test_workers_follow_into_another_folder(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_progress_that_cannot_be_asked_keeps_its_last_value(capfd):
-    """A store that does not answer for a while is no reason to end the work, or to show a traceback."""
+    """A store that does not answer for a while neither ends the work nor causes a traceback."""
     asked = []
 
     def finished_cost() -> int:

@@ -28,7 +28,7 @@ def begin(simulations: int, output: Path, journal: Path) -> subprocess.Popen:
 
 
 def stop(kind: str, process: subprocess.Popen, rng: random.Random) -> None:
-    """Cause a failure, and wait until all processes have ended."""
+    """Cause a failure, and wait until all processes have ended. `truncated` kills the parent, too."""
     workers = workers_of(process)
     if kind == "worker":
         rng.choice(workers).kill()
@@ -99,7 +99,7 @@ def campaign(tmp_path: Path, simulations: int, kinds: list[str], seed: int) -> N
 
 
 def test_each_kind_of_failure_once(tmp_path):
-    campaign(tmp_path, simulations=80, kinds=list(KINDS), seed=0)
+    campaign(tmp_path, simulations=80, kinds=["worker", "disk", "truncated"], seed=0)
 
 
 @pytest.mark.slow

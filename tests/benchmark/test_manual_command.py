@@ -1,4 +1,4 @@
-"""Scribbles that people drew: which data take part, what a run records, and what a report says of it."""
+"""Scribbles that people drew: which data take part, the records of a run, and its report."""
 
 from __future__ import annotations
 
@@ -167,12 +167,12 @@ def test_a_run_without_these_records_says_how_to_add_them(tmp_path):
 def test_what_a_data_set_leaves_out_is_noted_once_and_plainly(tmp_path):
     (tmp_path / "MedScribble" / "AbdominalUS" / "Real" / "h27_axis0_midslice").mkdir(parents=True)
     words = ("run", "--protocol", "manual-scribbles", "--models", "random-walker", "--dry-run")
-    said = tool(*words, "--data-root", tmp_path, "--output", tmp_path / "run").stderr.splitlines()
-    notes = [line for line in said if "left out" in line]
+    message = tool(*words, "--data-root", tmp_path, "--output", tmp_path / "run").stderr.splitlines()
+    notes = [line for line in message if "left out" in line]
     assert notes == ["Note: medscribble: left out, as it comes without images: AbdominalUS/Real"]
 
 
 def test_every_reason_is_told_where_no_task_can_be_used(tmp_path):
     words = ("run", *DRAWN, "--split", "val", "--models", "random-walker", "--dry-run")
-    said = tool(*words, "--datasets", "scribbled_toys:Drawn,toys:Toys", "--output", tmp_path).stderr
-    assert "it has no scribbles that people drew" in said and "0 val images" in said
+    message = tool(*words, "--datasets", "scribbled_toys:Drawn,toys:Toys", "--output", tmp_path).stderr
+    assert "it has no scribbles that people drew" in message and "0 val images" in message

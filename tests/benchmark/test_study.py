@@ -104,7 +104,7 @@ def test_variants_take_of_their_models_those_that_were_chosen(tmp_path):
 
 def test_named_protocols_have_no_variants():
     config = Config(images=5)
-    found = experiments(["center-clicks", "in-context"], config, longer=None)
+    found = experiments(["center-clicks", "in-context"], config, longer_images=None)
     assert [(part.protocol, part.config, part.models) for part in found] == [
         ("center-clicks", config, None),
         ("in-context", config, None),
@@ -156,7 +156,7 @@ def test_a_run_of_another_format_is_named(tmp_path):
     (run / "manifest.json").write_text(json.dumps(manifest | {"format": 1}))
     result = tool("report", run, "--output", tmp_path / "report")
     assert result.exit_code == 1
-    assert "holds a run of format 1, and this program reads format 2" in result.stderr
+    assert "holds a run of format 1, and this program reads format" in result.stderr
 
 
 @pytest.mark.parametrize("damage", ["cut", "gone", "garbled"])
@@ -187,5 +187,5 @@ def test_the_manifest_keeps_every_command_of_a_run(tmp_path):
     run_of_brush(run, "--split", "val", "--simulations", "2")
     manifest = json.loads((run / "manifest.json").read_text())
     assert [arguments.get("split") for arguments in manifest["all_arguments"]] == [None, "val"]
-    assert [(part["split"], part["simulations"]) for part in manifest["parts"]] == [("test", 1), ("val", 2)]
+    assert [(part["split"], part["simulations"]) for part in manifest["parts"]] == [("test", 5), ("val", 2)]
     assert {split for (split,) in kinds(load(run).images, "split")} == {"test", "val"}
