@@ -13,7 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from segbench.benchmark.execution import cluster, dask_workers
+import segbench.benchmark.execution.cluster as cluster
+import segbench.benchmark.execution.dask_workers as dask_workers
 from segbench.errors import Failure
 from segbench.processes import end_with
 

@@ -166,7 +166,7 @@ FILES = [
         OWN_MINE,
         FAILED,
         ("a split that is not there", " --split none.csv", "none.csv"),
-        ("a pattern without a group", " --subject-pattern p", "needs one group"),
+        ("a pattern without a group", " --subject-pattern p", "must have one group"),
     ),
     *files(
         OWN_MINE + " --split split.csv",
@@ -200,7 +200,7 @@ FILES = [
         ("a table with a null byte", "metadata.csv", put("table/metadata.csv", b"image,mask\na\0b,c\n")),
         (
             "a table of lines that are no objects",
-            "no JSON object",
+            "is not a JSON object",
             both(remove("table/metadata.csv"), put("table/metadata.jsonl", "1\n")),
         ),
         (

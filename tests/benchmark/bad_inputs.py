@@ -42,10 +42,22 @@ TABLE = [
         ("a data set to fetch that is unknown", "data fetch wcb --data-root root", "did you mean wbc?"),
         ("a data set to check that is unknown", "data verify unknown-data --data-root root", "unknown"),
         ("a preview into a file", "data preview known --data-root root --output pack.zip", "pack.zip"),
-        ("a name with a slash", "data import ../own mine --data-root root", "cannot be the name of a data set"),
+        (
+            "a name with a slash",
+            "data import ../own mine --data-root root",
+            "cannot be the name of a data set",
+        ),
         ("a name that climbs", "data import .. mine --data-root root", "cannot be the name of a data set"),
-        ("a name with a break", "data import 'a\nb' mine --data-root root", "cannot be the name of a data set"),
-        ("a name that is an option", "data import --data-root root -- -x mine", "cannot be the name of a data set"),
+        (
+            "a name with a break",
+            "data import 'a\nb' mine --data-root root",
+            "cannot be the name of a data set",
+        ),
+        (
+            "a name that is an option",
+            "data import --data-root root -- -x mine",
+            "cannot be the name of a data set",
+        ),
         ("an empty name", "data import '' mine --data-root root", "cannot be the name of a data set"),
         ("the name of a public one", "data import WBC mine --data-root root", "differ in capitals only"),
         (
@@ -127,7 +139,7 @@ TABLE = [
         (
             "a file link to nothing",
             "data fetch buid --url file:none.zip --data-root root",
-            "there is no file",
+            "none.zip does not exist",
         ),
         ("a data set that has no link", "data fetch scd --data-root root", "cannot be downloaded"),
     ),
@@ -207,7 +219,7 @@ TABLE = [
             "universeg.pt is not a readable checkpoint",
             put("universeg.pt", pickle.dumps(Code())),
         ),
-        ("weights that are a list", "holds no state dict", saved("universeg.pt", [torch.zeros(3)])),
+        ("weights that are a list", "does not hold a state dict", saved("universeg.pt", [torch.zeros(3)])),
         ("weights without names", "universeg.pt", saved("universeg.pt", {1: torch.zeros(3)})),
         (
             "weights that claim to be wide",

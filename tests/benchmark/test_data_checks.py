@@ -116,10 +116,10 @@ def test_preview_draws_the_tasks_that_are_asked_for(folder, tmp_path):
 
 
 def test_preview_draws_a_few_tasks_unless_asked_and_says_so(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(data_preview, "MOST", 1)
+    monkeypatch.setattr(data_preview, "MAX_SHEETS", 1)
     result = call(data_preview.command, f"folder:{folder}", "--output", tmp_path / "sheets")
     assert len(list((tmp_path / "sheets").iterdir())) == 1
-    assert result.output.splitlines()[1].startswith("1 of 2 tasks, the most at once; --task TEXT ")
+    assert result.output.splitlines()[1].startswith("1 of 2 tasks, the maximum; --task TEXT ")
 
 
 def test_preview_of_a_task_that_there_is_not(folder, tmp_path):

@@ -200,7 +200,7 @@ def test_a_source_that_fetches_by_itself(
     assert run(tmp_path, "publicsets:Simple").output.splitlines() == [str(tmp_path / "simple")]
     refused = run(tmp_path, "publicsets:Simple", "--url", archive.as_uri())
     assert refused.exit_code == 2
-    assert "cannot be taken from another link" in refused.stderr
+    assert "cannot be downloaded from another link" in refused.stderr
 
 
 def test_other_data_sets_say_how_to_get_them(tmp_path: Path) -> None:

@@ -141,7 +141,7 @@ def test_two_laboratories_share_a_split(tmp_path, knees):
     for kind in ("images", "masks"):
         (moved / kind / "k03.png").unlink()
     fewer = tool(*words, "--replace")
-    assert f"{shared} has 1 subject more that the data lack, k03 among them" in fewer.output
+    assert f"{shared} has 1 subject without images, such as k03" in fewer.output
     theirs = json.loads((there / "imported" / "ours" / "manifest.json").read_text())
     assert theirs["subjects"] == {who: split for who, split in mine["subjects"].items() if who != "k03"}
     assert mine["split"] != theirs["split"]
@@ -152,7 +152,7 @@ def test_two_laboratories_share_a_split(tmp_path, knees):
 def test_public_data_sets_have_readers_of_their_own(tmp_path, knees):
     root = ("--data-root", tmp_path)
     assert "is not ACDC" in failed(tool("data", "import", "acdc", knees, *root), 1)
-    assert "--axes is for data of your own" in failed(
+    assert "--axes is for your own data" in failed(
         tool("data", "import", "acdc", knees, "--axes", "all", *root), 2
     )
     assert "choose another name" in failed(tool("data", "import", "wbc", knees, *root), 1)

@@ -169,7 +169,7 @@ def test_what_a_data_set_leaves_out_is_noted_once_and_plainly(tmp_path):
     words = ("run", "--protocol", "manual-scribbles", "--models", "random-walker", "--dry-run")
     message = tool(*words, "--data-root", tmp_path, "--output", tmp_path / "run").stderr.splitlines()
     notes = [line for line in message if "left out" in line]
-    assert notes == ["Note: medscribble: left out, as it comes without images: AbdominalUS/Real"]
+    assert notes == ["Note: medscribble: left out for lack of images: AbdominalUS/Real"]
 
 
 def test_every_reason_is_told_where_no_task_can_be_used(tmp_path):
