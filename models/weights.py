@@ -146,8 +146,8 @@ def fetch(name: str, folder: Path | None = None, url: str | None = None) -> Path
     WeightsError
         If the link cannot be reached, the file has another layout, or the file changed since it was fetched.
     """
-    from segbench.datasets.task import DataError
     from segbench.datasets.download import discard, transfer
+    from segbench.datasets.task import DataError
 
     checkpoint = OFFICIAL[name]
     folder = folder or official_folder()

@@ -26,7 +26,7 @@ from segbench.models.nnunet.pipeline import Training
 from segbench.models.nnunet.raw import export
 from segbench.models.nnunet.schedule import SCHEDULES, Schedule
 from segbench.models.training.checkpointed import TrainingError
-from segbench.models.weights import training_of
+from segbench.models.weights import training_metadata
 from segbench.protocols.adapter import Query
 
 pytestmark = pytest.mark.skipif(find_spec("nnunetv2") is None, reason="nnU-Net is not installed")
@@ -105,7 +105,7 @@ def test_a_trained_network_segments_test_images(task, trained):
 
 
 def test_what_it_says_of_itself(trained, task):
-    about = training_of(trained.weights)
+    about = training_metadata(trained.weights)
     assert (about["schedule"], about["shortened"]) == ("4 epochs of 10 iterations", True)
     assert about["trainer"] == f"nnUNetTrainerScheduled, nnunetv2 {version('nnunetv2')}"
     assert about["precision"] == "float32"
@@ -185,7 +185,7 @@ def test_a_damaged_network_fails_with_a_reason(trained, tmp_path):
     weights = load_file(trained.weights)
     weights.pop(next(iter(weights)))
     path = tmp_path / "nnunet-32-0.safetensors"
-    save_file(weights, path, metadata={"training": json.dumps(training_of(trained.weights))})
+    save_file(weights, path, metadata={"training": json.dumps(training_metadata(trained.weights))})
     model = create_model("nnunet", weights=str(path))
     with pytest.raises(WeightsError, match=r"nnU-Net cannot predict .* not of the network that their plans"):
         model.predict(Query(torch.zeros(1, 1, 32, 32)))

@@ -93,12 +93,12 @@ def main() -> None:
         began = time.perf_counter()
         write(run, options.tasks, options.simulations)
         print(f"written in {time.perf_counter() - began:.0f} s")
-    from segbench import reports
+    from segbench.reports.build import build
 
     began = time.perf_counter()
     results = load(run)
     print(f"{len(results.images):,} images read in {time.perf_counter() - began:.1f} s")
-    print(reports.build(results, options.folder / "report"))
+    print(build(results, options.folder / "report"))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(f"load and report: {time.perf_counter() - began:.1f} s, peak {peak:.2f} GiB")
 

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 from artefact_helpers import data_of, figure_of, grid_of
 
-from segbench.reports.artefact import InsufficientRecords
 from segbench.reports.artefacts.comparisons import sentences
 from segbench.reports.registry import get
+from segbench.reports.requirement import InsufficientRecords
 from segbench.results import statistics
 from segbench.results.schema import IMAGES, typed
 

@@ -8,9 +8,9 @@ from artefact_helpers import data_of, figure_of, grid_of, legend, text_of
 from conftest import MANIFEST, schedule
 from discs import disc_run
 
-from segbench import reports
 from segbench.reports import bounds
 from segbench.reports.artefacts.comparisons import sentences
+from segbench.reports.build import build
 from segbench.reports.missing import Coverage
 from segbench.reports.registry import get
 from segbench.reports.replay import replay
@@ -278,7 +278,7 @@ def test_only_its_own_table_reports_a_missing_bound(run, tmp_path):
 
 def test_a_run_of_nothing_else_has_its_own_page(made, tmp_path):
     results = made(rows(), training=dict.fromkeys([WBC, OTHER], schedule()))
-    reports.build(results, tmp_path, formats=["png"])
+    build(results, tmp_path, formats=["png"])
     text = text_of(tmp_path)
     assert "Supervised (no interactions) · 1 model · 2 tasks · 2 trainings" in text
     assert (
@@ -298,7 +298,7 @@ def test_a_bound_of_one_run_is_in_the_figures_of_another(whole_run, tmp_path):
     other = manifest | {"models": {"nnunet": manifest["models"]["nnunet"]}}
     both = with_manifest(whole_run, whole_run.images, MANIFEST, other)
     assert SHORT in legend(figure_of("fig6", both))
-    reports.build(both, tmp_path, only=["fig3", "table7", "upper-bounds"], formats=["png"])
+    build(both, tmp_path, only=["fig3", "table7", "upper-bounds"], formats=["png"])
     text = text_of(tmp_path)
     assert text.count(SHORT) > 3
     assert "Bundled weights. ScribblePrompt, SP+UVS and MultiverSeg used the small networks" in text
@@ -311,9 +311,9 @@ def test_supervised_networks_are_not_in_the_comparison_of_interactions(whole_run
 
 def test_a_model_trained_on_fewer_tasks_is_unfinished_but_more_runs_are_not(made, tmp_path):
     more_runs = rows({"wbc": DICE["wbc"]}, "mine:Net") + rows({"wbc": DICE["wbc"][:1]})
-    reports.build(made(more_runs), tmp_path, only=["table7"])
+    build(made(more_runs), tmp_path, only=["table7"])
     assert "Unfinished" not in text_of(tmp_path)
-    reports.build(made([*more_runs, *rows({"other": DICE["other"]})]), tmp_path, only=["table7"])
+    build(made([*more_runs, *rows({"other": DICE["other"]})]), tmp_path, only=["table7"])
     assert "mine:Net, supervised (no interactions): 2 of 4 images" in text_of(tmp_path)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from copy import copy, deepcopy
 
 import numpy as np
@@ -13,9 +12,9 @@ import set_runs
 from artefact_helpers import data_of, figure_of, grid_of, text_of
 from set_runs import AUTOMATIC, CLICKS, INTERCONV, MATCHED, SCRIBBLES, as_run, automatic, gain, interactive
 
-from segbench import reports
 from segbench.reports import catalogue, selection
 from segbench.reports.artefacts import set_gains
+from segbench.reports.build import build
 from segbench.reports.missing import Coverage
 from segbench.reports.page import provenance
 from segbench.reports.page.render import display_name
@@ -290,7 +289,7 @@ def test_the_main_results_state_the_gain_of_sets(of_sets, of_scans):
 
 
 def test_the_two_papers_stand_apart_on_the_page(of_sets, tmp_path):
-    reports.build(of_sets, tmp_path, only=["interconv-fig4", "interconv-fig6", "interconv-table8"])
+    build(of_sets, tmp_path, only=["interconv-fig4", "interconv-fig6", "interconv-table8"])
     text = text_of(tmp_path)
     assert "InterConv: interactive segmentation of sets" in text
     assert "(InterConv, Fig. 4)" in text
@@ -304,11 +303,10 @@ def test_the_two_papers_stand_apart_on_the_page(of_sets, tmp_path):
 
 def test_a_paper_of_which_the_run_has_nothing_is_one_line(run_of, of_sets, tmp_path, monkeypatch):
     small = {"MultiverSeg": ("fig4", "table7"), "InterConv": ("interconv-fig4", "interconv-table8")}
-    build = sys.modules["segbench.reports.build"]  # the package has a function of that name
-    monkeypatch.setattr(build, "PAPERS", small)
-    monkeypatch.setattr(build, "names", lambda: [*small["MultiverSeg"], *small["InterConv"]])
-    reports.build(run_of(simulations=2, count=2), tmp_path / "one")
-    reports.build(of_sets, tmp_path / "other")
+    monkeypatch.setattr("segbench.reports.build.PAPERS", small)
+    monkeypatch.setattr("segbench.reports.build.names", lambda: [*small["MultiverSeg"], *small["InterConv"]])
+    build(run_of(simulations=2, count=2), tmp_path / "one")
+    build(of_sets, tmp_path / "other")
     for folder, paper in (("one", "InterConv"), ("other", "MultiverSeg")):
         assert re.findall(r"(\w+): not drawn", text_of(tmp_path / folder)) == [paper]
     assert "--protocol set-scribbles,set-clicks --models all --datasets wbc,buid" in text_of(tmp_path / "one")

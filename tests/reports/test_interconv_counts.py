@@ -8,7 +8,7 @@ from importlib.util import find_spec
 import pytest
 from artefact_helpers import data_of, grid_of
 
-from segbench.reports.artefact import InsufficientRecords
+from segbench.reports.requirement import InsufficientRecords
 from segbench.results import published
 
 NNUNET = pytest.mark.skipif(

@@ -15,8 +15,8 @@ from discs import CLICKS, EVIL, HEIGHT, SCRIBBLES, WIDTH, Discs, disc_run, joine
 from PIL import Image
 
 from segbench.reports import pictures
-from segbench.reports.artefact import InsufficientRecords
 from segbench.reports.replay import replay
+from segbench.reports.requirement import InsufficientRecords
 
 TASKS = [task.name for task in Discs().tasks(None)]
 
