@@ -148,6 +148,7 @@ def test_train_says_why_it_cannot_begin(tmp_path, words, sentence):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_train_begins_with_weights_that_are_given(tmp_path):
     import torch
 

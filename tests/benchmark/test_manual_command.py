@@ -95,6 +95,7 @@ def test_such_data_are_for_this_protocol_only(tmp_path):
         parts(["manual-scribbles"], ["toys:Toys"], tmp_path)
 
 
+@pytest.mark.slow
 def test_records_do_not_depend_on_workers_or_simulations(literal, tmp_path):
     words = ["--models", "scribbled_toys:Literal,toys:SetBrush", "--simulations", "3"]
     other = run(tmp_path / "run", *words, workers=2)
@@ -144,11 +145,15 @@ def test_every_person_is_told_apart(report):
 
 
 def test_lengths_and_areas_by_hand(report):
-    found = table(report, "manual-scribbles-marks", group="all tasks", annotator="human").set_index("size")["mean"]
+    found = table(report, "manual-scribbles-marks", group="all tasks", annotator="human").set_index("size")[
+        "mean"
+    ]
     assert found["positive_area"] == (256 + 128) / 2
     assert found["negative_area"] == found["negative_length"] == 24
     assert 0 < found["positive_length"] < 40  # thinned to a line
-    simulated = table(report, "manual-scribbles-marks", group="all tasks", annotator="line-scribbles").set_index("size")
+    simulated = table(
+        report, "manual-scribbles-marks", group="all tasks", annotator="line-scribbles"
+    ).set_index("size")
     assert 0 < simulated.loc["positive_length", "mean"] <= simulated.loc["positive_area", "mean"] < 128
 
 
