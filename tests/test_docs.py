@@ -72,7 +72,7 @@ def parse(group: click.Command, words: list[str]) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_commands_are_understood(page: Path) -> None:
-    targets = re.findall(r"(?m)^([\w-]+):", (ROOT / "Makefile").read_text())
+    targets = re.findall(r"(?m)^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"))
     for block in blocks(page):
         if block.language not in ("", "sh", "bash"):
             continue
@@ -144,17 +144,21 @@ def test_a_stranger_gets_from_readme_to_figures_of_own_images(
         ours = arguments(words)
         assert ours is not None, words
         ours = [word.replace("~", str(tmp_path)) for word in ours]
-        small = ["--preset", "smoke", "--images", "2", "--max-steps", "2"] if ours[0] == "run" else []
+        small = (
+            ["--preset", "smoke", "--images", "2", "--max-steps", "2", "--workers", "1"]
+            if ours[0] == "run"
+            else []
+        )
         result = CliRunner().invoke(cli, [*ours, *small])
         assert result.exit_code == 0, f"{' '.join(words)}\n{result.output}"
     (page,) = (tmp_path / "reports" / "build").glob("*/index.html")
-    assert "knees" in page.read_text() and (page.parent / "figures" / "fig3.png").is_file()
+    assert "knees" in page.read_text(encoding="utf-8") and (page.parent / "figures" / "fig3.png").is_file()
     sys.modules.pop("mine", None)
     shutil.rmtree(tmp_path)
 
 
 def test_readme_is_short_and_links_lead_somewhere() -> None:
-    assert len((ROOT / "README.md").read_text().split()) <= 600
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").split()) <= 600
     for page in PAGES:
         for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{name(page)} links to {target}"

@@ -129,6 +129,7 @@ def test_a_finished_training_is_not_done_again(trained, task):
         trained.run(other, "cpu", 1)
 
 
+@pytest.mark.slow  # trains a second network
 def test_a_killed_training_goes_on_from_the_last_checkpoint_to_the_same_bytes(trained, task, tmp_path):
     again = training(task, tmp_path / "weights")
     (tmp_path / "training").write_bytes(pickle.dumps((again, task)))
@@ -175,7 +176,7 @@ def test_weights_of_another_kind_are_refused(tmp_path, content):
 
 def test_other_networks_are_refused():
     bundled = ROOT / "models" / "bundled" / "scribbleprompt.safetensors"
-    with pytest.raises(WeightsError, match="is no network of nnU-Net"):
+    with pytest.raises(WeightsError, match="does not hold a network of nnU-Net"):
         create_model("nnunet", weights=str(bundled))
 
 
@@ -187,7 +188,7 @@ def test_a_damaged_network_fails_with_a_reason(trained, tmp_path):
     path = tmp_path / "nnunet-32-0.safetensors"
     save_file(weights, path, metadata={"training": json.dumps(training_metadata(trained.weights))})
     model = create_model("nnunet", weights=str(path))
-    with pytest.raises(WeightsError, match=r"nnU-Net cannot predict .* not of the network that their plans"):
+    with pytest.raises(WeightsError, match=r"nnU-Net cannot predict .* do not fit the network that their plans"):
         model.predict(Query(torch.zeros(1, 1, 32, 32)))
 
 
