@@ -15,7 +15,8 @@ SQUARE, UPPER = np.s_[8:24, 8:24], np.s_[8:16, 8:24]  # 256 pixels, and 128 of t
 class Drawn:
     """Two tasks of three images of one bright square.
 
-    The first person marks all of it, the second its upper half; both draw a line of 24 pixels on the background.
+    The first person marks all of it, the second its upper half. Both draw a line of 24 pixels on the
+    background.
     """
 
     name, data_type = "drawn", ScribbledData
