@@ -63,9 +63,10 @@ def arguments(words: list[str]) -> list[str] | None:
 
 def parse(group: click.Command, words: list[str]) -> None:
     """Parse a command line as the program would, without running it."""
-    context = group.make_context("segbench", list(words), resilient_parsing=False)
+    context = group.make_context("segbench", list(words))
     if isinstance(group, click.Group):
-        _, command, rest = group.resolve_command(context, context.protected_args + context.args)
+        rest = words[next(i for i, word in enumerate(words) if not word.startswith("-")) :]
+        _, command, rest = group.resolve_command(context, rest)
         assert command is not None
         parse(command, rest)
 
