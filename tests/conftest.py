@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import locale
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,24 @@ from segbench.datasets.task import Task, TaskData
 from segbench.protocols.adapter import Capabilities, Query
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+LOCALE = locale.setlocale(locale.LC_ALL)
+# Files that take longest, mostly waiting for other processes: parallel runs begin with them.
+LONG = ("test_cluster", "test_nnunet", "test_kills", "test_docs", "test_report", "test_run_command", "test_study")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests of long files first."""
+    items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
+
+
+@pytest.fixture(autouse=True)
+def own_locale() -> Iterator[None]:
+    """Restore the locale, and with it the encoding of pipes: writing DICOM files sets it to C."""
+    locale.setlocale(locale.LC_ALL, LOCALE)
+    yield
+    locale.setlocale(locale.LC_ALL, LOCALE)
 
 
 @pytest.fixture(scope="session")

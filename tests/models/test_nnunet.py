@@ -188,7 +188,9 @@ def test_a_damaged_network_fails_with_a_reason(trained, tmp_path):
     path = tmp_path / "nnunet-32-0.safetensors"
     save_file(weights, path, metadata={"training": json.dumps(training_metadata(trained.weights))})
     model = create_model("nnunet", weights=str(path))
-    with pytest.raises(WeightsError, match=r"nnU-Net cannot predict .* do not fit the network that their plans"):
+    with pytest.raises(
+        WeightsError, match=r"nnU-Net cannot predict .* do not fit the network that their plans"
+    ):
         model.predict(Query(torch.zeros(1, 1, 32, 32)))
 
 
