@@ -108,7 +108,8 @@ def test_fetch_refuses_another_checkpoint_and_keeps_nothing(tmp_path, server):
     assert not list((tmp_path / "cache").glob("*"))
 
 
-def test_unreachable_link_says_what_to_do(tmp_path):
+def test_unreachable_link_says_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.setattr("segbench.datasets.download.transfers.PAUSES", ())
     with pytest.raises(WeightsError, match=r"download http://127.0.0.1:9/x and pass the file, or a folder"):
         fetch("universeg", tmp_path, "http://127.0.0.1:9/x")
 
