@@ -1,7 +1,7 @@
 # Needs Python 3.11 or newer and make; everything else is installed into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check install -c constraints.txt
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --no-compile -c constraints.txt
 
 .PHONY: run test test-all lint types unit regress
 run: .venv/ready
@@ -29,12 +29,14 @@ unit: .venv/ready-dev
 regress: .venv/ready-dev
 	$(BIN)/python -m benchmark check
 
-.venv/ready: pyproject.toml constraints.txt
+.venv/pyvenv.cfg:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv .venv
+
+.venv/ready: pyproject.toml constraints.txt | .venv/pyvenv.cfg
 	$(PIP) -e .
 	touch $@
 
-.venv/ready-dev: .venv/ready
+.venv/ready-dev: pyproject.toml constraints.txt | .venv/pyvenv.cfg
 	$(PIP) -e '.[dev]'
-	touch $@
+	touch .venv/ready $@
