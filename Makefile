@@ -2,7 +2,6 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --no-compile -c constraints.txt
-COMPILE := $(BIN)/python -m compileall -q -j 0 .venv/lib > /dev/null  # on all cores, unlike pip
 
 .PHONY: run test test-all lint types unit regress
 run: .venv/ready
@@ -36,10 +35,8 @@ regress: .venv/ready-dev
 
 .venv/ready: pyproject.toml constraints.txt | .venv/pyvenv.cfg
 	$(PIP) -e .
-	-$(COMPILE)
 	touch $@
 
 .venv/ready-dev: pyproject.toml constraints.txt | .venv/pyvenv.cfg
 	$(PIP) -e '.[dev]'
-	-$(COMPILE)
 	touch .venv/ready $@

@@ -24,6 +24,7 @@ def begin(simulations: int, output: Path, journal: Path) -> subprocess.Popen:
         *("--datasets", "toys:Toys", "--images", "2", "--simulations", str(simulations), "--workers", "2"),
         *("--device", "cpu", "--precision", "float32", "--output", str(output)),
         TOYS_JOURNAL=str(journal),
+        PYTHONDONTWRITEBYTECODE="1",  # the limit on the size of files would cut them off
     )
 
 

@@ -160,7 +160,7 @@ def test_a_full_disk_gives_one_sentence_and_changes_nothing(tmp_path: Path) -> N
     )
     done = subprocess.run(
         [sys.executable, "-c", code, folder, root],
-        env={"PYTHONPATH": f"{ROOT}:{Path(__file__).parent}"},
+        env={"PYTHONPATH": f"{ROOT}:{Path(__file__).parent}", "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,
     )
