@@ -45,7 +45,7 @@ def turned(view: View, images: np.ndarray, labels: np.ndarray) -> Iterator[Findi
     """Find images that fit better after a flip or a turn, by image and label together.
 
     The image itself must fit better, and the label must not fit clearly worse: a small label at an unusual
-    position is no turned image.
+    position is not a turned image.
     """
     as_is = np.stack([fits(images, images), fits(labels, labels)])
     other = np.stack([[fits(turn(p), p) for p in (images, labels)] for turn in TURNS.values()])
