@@ -35,6 +35,9 @@ class Example(NamedTuple):
         The other parts of the name of the task.
     split : str or None
         ``train``, ``val`` or ``test`` where the data set defines splits.
+    unused : tuple of int
+        Values of the mask file, besides 0, that belong to no label. Of several examples of one mask file,
+        only the first has them.
     """
 
     file: Path
@@ -45,10 +48,35 @@ class Example(NamedTuple):
     modality: str = "unknown"
     axis: str = "0"
     split: str | None = None
+    unused: tuple[int, ...] = ()
+
+
+class Facts(NamedTuple):
+    """How a reader understood a data set; import prints it.
+
+    Attributes
+    ----------
+    subjects : str
+        Where subjects come from, such as ``the column patient_id``.
+    split : str
+        Where the split comes from, such as ``the folders train/ and test/``; empty if none is stated.
+    columns : tuple of str
+        Columns of a table that were not used.
+    """
+
+    subjects: str = "the names in the release"
+    split: str = ""
+    columns: tuple[str, ...] = ()
 
 
 class Reader(Protocol):
-    """Reader of one layout. Cases are read in parallel: a case holds the files of one subject at most."""
+    """Reader of one layout. Cases are read in parallel: a case holds the files of one subject at most.
+
+    After `cases`, an attribute ``facts`` (`Facts`) says how the reader understood the data set.
+    """
+
+    @property
+    def facts(self) -> Facts: ...
 
     def cases(self, folder: Path) -> Sequence[Any]:
         """List what can be read independently (files of a subject, a pair of files); open no image.

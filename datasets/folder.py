@@ -16,7 +16,8 @@ from segbench.datasets.files.images import (
     read_mask,
     task_from_files,
 )
-from segbench.datasets.files.labels import is_number, labels_by_value, read_columns
+from segbench.datasets.files.labels import is_number, labels_by_value
+from segbench.datasets.files.tables import read_columns
 from segbench.datasets.task import DataError, Task, TaskData, name_part
 
 SETTINGS = {"name": str, "cohort": str, "modality": str, "subject_pattern": str, "labels": dict}

@@ -29,6 +29,11 @@ def find_files(folder: Path, pattern: str) -> list[Path]:
     return sorted(found)
 
 
+def visible(folder: Path) -> list[Path]:
+    """The content of a folder in order, without hidden files."""
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+
+
 def require_file(file: Path, other: Path) -> Path:
     """Return a file that exists; else DataError, which also names the `other` file that belongs to it."""
     if not file.is_file():

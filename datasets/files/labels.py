@@ -1,13 +1,13 @@
-"""Names of the values in masks, and the small tables that state them."""
+"""Names of the values in masks."""
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 
+from segbench.datasets.files.tables import read_columns
 from segbench.datasets.task import DataError
 
 MAX_LABELS = 64  # a file with more values and without a list of labels is a picture, not a mask
@@ -77,18 +77,3 @@ def labels_from_pairs(pairs: Iterable[tuple[str, str]], source: str | Path) -> L
 def read_labels(file: Path) -> Labels:
     """Read labels from a CSV file with the columns ``value`` and ``label``; as `labels_from_pairs`."""
     return labels_from_pairs(read_columns(file, "value", "label"), file)
-
-
-def read_columns(file: Path, first: str, second: str) -> list[tuple[str, str]]:
-    """Read two columns of a CSV file; DataError if the file cannot be read or a column is missing."""
-    try:
-        with file.open(newline="", encoding="utf-8-sig") as lines:
-            rows = csv.DictReader(lines)
-            for column in (first, second):
-                if column not in (rows.fieldnames or ()):
-                    raise DataError(f"{file} lacks the column {column!r}; its columns are {first},{second}")
-            return [(row[first] or "", row[second] or "") for row in rows]
-    except DataError:
-        raise
-    except (OSError, ValueError, csv.Error) as error:
-        raise DataError(f"{file} cannot be read ({error}); save it as CSV in UTF-8") from error

@@ -71,6 +71,11 @@ def has_value(numbers: np.ndarray, values: Values) -> np.ndarray:
     return reduce(np.logical_or, (numbers == value for value in one_or_more))
 
 
+def select(numbers: np.ndarray, values: tuple[int, ...]) -> np.ndarray:
+    """Where a mask has one of some values; without values, where it is not 0."""
+    return has_value(numbers, values) if values else numbers != 0
+
+
 def largest_slice(mask: np.ndarray, axis: int) -> int | None:
     """Index of the slice of a mask (X, Y, Z) with the largest area, the first of several; None if empty."""
     areas = np.count_nonzero(mask, axis=tuple(other for other in range(3) if other != axis))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from segbench.datasets.examples import Example
+from segbench.datasets.examples import Example, Facts
 from segbench.datasets.importing.store import (
     EXAMPLES,
     IMAGES,
@@ -84,6 +84,7 @@ class PublicDataset(ImportedDataset):
     """
 
     version = 1  # increases when the same files would give other pictures
+    facts = Facts()
 
     def __init__(self) -> None:
         super().__init__(self.name)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from segbench.datasets.examples import Example, Reader, named_split
-from segbench.datasets.files.labels import read_columns
+from segbench.datasets.files.tables import read_columns
 from segbench.datasets.importing.store import LEVELS, folder_of
 from segbench.datasets.importing.writer import Picture, Writer, replacement_of, write_manifest
 from segbench.datasets.preprocess import prepare_image, prepare_mask

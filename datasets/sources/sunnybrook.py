@@ -53,8 +53,7 @@ class Study(NamedTuple):
         if (points < -1).any() or (points > image.shape[::-1]).any():
             raise DataError(f"{largest} lies outside its image {file}; unpack both again")
         masks = {"left-ventricle": polygon2mask(image.shape, points[:, ::-1])}
-        facts = {"cohort": "Sunnybrook", "modality": "cine-MRI", "axis": "stored"}
-        yield Example(file, self.patient, image, masks, **facts)
+        yield Example(file, self.patient, image, masks, "Sunnybrook", "cine-MRI", "stored")
 
 
 def studies(folder: Path) -> Iterator[Study]:

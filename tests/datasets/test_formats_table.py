@@ -13,7 +13,7 @@ import pytest
 from made_files import contents, data, imported, noise, refused, save, square
 
 from segbench.datasets.importing import ImportOptions
-from segbench.datasets.importing.formats import base
+from segbench.datasets.importing.formats import volumes
 from segbench.datasets.registry import find_source
 
 WIDE = (20, 30)
@@ -144,8 +144,10 @@ def test_a_label_map_of_many_rows_is_read_once(tmp_path: Path, monkeypatch: pyte
     )  # the last row repeats a label
     table = [{"image": "a.nii.gz", "mask": "m.nii.gz", "label": n, "value": v} for n, v in labels]
     reads: list[Path] = []
-    read = base.read_label_map
-    monkeypatch.setattr(base, "read_label_map", lambda path, image: reads.append(path) or read(path, image))
+    read = volumes.read_label_map
+    monkeypatch.setattr(
+        volumes, "read_label_map", lambda path, image: reads.append(path) or read(path, image)
+    )
     manifest = imported(write(tmp_path / "t.csv", table[:2]), tmp_path)
     assert len(reads) == 1 and len(manifest["tasks"]) == 6
     root = tmp_path / "again"

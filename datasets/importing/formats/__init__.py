@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from segbench.datasets.importing.formats.base import FormatReader, ImportOptions
+from segbench.datasets.importing.formats.base import FormatReader
+from segbench.datasets.importing.formats.case import ImportOptions
 from segbench.datasets.importing.formats.folder import FolderReader
 from segbench.datasets.importing.formats.nifti import VolumeReader
 from segbench.datasets.importing.formats.nnunet import NNUNetReader

@@ -4,19 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from segbench.datasets.files.finding import by_key
+from segbench.datasets.files.finding import by_key, visible
 from segbench.datasets.files.images import IMAGE_SUFFIXES, MASK_SUFFIXES
 from segbench.datasets.folder import Folder, list_files
-from segbench.datasets.importing.formats.base import (
-    Case,
-    FormatReader,
-    ImportOptions,
-    MaskFile,
-    is_volume,
-    merge_option,
-    stem,
-    visible,
-)
+from segbench.datasets.importing.formats.base import FormatReader, merge_option
+from segbench.datasets.importing.formats.case import Case, ImportOptions, MaskFile
+from segbench.datasets.importing.formats.volumes import is_volume, stem
 from segbench.datasets.task import DataError
 
 

@@ -5,16 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from segbench.datasets.files.finding import find_files, match_files
-from segbench.datasets.importing.formats.base import (
-    VOLUME_SUFFIXES,
-    Case,
-    FormatReader,
-    MaskFile,
-    is_volume,
-    stem,
-    visible,
-)
+from segbench.datasets.files.finding import find_files, match_files, visible
+from segbench.datasets.importing.formats.base import FormatReader
+from segbench.datasets.importing.formats.case import Case, MaskFile
+from segbench.datasets.importing.formats.volumes import VOLUME_SUFFIXES, is_volume, stem
 from segbench.datasets.task import DataError
 
 VOLUME, LABEL_MAP = "volume", "label map"  # their names in errors

@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from segbench.datasets.files.finding import visible
 from segbench.datasets.files.images import IMAGE_SUFFIXES
 from segbench.datasets.files.labels import Labels, is_number
-from segbench.datasets.importing.formats.base import Case, FormatReader, MaskFile, merge_option, visible
+from segbench.datasets.importing.formats.base import FormatReader, merge_option
+from segbench.datasets.importing.formats.case import Case, MaskFile
 from segbench.datasets.task import DataError
 
 

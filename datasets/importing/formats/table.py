@@ -10,7 +10,9 @@ from typing import Any
 
 from segbench.datasets.examples import SPLIT_NAMES, named_split
 from segbench.datasets.files.labels import Labels, labels_from_pairs
-from segbench.datasets.importing.formats.base import Case, FormatReader, MaskFile, merge_option, stem
+from segbench.datasets.importing.formats.base import FormatReader, merge_option
+from segbench.datasets.importing.formats.case import Case, MaskFile
+from segbench.datasets.importing.formats.volumes import stem
 from segbench.datasets.task import DataError
 
 SUFFIXES = (".csv", ".jsonl", ".parquet")
