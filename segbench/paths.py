@@ -1,11 +1,51 @@
-"""Where the package lies, and where runs and trainings go by default."""
+"""Where the package lies, where runs, trainings and caches go by default, and which files can be read."""
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
+
+from segbench.errors import Failure
 
 PACKAGE = Path(__file__).parent
 """Holds the six packages: links in a clone, folders of an installed wheel."""
 
 RUNS = Path("results/runs")
 TRAINING = Path("results/training")  # `run` looks here for models that are trained on each task
+
+
+def user_cache(instead: str) -> Path:
+    """Return this program's folder in the user's cache, which may not exist yet.
+
+    Parameters
+    ----------
+    instead : str
+        What to do instead of setting HOME, for the message.
+
+    Raises
+    ------
+    Failure
+        If the user has no home directory, as in a container with an unknown user.
+    """
+    import platformdirs
+
+    try:
+        folder = platformdirs.user_cache_path("segbench")
+    except RuntimeError:
+        folder = Path()
+    if not folder.is_absolute():
+        raise Failure(f"this user has no home directory for a cache; set HOME to a folder, or {instead}")
+    return folder
+
+
+def require_regular(file: Path) -> Path:
+    """Return a path unless it is a pipe, a socket or a device, from which a reader could wait forever.
+
+    Raises
+    ------
+    OSError
+        If it is one of these; the error names the file. An absent file is no error here.
+    """
+    if file.exists() and not (file.is_file() or file.is_dir()):
+        raise OSError(errno.EINVAL, "it is a pipe or a device, not a file", str(file))
+    return file

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 
@@ -21,6 +23,24 @@ def count_of(count: int, noun: str) -> str:
     ('1 task', '2 tasks')
     """
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def significant(value: float, digits: int) -> str:
+    """Return a number with some significant digits, without trailing zeros and never with an exponent.
+
+    Digits before the decimal point are never rounded away.
+
+    Examples
+    --------
+    >>> significant(99.7, 2), significant(0.01234, 2), significant(18_903_297.0, 3)
+    ('100', '0.012', '18903297')
+    """
+    if not math.isfinite(value):
+        return str(value)
+    whole = len(str(int(abs(value)))) if abs(value) >= 1 else 0
+    rounded = Decimal(f"{value:.{max(digits, whole) - 1}e}")
+    text = f"{rounded:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def render_command(command: str, arguments: Mapping[str, Any], *operands: object) -> str:
