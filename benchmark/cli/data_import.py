@@ -14,7 +14,7 @@ from segbench.errors import Failure, UsageError
 from segbench.text import count_of
 
 NAME_PATTERN = re.compile(r"[\w+][\w.+-]*")
-MAX_SHOWN = 5  # lines about labels that are empty in some pictures
+MAX_SHOWN = 5  # columns, values or labels that are not used
 
 
 def import_data(
@@ -39,6 +39,7 @@ def import_data(
         path,
         root,
         split=assigned,
+        split_from="" if split is None else f"--split {split.name}",
         replace=replace,
         workers=resolve_workers(workers, "cpu"),
         track=_with_bar,
@@ -134,15 +135,36 @@ def _lines(manifest: dict[str, Any], root: Path) -> Iterator[str]:
     )
     for task, counts in tasks.items():
         yield f"  {task}  " + ", ".join(f"{count} {split}" for split, count in counts.items())
-    empty = list(manifest["empty"].items())
-    for label, count in empty[:MAX_SHOWN]:
-        yield f"  left out: {label} is empty in {count_of(count, 'picture')}"
-    if empty[MAX_SHOWN:]:
-        yield f"  left out: {count_of(len(empty) - MAX_SHOWN, 'more label')} in some pictures"
+    yield f"  subjects: {manifest['subjects_from']}"
+    yield f"  split: {manifest['split_from']}"
+    yield from _lines_of_unused(manifest)
     yield f"content {manifest['content']}"
     yield f"split   {manifest['split']}"
     yield f"next: python -m benchmark data preview {name}"
     yield f"      python -m benchmark run --datasets {name}"
+
+
+def _lines_of_unused(manifest: dict[str, Any]) -> Iterator[str]:
+    """Yield lines about what was not used, each list shortened; the manifest has all."""
+    from segbench.datasets.preprocess import SIDE
+
+    columns = manifest["unused_columns"]
+    if columns:
+        rest = f" and {len(columns) - MAX_SHOWN} more" if columns[MAX_SHOWN:] else ""
+        noun = "column" if len(columns) == 1 else "columns"
+        yield f"  not used: {noun} {', '.join(columns[:MAX_SHOWN])}{rest}"
+    values = sorted(manifest["unused_values"].items(), key=lambda item: -item[1])
+    for value, count in values[:MAX_SHOWN]:
+        yield f"  not used: value {value} belongs to no label, in {count_of(count, 'mask file')}"
+    if values[MAX_SHOWN:]:
+        yield f"  not used: {count_of(len(values) - MAX_SHOWN, 'more value')} in some mask files"
+    for key, what in (("empty", "is empty"), ("vanished", f"vanishes at {SIDE} x {SIDE}")):
+        labels = list(manifest[key].items())
+        for label, count in labels[:MAX_SHOWN]:
+            yield f"  left out: {label} {what} in {count_of(count, 'picture')}"
+        if labels[MAX_SHOWN:]:
+            rest = count_of(len(labels) - MAX_SHOWN, "more label")
+            yield f"  left out: {rest} in some pictures"
 
 
 command = command_of(

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from segbench.datasets.examples import Example, Reader, named_split
+from segbench.datasets.examples import Example, Facts, Reader, named_split
 from segbench.datasets.files.tables import read_columns
 from segbench.datasets.importing.store import LEVELS, folder_of
 from segbench.datasets.importing.writer import Picture, Writer, replacement_of, write_manifest
-from segbench.datasets.preprocess import prepare_image, prepare_mask
-from segbench.datasets.splits import digest_of, split_by_subject
+from segbench.datasets.preprocess import SIDE, prepare_image, prepare_mask
+from segbench.datasets.splits import SHARES, digest_of, split_by_subject
 from segbench.datasets.task import DataError, TaskData, name_part
 
 Track = Callable[[Iterable[Any], int], Iterable[Any]]
@@ -30,6 +32,7 @@ def import_dataset(
     root: Path,
     *,
     split: Mapping[str, str] | None = None,
+    split_from: str = "the given split",
     replace: bool = False,
     workers: int = 1,
     track: Track = lambda cases, _: cases,
@@ -52,6 +55,8 @@ def import_dataset(
     split : mapping of each subject to ``train``, ``val`` or ``test``, optional
         For example another laboratory's. By default the split that the examples name, or if they name none
         60/20/20 over all subjects, keyed by `name` (MultiverSeg, appendix B.1).
+    split_from : str
+        Where `split` comes from, in a few words for the manifest.
     replace : bool
         Whether to replace an earlier import of that name.
     workers : int
@@ -62,7 +67,10 @@ def import_dataset(
     Returns
     -------
     dict
-        The manifest.
+        The manifest. ``subjects_from`` and ``split_from`` say where subjects and split come from,
+        ``unused_columns`` lists columns of a table that were not used. ``unused_values`` counts the mask
+        files with each value that belongs to no label; ``empty`` and ``vanished`` count, for each label, the
+        images without it and those in which it has no pixel left after preprocessing.
 
     Raises
     ------
@@ -74,13 +82,25 @@ def import_dataset(
         raise DataError(f"{folder} contains nothing of {name}; see docs/data.md for its layout")
     with replacement_of(folder_of(root, name), replace) as new:
         writer = Writer(new)
-        prepared = _read_in_parallel(partial(_prepare_case, reader, folder), cases, workers)
-        named, empty = _write(writer, track(prepared, len(cases)))
+        read = partial(_prepare_case, reader, folder)
+        with closing(_read_in_parallel(read, cases, workers)) as prepared:
+            named, counts = _write(writer, track(prepared, len(cases)))
         if not writer.file_of:
-            raise DataError(f"{folder}: no mask shows a label, so {name} would be empty")
-        splits = _split_subjects(name, writer.file_of, named or None if split is None else split)
-        version = {"reader": type(reader).__name__, "version": getattr(reader, "version", 1)}
-        manifest = writer.manifest(name, splits, **version, empty=empty)
+            raise _nothing_left(folder, name, counts["vanished"])
+        facts: Facts = getattr(reader, "facts", Facts())
+        if split is None and named:
+            split, split_from = named, facts.split or "the data"
+        splits, split_from = _split_subjects(name, writer.file_of, split, split_from)
+        manifest = writer.manifest(
+            name,
+            splits,
+            reader=type(reader).__name__,
+            version=getattr(reader, "version", 1),
+            subjects_from=facts.subjects,
+            split_from=split_from,
+            unused_columns=list(facts.columns),
+            **counts,
+        )
         write_manifest(new, manifest)
     return manifest
 
@@ -99,6 +119,7 @@ def read_split(file: Path) -> dict[str, str]:
     else:
         split = {}
         for subject, name in read_columns(file, "subject", "split"):
+            subject, name = subject.strip(), name.strip()
             if subject in split:
                 raise DataError(f"{file} names subject {subject} twice; keep one row of it")
             split[subject] = named_split(name, f"{file}, subject {subject},")
@@ -140,15 +161,30 @@ def _read_in_parallel(read: Callable[[Any], Any], cases: Iterable[Any], workers:
         pool.shutdown(cancel_futures=True)
 
 
-def _prepare_case(reader: Reader, folder: Path, case: Any) -> list[tuple[Example, list[Picture]]]:
-    """Preprocess a case: its examples without their arrays, and the pictures to store for each."""
-    return [
-        (example._replace(image=np.empty(0), masks={}), _preprocess(example, folder))
-        for example in reader.examples(case)
-    ]
+class _Prepared(NamedTuple):
+    """A preprocessed example.
+
+    Attributes
+    ----------
+    example : Example
+        Without its arrays.
+    pictures : list of Picture
+        One for each label that has a pixel.
+    empty, vanished : list of str
+        Labels whose mask was empty, and those that have no pixel left after preprocessing.
+    """
+
+    example: Example
+    pictures: list[Picture]
+    empty: list[str]
+    vanished: list[str]
 
 
-def _preprocess(example: Example, folder: Path) -> list[Picture]:
+def _prepare_case(reader: Reader, folder: Path, case: Any) -> list[_Prepared]:
+    return [_preprocess(example, folder) for example in reader.examples(case)]
+
+
+def _preprocess(example: Example, folder: Path) -> _Prepared:
     name = str(example.file)
     pixels = np.rint(prepare_image(example.image, name)[0] * LEVELS).astype(np.uint16)
     shape = np.asarray(example.image).shape[:2]
@@ -160,27 +196,42 @@ def _preprocess(example: Example, folder: Path) -> list[Picture]:
         "".join((*example.masks, *row.values())).encode()
     except UnicodeEncodeError as error:
         raise DataError(f"{name!a} or its subject or label is not UTF-8; rename the file") from error
-    return [
-        Picture(row | {"label": name_part(label)}, pixels, prepare_mask(mask, shape, name)[0])
-        for label, mask in example.masks.items()
-    ]
+    prepared = _Prepared(example._replace(image=np.empty(0), masks={}), [], [], [])
+    for label, mask in example.masks.items():
+        picture = Picture(row | {"label": name_part(label)}, pixels, prepare_mask(mask, shape, name)[0])
+        if picture.mask.any():
+            prepared.pictures.append(picture)
+        else:
+            (prepared.vanished if mask.any() else prepared.empty).append(picture.row["label"])
+    return prepared
 
 
 def _write(
-    writer: Writer, cases: Iterable[list[tuple[Example, list[Picture]]]]
-) -> tuple[dict[str, str], dict[str, int]]:
-    """Store pictures with a label; return the splits that examples name, and empty pictures per label."""
+    writer: Writer, cases: Iterable[list[_Prepared]]
+) -> tuple[dict[str, str], dict[str, dict[str, int]]]:
+    """Store the pictures; return the splits that examples name, and counts of what is not stored."""
     first: dict[str, Example] = {}  # of each subject
-    empty: Counter[str] = Counter()
-    for example, pictures in (pair for case in cases for pair in case):
+    empty, vanished, unused = Counter[str](), Counter[str](), Counter[int]()
+    for prepared in (prepared for case in cases for prepared in case):
+        example = prepared.example
         _require_one_split(first.setdefault(example.subject, example), example)
-        for picture in pictures:
-            if picture.mask.any():
-                writer.add(picture)
-            else:
-                empty[picture.row["label"]] += 1
+        for picture in prepared.pictures:
+            writer.add(picture)
+        empty.update(prepared.empty)
+        vanished.update(prepared.vanished)
+        unused.update(example.unused)
     named = {subject: example.split for subject, example in first.items() if example.split is not None}
-    return named, dict(sorted(empty.items()))
+    values = {str(value): count for value, count in sorted(unused.items())}
+    counts = {"unused_values": values, "empty": dict(sorted(empty.items()))}
+    return named, counts | {"vanished": dict(sorted(vanished.items()))}
+
+
+def _nothing_left(folder: Path, name: str, vanished: Mapping[str, int]) -> DataError:
+    if vanished:
+        return DataError(
+            f"{folder}: every label vanishes at {SIDE} x {SIDE}, so {name} would be empty; crop the images"
+        )
+    return DataError(f"{folder}: no mask shows a label, so {name} would be empty")
 
 
 def _require_one_split(first: Example, example: Example) -> None:
@@ -194,13 +245,33 @@ def _require_one_split(first: Example, example: Example) -> None:
         raise DataError(f"{example.file} is in the split {example.split!r}; name train, val or test")
 
 
-def _split_subjects(name: str, file_of: Mapping[str, str], split: Mapping[str, str] | None) -> dict[str, str]:
-    """The split of every stored subject."""
+def _split_subjects(
+    name: str, file_of: Mapping[str, str], split: Mapping[str, str] | None, split_from: str
+) -> tuple[dict[str, str], str]:
+    """The split of every stored subject, and where it comes from; it is drawn if none is given."""
     subjects = sorted(file_of)
     if split is None:
         drawn = split_by_subject(np.array(subjects), key=name)
-        return dict(zip(subjects, map(str, drawn), strict=True))
+        how = f"60/20/20 of the subjects, drawn for the name {name}"
+        if len(subjects) < len(SHARES):
+            how = f"all train, as there are fewer than {len(SHARES)} subjects"
+        return dict(zip(subjects, map(str, drawn), strict=True)), how
     for subject in subjects:
         if subject not in split:
-            raise DataError(f"no split is given for subject {subject} ({file_of[subject]}); add it")
-    return {subject: split[subject] for subject in subjects}
+            raise _without_split(subject, file_of[subject], split, split_from)
+    return {subject: split[subject] for subject in subjects}, split_from
+
+
+def _without_split(subject: str, file: str, split: Iterable[str], split_from: str) -> DataError:
+    near = [other for other in split if _plain(other) == _plain(subject)]
+    if near:
+        return DataError(
+            f"no split is given for subject {subject!r} ({file}), only for {near[0]!r} by {split_from}; "
+            "write the name in the same way"
+        )
+    return DataError(f"no split is given for subject {subject} ({file}); add it to {split_from}")
+
+
+def _plain(subject: str) -> str:
+    """A subject's name without what people write in two ways: capitals, blanks, forms of Unicode."""
+    return "".join(unicodedata.normalize("NFKC", subject).casefold().split())

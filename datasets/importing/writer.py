@@ -117,17 +117,24 @@ def replacement_of(target: Path, replace: bool) -> Iterator[Path]:
 
 def _move(new: Path, target: Path, old: Path | None) -> None:
     """Move `new` to `target`, and an earlier `target` to `old`; without `old`, it must not exist."""
-    if old is not None:
-        old.parent.mkdir()
-        with suppress(FileNotFoundError):
-            target.rename(old)
     try:
-        new.rename(target)  # fails if another import has finished meanwhile
+        if old is not None:
+            old.parent.mkdir()
+            with suppress(FileNotFoundError):
+                target.rename(old)
+        _rename_to_free(new, target)
+    finally:  # also after an interrupt
+        if old is not None and old.exists() and not target.exists():
+            old.rename(target)
+
+
+def _rename_to_free(new: Path, target: Path) -> None:
+    """Rename a folder; DataError if another import has made `target` meanwhile."""
+    try:
+        new.rename(target)
     except OSError as error:
         if target.exists():
             raise _exists(target) from error
-        if old is not None and old.exists():
-            old.rename(target)
         raise
 
 

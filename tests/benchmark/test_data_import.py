@@ -68,6 +68,8 @@ def test_import_says_what_it_has_taken(tmp_path, knees):
     assert result.stdout.splitlines() == [
         f"knees: 1 task, 20 pictures of 20 subjects, in {tmp_path / 'root' / 'imported' / 'knees'}",
         "  knees/all/X-Ray/0/foreground  12 train, 4 val, 4 test",
+        "  subjects: each image",
+        "  split: 60/20/20 of the subjects, drawn for the name knees",
         "  left out: foreground is empty in 1 picture",
         f"content {manifest['content']}",
         f"split   {manifest['split']}",
@@ -133,6 +135,7 @@ def test_two_laboratories_share_a_split(tmp_path, knees):
     words = ("data", "import", "ours", moved, "--split", shared, "--data-root", there)
     first = tool(*words)
     assert first.exit_code == 0, first.output
+    assert "  split: --split manifest.json\n" in first.output
     mine, theirs = (
         json.loads((root / "imported" / name / "manifest.json").read_text())
         for root, name in ((here, "knees"), (there, "ours"))

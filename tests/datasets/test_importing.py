@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import signal
 import subprocess
 import sys
 import threading
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 from made_files import contents, data, imported, noise, pictures, refused, save, square
 
-from segbench.datasets.examples import Example
+from segbench.datasets.examples import Example, Facts
 from segbench.datasets.importing import import_dataset, read_split, store
 from segbench.datasets.task import DataError, Task
 
@@ -23,14 +24,14 @@ ROOT = Path(__file__).resolve().parents[2]
 class Made:
     """A reader of examples that the test has made; a case is a list of them, or an error."""
 
-    def __init__(self, *examples: Example | Exception) -> None:
+    def __init__(self, *examples: Example | BaseException) -> None:
         self.made = examples
 
     def cases(self, folder: Path) -> list:
         return list(self.made)
 
     def examples(self, case):
-        if isinstance(case, Exception):
+        if isinstance(case, BaseException):
             raise case
         yield case
 
@@ -139,11 +140,36 @@ def test_a_fault_in_the_last_case_changes_nothing(tmp_path: Path) -> None:
     assert str(bad) in refused(folder, root, replace=True)
 
 
-def test_an_unexpected_error_changes_nothing(tmp_path: Path) -> None:
-    reader = Made(example("a"), ZeroDivisionError("bug"))
-    with pytest.raises(ZeroDivisionError):
-        import_dataset("own", reader, tmp_path, tmp_path / "root")
-    assert not (tmp_path / "root").exists()
+@pytest.mark.parametrize("error", [ZeroDivisionError, MemoryError, PermissionError, KeyboardInterrupt])
+@pytest.mark.parametrize("workers", [1, 3])
+def test_an_unexpected_error_changes_nothing(tmp_path: Path, error: type, workers: int) -> None:
+    root = tmp_path / "root"
+    imported(pictures(tmp_path / "first"), root)
+    before, threads = contents(root), threading.active_count()
+    reader = Made(*map(example, "abcdefgh"), error("bug"), *map(example, "ijkl"))
+    for name, where in (("own", root), ("more", root), ("own", tmp_path / "other")):
+        with pytest.raises(DataError if error is PermissionError else error):
+            import_dataset(name, reader, tmp_path, where, replace=True, workers=workers)
+    assert contents(root) == before
+    assert not (tmp_path / "other").exists()
+    assert threading.active_count() == threads
+
+
+def test_an_interrupt_while_an_import_is_replaced_puts_the_earlier_one_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    imported(pictures(tmp_path / "data"), tmp_path / "root")
+    before, rename = contents(tmp_path / "root"), Path.rename
+
+    def interrupted(source: Path, target: Path) -> None:
+        rename(source, target)
+        if target.parent.name == "old":
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        imported(tmp_path / "data", tmp_path / "root", replace=True)
+    assert contents(tmp_path / "root") == before
 
 
 def test_a_full_disk_gives_one_sentence_and_changes_nothing(tmp_path: Path) -> None:
@@ -228,22 +254,91 @@ def test_a_given_split_overrides_the_split_of_the_data(tmp_path: Path) -> None:
         (example("b"), None, "no split is given for subject b (b.png); add it"),
         (example("b", "test"), {}, "no split is given for subject a (a.png); add it"),
         (example("b", "half"), None, "b.png is in the split 'half'; name train, val or test"),
-        (example("b", "test"), {"a": "train"}, "no split is given for subject b (b.png); add it"),
+        (
+            example("b", "test"),
+            {"a": "train"},
+            "no split is given for subject b (b.png); add it to split.csv",
+        ),
+        (
+            example("B", "test"),
+            {"a": "train", "b ": "val"},
+            "no split is given for subject 'B' (B.png), only for 'b ' by split.csv; write the name",
+        ),
+        (example("ü"), {"a": "train", "u\u0308": "val"}, "only for 'u\u0308' by split.csv"),
         (example("b", mask=np.ones((5, 5), bool)), None, "b.png: the image is 20x30 and its mask 5x5"),
         (DataError("b.png is damaged"), None, "b.png is damaged"),
     ],
 )
 def test_faults_name_their_file(tmp_path: Path, second, split, sentence: str) -> None:
+    reader = Made(example("a", "train"), second)
     with pytest.raises(DataError) as caught:
-        import_dataset("own", Made(example("a", "train"), second), tmp_path, tmp_path / "root", split=split)
+        import_dataset("own", reader, tmp_path, tmp_path / "root", split=split, split_from="split.csv")
     assert sentence in str(caught.value)
     assert not (tmp_path / "root").exists()
 
 
+def dot(side: int = 600) -> np.ndarray:
+    """A mask with one pixel, which is less than half of a pixel of 128 x 128."""
+    mask = np.zeros((side, side), bool)
+    mask[side // 2, side // 2] = True
+    return mask
+
+
 def test_data_without_any_label_are_refused(tmp_path: Path) -> None:
-    reader = Made(example("a", mask=np.zeros((20, 30), bool)))
+    empty = Made(example("a", mask=np.zeros((20, 30), bool)))
     with pytest.raises(DataError, match="no mask shows a label"):
-        import_dataset("own", reader, tmp_path, tmp_path / "root")
+        import_dataset("own", empty, tmp_path, tmp_path / "root")
+    small = example("a")._replace(image=noise(600, 600), masks={"disc": dot()})
+    with pytest.raises(DataError, match="every label vanishes at 128 x 128"):
+        import_dataset("own", Made(small), tmp_path, tmp_path / "root")
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_the_manifest_counts_what_is_not_stored(tmp_path: Path, workers: int) -> None:
+    """An empty mask, a structure that vanishes when it shrinks, and values that belong to no label."""
+    large, nothing = np.ones((600, 600), bool), np.zeros((600, 600), bool)
+    rows = [(large, (4,)), (dot(), (4, 200, 7)), (dot(), ()), (nothing, (200,)), (large, ())]
+    reader = Made(
+        *(
+            example(f"s{i}")._replace(image=noise(600, 600, seed=i), masks={"disc": mask}, unused=unused)
+            for i, (mask, unused) in enumerate(rows)
+        )
+    )
+    reader.facts = Facts("the column who", "", ("age", "site"))  # type: ignore[attr-defined]
+    manifest = import_dataset("own", reader, tmp_path, tmp_path, workers=workers)
+    assert (manifest["vanished"], manifest["empty"]) == ({"disc": 2}, {"disc": 1})
+    assert list(manifest["unused_values"].items()) == [("4", 2), ("7", 1), ("200", 2)]
+    assert (manifest["subjects_from"], manifest["unused_columns"]) == ("the column who", ["age", "site"])
+    assert manifest["split_from"] == "all train, as there are fewer than 3 subjects"
+
+
+@pytest.mark.parametrize(
+    ("named", "facts", "given", "told"),
+    [
+        (None, Facts(), None, "60/20/20 of the subjects, drawn for the name own"),
+        ("test", Facts(split="the folders train/ and test/"), None, "the folders train/ and test/"),
+        ("test", Facts(), None, "the data"),
+        ("test", Facts(split="the column split"), dict.fromkeys("abc", "val"), "--split s.csv"),
+    ],
+)
+def test_the_manifest_says_where_the_split_comes_from(
+    tmp_path: Path, named: str | None, facts: Facts, given: dict[str, str] | None, told: str
+) -> None:
+    reader = Made(*(example(subject, named) for subject in "abc"))
+    reader.facts = facts  # type: ignore[attr-defined]
+    manifest = import_dataset("own", reader, tmp_path, tmp_path, split=given, split_from="--split s.csv")
+    assert manifest["split_from"] == told
+
+
+def test_a_manifest_of_an_earlier_version_is_read(tmp_path: Path) -> None:
+    """It does not say where subjects and split came from."""
+    manifest = imported(pictures(tmp_path / "data"), tmp_path)
+    for key in ("subjects_from", "split_from", "unused_columns", "unused_values", "vanished"):
+        del manifest[key]
+    file = tmp_path / "imported" / "own" / store.MANIFEST
+    file.write_text(json.dumps(manifest))
+    assert read_split(file) == manifest["subjects"]
+    assert len(data(manifest, tmp_path)["all/unknown/0/foreground"]) == 10
 
 
 def test_parts_of_task_names_have_no_slash(tmp_path: Path) -> None:
@@ -279,6 +374,7 @@ def test_an_edited_manifest_is_refused(tmp_path: Path) -> None:
     ("name", "text", "sentence"),
     [
         ("s.csv", "subject,split\na,train\na,test\n", "names subject a twice"),
+        ("s.csv", "subject,split\na,train\na , train\n", "names subject a twice"),
         ("s.csv", "subject,split\na,half\n", "subject a, names the split 'half'"),
         ("s.csv", "subject,split\na\n", "subject a, names the split ''"),
         ("s.csv", "who,where\na,train\n", "lacks the column 'subject'"),
