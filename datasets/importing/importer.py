@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import unicodedata
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
@@ -146,7 +146,7 @@ def _read_split_of_manifest(file: Path) -> dict[str, str]:
     return split
 
 
-def _read_in_parallel(read: Callable[[Any], Any], cases: Iterable[Any], workers: int) -> Iterator[Any]:
+def _read_in_parallel(read: Callable[[Any], Any], cases: Iterable[Any], workers: int) -> Generator[Any]:
     """Yield the content of each case in order, with at most two cases per worker in memory."""
     pool = ThreadPoolExecutor(workers)
     waiting: deque[Future[Any]] = deque()
