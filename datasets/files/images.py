@@ -95,10 +95,14 @@ def read_region(path: Path, image: Path, shape: tuple[int, ...]) -> np.ndarray:
 
 def read_mask_of(path: Path, image: Path, shape: tuple[int, ...]) -> np.ndarray:
     """Read the mask of an image; as `read_mask`, and DataError if it does not have the image's `shape`."""
-    mask = read_mask(path)
+    return require_shape(read_mask(path), path, image, shape)
+
+
+def require_shape(mask: np.ndarray, path: Path, image: Path, shape: tuple[int, ...]) -> np.ndarray:
+    """Return a mask that has its image's `shape`; else DataError, which names both files and sizes."""
     if mask.shape != shape:
         size, other = ("x".join(map(str, sides)) for sides in (mask.shape, shape))
-        raise DataError(f"{path} is {size} and its image {image} {other}; make them match")
+        raise DataError(f"{path} is {size} and its image {image} {other}; resize the mask or remove it")
     return mask
 
 
