@@ -82,7 +82,8 @@ class _Pair(NamedTuple):
     label_map: Path
 
     def examples(self) -> Iterator[Example]:
-        image = clip_outliers(read_volume(self.image))
+        image = read_volume(self.image)
+        image = replace(image, values=clip_outliers(image.values))
         labels = read_label_map(self.label_map, image)
         labels = replace(labels, values=(labels.values > 0).astype(np.uint8))
         name, group, label, modality, *_ = self.cohort

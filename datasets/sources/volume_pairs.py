@@ -50,7 +50,7 @@ class VolumePairs(PublicDataset):
         name, files = case
         image = read_volume(files["image"])
         if self.window is None:
-            image = clip_outliers(image)
+            image = replace(image, values=clip_outliers(image.values))
         labels = read_label_map(files["label map"], image)
         if self.merged:
             labels = replace(labels, values=labels.values != 0)
