@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from segbench.datasets.download import Archive
-from segbench.datasets.examples import Example, wrong_layout
+from segbench.datasets.examples import Example, Facts, wrong_layout
 from segbench.datasets.files.finding import find_files, require_file
 from segbench.datasets.files.images import read_image, read_region
 from segbench.datasets.importing import PublicDataset
@@ -23,10 +23,12 @@ class BUID(PublicDataset):
     ``Dataset_BUSI_with_GT/benign`` holds ``benign (N).png`` and its mask ``benign (N)_mask.png``; further
     tumours have masks ``benign (N)_mask_1.png`` and so on. All masks of an image are one label.
     ``malignant`` has the same layout. The 133 images of ``normal`` show no tumour and are left out. The
-    release does not name patients: each image is a subject of its own.
+    release does not name patients: each image is a subject of its own, although some images in a row, such
+    as malignant 3 to 9, show one tumour.
     """
 
     name = "buid"
+    facts = Facts("each image")
     # Checksum recorded by torch-em, a public library.
     archives = (
         Archive(
@@ -46,7 +48,7 @@ class BUID(PublicDataset):
             raise wrong_layout(folder, "BUID", "benign/benign (1).png")
         for image, masks in masks_of.items():
             if not masks:
-                raise DataError(f"{image} has no mask; unpack the data set again or remove the file")
+                raise DataError(f"{image} has no mask; add {image.stem}_mask.png or remove the image")
             require_file(image, masks[0])
         return list(masks_of.items())
 

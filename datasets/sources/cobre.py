@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
+from segbench.datasets.examples import Facts
 from segbench.datasets.files.finding import find_files
 from segbench.datasets.files.slices import AXES
 from segbench.datasets.scans import FREESURFER
@@ -54,6 +55,7 @@ class COBRE(VolumePairs):
     """
 
     name = "cobre"
+    facts = Facts("the names of the folders, without _ses-...")
     title = "a folder of FreeSurfer's results (recon-all) for COBRE"
     example_file = "SUBJECT/mri/norm.mgz"
     labels: ClassVar = {label: number for number, label in ASEG.items()}

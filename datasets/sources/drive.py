@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from segbench.datasets.examples import Example, FileCase, wrong_layout
+from segbench.datasets.examples import Example, Facts, FileCase, wrong_layout
 from segbench.datasets.files.finding import find_files, match_files
 from segbench.datasets.files.images import read_image, read_region
 from segbench.datasets.importing import PublicDataset
@@ -20,6 +20,7 @@ class DRIVE(PublicDataset):
     """
 
     name = "drive"
+    facts = Facts("each image")
 
     def cases(self, folder: Path) -> list[FileCase]:
         images = find_files(folder, "images/*_training.tif")

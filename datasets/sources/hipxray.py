@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from segbench.datasets.examples import Example, FileCase, wrong_layout
+from segbench.datasets.examples import Example, Facts, FileCase, wrong_layout
 from segbench.datasets.files.finding import find_files, match_files
+from segbench.datasets.files.images import require_shape
 from segbench.datasets.files.volumes import read_volume
 from segbench.datasets.importing import PublicDataset
 from segbench.datasets.task import DataError
@@ -28,6 +29,7 @@ class HipXRay(PublicDataset):
     """
 
     name = "hipxray"
+    facts = Facts("each image")
 
     def cases(self, folder: Path) -> list[FileCase]:
         images = find_files(folder, "images/*.nii.gz")
@@ -39,6 +41,7 @@ class HipXRay(PublicDataset):
     def examples(self, case: FileCase) -> Iterator[Example]:
         number, files = case
         image, values = _read_image(files["image"]), _read_image(files["label map"])
+        require_shape(values, files["label map"], files["image"], image.shape)
         masks = {label: values == value for label, value in LABELS.items()}
         rows = {label: np.nonzero(mask)[0] for label, mask in masks.items() if mask.any()}
         if len(rows) == len(LABELS) and rows["femur"].mean() <= rows["ilium"].mean():
@@ -50,6 +53,9 @@ def _read_image(file: Path) -> np.ndarray:
     """The only slice of a volume, (H, W)."""
     values = read_volume(file).values
     if values.shape[2] != 1:
-        raise DataError(f"{file} holds {values.shape[2]} slices instead of one image; fetch it again")
+        raise DataError(
+            f"{file} holds {values.shape[2]} slices instead of one image; save one of them, or remove "
+            "the file and its partner"
+        )
     image = values[..., 0]
     return image.T if image.shape[0] < image.shape[1] else image

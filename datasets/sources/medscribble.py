@@ -119,7 +119,7 @@ def _subject_and_axis(case: Path) -> tuple[str, str]:
     """Subject and axis in the name of the folder of an image."""
     match = re.fullmatch(r"(.+)_axis(\d)_(maxslice|midslice)", case.name)
     if not match:
-        raise DataError(f"{case} does not end in _axisK_maxslice or _axisK_midslice; fetch the data again")
+        raise DataError(f"{case} does not end in _axisK_maxslice or _axisK_midslice; rename or remove it")
     return match[1], match[2]
 
 
@@ -137,12 +137,16 @@ def _read_array(file: Path, shape: tuple[int, ...]) -> np.ndarray:
     except FileNotFoundError as error:
         raise DataError(f"{file} is missing; fetch the data again or remove {file.parent}") from error
     except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{file} is damaged ({error}); fetch the data again") from error
+        raise DataError(
+            f"{file} is damaged ({error}); fetch the data again or remove {file.parent}"
+        ) from error
     if getattr(array, "shape", None) != shape or array.dtype.kind != "f":
         size = " x ".join(map(str, shape))
-        raise DataError(f"{file} does not hold {size} floating-point numbers; fetch the data again")
+        raise DataError(
+            f"{file} does not hold {size} floating-point numbers; save it so or remove {file.parent}"
+        )
     if not (np.isfinite(array).all() and array.min() >= 0 and array.max() <= 1):
-        raise DataError(f"{file} holds values outside [0, 1]; fetch the data again")
+        raise DataError(f"{file} holds values outside [0, 1]; rescale it or remove {file.parent}")
     return array.astype(np.float32)
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from segbench.datasets.download import Archive
-from segbench.datasets.examples import Example, FileCase, wrong_layout
+from segbench.datasets.examples import Example, Facts, FileCase, wrong_layout
 from segbench.datasets.files.finding import find_files, match_files
-from segbench.datasets.files.images import read_image
+from segbench.datasets.files.images import read_image, require_shape
 from segbench.datasets.importing import PublicDataset
 
 # Folder of each label, by cohort.
@@ -32,10 +32,12 @@ class PanDental(PublicDataset):
     Cohort ``v1`` has teeth drawn later on all 116 images (Helli and Hamamci, Duzce University Journal of
     Science and Technology 10(1), 2022). Their ``Original_Masks.zip`` is not part of the release; unpack it
     into a folder ``Original_Masks`` next to a folder ``Images`` with the released images. Without it this
-    cohort is absent. Together they are the papers' 215 scans. Equal numbers are the same person.
+    cohort is absent. Together they are the papers' 215 scans. Teeth are white, with some gray pixels. The
+    jaw of image 5 has no teeth: its mask is empty. Equal numbers are the same person.
     """
 
     name = "pandental"
+    facts = Facts("the numbers of the images")
     # Link and checksum recorded by torch-em, a public library.
     archives = (
         Archive(
@@ -55,8 +57,10 @@ class PanDental(PublicDataset):
 
     def examples(self, case: tuple[str, FileCase]) -> Iterator[Example]:
         cohort, (number, files) = case
-        masks = {label: _drawn_region(files[label]) for label in COHORTS[cohort]}
         image = read_image(files["image"])
+        masks = {
+            label: _drawn_region(files[label], files["image"], image.shape[:2]) for label in COHORTS[cohort]
+        }
         yield Example(files["image"], number, image, masks, cohort=cohort, modality="X-Ray")
 
 
@@ -69,9 +73,8 @@ def _cases(cohort: str, folder: Path) -> Iterator[FileCase]:
         yield from (case for case in cases if cohort == "v1" or case[0] not in LEFT_OUT)
 
 
-def _drawn_region(file: Path) -> np.ndarray:
-    """The pixels that are not black, whatever their alpha channel."""
-    image = read_image(file)
-    if image.ndim == 2:
-        return image > 0
-    return np.any(image[..., :3] if image.shape[2] > 2 else image[..., :1], axis=2)
+def _drawn_region(file: Path, image: Path, shape: tuple[int, ...]) -> np.ndarray:
+    """The pixels of the mask of an image that are not black, whatever their alpha channel."""
+    pixels = np.atleast_3d(read_image(file))
+    drawn = np.any(pixels[..., :3] if pixels.shape[2] > 2 else pixels[..., :1], axis=2)
+    return require_shape(drawn, file, image, shape)

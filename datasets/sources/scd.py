@@ -40,6 +40,7 @@ class SCD(PublicDataset):
     """
 
     name = "scd"
+    version = 2
 
     def cases(self, folder: Path) -> list[_Pair | Study]:
         cases: list[_Pair | Study] = [*_pairs(folder), *studies(folder)]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from segbench.datasets.examples import Example, FileCase, wrong_layout
+from segbench.datasets.examples import Example, Facts, FileCase, wrong_layout
 from segbench.datasets.files.finding import find_files, match_files
 from segbench.datasets.files.images import read_region
 from segbench.datasets.importing import PublicDataset
@@ -35,6 +35,7 @@ class SCR(PublicDataset):
     """
 
     name = "scr"
+    facts = Facts("each image")
 
     def cases(self, folder: Path) -> list[FileCase]:
         images = find_files(folder, "JPC[LN]N[0-9][0-9][0-9].IMG")
@@ -73,7 +74,9 @@ def _fill_outlines(file: Path, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
             masks[label.lower()] = polygon2mask(shape, points[:, ::-1])
     for label in LABELS:
         if label not in masks:
-            raise DataError(f"{file} has no outline of the {label}; unpack it again")
+            raise DataError(
+                f"{file} has no outline of the {label}; replace the file, or remove it and its image"
+            )
     return masks
 
 
@@ -82,10 +85,15 @@ def _read_film(file: Path) -> np.ndarray:
     try:
         values = np.fromfile(file, ">u2")
     except OSError as error:
-        raise DataError(f"{file} cannot be read ({error.strerror}); unpack it again") from error
+        raise DataError(
+            f"{file} cannot be read ({error.strerror}); replace it, or remove it and its labels"
+        ) from error
     size, expected = file.stat().st_size, 2 * SIDE**2
     if size != expected:
-        raise DataError(f"{file} has {size} bytes instead of {expected}, 2048 x 2048 pixels; unpack it again")
+        raise DataError(
+            f"{file} has {size} bytes instead of {expected}, 2048 x 2048 pixels; replace it, or remove it "
+            "and its labels"
+        )
     small = SIDE // FACTOR
     bright = BLACK - np.minimum(values, BLACK).astype(np.float64)
     return bright.reshape(small, FACTOR, small, FACTOR).mean(axis=(1, 3))

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from segbench.datasets.download import Archive
-from segbench.datasets.examples import Example, FileCase, wrong_layout
+from segbench.datasets.examples import Example, Facts, FileCase, wrong_layout
 from segbench.datasets.files.finding import find_files, match_files
+from segbench.datasets.files.images import require_shape
 from segbench.datasets.importing import PublicDataset
 from segbench.datasets.task import DataError
 
@@ -33,6 +34,7 @@ class STARE(PublicDataset):
     """
 
     name = "stare"
+    facts = Facts("each image")
     # Many clients reject the certificate of the host; the checksums make http safe.
     archives = tuple(
         Archive(f"http://cecas.clemson.edu/~ahoover/stare/probing/{name}.tar", 100_000_000, sha256)
@@ -51,13 +53,18 @@ class STARE(PublicDataset):
 
     def examples(self, case: FileCase) -> Iterator[Example]:
         name, files = case
-        masks = {f"vessels-{observer}": _read_vessels(files[f"{observer} label"]) for observer in OBSERVERS}
-        yield Example(files["image"], name, _read_ppm(files["image"]), masks, modality="Optical camera")
+        image = _read_ppm(files["image"])
+        masks = {
+            f"vessels-{observer}": _read_vessels(files[f"{observer} label"], files["image"], image.shape[:2])
+            for observer in OBSERVERS
+        }
+        yield Example(files["image"], name, image, masks, modality="Optical camera")
 
 
-def _read_vessels(file: Path) -> np.ndarray:
+def _read_vessels(file: Path, image: Path, shape: tuple[int, ...]) -> np.ndarray:
     pixels = _read_ppm(file)
-    return np.any(pixels, axis=2) if pixels.ndim == 3 else pixels > 0
+    vessels = np.any(pixels, axis=2) if pixels.ndim == 3 else pixels > 0
+    return require_shape(vessels, file, image, shape)
 
 
 def _read_ppm(file: Path) -> np.ndarray:
@@ -69,4 +76,6 @@ def _read_ppm(file: Path) -> np.ndarray:
         plain = gzip.decompress(content) if file.suffix == ".gz" else content
         return np.array(Image.open(io.BytesIO(plain), formats=["PPM"]))
     except Exception as error:  # gzip, zlib and Pillow raise many types for damaged files
-        raise DataError(f"{file} cannot be read ({error}); unpack or fetch it again") from error
+        raise DataError(
+            f"{file} cannot be read ({error}); fetch it again, or remove all files of its image"
+        ) from error

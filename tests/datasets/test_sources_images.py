@@ -255,7 +255,7 @@ def stack(file: Path) -> None:
         (BUID, "malignant (2)_mask.png", remove, "malignant (2).png"),
         (BUID, "malignant (2).png", remove, "malignant (2)_mask.png"),
         (BUID, "malignant (2)_mask.png", cut, "malignant (2)_mask.png"),
-        (BUID, "benign (1)_mask_1.png", narrow, "benign (1)_mask_1.png"),
+        (BUID, "benign (1)_mask_1.png", narrow, "benign (1)_mask_1.png is 128x127 and its image"),
         (DRIVE, "22_manual1.gif", remove, "22_training.tif"),
         (DRIVE, "22_training.tif", remove, "22_manual1.gif"),
         (DRIVE, "22_training.tif", cut, "22_training.tif"),
@@ -264,16 +264,16 @@ def stack(file: Path) -> None:
         (STARE, "im0044.ppm.gz", remove, "im0044.ah.ppm.gz"),
         (STARE, "im0044.ah.ppm.gz", cut, "im0044.ah.ppm.gz"),
         (STARE, "im0324.ppm", cut, "im0324.ppm"),
-        (STARE, "im0324.vk.ppm", narrow_ppm, "im0324.ppm"),
+        (STARE, "im0324.vk.ppm", narrow_ppm, "im0324.vk.ppm is 128x127 and its image"),
         (HipXRay, "label_054.nii.gz", remove, "image_054.nii.gz"),
         (HipXRay, "image_054.nii.gz", cut, "image_054.nii.gz"),
-        (HipXRay, "label_054.nii.gz", narrow_nifti, "image_054.nii.gz"),
+        (HipXRay, "label_054.nii.gz", narrow_nifti, "label_054.nii.gz is 128x60 and its image"),
         (HipXRay, "label_054.nii.gz", swap_bones, "label_054.nii.gz"),
         (HipXRay, "image_054.nii.gz", stack, "image_054.nii.gz"),
         (PanDental, "v2/Segmentation2/2.png", remove, "v2/Images/2.png"),
         (PanDental, "v2/Images/2.png", remove, "v2/Segmentation1/2.png"),
         (PanDental, "v2/Segmentation1/2.png", cut, "v2/Segmentation1/2.png"),
-        (PanDental, "v2/Segmentation1/2.png", narrow, "v2/Images/2.png"),
+        (PanDental, "v2/Segmentation2/2.png", narrow, "Segmentation2/2.png is 128x127 and its image"),
     ],
 )
 def test_a_fault_names_the_file_and_imports_nothing(kind, file, damage, named, tmp_path) -> None:
@@ -282,6 +282,7 @@ def test_a_fault_names_the_file_and_imports_nothing(kind, file, damage, named, t
     with pytest.raises(DataError) as error:
         import_dataset(kind.name, kind(), tmp_path / "files", tmp_path / "root", workers=1)
     assert named in str(error.value)
+    assert not str(error.value).endswith("again")  # a copy may have this fault in its archive
     assert not (tmp_path / "root" / "imported" / kind.name).exists()
 
 
