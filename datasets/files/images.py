@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from segbench.datasets.files.decoding import UPRIGHT, Decoded, decode
 from segbench.datasets.files.finding import match_files
+from segbench.datasets.files.labels import Labels, white_of
+from segbench.datasets.files.palettes import Palettes, is_gray, look_up
+from segbench.datasets.files.slices import select
 from segbench.datasets.preprocess import preprocess
 from segbench.datasets.splits import split_by_subject
 from segbench.datasets.task import DataError, Task, TaskData
 
-if TYPE_CHECKING:
-    from tifffile import TiffPage
-
 MASK_SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".gif", ".npy")  # no JPEG: its losses would invent labels
 IMAGE_SUFFIXES = (*MASK_SUFFIXES, ".jpg", ".jpeg")
-MAX_PIXELS = 2**30
-"""Largest number of pixels of an image; a damaged or hostile file then cannot fill the memory."""
-
-TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # of both byte orders; + is BigTIFF
-logging.getLogger("tifffile").addHandler(logging.NullHandler())  # warns about tags that change no pixel
-
-Decoded = tuple[np.ndarray, np.ndarray | None]
-"""Pixels and None, or indices and the palette (n, 3) that they point into."""
 
 
 class LabelledImage(NamedTuple):
@@ -37,65 +29,109 @@ class LabelledImage(NamedTuple):
     subject: str
 
 
+class Image(NamedTuple):
+    """The pixels of an image file, (H, W) or (H, W, C), and its orientation tag, 1 for upright."""
+
+    file: Path
+    pixels: np.ndarray
+    orientation: int = UPRIGHT
+
+
 def pair(images: Iterable[Path], masks: Iterable[Path]) -> list[tuple[Path, Path]]:
     """Pair images and masks of the same stem, in the order of the images; errors as of `match_files`."""
     matched = match_files(lambda path: path.stem, {"image": images, "mask": masks})
     return sorted((files["image"], files["mask"]) for _, files in matched)
 
 
-def read_image(path: Path) -> np.ndarray:
-    """Read the pixels of a 2D image file: (H, W) gray or (H, W, C), in the file's type and range.
+def open_image(path: Path) -> Image:
+    """Read a 2D image file, in the file's type and range, as stored.
 
     TIFF files in which the lowest value is white (MINISWHITE) are inverted, as viewers do: large values are
-    bright. The orientation tags of cameras (EXIF, TIFF) are ignored for images and masks, because masks
-    seldom have the tag of their image.
+    bright. Images are not turned by their orientation tag; `MaskReader.read_of` compares it.
 
     Raises
     ------
     DataError
-        If the file cannot be read, contains more than one image or more than `MAX_PIXELS` pixels, or is a
-        TIFF file in other colours than gray, RGB or a palette.
+        If the file cannot be read, contains more than one image or more than
+        `segbench.datasets.files.decoding.MAX_PIXELS` pixels, has 2 or 4 channels of which none is alpha, or
+        is a TIFF file in other colours than gray, RGB or a palette.
     """
-    pixels, palette = _decode(path)
-    return pixels if palette is None else palette[pixels]
+    pixels, palette, has_alpha, _, orientation = decode(path)
+    if palette is not None:
+        pixels = look_up(palette, pixels)
+    if pixels.ndim == 3 and pixels.shape[2] in (2, 4) and not has_alpha:
+        raise DataError(f"{path} has {pixels.shape[2]} channels, none of them alpha; save one channel or RGB")
+    return Image(path, pixels, orientation)
+
+
+def read_image(path: Path) -> np.ndarray:
+    """Read the pixels of a 2D image file, as `open_image`."""
+    return open_image(path).pixels
+
+
+class MaskReader:
+    """Reader of the masks of one data set, which mean the same by the same value.
+
+    The methods may be called from several threads.
+    """
+
+    def __init__(self) -> None:
+        self._palettes = Palettes()
+
+    def read(self, path: Path) -> np.ndarray:
+        """Read the values of a mask file (H, W): bool if the file has 1 bit a pixel, else int64.
+
+        `segbench.datasets.files.palettes.Palettes` says how palettes are read. TIFF files in which the lowest
+        value is white (MINISWHITE) are inverted: what viewers show as white is the foreground of a mask of 1
+        bit.
+
+        Raises
+        ------
+        DataError
+            As of `open_image`, or if the file is in colour, was compressed with losses, shows its mask by
+            transparency, or contains values that are not integers, or its palette contradicts another mask's.
+        """
+        return self._values(path, decode(path))
+
+    def read_of(self, path: Path, image: Image, labels: Iterable[Labels]) -> np.ndarray:
+        """Read the mask of an image, int64 (H, W).
+
+        White of a file with 1 bit a pixel is 255 if the labels have 255 and not 1, else 1.
+
+        Raises
+        ------
+        DataError
+            As of `read`, or if shape or orientation tag differ from the image's.
+        """
+        decoded = decode(path)
+        mask = require_shape(self._values(path, decoded), path, image.file, image.pixels.shape[:2])
+        if decoded.orientation != image.orientation:
+            raise DataError(
+                f"{image.file} has the orientation tag {image.orientation} and {path} "
+                f"{decoded.orientation}; save both upright, without the tag"
+            )
+        return mask * white_of(labels) if mask.dtype == bool else mask
+
+    def _values(self, path: Path, decoded: Decoded) -> np.ndarray:
+        if decoded.lossy:
+            raise DataError(
+                f"{path} was compressed with losses, which change the labels; export the mask again as PNG"
+            )
+        if decoded.palette is not None:
+            values = self._palettes.values(path, decoded.pixels, decoded.palette)
+        else:
+            values = _gray_values(path, decoded)
+        return values if values.dtype == bool else _whole_numbers(path, values)
 
 
 def read_mask(path: Path) -> np.ndarray:
-    """Read the label values of a mask file, int64 (H, W).
-
-    A palette of gray values yields these values, a palette with any colour, used or not, its indices. TIFF
-    files in which the lowest value is white (MINISWHITE) are inverted: what viewers show as white is the
-    foreground of a mask of 1 bit.
-
-    Raises
-    ------
-    DataError
-        As of `read_image`, or if the file is in colour or contains values that are not integers.
-    """
-    values, palette = _decode(path)
-    if palette is not None and _is_gray(palette):
-        values = palette[values]
-    if values.ndim == 3 and values.shape[2] in (2, 4):  # the last channel is alpha
-        values = values[..., :-1]
-    if values.ndim == 3 and _is_gray(values):
-        values = values[..., 0]
-    if values.ndim != 2:
-        raise DataError(f"{path} is not a mask (shape {values.shape}); save one integer label per pixel")
-    with np.errstate(invalid="ignore"):  # infinite values change here and are refused below
-        labels = np.round(np.nan_to_num(values)).astype(np.int64)
-    if not np.array_equal(labels, values):
-        raise DataError(f"{path} contains NaN or fractions; save one integer label per pixel")
-    return labels
+    """Read the label values of one mask file, int64 (H, W), as `MaskReader.read`; white of 1 bit is 1."""
+    return MaskReader().read(path).astype(np.int64)
 
 
 def read_region(path: Path, image: Path, shape: tuple[int, ...]) -> np.ndarray:
-    """Read where the mask of an image is not 0, bool (H, W); errors as of `read_mask_of`."""
-    return read_mask_of(path, image, shape) > 0
-
-
-def read_mask_of(path: Path, image: Path, shape: tuple[int, ...]) -> np.ndarray:
-    """Read the mask of an image; as `read_mask`, and DataError if it does not have the image's `shape`."""
-    return require_shape(read_mask(path), path, image, shape)
+    """Read where the mask of an image is above 0, bool (H, W); errors as of `read_mask`, `require_shape`."""
+    return require_shape(read_mask(path), path, image, shape) > 0
 
 
 def require_shape(mask: np.ndarray, path: Path, image: Path, shape: tuple[int, ...]) -> np.ndarray:
@@ -106,8 +142,8 @@ def require_shape(mask: np.ndarray, path: Path, image: Path, shape: tuple[int, .
     return mask
 
 
-def task_from_files(task: Task, files: Sequence[LabelledImage], value: int) -> TaskData:
-    """Preprocess the images of a task whose foreground is one value of the masks.
+def task_from_files(task: Task, files: Sequence[LabelledImage], labels: Labels) -> TaskData:
+    """Preprocess the images of a task whose foreground is one of the labels of the masks.
 
     All images of the cohort are split; images without the label are then left out, because interactions on
     them cannot be simulated.
@@ -118,10 +154,14 @@ def task_from_files(task: Task, files: Sequence[LabelledImage], value: int) -> T
         If a file is unusable or no image shows the label.
     """
     split = split_by_subject(np.array([f.subject for f in files]), key=task.dataset)
-    pairs = [preprocess(read_image(f.image), read_mask(f.mask) == value, str(f.image)) for f in files]
+    masks, pairs = MaskReader(), []
+    for file in files:
+        image = open_image(file.image)
+        mask = select(masks.read_of(file.mask, image, [labels]), labels[task.label])
+        pairs.append(preprocess(image.pixels, mask, str(file.image)))
     kept = [i for i, (_, label) in enumerate(pairs) if label.any()]
     if not kept:
-        raise DataError(f"{task}: the data set is empty, no mask shows the label (value {value})")
+        raise DataError(f"{task}: the data set is empty, no mask shows the label")
     return TaskData(
         task=task,
         images=np.stack([pairs[i][0] for i in kept]),
@@ -131,95 +171,24 @@ def task_from_files(task: Task, files: Sequence[LabelledImage], value: int) -> T
     )
 
 
-def _is_gray(colours: np.ndarray) -> bool:
-    return colours.shape[-1] in (1, 3) and bool((colours == colours[..., :1]).all())
+def _gray_values(path: Path, decoded: Decoded) -> np.ndarray:
+    """The values of a mask without a palette, (H, W)."""
+    values = decoded.pixels
+    if decoded.has_alpha:
+        values, alpha = values[..., :-1], values[..., -1]
+        varies = alpha.min() != alpha.max()
+        if varies and (values[alpha == 0].any() or not np.ptp(values, axis=(0, 1)).any()):
+            raise DataError(f"{path} shows its mask by transparency; save one integer label per pixel")
+    if values.ndim == 3 and is_gray(values):
+        values = values[..., 0]
+    if values.ndim != 2:
+        raise DataError(f"{path} is not a mask (shape {values.shape}); save one integer label per pixel")
+    return values
 
 
-def _decode(path: Path) -> Decoded:
-    try:
-        pixels, palette = _read(path)
-    except DataError:
-        raise
-    except Exception as error:  # every decoder raises its own errors
-        raise DataError(f"{path} cannot be read ({error}); save the file again or remove it") from error
-    if pixels.dtype.kind not in "buif":
-        raise DataError(f"{path} contains {pixels.dtype} values; save numbers")
-    return pixels, palette
-
-
-def _read(path: Path) -> Decoded:
-    if path.suffix.lower() == ".npy":
-        mapped = np.lib.format.open_memmap(path, "r")  # fails if the file is shorter than its header claims
-        _require_one_image(path, 1, mapped.size, 1)
-        return np.array(mapped), None
-    with path.open("rb") as file:
-        start = file.read(4)
-    return _read_tiff(path) if start in TIFF_STARTS else _read_with_pillow(path, start)
-
-
-def _read_with_pillow(path: Path, start: bytes) -> Decoded:
-    """Read PNG, JPEG, BMP or GIF, which the first bytes tell, or another type that Pillow knows."""
-    from PIL import BmpImagePlugin, GifImagePlugin, Image, ImageFile, JpegImagePlugin, PngImagePlugin
-
-    # Image.open has a lower limit of pixels, which is a global setting.
-    classes: dict[bytes, Callable[[Path], ImageFile.ImageFile]] = {
-        b"\x89P": PngImagePlugin.PngImageFile,
-        b"\xff\xd8": JpegImagePlugin.JpegImageFile,
-        b"BM": BmpImagePlugin.BmpImageFile,
-        b"GI": GifImagePlugin.GifImageFile,
-    }
-    with classes.get(start[:2], Image.open)(path) as file:
-        _require_one_image(path, getattr(file, "n_frames", 1), *file.size)
-        if file.mode in ("RGB", "RGBA") and ";16" in str(file.tile):  # Pillow would keep 8 of 16 bits
-            import cv2
-
-            return np.asarray(cv2.imread(str(path), cv2.IMREAD_UNCHANGED))[..., 2::-1], None
-        if file.mode == "P":
-            colours = np.array(file.getpalette("RGB"), np.uint8).reshape(-1, 3)
-            palette = np.zeros((256, 3), np.uint8)
-            palette[: len(colours)] = colours
-            return np.array(file), palette
-        keeps_values = file.mode in ("1", "L", "LA", "RGB", "RGBA", "F") or file.mode.startswith("I")
-        return np.array(file if keeps_values else file.convert("RGB")), None
-
-
-def _read_tiff(path: Path) -> Decoded:
-    """Read TIFF with tifffile; Pillow changes some types of numbers without an error."""
-    from tifffile import COMPRESSION, PHOTOMETRIC, TiffFile
-
-    with TiffFile(path) as file:
-        if not len(file.pages):
-            raise DataError(f"{path} is cut short; save or copy it again")
-        page = file.pages.first
-        _require_one_image(path, len(file.pages) * page.imagedepth, page.imagewidth, page.imagelength)
-        ends = np.add(page.dataoffsets, page.databytecounts)
-        if ends.max() > file.filehandle.size:  # JPEG in TIFF would hide this
-            raise DataError(f"{path} is cut short; save or copy it again")
-        colours = PHOTOMETRIC.MINISWHITE, PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.RGB, PHOTOMETRIC.PALETTE
-        decoded = page.photometric == PHOTOMETRIC.YCBCR and page.compression == COMPRESSION.JPEG
-        if page.photometric not in colours and not decoded:
-            raise DataError(f"{path} is neither gray nor RGB nor has a palette; save it as one of these")
-        return _tiff_pixels(page)
-
-
-def _tiff_pixels(page: TiffPage) -> Decoded:
-    from tifffile import PHOTOMETRIC
-
-    pixels = np.asarray(page.asarray())
-    if page.axes == "SYX":  # channels are stored separately
-        pixels = np.moveaxis(pixels, 0, -1)
-    if page.photometric == PHOTOMETRIC.PALETTE:
-        return pixels, (np.asarray(page.colormap).T >> 8).astype(np.uint8)
-    if page.photometric == PHOTOMETRIC.MINISWHITE:
-        if pixels.dtype.kind == "u":
-            pixels = (2**page.bitspersample - 1) - pixels
-        else:
-            pixels = ~pixels if pixels.dtype.kind in "bi" else -pixels
-    return pixels, None
-
-
-def _require_one_image(path: Path, frames: int, width: int, height: int) -> None:
-    if frames > 1:
-        raise DataError(f"{path} contains {frames} images; save each 2D image in its own file")
-    if width * height > MAX_PIXELS:
-        raise DataError(f"{path} has {width}x{height} pixels, more than {MAX_PIXELS}; save it smaller")
+def _whole_numbers(path: Path, values: np.ndarray) -> np.ndarray:
+    with np.errstate(invalid="ignore"):  # infinite values change here and are refused below
+        labels = np.round(np.nan_to_num(values)).astype(np.int64)
+    if not np.array_equal(labels, values):
+        raise DataError(f"{path} contains NaN or fractions; save one integer label per pixel")
+    return labels

@@ -22,7 +22,7 @@ STORED = {"stored": 2}
 """For volumes acquired slice by slice: the third axis of the volume as it is stored, not reoriented."""
 
 Rule = Literal["maxslice", "midslice"]
-Values = int | tuple[int, ...]
+Values = int | tuple[int | range, ...]
 
 
 def cut_slices(
@@ -66,14 +66,20 @@ def cut_slices(
 
 
 def has_value(numbers: np.ndarray, values: Values) -> np.ndarray:
-    """Where an array has a value, or one of several; faster than `numpy.isin`."""
+    """Where an array has a value, or one of several values and ranges; faster than `numpy.isin`."""
     one_or_more = values if isinstance(values, tuple) else (values,)
-    return reduce(np.logical_or, (numbers == value for value in one_or_more))
+    return reduce(np.logical_or, (_equals(numbers, value) for value in one_or_more))
 
 
-def select(numbers: np.ndarray, values: tuple[int, ...]) -> np.ndarray:
-    """Where a mask has one of some values; without values, where it is not 0."""
-    return has_value(numbers, values) if values else numbers != 0
+def select(numbers: np.ndarray, values: tuple[int | range, ...]) -> np.ndarray:
+    """Where a mask has one of some values; without values, where it is above 0."""
+    return has_value(numbers, values) if values else numbers > 0
+
+
+def _equals(numbers: np.ndarray, value: int | range) -> np.ndarray:
+    if isinstance(value, int):
+        return numbers == value
+    return (numbers >= value.start) & (numbers < value.stop)
 
 
 def largest_slice(mask: np.ndarray, axis: int) -> int | None:
@@ -94,7 +100,8 @@ def _square_pixels(picture: np.ndarray, pixel: np.ndarray) -> np.ndarray:
     height, width = np.rint(picture.shape * pixel / pixel.min()).astype(int).tolist()
     if (height, width) == picture.shape:
         return picture
-    return cv2.resize(picture.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
+    exact = picture.astype(np.result_type(picture.dtype, np.float32))  # large integers need 64 bits
+    return cv2.resize(exact, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
 def _largest_slices(

@@ -12,7 +12,7 @@ from segbench.datasets.task import Task, TaskData
 URL = "https://github.com/zxaoyou/segmentation_WBC/archive/refs/heads/master.zip"
 FOLDER = "segmentation_WBC"
 COHORTS = {"JTSC": "Dataset 1", "CV": "Dataset 2"}
-LABELS = {"nucleus": 255, "cytoplasm": 128}
+LABELS = {"nucleus": (255,), "cytoplasm": (128,)}
 PATTERNS = tuple(f"{folder}/*{suffix}" for folder in COHORTS.values() for suffix in (".bmp", ".png"))
 SHA256 = "d56a70b90a084b9d9748820c2e5ee1b9df02486240006109674a190882c2a99c"  # of the 400 images and masks
 LIMIT = 200_000_000  # bytes; the images take 40 MB
@@ -43,4 +43,4 @@ class WBC(InPlace):
         folder = self.require(root) / COHORTS[task.cohort]
         pairs = pair(folder.glob("*.bmp"), folder.glob("*.png"))
         files = [LabelledImage(image, mask, f"{task.cohort}-{image.stem}") for image, mask in pairs]
-        return task_from_files(task, files, LABELS[task.label])
+        return task_from_files(task, files, LABELS)
