@@ -203,8 +203,13 @@ class _Found:
     def require_sharp(self) -> None:
         """DataError if the values are those of smoothed masks."""
         top = max(self._counts, default=0)
-        between = [value for value in self._counts if value < top]
-        blurred = top >= LEAST_WHITE and len(between) > 1 and not self._has_regions
+        between = {value: count for value, count in self._counts.items() if value < top}
+        blurred = (
+            top >= LEAST_WHITE
+            and len(between) > 1
+            and not self._has_regions
+            and self._counts[top] > 2 * max(between.values())
+        )
         if blurred or _gathers(top, self._counts):
             raise _smoothed(self.first[min(between)], top)
 
