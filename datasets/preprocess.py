@@ -10,6 +10,7 @@ from segbench.datasets.task import DataError
 SIDE = 128
 """Height and width of every image of the benchmark, in pixels."""
 
+EXACT = 2**53  # a floating-point number holds smaller integers exactly
 MAX_SIDE = 2**15
 """Largest number of rows or columns of an image, because it is padded to a square."""
 
@@ -77,6 +78,8 @@ def _to_gray(image: np.ndarray, name: str) -> np.ndarray:
         raise DataError(f"{name} is an image without pixels (shape {image.shape})")
     if max(image.shape[:2]) > MAX_SIDE:
         raise DataError(f"{name} is {_size(image.shape)}, longer than {MAX_SIDE}; save it smaller")
+    if image.dtype.kind in "iu" and max(-int(image.min()), int(image.max())) > EXACT:
+        image = (image - image.min()).view(np.uint64)  # right also where int64 overflows
     if image.ndim == 2:
         return image.astype(np.float64)
     return image[..., :3] @ LUMINANCE if channels > 2 else image[..., 0].astype(np.float64)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from segbench.datasets.files.dicom import DICOM_SUFFIXES, is_lossy, read_dicom_picture
 from segbench.datasets.files.lossy import LOSSLESS_IN_TIFF, has_losses
 from segbench.datasets.task import DataError
 from segbench.files import require_regular
@@ -67,6 +68,8 @@ def _read(path: Path) -> Decoded:
         mapped = np.lib.format.open_memmap(path, "r")  # fails if the file is shorter than its header claims
         _require_one_image(path, 1, mapped.size, 1)
         return Decoded(np.array(mapped))
+    if path.suffix.lower() in DICOM_SUFFIXES:
+        return Decoded(read_dicom_picture(path), lossy=is_lossy(path))
     with path.open("rb") as file:
         start = file.read(4)
     return _read_tiff(path) if start in TIFF_STARTS else _read_with_pillow(path, start)
@@ -101,6 +104,8 @@ def _pillow_pixels(file: Image, path: Path) -> Decoded:
         return Decoded(pixels[..., [2, 1, 0, 3] if has_alpha else [2, 1, 0]], has_alpha=has_alpha)
     if file.mode == "P":
         colours = np.array(file.getpalette("RGB"), np.uint8).reshape(-1, 3)
+        if file.has_transparency_data and (colours == colours[0]).all():  # alpha tells the indices apart
+            return Decoded(np.array(file.convert("RGBA")), has_alpha=True)
         return Decoded(np.array(file), colours)
     keeps_values = file.mode in ("1", "L", "LA", "RGB", "RGBA", "F") or file.mode.startswith("I")
     pixels = np.array(file if keeps_values else file.convert("RGB"))
@@ -123,9 +128,19 @@ def _read_tiff(path: Path) -> Decoded:
         decoded = page.photometric == PHOTOMETRIC.YCBCR and page.compression == COMPRESSION.JPEG
         if page.photometric not in colours and not decoded:
             raise DataError(f"{path} is neither gray nor RGB nor has a palette; save it as one of these")
+        if page.photometric == PHOTOMETRIC.MINISWHITE and _by_tifffile(page):
+            raise DataError(
+                f"{path} has 1 bit a pixel and 0 is white, as tifffile saves bool arrays, so programs "
+                "disagree about its foreground; save it as uint8"
+            )
         return _tiff_pixels(page)._replace(
             lossy=_tiff_has_losses(page), orientation=page.tags.valueof(ORIENTATION, UPRIGHT)
         )
+
+
+def _by_tifffile(page: TiffPage) -> bool:
+    """Whether the page is a bool array that tifffile saved, by default without regard to colours."""
+    return page.bitspersample == 1 and page.software.startswith("tifffile")
 
 
 def _tiff_has_losses(page: TiffPage) -> bool:

@@ -15,13 +15,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from segbench.datasets.examples import Example, Facts, Reader, named_split
-from segbench.datasets.files.tables import read_columns
+from segbench.datasets.files.tables import read_columns, read_text
 from segbench.datasets.importing.store import LEVELS, folder_of
 from segbench.datasets.importing.writer import Picture, Writer, replacement_of, write_manifest
 from segbench.datasets.preprocess import SIDE, prepare_image, prepare_mask
 from segbench.datasets.splits import SHARES, digest_of, split_by_subject
 from segbench.datasets.task import DataError, TaskData, name_part
 
+MAX_VALUES = 5  # values that an error lists
 Track = Callable[[Iterable[Any], int], Iterable[Any]]
 
 
@@ -86,7 +87,7 @@ def import_dataset(
         with closing(_read_in_parallel(read, cases, workers)) as prepared:
             named, counts = _write(writer, track(prepared, len(cases)))
         if not writer.file_of:
-            raise _nothing_left(folder, name, counts["vanished"])
+            raise _nothing_left(folder, name, counts)
         facts: Facts = getattr(reader, "facts", Facts())
         if split is None and named:
             split, split_from = named, facts.split or "the data"
@@ -130,7 +131,7 @@ def read_split(file: Path) -> dict[str, str]:
 
 def _read_split_of_manifest(file: Path) -> dict[str, str]:
     try:
-        manifest = json.loads(file.read_text(encoding="utf-8"))
+        manifest = json.loads(read_text(file))
         split, checksum = manifest["subjects"], manifest["split"]
         if not isinstance(split, dict) or not set(split.values()) <= set(TaskData.SPLITS):
             raise ValueError("its subjects are not each in train, val or test")
@@ -226,8 +227,14 @@ def _write(
     return named, counts | {"vanished": dict(sorted(vanished.items()))}
 
 
-def _nothing_left(folder: Path, name: str, vanished: Mapping[str, int]) -> DataError:
-    if vanished:
+def _nothing_left(folder: Path, name: str, counts: Mapping[str, Mapping[str, int]]) -> DataError:
+    if counts["unused_values"]:
+        values = ", ".join(list(counts["unused_values"])[:MAX_VALUES])
+        return DataError(
+            f"{folder}: no mask shows a label; the masks contain {values}, which belong to none; name these "
+            "values"
+        )
+    if counts["vanished"]:
         return DataError(
             f"{folder}: every label vanishes at {SIDE} x {SIDE}, so {name} would be empty; crop the images"
         )
