@@ -13,7 +13,7 @@ from segbench.benchmark.selection import ExperimentPlan, SelectedTask, Selection
 from segbench.benchmark.settings import Settings
 from segbench.benchmark.task_weights import TaskWeights, task_weights
 from segbench.datasets.task import Task
-from segbench.models.registry import MODELS, create_model, required_weights
+from segbench.models.registry import MODELS, capabilities, create_model, required_weights
 from segbench.models.weights import WeightsError, checksum, companion, file_checksum
 from segbench.protocols.config import Config
 
@@ -100,7 +100,7 @@ def compute_checksums(selection: Selection, settings: Settings) -> Checksums:
         If weights are missing or damaged; the run then ends before it computes anything.
     """
     models = selection.models()
-    needing_training = [name for name in models if MODELS.get(name).capabilities.needs_training]
+    needing_training = [name for name in models if capabilities(name).needs_training]
     of_models = {
         name: None if name in needing_training else _model_checksum(name, settings.weights) for name in models
     }
@@ -118,8 +118,8 @@ def compute_checksums(selection: Selection, settings: Settings) -> Checksums:
 
 
 def _needs_seed(plan: ExperimentPlan, model: str) -> bool:
-    capabilities = MODELS.get(model).capabilities
-    return plan.protocol.needs_seed_image and (capabilities.in_context or capabilities.setwise)
+    declared = capabilities(model)
+    return plan.protocol.needs_seed_image and (declared.in_context or declared.setwise)
 
 
 def _model_checksum(name: str, weights: str) -> str | None:
@@ -157,7 +157,7 @@ def plan_units(selection: Selection, settings: Settings, checksums: Checksums) -
         blocks = [tuple(range(start, min(start + size, count))) for start in range(0, count, size)]
         for task, model in plan.pairs():
             trainings: Sequence[TaskWeights | None] = [None]
-            if MODELS.get(model).capabilities.needs_training:
+            if capabilities(model).needs_training:
                 trainings = task_weights(plan.protocol, model, task.task.name, settings.weights)
             for weights in trainings:
                 of_training = [weights.simulations] if weights and weights.simulations else blocks
@@ -199,7 +199,7 @@ def _units(
         "task": task.task.name,
     }
     shared = digest(decisive)  # computed once, as a large study has a hundred thousand blocks
-    cost = protocol.cost(task.counts[config.split], config, adapter.capabilities)
+    cost = protocol.cost(task.counts[config.split], config, capabilities(model))
     for block in blocks:
         yield Unit(
             protocol=plan.experiment.protocol,

@@ -15,11 +15,9 @@ from segbench.datasets.registry import EMBEDDED, open_dataset
 from segbench.datasets.splits import digest
 from segbench.datasets.task import Task
 from segbench.errors import Failure
-from segbench.models.registry import MODELS, required_weights, runs_by_default
+from segbench.models.registry import MODELS, capabilities, required_weights, runs_by_default
 from segbench.models.weights import OFFICIAL
-from segbench.protocols.adapter import Capabilities
 from segbench.protocols.protocol import Protocol
-from segbench.registry import PluginError
 
 
 @dataclass(frozen=True)
@@ -148,7 +146,7 @@ def _choose_models(selection: Selection, named: Sequence[str] | None, weights: s
         if of_variant is not None:
             available = [name for name in of_variant if not named or name in named]
         for name in available:
-            reason = plan.protocol.unsupported_model(_capabilities(name))
+            reason = plan.protocol.unsupported_model(capabilities(name))
             if not named and not reason:
                 reason = _unpublished(name, weights)
             if reason:
@@ -170,16 +168,6 @@ def _unpublished(name: str, weights: str) -> str | None:
     if weights != "official" or all(file in OFFICIAL for file in required_weights(name)):
         return None
     return "it has no public weights; run it with --weights bundled into another folder"
-
-
-def _capabilities(name: str) -> Capabilities:
-    capabilities = getattr(MODELS.get(name), "capabilities", None)
-    if not isinstance(capabilities, Capabilities):
-        raise PluginError(
-            f"{name} is not an adapter; give its class an attribute `capabilities` of class "
-            "segbench.Capabilities"
-        )
-    return capabilities
 
 
 def _choose_tasks(
@@ -236,7 +224,7 @@ def _exclude_untrained(selection: Selection, named: Sequence[str] | None, weight
     """Exclude models that need training from the tasks on which they have not been trained."""
     excluded: list[Excluded] = []
     for model in selection.models():
-        if not _capabilities(model).needs_training:
+        if not capabilities(model).needs_training:
             continue
         plans = [plan for plan in selection.experiments if model in plan.models and plan.tasks]
         tasks = {task.task.name: task for plan in plans for task in plan.tasks}

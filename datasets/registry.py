@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -9,7 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 from segbench.datasets.importing import ImportedDataset
 from segbench.datasets.importing.store import imported_names
 from segbench.datasets.task import DataError, ImageData, Task, TaskData
-from segbench.registry import PluginError, Registry, UnknownName
+from segbench.registry import PluginError, Registry, UnknownName, no_exit
 
 EMBEDDED = {"tasks": "phantoms", "scans": "brain-phantom"}
 """The data set of each kind that is drawn, not read: always available, never listed as installed."""
@@ -81,15 +83,32 @@ class Dataset:
     @property
     def installed(self) -> bool:
         """Whether the files are there."""
-        return self.source.installed(self.root)
+        with self._no_exit():
+            return self.source.installed(self.root)
 
     def tasks(self) -> list[Task]:
         """List the tasks without loading images; DataError where the files are missing."""
-        return self.source.tasks(self.root)
+        with self._no_exit():
+            listed = self.source.tasks(self.root)
+            tasks = list(listed) if isinstance(listed, Iterable) else [listed]
+        for task in tasks:
+            if not isinstance(task, Task):
+                raise DataError(f"{self.name} lists {type(task).__name__}; its `tasks` must return Tasks")
+        return tasks
 
     def load(self, task: Task) -> Any:
         """Load one task: `TaskData`, `ScanData` or `ScribbledData`; DataError where files are unusable."""
-        return self.source.load(task, self.root)
+        with self._no_exit():
+            data = self.source.load(task, self.root)
+        if not isinstance(data, ImageData):
+            raise DataError(
+                f"{self.name} loads {type(data).__name__} for {task}; its `load` must return TaskData, "
+                "ScanData or ScribbledData"
+            )
+        return data
+
+    def _no_exit(self) -> AbstractContextManager[None]:
+        return no_exit(f"the data set {self.name}")
 
 
 def open_dataset(name: str, root: Path | None = None) -> Dataset:
@@ -155,7 +174,8 @@ def find_source(name: str, root: Path | None = None) -> Source:
             return ImportedDataset(name)
         raise UnknownName("dataset", name, dataset_names(root)) from error
     try:
-        source = make()
+        with no_exit(f"the data set {name}"):
+            source = make()
     except TypeError as error:  # the class probably requires arguments
         if name in DATASETS.builtin:
             raise

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from segbench.protocols.adapter import ModelAdapter
-from segbench.registry import PluginError, Registry
+from segbench.protocols.adapter import Capabilities, ModelAdapter
+from segbench.registry import PluginError, Registry, no_exit
 
 MODELS = Registry(
     "model",
@@ -65,7 +65,8 @@ def create_model(
     model = MODELS.get(name)
     create = getattr(model, "create", None)
     try:
-        adapter: ModelAdapter = create(name, weights, device, precision) if create else model()
+        with no_exit(f"the model {name}"):
+            adapter: ModelAdapter = create(name, weights, device, precision) if create else model()
     except TypeError as error:  # most likely other arguments are expected
         if name in MODELS.builtin:
             raise
@@ -73,6 +74,27 @@ def create_model(
     if not hasattr(adapter, "predict"):
         raise PluginError(f"the model {name} has no method `predict`; add one, see docs/extending.md")
     return adapter
+
+
+def capabilities(name: str) -> Capabilities:
+    """Return what a model declares that it can do.
+
+    Raises
+    ------
+    UnknownName
+        If no model has this name.
+    PluginError
+        If a plug-in cannot be imported, or declares nothing.
+    """
+    model = MODELS.get(name)
+    with no_exit(f"the model {name}"):
+        declared = getattr(model, "capabilities", None)
+    if not isinstance(declared, Capabilities):
+        raise PluginError(
+            f"{name} is not an adapter; give its class an attribute `capabilities` of class "
+            "segbench.Capabilities"
+        )
+    return declared
 
 
 def required_weights(name: str) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import traceback
 from pathlib import Path
 
@@ -11,6 +12,28 @@ FAILED, USAGE, INTERRUPTED = 1, 2, 130
 
 PLUGINS: set[str] = set()
 """Packages from which plug-ins were imported in this process, so that errors can name them."""
+
+_SPACE = "free some space, or choose another disk"
+_PERMISSION = "choose another place, or change the permissions"
+ADVICE = {
+    errno.ENOSPC: _SPACE,
+    errno.EDQUOT: _SPACE,
+    errno.EFBIG: _SPACE,
+    errno.EACCES: _PERMISSION,
+    errno.EPERM: _PERMISSION,
+    errno.EROFS: "choose a place on another disk",
+    errno.ENOENT: "correct the path",
+    errno.ENOTDIR: "give a folder in its place",
+    errno.EISDIR: "give a file in its place",
+    errno.EEXIST: "choose another place",
+    errno.ELOOP: "the link leads to itself; correct it",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.EMFILE: "raise the limit of open files (ulimit -n)",
+    errno.EIO: "check the disk",
+    errno.ESTALE: "mount the disk again",
+}
+"""What to do about an error of a disk, by its number."""
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 
 
 class SegbenchError(Exception):
@@ -47,9 +70,27 @@ def _describe(error: BaseException) -> tuple[str, int]:
         return "out of memory; run again with fewer --workers, finished units are kept", FAILED
     if isinstance(error, OSError):
         file = f"{error.filename}: " if error.filename else ""
-        return f"{file}{error.strerror or error}", FAILED
+        return f"{file}{reason_of(error)}", FAILED
+    if disk := _disk_error(error):
+        return _describe(disk)
     origin = _plugin_location(error) or "unexpected"
     return f"{origin} {type(error).__name__}: {error}; run with --debug for the traceback", FAILED
+
+
+def reason_of(error: OSError) -> str:
+    """Return the reason of an error of a disk or a network, and what to do if that is known."""
+    advice = ADVICE.get(error.errno or 0)
+    return f"{error.strerror or error}{f'; {advice}' if advice else ''}"
+
+
+def _disk_error(error: BaseException) -> OSError | None:
+    """Return the error of a full or broken disk in whose handling a library raised another one, or None."""
+    cause = error.__cause__ or error.__context__
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno in _DISK:
+            return cause
+        cause = cause.__cause__ or cause.__context__
+    return None
 
 
 def _plugin_location(error: BaseException) -> str | None:

@@ -1,8 +1,7 @@
-"""Where the package lies, where runs, trainings and caches go by default, and which files can be read."""
+"""Where the package lies, and where runs, trainings and downloads go by default."""
 
 from __future__ import annotations
 
-import errno
 from pathlib import Path
 
 from segbench.errors import Failure
@@ -36,16 +35,3 @@ def user_cache(instead: str) -> Path:
     if not folder.is_absolute():
         raise Failure(f"this user has no home directory for a cache; set HOME to a folder, or {instead}")
     return folder
-
-
-def require_regular(file: Path) -> Path:
-    """Return a path unless it is a pipe, a socket or a device, from which a reader could wait forever.
-
-    Raises
-    ------
-    OSError
-        If it is one of these; the error names the file. An absent file is no error here.
-    """
-    if file.exists() and not (file.is_file() or file.is_dir()):
-        raise OSError(errno.EINVAL, "it is a pipe or a device, not a file", str(file))
-    return file

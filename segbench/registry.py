@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -24,6 +25,31 @@ class UnknownName(SegbenchError, LookupError):
 
 class PluginError(SegbenchError, RuntimeError):
     """A plug-in cannot be used; the message names it."""
+
+
+@contextmanager
+def no_exit(plugin: str) -> Iterator[None]:
+    """Turn a plug-in's attempt to end the program, such as ``sys.exit``, into an error; others pass.
+
+    Parameters
+    ----------
+    plugin : str
+        What the message calls it, such as ``the model mine:Mine``.
+
+    Raises
+    ------
+    PluginError
+        In place of every exception that is no `Exception`, except Ctrl-C and the end of a generator.
+    """
+    try:
+        yield
+    except (Exception, KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:
+        reason = ": ".join(filter(None, [type(error).__name__, str(error)]))
+        raise PluginError(
+            f"{plugin} tried to end the program ({reason}); raise an exception such as RuntimeError instead"
+        ) from error
 
 
 class Registry:
@@ -66,7 +92,9 @@ class Registry:
             raise UnknownName(self.kind, name, list(targets))
         try:
             imported = importlib.import_module(module)
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # also sys.exit
             if name in self.builtin:
                 raise
             missing = isinstance(error, ModuleNotFoundError) and error.name

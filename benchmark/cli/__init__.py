@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -82,9 +83,9 @@ class Tool(click.Group):
                 return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
-        except (Exception, KeyboardInterrupt) as error:
+        except BaseException as error:  # also SystemExit, by which a plug-in would end a run with status 0
             if ctx.meta["debug"]:
-                raise
+                traceback.print_exception(error)
             raise OneSentence(*describe(error)) from error
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -43,7 +42,7 @@ def _check(
     else:
         for line in result_lines(result):
             click.echo(printable(line))
-    sys.exit(0 if result.passed or result.updated else 1)
+    click.get_current_context().exit(0 if result.passed or result.updated else 1)
 
 
 def _as_json(result: CheckResult) -> dict[str, Any]:
@@ -120,7 +119,7 @@ def _check_model(model: str, weights: str, device: str, format: str) -> None:
         for finding in findings:
             click.echo(printable(f"{finding.check:{width}}  {finding.verdict:7}  {finding.detail}"))
         click.echo(f"{printable(model)}: {count_of(failed, 'check') if failed else 'no check'} failed")
-    sys.exit(1 if failed else 0)
+    click.get_current_context().exit(1 if failed else 0)
 
 
 command = command_of(

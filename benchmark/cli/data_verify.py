@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterable, Iterator
 from itertools import groupby, zip_longest
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from segbench.benchmark.cli.options import DATA_ROOT, FORMAT, command_of
-from segbench.text import count_of
+from segbench.text import count_of, significant
 
 if TYPE_CHECKING:
     from segbench.datasets.checks import DatasetReport, Finding
@@ -31,7 +30,7 @@ def _verify(name: str, data_root: str | None, format: str) -> None:
     else:
         for line in lines(verified):
             click.echo(line)
-    sys.exit(1 if verified.count("error") else 0)
+    click.get_current_context().exit(1 if verified.count("error") else 0)
 
 
 def lines(verified: DatasetReport) -> Iterator[str]:
@@ -41,7 +40,7 @@ def lines(verified: DatasetReport) -> Iterator[str]:
     yield f"{verified.name}: {', '.join(size + counts)}"
     for row in verified.tasks:
         split = ", ".join(f"{name} {count}" for name, count in row["split"].items())
-        low, median, high = (f"{100 * share:.2g}" for share in row["area"])
+        low, median, high = (significant(100 * share, 2) for share in row["area"])
         yield f"  {row['task']}: {split}; label {low} to {high}% of the picture, median {median}%"
     for (severity, what, advice), rows in groupby(verified.findings, _kind):
         group = list(rows)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,13 +17,13 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 
-def _models(_: Path) -> list[Row]:
-    from segbench.models.registry import MODELS
+def _models(_: str | None) -> list[Row]:
+    from segbench.models.registry import MODELS, capabilities
 
-    return [{"name": name, **asdict(MODELS.get(name).capabilities)} for name in MODELS.names()]
+    return [{"name": name, **asdict(capabilities(name))} for name in MODELS.names()]
 
 
-def _protocols(_: Path) -> list[Row]:
+def _protocols(_: str | None) -> list[Row]:
     from segbench.benchmark.study import find_protocol
     from segbench.protocols.registry import PROTOCOLS
 
@@ -35,11 +34,12 @@ def _protocols(_: Path) -> list[Row]:
     ]
 
 
-def _datasets(root: Path) -> list[Row]:
+def _datasets(data_root: str | None) -> list[Row]:
+    from segbench.benchmark.settings import resolve_root
     from segbench.datasets.catalogue import entry
     from segbench.datasets.registry import dataset_names, open_dataset
 
-    rows = []
+    root, rows = resolve_root(data_root), []
     for name in dataset_names(root):
         dataset, known = open_dataset(name, root), entry(name)
         rows.append(
@@ -69,15 +69,17 @@ def _instructions(name: str, source: Source, entry: Entry | None) -> str:
     return ", then: ".join(steps)
 
 
-def _tasks(root: Path) -> list[Row]:
+def _tasks(data_root: str | None) -> list[Row]:
+    from segbench.benchmark.settings import resolve_root
     from segbench.datasets.registry import dataset_names, open_dataset
 
+    root = resolve_root(data_root)
     datasets = [open_dataset(name, root) for name in dataset_names(root)]
     tasks = [task for dataset in datasets if dataset.installed for task in dataset.tasks()]
     return [{"name": task.name, **asdict(task)} for task in tasks]
 
 
-def _figures(_: Path) -> list[Row]:
+def _figures(_: str | None) -> list[Row]:
     from segbench.reports.registry import get, names
 
     return [{"name": name, "title": get(name).title} for name in names()]
@@ -93,9 +95,7 @@ KINDS = {
 
 
 def _list(kind: str, format: str, data_root: str | None) -> None:
-    from segbench.benchmark.settings import resolve_root
-
-    rows = KINDS[kind](resolve_root(data_root))
+    rows = KINDS[kind](data_root)
     if format == "json":
         click.echo(json.dumps(rows, indent=2))
         return

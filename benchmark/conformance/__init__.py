@@ -8,15 +8,14 @@ from typing import Any
 
 from segbench.benchmark.conformance.findings import (
     MODES,
-    PLUGIN_ERRORS,
     Finding,
     Result,
     failed,
-    one_line,
     passed,
     run_check,
 )
 from segbench.errors import UsageError
+from segbench.registry import PluginError
 
 __all__ = ["Finding", "examine"]
 
@@ -64,14 +63,11 @@ def _findings(name: str, weights: str, device: str) -> Iterator[Finding]:
     from segbench.benchmark.conformance.protocol_runs import protocol_runs
     from segbench.benchmark.conformance.under_test import AdapterUnderTest
     from segbench.models import MODELS, create_model
-    from segbench.registry import UnknownName
 
     try:
         model = MODELS.get(name)
-    except UnknownName:
-        raise
-    except PLUGIN_ERRORS as error:
-        yield Finding("import", "failed", f"the model {name} cannot be imported: {one_line(error)}")
+    except PluginError as error:
+        yield Finding("import", "failed", str(error))
         return
     capabilities = run_check("capabilities", name, check_capabilities, model)
     yield capabilities

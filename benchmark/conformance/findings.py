@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, NamedTuple
 
+from segbench.errors import SegbenchError
+from segbench.registry import no_exit
+
 Verdict = Literal["passed", "failed", "note", "skipped"]
 
 
@@ -41,17 +44,18 @@ noted = partial(Result, "note")
 skipped = partial(Result, "skipped")
 
 MODES = "torch's default type, gradient mode, number of threads or choice of algorithms"
-PLUGIN_ERRORS = (Exception, SystemExit)  # that a plug-in may raise; Ctrl-C is the user's
 
 
 def run_check(check: str, model: str, function: Callable[..., Result], *arguments: Any) -> Finding:
     """Return the finding of a check; an exception is a failure of the model."""
     try:
-        return Finding(check, *function(*arguments))
-    except PLUGIN_ERRORS as error:
+        with no_exit("it"):
+            return Finding(check, *function(*arguments))
+    except Exception as error:
         return Finding(check, "failed", f"the model {model} failed in the check {check!r}: {one_line(error)}")
 
 
 def one_line(error: BaseException) -> str:
-    """Return the kind of an exception and its message in one line."""
-    return ": ".join(filter(None, [type(error).__name__, " ".join(str(error).split())]))
+    """Return the kind of an exception and its message in one line; the message only of one for people."""
+    kind = "" if isinstance(error, SegbenchError) else type(error).__name__
+    return ": ".join(filter(None, [kind, " ".join(str(error).split())]))

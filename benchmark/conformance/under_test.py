@@ -11,13 +11,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from segbench.benchmark.conformance.findings import PLUGIN_ERRORS, one_line
+from segbench.benchmark.conformance.findings import one_line
 from segbench.benchmark.conformance.mock import QueryKind, mock_task, query_kinds
 from segbench.benchmark.conformance.process_state import generator_states, modes, restored_modes
 from segbench.datasets.task import TaskData
 from segbench.protocols.adapter import Capabilities, ModelAdapter, Query
 from segbench.protocols.inference import batch_size, build_query
 from segbench.protocols.trajectory import Trajectory, device_of
+from segbench.registry import no_exit
 
 # As a share of the largest logit; float32 differs by less if networks round in another order.
 TOLERANCE = 1e-3
@@ -91,6 +92,11 @@ class AdapterUnderTest:
         query = build_query(sets, kind.interactions is None, self.capabilities.setwise)
         return query.to(device_of(self.adapter))
 
+    def predict(self, query: Query, adapter: ModelAdapter | None = None) -> Any:
+        """Return what the adapter, or another one, answers to a query; an exit is a `PluginError`."""
+        with no_exit("it"):
+            return (adapter or self.adapter).predict(query)
+
     def logits(
         self,
         kind: QueryKind,
@@ -106,7 +112,7 @@ class AdapterUnderTest:
         """
         query = self.query(kind, sets)
         with torch.inference_mode():
-            output = (adapter or self.adapter).predict(query)
+            output = self.predict(query, adapter)
         return self._validated(output, query)
 
     def _observe(self, kind: QueryKind) -> Observation:
@@ -116,11 +122,11 @@ class AdapterUnderTest:
         with restored_modes():
             try:
                 with torch.inference_mode():
-                    output = self.adapter.predict(query)
+                    output = self.predict(query)
                 logits = self._validated(output, query)
             except InvalidOutput as error:
                 problem = str(error)
-            except PLUGIN_ERRORS as error:
+            except Exception as error:
                 problem = one_line(error)
             globals_changed = (generator_states(), modes()) != process_before
         inputs_changed = not _equal(query, before)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import threading
 import warnings
@@ -165,10 +166,18 @@ def _in_pool(
         try:
             yield from pool(delayed(_in_worker)(item, compute, devices) for item in items)
         except BrokenProcessPool as error:
-            raise Failure(
-                "a worker process was killed, most likely for lack of memory; "
-                "run again with fewer --workers, finished units are kept"
-            ) from error
+            raise Failure(f"{_end_of_worker(str(error))}, finished units are kept") from error
+
+
+def _end_of_worker(report: str) -> str:
+    """Explain how a worker ended, from the exit codes that loky reports, such as ``{SIGKILL(-9)}``."""
+    if "EXIT(" in report:
+        return "a worker process ended itself; correct the model or data set that calls os._exit"
+    if crashed := re.search(r"SIG(SEGV|BUS|ABRT|FPE|ILL)", report):
+        return (
+            f"a worker process crashed ({crashed[0]}); correct the native code of a model or data set"
+        )
+    return "a worker process was killed, most likely for lack of memory; run again with fewer --workers"
 
 
 def _in_cluster(

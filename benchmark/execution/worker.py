@@ -86,9 +86,9 @@ def _named_in_failures(unit: Unit, others: str = "") -> Iterator[None]:
     """Turn any error into a Failure that names the unit and can be sent to another process."""
     try:
         yield
-    except Failure:
+    except (Failure, KeyboardInterrupt, GeneratorExit):
         raise
-    except Exception as error:
+    except BaseException as error:  # also sys.exit of a plug-in, which would end the worker or the run
         place = f"{unit.model} failed on {unit.task}{others} ({unit.protocol})"
         raise Failure(f"{place}: {describe(error)[0]}") from error
 

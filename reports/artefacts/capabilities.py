@@ -51,10 +51,10 @@ def _data(results: Results) -> pd.DataFrame:
 
 def _declared(name: str) -> dict[str, str | None]:
     """Return the capabilities that an adapter declares."""
-    from segbench.models.registry import MODELS
+    from segbench.models.registry import capabilities
 
     try:
-        can = MODELS.get(name).capabilities
+        can = capabilities(name)
     except Exception:  # the import of another machine's plug-in may fail in any way
         return {**dict.fromkeys(KINDS, "unknown"), "note": "cannot be imported here"}
     notes = [
