@@ -134,26 +134,26 @@ def without_foreground(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda f: (f / "masks").rename(f / "labels"), "there is no folder"),
+        (lambda f: (f / "masks").rename(f / "other"), "there is no folder"),
         (empty, "images is empty"),
         (lambda f: (f / "masks" / "p3_1.png").unlink(), "p3_1.png has no mask"),
         (lambda f: (f / "images" / "p3_1.png").unlink(), "p3_1.png has no image"),
         (
             lambda f: write(f / "masks/p3_1.png", mask_of(255).T),
-            "p3_1.png: the image is 20x30 and its",
+            "p3_1.png is 30x20 and its image",
         ),
         (save_nan, "p3_1.npy contains NaN"),
         (lambda f: (f / "masks" / "p3_1.png").write_bytes(b"?"), "p3_1.png cannot be read"),
-        (lambda f: (f / "images" / "p9.dcm").touch(), "p9.dcm is not one of the types for images"),
+        (lambda f: (f / "images" / "p9.webp").touch(), "p9.webp is not one of the types for images"),
         (lambda f: write(f / "masks/p3_1.jpg", mask_of(255)), "p3_1.jpg is not one of the types for masks"),
         (without_foreground, "every mask is empty"),
         (
-            lambda f: write(f / "masks/p3_1.png", np.arange(600, dtype=np.uint8).reshape(SHAPE)),
+            lambda f: write(f / "masks/p3_1.png", (np.arange(600) % 101).astype(np.uint8).reshape(SHAPE)),
             "p3_1.png the masks have more than 64 values",
         ),
         (
             lambda f: (f / "dataset.toml").write_text('labels = {7 = "femur"}'),
-            "no mask shows the label (value 7)",
+            "no mask shows the label",
         ),
         (
             lambda f: (f / "subjects.csv").write_text("file,subject\np0_0.png,a\n"),
@@ -161,7 +161,7 @@ def without_foreground(folder: Path) -> None:
         ),
         (
             lambda f: (f / "subjects.csv").write_text("image;person\np0_0.png;a\n"),
-            "subjects.csv lacks the column 'file'",
+            "subjects.csv lacks the column 'subject'; its columns are image, person",
         ),
     ],
 )
@@ -179,8 +179,8 @@ def test_errors_name_the_file(folder: Path, damage: Callable[[Path], object], me
         ('subjects = "x"', "unknown key 'subjects'"),
         ("name = 3", "name must be a non-empty text"),
         ("labels = {}", "labels must be a non-empty table"),
-        ('labels = {a = "femur"}', "integer mask value"),
-        ('labels = {1 = "femur", 2 = "femur"}', "a different name"),
+        ('labels = {a = "femur"}', "a=femur names no label"),
+        ('labels = {0 = "background", 1 = "femur"}', "0=background names no label"),
         ("name = ", "cannot be read"),
     ],
 )
@@ -188,6 +188,13 @@ def test_wrong_settings(folder: Path, settings: str, message: str) -> None:
     (folder / "dataset.toml").write_text(settings)
     message = error(folder)
     assert "dataset.toml" in message and message in message
+
+
+def test_values_of_one_name_are_one_label(folder: Path) -> None:
+    write(folder / "masks" / "p0_0.png", mask_of(1))
+    (folder / "dataset.toml").write_text('labels = {1 = "femur", 255 = "femur"}')
+    (data,) = load_dataset(f"folder:{folder}")
+    assert len(data) == 10
 
 
 def test_subjects_given_twice(folder: Path) -> None:

@@ -93,7 +93,7 @@ def test_a_folder_of_masks_for_each_label(tmp_path: Path) -> None:
 def test_faults_of_folders_for_each_label(tmp_path: Path) -> None:
     folder = by_label(tmp_path / "data")
     stray = save(folder / "masks" / "heart" / "p9.png", square())
-    assert f"{stray} is not a mask of an image" in refused(folder, tmp_path)
+    assert f"{stray} has no image in {folder / 'images'}" in refused(folder, tmp_path)
     stray.unlink()
     twin = save(folder / "images" / "p1.png", noise(*WIDE))
     assert f"{twin.with_suffix('.jpg')} and {twin} both belong to p1" in refused(folder, tmp_path)
@@ -110,12 +110,12 @@ def test_labels_with_equal_names_in_tasks_are_refused(tmp_path: Path) -> None:
     assert "label 'left lung' and label 'left_lung' would both be left_lung" in refused(folder, tmp_path)
 
 
-def test_folders_of_a_split_are_not_a_dicom_series(tmp_path: Path) -> None:
-    for part in ("train", "test"):
+def test_other_folders_are_not_a_dicom_series(tmp_path: Path) -> None:
+    for part in ("early", "late"):
         save(tmp_path / "data" / "images" / part / "a.png", noise(*WIDE))
         save(tmp_path / "data" / "masks" / part / "a.png", square())
     message = refused(tmp_path / "data", tmp_path)
-    assert f"{tmp_path / 'data' / 'images' / 'test'} is a folder; put its files into" in message
+    assert f"{tmp_path / 'data' / 'images' / 'early'} is a folder; put its files into" in message
 
 
 def test_one_label_with_two_values_must_be_named(tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_errors_of_a_pattern_do_not_blame_the_settings(tmp_path: Path) -> None:
     assert "dataset.toml" not in message
     (folder / "subjects.csv").write_text("file,subject\np0.png,a\np1.png,b\n")
     message = refused(folder, tmp_path, ImportOptions(subject_pattern="(.)"))
-    assert "subjects.csv already states this; leave out --subject-pattern" in message
+    assert "subjects.csv and --subject-pattern both name subjects; keep one" in message
 
 
 def test_a_file_name_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:

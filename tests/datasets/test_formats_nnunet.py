@@ -63,7 +63,10 @@ def test_midslice_yields_the_labels_in_the_middle(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("numbered", [True, False])
 def test_the_layout_of_version_1_and_of_the_decathlon(tmp_path: Path, numbered: bool) -> None:
-    description = {"modality": {"0": "CT"}, "labels": {"0": "background", "1": "liver", "2": "tumour"}}
+    description = {
+        "modality": {"0": "CT"},
+        "labels": {"0": "background", "1": "liver", "2": "tumour", "3": "ignore"},
+    }
     folder = raw(tmp_path / "data", description, channels=1)
     for path in [] if numbered else list((folder / "imagesTr").iterdir()):
         path.rename(path.with_name(path.name.replace("_0000", "")))
@@ -72,14 +75,17 @@ def test_the_layout_of_version_1_and_of_the_decathlon(tmp_path: Path, numbered: 
 
 
 def test_version_1_labels_with_several_values(tmp_path: Path) -> None:
-    description = {"modality": {"0": "CT"}, "labels": {"0": "background", "1": "tumour", "2": "tumour"}}
+    description = {
+        "modality": {"0": "CT"},
+        "labels": {"0": "background", "1": "tumour", "2": "tumour", "3": "ignore"},
+    }
     manifest = imported(
         raw(tmp_path / "data", description, channels=1), tmp_path, ImportOptions(axes={"axial": 2})
     )
     expected = imported(
         raw(
             tmp_path / "other",
-            DESCRIPTION | {"channel_names": {"0": "CT"}, "labels": {"tumour": [1, 2]}},
+            DESCRIPTION | {"channel_names": {"0": "CT"}, "labels": {"tumour": [1, 2], "ignore": 3}},
             channels=1,
         ),
         tmp_path / "r",

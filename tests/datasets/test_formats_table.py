@@ -252,7 +252,7 @@ def test_an_unusable_row_is_named(tmp_path: Path, change: dict, sentence: str) -
 @pytest.mark.parametrize(
     ("name", "content", "sentence"),
     [
-        ("t.csv", b"a;b\n1;2\n", "row 1 names no image; it needs a column image or file_name, and has a;b"),
+        ("t.csv", b"a;b\n1;2\n", "t.csv lacks the column 'image'; its columns are a, b"),
         ("t.csv", b"", "t.csv has no rows"),
         ("t.csv", b"image,mask\n", "t.csv has no rows"),
         ("t.csv", b"\xff\xfe\x00", "t.csv cannot be read"),

@@ -10,13 +10,13 @@ from typing import ClassVar, TypeVar
 import numpy as np
 
 from segbench.datasets.examples import Example, Facts
-from segbench.datasets.files.images import MASK_SUFFIXES, read_mask
+from segbench.datasets.files.images import MASK_SUFFIXES, MaskReader
 from segbench.datasets.files.labels import Labels, labels_by_value
-from segbench.datasets.files.slices import AXES
 from segbench.datasets.files.volumes import read_volume
 from segbench.datasets.importing.formats.case import Case, ImportOptions
 from segbench.datasets.importing.formats.pictures import picture
-from segbench.datasets.importing.formats.volumes import is_volume, slices
+from segbench.datasets.importing.formats.subjects import EACH, with_clean_subjects
+from segbench.datasets.importing.formats.volumes import is_volume, named_by_file, slices
 from segbench.datasets.task import DataError, name_part
 
 T = TypeVar("T")
@@ -34,7 +34,8 @@ class FormatReader(ABC):
 
     def __init__(self, options: ImportOptions) -> None:
         self.options = options
-        self.facts = Facts("each image")
+        self.masks = MaskReader()
+        self.facts = Facts(EACH + "image")
 
     @staticmethod
     @abstractmethod
@@ -43,23 +44,27 @@ class FormatReader(ABC):
 
     @abstractmethod
     def list_cases(self, folder: Path) -> list[Case]:
-        """List the cases in order, without opening an image."""
+        """List the cases in order, without opening an image, and set ``facts``."""
 
     def cases(self, folder: Path) -> Sequence[Case]:
         cases = self.list_cases(folder)
         if not cases:
             raise DataError(f"{folder} does not have {self.layout} ({self.name})")
+        cases = with_clean_subjects(cases, stated=not self.facts.subjects.startswith(EACH))
         if (self.options.axes or self.options.rule) and not any(is_volume(case.image) for case in cases):
             raise DataError(f"{folder} contains 2D images; --axes and --rule are for volumes, leave them out")
         masks = [mask for case in cases for mask in case.masks]
-        for path, _ in masks:
+        for path in (mask.path for mask in masks):
             if not is_volume(path) and path.suffix.lower() not in MASK_SUFFIXES:
                 raise DataError(
                     f"{path} is not one of the types for masks ({', '.join(MASK_SUFFIXES)}); convert it"
                 )
+        if self.options.labels is None:
+            cases = [case._replace(masks=tuple(map(named_by_file, case.masks))) for case in cases]
+            masks = [mask for case in cases for mask in case.masks]
         unnamed = [mask.path for mask in masks if mask.labels is None]
         if unnamed:
-            labels = self.options.labels or _labels_by_value(unnamed)
+            labels = self.options.labels or _labels_by_value(unnamed, self.masks)
             cases = [
                 case._replace(masks=tuple(m if m.labels else m._replace(labels=labels) for m in case.masks))
                 for case in cases
@@ -69,9 +74,9 @@ class FormatReader(ABC):
 
     def examples(self, case: Case) -> Iterator[Example]:
         if is_volume(case.image):
-            yield from slices(case, self.options.axes or AXES, self.options.rule or "maxslice")
+            yield from slices(case, self.options.axes, self.options.rule)
         else:
-            yield picture(case)
+            yield picture(case, self.masks)
 
 
 def merge_option(option: str, value: T | None, stored: T | None, source: Path) -> T | None:
@@ -81,9 +86,17 @@ def merge_option(option: str, value: T | None, stored: T | None, source: Path) -
     return stored if value is None else value
 
 
-def _labels_by_value(masks: Iterable[Path]) -> Labels:
+def of_folders(names: Iterable[str]) -> str:
+    """Describe a split that folders state; empty if none does."""
+    folders = [f"{name}/" for name in dict.fromkeys(names) if name]
+    if len(folders) < 2:
+        return "".join(f"the folder {name}" for name in folders)
+    return f"the folders {', '.join(folders[:-1])} and {folders[-1]}"
+
+
+def _labels_by_value(masks: Iterable[Path], reader: MaskReader) -> Labels:
     def read(path: Path) -> np.ndarray:
-        return read_volume(path).values if is_volume(path) else read_mask(path)
+        return read_volume(path).values if is_volume(path) else reader.read(path)
 
     return {label: (value,) for label, value in labels_by_value(masks, read).items()}
 

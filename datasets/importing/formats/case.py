@@ -7,16 +7,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from segbench.datasets.files.labels import Labels
+from segbench.datasets.files.labels import Labels, Values
 from segbench.datasets.files.slices import Rule
-from segbench.datasets.folder import subject_of
 
 
 class MaskFile(NamedTuple):
-    """A mask or label map and its labels; None where the data do not name them."""
+    """A mask or label map.
+
+    Attributes
+    ----------
+    path : Path
+    labels : mapping of labels to values, or None where the data do not name them
+    declared : tuple of values, or None
+        All values that the file may contain; None where the data do not say. Others are then counted.
+    """
 
     path: Path
     labels: Labels | None
+    declared: Values | None = None
 
 
 class Case(NamedTuple):
@@ -53,7 +61,3 @@ class ImportOptions:
     subject_pattern: str | None = None
     axes: Mapping[str, int] | None = None
     rule: Rule | None = None
-
-    def subject(self, name: str, file: Path) -> str:
-        """The subject of an image with this name: the name itself unless a pattern is given."""
-        return name if self.subject_pattern is None else subject_of(name, self.subject_pattern, file)

@@ -1,23 +1,39 @@
-"""``folder``: 2D images in images/ and their masks in masks/, the layout of `Folder`."""
+"""``folder``: 2D images in one folder and their masks in another."""
 
 from __future__ import annotations
 
+import tomllib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from segbench.datasets.files.finding import by_key, visible
+from segbench.datasets.examples import Facts, named_split
+from segbench.datasets.files.finding import (
+    Part,
+    find_parts,
+    match_names,
+    pair_files,
+    visible,
+    without_partner,
+)
 from segbench.datasets.files.images import IMAGE_SUFFIXES, MASK_SUFFIXES
-from segbench.datasets.folder import Folder, list_files
-from segbench.datasets.importing.formats.base import FormatReader, merge_option
-from segbench.datasets.importing.formats.case import Case, ImportOptions, MaskFile
+from segbench.datasets.files.labels import Labels, labels_from_pairs
+from segbench.datasets.files.tables import read_text
+from segbench.datasets.importing.formats.base import FormatReader, merge_option, of_folders
+from segbench.datasets.importing.formats.case import Case, MaskFile
+from segbench.datasets.importing.formats.subjects import Subjects
 from segbench.datasets.importing.formats.volumes import is_volume, stem
 from segbench.datasets.task import DataError
 
+SETTINGS = {"name": str, "cohort": str, "modality": str, "subject_pattern": str, "labels": dict}
+
 
 class FolderReader(FormatReader):
-    """The layout of ``folder:PATH``, with its ``dataset.toml`` and ``subjects.csv``.
+    """Images in ``images/``, and in ``masks/`` a mask of the same stem for each.
 
+    Folders may have other usual names (`segbench.datasets.files.finding`), and lie in folders of a split.
     Instead of masks with one value per label, ``masks/<label>/`` may contain a binary mask of that label for
-    every image with it.
+    every image with it. ``dataset.toml`` states what `Folder` describes, ``subjects.csv`` the subjects.
     """
 
     name = "folder"
@@ -25,59 +41,101 @@ class FolderReader(FormatReader):
 
     @staticmethod
     def fits(folder: Path) -> bool:
-        images, masks = folder / "images", folder / "masks"
-        return images.is_dir() and masks.is_dir() and not any(map(is_volume, visible(images)))
+        parts = find_parts(folder)
+        return bool(parts) and not any(is_volume(path) for part in parts for path in visible(part.images))
 
     def list_cases(self, folder: Path) -> list[Case]:
-        return _FolderWithOptions(folder, self.options).cases()
+        settings, file = read_settings(folder / "dataset.toml"), folder / "dataset.toml"
+        fields, labels = self._stated(settings, file)
+        pattern = settings.get("subject_pattern")
+        given = merge_option("subject-pattern", self.options.subject_pattern, pattern, file)
+        subjects = Subjects(folder, given, file if pattern else None)
+        parts = find_parts(folder)
+        if not parts:
+            missing = folder / ("masks" if (folder / "images").is_dir() else "images")
+            raise DataError(f"there is no folder {missing}; put the 2D {missing.name} of the data set there")
+        cases = []
+        for part in parts:
+            split = named_split(part.split, str(folder)) if part.split else None
+            for image, masks in _files(part, labels):
+                default = f"{part.split}/{image.stem}" if part.split else image.stem
+                subject = subjects.of(image, image.stem, default)
+                cases.append(Case(image, masks, subject, **fields, split=split))
+        self.facts = Facts(subjects.origin, of_folders(part.split for part in parts))
+        return cases
+
+    def _stated(self, settings: Mapping[str, Any], file: Path) -> tuple[dict[str, str], Labels | None]:
+        """Cohort and modality, and the labels if they are named, by the settings or the options."""
+        modality = merge_option("modality", self.options.modality, settings.get("modality"), file)
+        names = settings.get("labels", {})
+        labels = (
+            labels_from_pairs(((value, str(name)) for value, name in names.items()), file) if names else None
+        )
+        fields = {"cohort": settings.get("cohort", "all"), "modality": modality or "unknown"}
+        return fields, merge_option("labels", self.options.labels, labels, file)
 
 
-class _FolderWithOptions(Folder):
-    """The files of a folder; options complete its settings."""
+def read_settings(file: Path) -> Mapping[str, Any]:
+    """Read a ``dataset.toml``; there may be none.
 
-    def __init__(self, path: Path, options: ImportOptions) -> None:
-        super().__init__(path)
-        self.path, self._options = path, options  # errors and the store name files as the user does
-        settings, source = self._settings, path / "dataset.toml"
-        merge_option("subject-pattern", options.subject_pattern, settings.get("subject_pattern"), source)
-        merge_option("labels", options.labels, settings.get("labels"), source)
-        modality = merge_option("modality", options.modality, settings.get("modality"), source)
-        self._fields = {"cohort": settings.get("cohort", "all"), "modality": modality or "unknown"}
+    DataError if it cannot be read, or has a key or type that is not in `SETTINGS`.
+    """
+    if not file.exists():
+        return {}
+    try:
+        settings = tomllib.loads(read_text(file))
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(f"{file} cannot be read ({error}); correct it") from error
+    for key, value in settings.items():
+        if key not in SETTINGS:
+            raise DataError(f"{file} has an unknown key {key!r}; known: {', '.join(SETTINGS)}")
+        if not isinstance(value, SETTINGS[key]) or not value:
+            raise DataError(f"{file}: {key} must be a non-empty {'table' if key == 'labels' else 'text'}")
+    return settings
 
-    def cases(self) -> list[Case]:
-        masks = self.path / "masks"
-        if not masks.is_dir():
-            raise DataError(f"there is no folder {masks}; put the 2D masks of the data set there")
-        folders = [path for path in visible(masks) if path.is_dir()]
-        if folders:
-            return self._cases_by_label(folders)
-        files = self._files()
-        labels = self._options.labels or {label: (value,) for label, value in self._labels().items()}
-        return [Case(f.image, (MaskFile(f.mask, labels),), f.subject, **self._fields) for f in files]
 
-    def _subjects(self, images: list[Path]) -> dict[str, str]:
-        if self._options.subject_pattern is None:
-            return super()._subjects(images)
-        table = self.path / "subjects.csv"
-        merge_option("subject-pattern", self._options.subject_pattern, table.exists() or None, table)
-        return {image.name: self._options.subject(stem(image), image) for image in images}
+def _files(part: Part, labels: Labels | None) -> list[tuple[Path, tuple[MaskFile, ...]]]:
+    """Images in order, and the masks of each."""
+    images = _list_files(part.images, IMAGE_SUFFIXES, "images")
+    if not images:
+        raise DataError(f"{part.images} is empty; put the 2D images of the data set there")
+    folders = [path for path in visible(part.masks) if path.is_dir()]
+    if folders:
+        return _files_by_label(images, folders, labels)
+    masks = _list_files(part.masks, MASK_SUFFIXES, "masks")
+    pairs = pair_files(stem, images, masks, ("image", "mask"))
+    return [(image, (MaskFile(mask, labels),)) for image, mask in sorted(pairs)]
 
-    def _cases_by_label(self, folders: list[Path]) -> list[Case]:
-        """Cases whose masks lie in one folder per label."""
-        if self._options.labels or "labels" in self._settings:
-            raise DataError(f"{folders[0]} names a label already; name no labels elsewhere")
-        images = by_key(stem, list_files(self.path / "images", IMAGE_SUFFIXES))
-        masks: dict[str, list[MaskFile]] = {name: [] for name in images}
-        for folder in folders:
-            for path in visible(folder):
-                if path.suffix.lower() not in MASK_SUFFIXES or stem(path) not in images:
-                    raise DataError(f"{path} is not a mask of an image in {self.path / 'images'}; remove it")
-                masks[stem(path)].append(MaskFile(path, {folder.name: ()}))
-        for name, files in masks.items():
-            if not files:
-                raise DataError(f"{images[name]} has no mask in any folder of {folders[0].parent}; add one")
-        subjects = self._subjects([*images.values()])
-        return [
-            Case(image, tuple(masks[name]), subjects[image.name], **self._fields)
-            for name, image in images.items()
-        ]
+
+def _files_by_label(
+    images: list[Path], folders: list[Path], labels: Labels | None
+) -> list[tuple[Path, tuple[MaskFile, ...]]]:
+    """Images in order, and the masks of each, which lie in one folder per label."""
+    if labels:
+        raise DataError(f"{folders[0]} names a label already; name no labels elsewhere")
+    masks: dict[Path, list[MaskFile]] = {image: [] for image in images}
+    for path in visible(folders[0].parent):
+        if path.suffix.lower() in MASK_SUFFIXES and path not in folders:
+            raise DataError(f"{path} lies beside folders of labels; put it into one of them")
+    for folder in folders:
+        files = _list_files(folder, MASK_SUFFIXES, "masks")
+        image_of = match_names(stem, images, files)
+        for path in files:
+            if path not in image_of:
+                raise without_partner(stem, path, images, f"image in {images[0].parent}")
+            masks[image_of[path]].append(MaskFile(path, {folder.name: ()}))
+    for image, found in masks.items():
+        if not found:
+            raise DataError(f"{image} has no mask in any folder of {folders[0].parent}; add one")
+    return [(image, tuple(found)) for image, found in masks.items()]
+
+
+def _list_files(folder: Path, suffixes: tuple[str, ...], kind: str) -> list[Path]:
+    """List the files of a folder without hidden ones; DataError if one is a folder or of another type."""
+    files = visible(folder)
+    for path in files:
+        if path.is_dir():
+            raise DataError(f"{path} is a folder; put its files into {folder} itself")
+        if path.suffix.lower() not in suffixes:
+            raise DataError(f"{path} is not one of the types for {kind} ({', '.join(suffixes)}); convert it")
+    return files
