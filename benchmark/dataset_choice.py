@@ -17,12 +17,33 @@ DOWNLOADS = {"scribbles": "medscribble"}  # by kind of data: the data set that `
 
 
 def names(value: str | Iterable[str]) -> list[str]:
-    """Return the names of a comma-separated list or a sequence, each once."""
-    items = value.split(",") if isinstance(value, str) else value
+    """Return the names of a comma-separated list or a sequence, each once.
+
+    The path of an existing ``folder:PATH`` may contain commas.
+    """
+    items = _split(value) if isinstance(value, str) else value
     stripped = list(dict.fromkeys(item.strip() for item in items if item.strip()))
     if not stripped:
         raise UsageError("a list of names is empty; give at least one name")
     return stripped
+
+
+def _split(text: str) -> list[str]:
+    items, rest = [], text.split(",")
+    while rest:
+        candidates = [",".join(rest[:end]) for end in range(1, len(rest) + 1)]
+        item = next(filter(_is_folder, candidates), rest[0])
+        items.append(item)
+        del rest[: item.count(",") + 1]
+    return items
+
+
+def _is_folder(name: str) -> bool:
+    kind, _, path = name.strip().partition(":")
+    try:
+        return kind == "folder" and Path(path).expanduser().is_dir()
+    except (OSError, RuntimeError):  # too long, or of an unknown user
+        return False
 
 
 def choose_datasets(
