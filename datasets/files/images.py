@@ -9,15 +9,17 @@ from typing import NamedTuple
 import numpy as np
 
 from segbench.datasets.files.decoding import UPRIGHT, Decoded, decode
+from segbench.datasets.files.dicom import DICOM_SUFFIXES
 from segbench.datasets.files.finding import match_files
-from segbench.datasets.files.labels import Labels, white_of
+from segbench.datasets.files.labels import LEAST_WHITE, Labels, white_of
 from segbench.datasets.files.palettes import Palettes, is_gray, look_up
 from segbench.datasets.files.slices import select
 from segbench.datasets.preprocess import preprocess
 from segbench.datasets.splits import split_by_subject
 from segbench.datasets.task import DataError, Task, TaskData
 
-MASK_SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".gif", ".npy")  # no JPEG: its losses would invent labels
+# No JPEG: its losses would invent labels.
+MASK_SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".gif", ".npy", *DICOM_SUFFIXES)
 IMAGE_SUFFIXES = (*MASK_SUFFIXES, ".jpg", ".jpeg")
 
 
@@ -113,10 +115,7 @@ class MaskReader:
         return mask * white_of(labels) if mask.dtype == bool else mask
 
     def _values(self, path: Path, decoded: Decoded) -> np.ndarray:
-        if decoded.lossy:
-            raise DataError(
-                f"{path} was compressed with losses, which change the labels; export the mask again as PNG"
-            )
+        _require_lossless(path, decoded)
         if decoded.palette is not None:
             values = self._palettes.values(path, decoded.pixels, decoded.palette)
         else:
@@ -130,8 +129,26 @@ def read_mask(path: Path) -> np.ndarray:
 
 
 def read_region(path: Path, image: Path, shape: tuple[int, ...]) -> np.ndarray:
-    """Read where the mask of an image is above 0, bool (H, W); errors as of `read_mask`, `require_shape`."""
-    return require_shape(read_mask(path), path, image, shape) > 0
+    """Read the only region in the mask of an image, bool (H, W); errors as of `read_mask`, `require_shape`.
+
+    Values above 0 are inside; in a smoothed mask, at least half of white.
+    """
+    mask = require_shape(read_mask(path), path, image, shape)
+    top = int(mask.max())
+    return mask > (top // 2 if top >= LEAST_WHITE else 0)
+
+
+def read_drawing(path: Path, image: Path, shape: tuple[int, ...]) -> np.ndarray:
+    """Read where the mask of an image is not black, bool (H, W), whatever its alpha channel.
+
+    DataError as of `open_image` and `require_shape`, or if it was compressed with losses.
+    """
+    decoded = decode(path)
+    _require_lossless(path, decoded)
+    colours = decoded.pixels if decoded.palette is None else look_up(decoded.palette, decoded.pixels)
+    if decoded.has_alpha:
+        colours = colours[..., :-1]
+    return require_shape(np.atleast_3d(colours).any(axis=2), path, image, shape)
 
 
 def require_shape(mask: np.ndarray, path: Path, image: Path, shape: tuple[int, ...]) -> np.ndarray:
@@ -169,6 +186,13 @@ def task_from_files(task: Task, files: Sequence[LabelledImage], labels: Labels) 
         subjects=np.array([files[i].subject for i in kept]),
         split=split[kept],
     )
+
+
+def _require_lossless(path: Path, decoded: Decoded) -> None:
+    if decoded.lossy:
+        raise DataError(
+            f"{path} was compressed with losses, which change the labels; export the mask again as PNG"
+        )
 
 
 def _gray_values(path: Path, decoded: Decoded) -> np.ndarray:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-
 from segbench.datasets.download import Archive
 from segbench.datasets.examples import Example, Facts, FileCase, wrong_layout
 from segbench.datasets.files.finding import find_files, match_files
-from segbench.datasets.files.images import read_image, require_shape
+from segbench.datasets.files.images import read_drawing, read_image
 from segbench.datasets.importing import PublicDataset
 
 # Folder of each label, by cohort.
@@ -59,7 +57,7 @@ class PanDental(PublicDataset):
         cohort, (number, files) = case
         image = read_image(files["image"])
         masks = {
-            label: _drawn_region(files[label], files["image"], image.shape[:2]) for label in COHORTS[cohort]
+            label: read_drawing(files[label], files["image"], image.shape[:2]) for label in COHORTS[cohort]
         }
         yield Example(files["image"], number, image, masks, cohort=cohort, modality="X-Ray")
 
@@ -71,10 +69,3 @@ def _cases(cohort: str, folder: Path) -> Iterator[FileCase]:
         kinds = {kind: find_files(parent, f"{name}/*.png") for kind, name in names.items()}
         cases = match_files(lambda file: file.stem, kinds)
         yield from (case for case in cases if cohort == "v1" or case[0] not in LEFT_OUT)
-
-
-def _drawn_region(file: Path, image: Path, shape: tuple[int, ...]) -> np.ndarray:
-    """The pixels of the mask of an image that are not black, whatever their alpha channel."""
-    pixels = np.atleast_3d(read_image(file))
-    drawn = np.any(pixels[..., :3] if pixels.shape[2] > 2 else pixels[..., :1], axis=2)
-    return require_shape(drawn, file, image, shape)

@@ -149,6 +149,16 @@ def test_buid_merges_the_masks_of_an_image_and_leaves_normal_ones_out(imported, 
     assert bounds(malignant.labels[2, 0]) == bounds(malignant.images[2, 0] == 1) == (10, 100, 4, 8)
 
 
+def test_a_smoothed_mask_gives_the_region_of_the_sharp_one(imported, tmp_path) -> None:
+    make_buid(tmp_path / "files")
+    for file in (tmp_path / "files").rglob("benign (?)_mask*.png"):
+        Image.open(file).resize((2 * SIDE, 2 * SIDE), Image.Resampling.BILINEAR).save(file)
+        image = file.with_name(f"{file.stem.partition('_mask')[0]}.png")
+        Image.open(image).resize((2 * SIDE, 2 * SIDE)).save(image)
+    benign = imported(BUID)["benign/Ultrasound/0/tumour"]
+    assert np.array_equal(benign.labels[0, 0], (box(10, 100, 4, 8) | box(60, 20, 2, 3)) > 0)
+
+
 def test_drive_reads_the_training_part(imported) -> None:
     (name, data), *more = imported(DRIVE).items()
     assert (name, more) == ("all/Optical_camera/0/vessels", [])
@@ -240,6 +250,11 @@ def narrow_nifti(file: Path) -> None:
     save_nifti(file, np.ones((SIDE, 60), np.uint8))
 
 
+def lose(file: Path) -> None:
+    """JPEG under a name of PNG."""
+    Image.fromarray(np.asarray(Image.open(file).convert("L"))).save(file, format="JPEG")
+
+
 def swap_bones(file: Path) -> None:
     labels = nibabel.Nifti1Image.from_filename(file).get_fdata()[..., 0]
     save_nifti(file, np.where(labels > 0, 3 - labels, 0).astype(np.uint8))
@@ -256,6 +271,7 @@ def stack(file: Path) -> None:
         (BUID, "malignant (2).png", remove, "malignant (2)_mask.png"),
         (BUID, "malignant (2)_mask.png", cut, "malignant (2)_mask.png"),
         (BUID, "benign (1)_mask_1.png", narrow, "benign (1)_mask_1.png is 128x127 and its image"),
+        (BUID, "benign (1)_mask_1.png", lose, "benign (1)_mask_1.png was compressed with losses"),
         (DRIVE, "22_manual1.gif", remove, "22_training.tif"),
         (DRIVE, "22_training.tif", remove, "22_manual1.gif"),
         (DRIVE, "22_training.tif", cut, "22_training.tif"),
@@ -272,6 +288,7 @@ def stack(file: Path) -> None:
         (HipXRay, "image_054.nii.gz", stack, "image_054.nii.gz"),
         (PanDental, "v2/Segmentation2/2.png", remove, "v2/Images/2.png"),
         (PanDental, "v2/Images/2.png", remove, "v2/Segmentation1/2.png"),
+        (PanDental, "v2/Segmentation1/2.png", lose, "v2/Segmentation1/2.png was compressed with losses"),
         (PanDental, "v2/Segmentation1/2.png", cut, "v2/Segmentation1/2.png"),
         (PanDental, "v2/Segmentation2/2.png", narrow, "Segmentation2/2.png is 128x127 and its image"),
     ],
