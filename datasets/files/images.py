@@ -107,11 +107,7 @@ class MaskReader:
         """
         decoded = decode(path)
         mask = require_shape(self._values(path, decoded), path, image.file, image.pixels.shape[:2])
-        if decoded.orientation != image.orientation:
-            raise DataError(
-                f"{image.file} has the orientation tag {image.orientation} and {path} "
-                f"{decoded.orientation}; save both upright, without the tag"
-            )
+        _require_orientation(path, decoded, image)
         return mask * white_of(labels) if mask.dtype == bool else mask
 
     def _values(self, path: Path, decoded: Decoded) -> np.ndarray:
@@ -128,27 +124,29 @@ def read_mask(path: Path) -> np.ndarray:
     return MaskReader().read(path).astype(np.int64)
 
 
-def read_region(path: Path, image: Path, shape: tuple[int, ...]) -> np.ndarray:
-    """Read the only region in the mask of an image, bool (H, W); errors as of `read_mask`, `require_shape`.
+def read_region(path: Path, image: Image) -> np.ndarray:
+    """Read the only region in the mask of an image, bool (H, W); errors as of `MaskReader.read_of`.
 
     Values above 0 are inside; in a smoothed mask, at least half of white.
     """
-    mask = require_shape(read_mask(path), path, image, shape)
+    mask = MaskReader().read_of(path, image, ())
     top = int(mask.max())
     return mask > (top // 2 if top >= LEAST_WHITE else 0)
 
 
-def read_drawing(path: Path, image: Path, shape: tuple[int, ...]) -> np.ndarray:
+def read_drawing(path: Path, image: Image) -> np.ndarray:
     """Read where the mask of an image is not black, bool (H, W), whatever its alpha channel.
 
-    DataError as of `open_image` and `require_shape`, or if it was compressed with losses.
+    DataError as of `open_image`, or if the mask was compressed with losses, or its shape or orientation tag
+    differs from the image's.
     """
     decoded = decode(path)
     _require_lossless(path, decoded)
+    _require_orientation(path, decoded, image)
     colours = decoded.pixels if decoded.palette is None else look_up(decoded.palette, decoded.pixels)
     if decoded.has_alpha:
         colours = colours[..., :-1]
-    return require_shape(np.atleast_3d(colours).any(axis=2), path, image, shape)
+    return require_shape(np.atleast_3d(colours).any(axis=2), path, image.file, image.pixels.shape[:2])
 
 
 def require_shape(mask: np.ndarray, path: Path, image: Path, shape: tuple[int, ...]) -> np.ndarray:
@@ -192,6 +190,14 @@ def _require_lossless(path: Path, decoded: Decoded) -> None:
     if decoded.lossy:
         raise DataError(
             f"{path} was compressed with losses, which change the labels; export the mask again as PNG"
+        )
+
+
+def _require_orientation(path: Path, decoded: Decoded, image: Image) -> None:
+    if decoded.orientation != image.orientation:
+        raise DataError(
+            f"{image.file} has the orientation tag {image.orientation} and {path} {decoded.orientation}; "
+            "save both upright, without the tag"
         )
 
 

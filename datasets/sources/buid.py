@@ -10,7 +10,7 @@ import numpy as np
 from segbench.datasets.download import Archive
 from segbench.datasets.examples import Example, Facts, wrong_layout
 from segbench.datasets.files.finding import find_files, require_file
-from segbench.datasets.files.images import read_image, read_region
+from segbench.datasets.files.images import open_image, read_region
 from segbench.datasets.importing import PublicDataset
 from segbench.datasets.task import DataError
 
@@ -54,9 +54,9 @@ class BUID(PublicDataset):
 
     def examples(self, case: tuple[Path, list[Path]]) -> Iterator[Example]:
         file, masks = case
-        image = read_image(file)
-        tumour = np.any([read_region(mask, file, image.shape[:2]) for mask in masks], axis=0)
+        image = open_image(file)
+        tumour = np.any([read_region(mask, image) for mask in masks], axis=0)
         subject = file.stem.replace(" (", "-").rstrip(")")
         yield Example(
-            file, subject, image, {"tumour": tumour}, cohort=file.parent.name, modality="Ultrasound"
+            file, subject, image.pixels, {"tumour": tumour}, cohort=file.parent.name, modality="Ultrasound"
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from segbench.datasets.examples import Example, Facts, FileCase, wrong_layout
 from segbench.datasets.files.finding import find_files, match_files
-from segbench.datasets.files.images import read_image, read_region
+from segbench.datasets.files.images import open_image, read_region
 from segbench.datasets.importing import PublicDataset
 
 
@@ -33,6 +33,6 @@ class DRIVE(PublicDataset):
 
     def examples(self, case: FileCase) -> Iterator[Example]:
         number, files = case
-        image = read_image(files["image"])
-        vessels = read_region(files["manual vessels"], files["image"], image.shape[:2])
-        yield Example(files["image"], number, image, {"vessels": vessels}, modality="Optical camera")
+        image = open_image(files["image"])
+        vessels = read_region(files["manual vessels"], image)
+        yield Example(files["image"], number, image.pixels, {"vessels": vessels}, modality="Optical camera")

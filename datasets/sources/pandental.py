@@ -8,7 +8,7 @@ from pathlib import Path
 from segbench.datasets.download import Archive
 from segbench.datasets.examples import Example, Facts, FileCase, wrong_layout
 from segbench.datasets.files.finding import find_files, match_files
-from segbench.datasets.files.images import read_drawing, read_image
+from segbench.datasets.files.images import open_image, read_drawing
 from segbench.datasets.importing import PublicDataset
 
 # Folder of each label, by cohort.
@@ -55,11 +55,9 @@ class PanDental(PublicDataset):
 
     def examples(self, case: tuple[str, FileCase]) -> Iterator[Example]:
         cohort, (number, files) = case
-        image = read_image(files["image"])
-        masks = {
-            label: read_drawing(files[label], files["image"], image.shape[:2]) for label in COHORTS[cohort]
-        }
-        yield Example(files["image"], number, image, masks, cohort=cohort, modality="X-Ray")
+        image = open_image(files["image"])
+        masks = {label: read_drawing(files[label], image) for label in COHORTS[cohort]}
+        yield Example(files["image"], number, image.pixels, masks, cohort=cohort, modality="X-Ray")
 
 
 def _cases(cohort: str, folder: Path) -> Iterator[FileCase]:

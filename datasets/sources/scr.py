@@ -10,7 +10,7 @@ import numpy as np
 
 from segbench.datasets.examples import Example, Facts, FileCase, wrong_layout
 from segbench.datasets.files.finding import find_files, match_files
-from segbench.datasets.files.images import read_region
+from segbench.datasets.files.images import Image, read_region
 from segbench.datasets.importing import PublicDataset
 from segbench.datasets.task import DataError
 
@@ -57,7 +57,8 @@ class SCR(PublicDataset):
         if OUTLINES in files:
             masks = _fill_outlines(files[OUTLINES], image.shape)
         else:
-            masks = {label: read_region(files[label], files["image"], image.shape) for label in LABELS}
+            film = Image(files["image"], image)
+            masks = {label: read_region(files[label], film) for label in LABELS}
         masks = {label.replace(" ", "-"): mask for label, mask in masks.items()}
         yield Example(files["image"], name, image, masks, modality="X-Ray")
 

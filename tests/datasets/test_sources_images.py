@@ -255,6 +255,14 @@ def lose(file: Path) -> None:
     Image.fromarray(np.asarray(Image.open(file).convert("L"))).save(file, format="JPEG")
 
 
+def turn(file: Path) -> None:
+    """The orientation tag of a camera held upside down."""
+    image = Image.open(file)
+    image.load()
+    image.getexif()[0x0112] = 3
+    image.save(file, exif=image.getexif())
+
+
 def swap_bones(file: Path) -> None:
     labels = nibabel.Nifti1Image.from_filename(file).get_fdata()[..., 0]
     save_nifti(file, np.where(labels > 0, 3 - labels, 0).astype(np.uint8))
@@ -271,6 +279,7 @@ def stack(file: Path) -> None:
         (BUID, "malignant (2).png", remove, "malignant (2)_mask.png"),
         (BUID, "malignant (2)_mask.png", cut, "malignant (2)_mask.png"),
         (BUID, "benign (1)_mask_1.png", narrow, "benign (1)_mask_1.png is 128x127 and its image"),
+        (BUID, "benign (2).png", turn, "benign (2).png has the orientation tag 3 and"),
         (BUID, "benign (1)_mask_1.png", lose, "benign (1)_mask_1.png was compressed with losses"),
         (DRIVE, "22_manual1.gif", remove, "22_training.tif"),
         (DRIVE, "22_training.tif", remove, "22_manual1.gif"),
@@ -288,6 +297,7 @@ def stack(file: Path) -> None:
         (HipXRay, "image_054.nii.gz", stack, "image_054.nii.gz"),
         (PanDental, "v2/Segmentation2/2.png", remove, "v2/Images/2.png"),
         (PanDental, "v2/Images/2.png", remove, "v2/Segmentation1/2.png"),
+        (PanDental, "v2/Images/2.png", turn, "v2/Images/2.png has the orientation tag 3 and"),
         (PanDental, "v2/Segmentation1/2.png", lose, "v2/Segmentation1/2.png was compressed with losses"),
         (PanDental, "v2/Segmentation1/2.png", cut, "v2/Segmentation1/2.png"),
         (PanDental, "v2/Segmentation2/2.png", narrow, "Segmentation2/2.png is 128x127 and its image"),
