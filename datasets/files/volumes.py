@@ -103,11 +103,9 @@ def read_label_map(path: Path, image: Volume) -> Volume:
     if labels.values.shape != image.values.shape:
         size, other = (_size(volume.values.shape) for volume in (stored, image))
         raise DataError(f"{path} is {size} and its image {image.file} {other}; make them match")
-    _require_place(labels, image)
+    require_place(labels, image)
     if labels.values.dtype.kind in "if" and (lowest := labels.values.min()) < 0:
-        raise DataError(
-            f"{path} contains {lowest:g}, and labels are numbers from 0; save it with such numbers"
-        )
+        raise DataError(f"{path} contains {lowest:g}, but labels are numbers from 0; save it with these")
     if labels.values.dtype.kind == "f":
         with np.errstate(invalid="ignore"):  # NaN, infinite and too large numbers change here
             whole = np.rint(labels.values).astype(np.int32)
@@ -127,7 +125,7 @@ def extend(part: Volume, image: Volume) -> Volume:
     """
     part = _turn_to(part, image)
     start = np.rint(np.linalg.solve(image.affine, part.affine)[:3, 3]).astype(int)
-    _require_place(part, image, start)
+    require_place(part, image, start)
     end = start + part.values.shape
     if (start < 0).any() or (end > image.values.shape).any():
         raise DataError(f"{part.file} reaches beyond its image {image.file}; give the image it belongs to")
@@ -151,15 +149,7 @@ def clip_outliers(values: np.ndarray) -> np.ndarray:
     return values.clip(*np.percentile(positive, (0.5, 99.5))) if positive.size else values
 
 
-def _turn_to(labels: Volume, image: Volume) -> Volume:
-    """Flip and exchange the axes of a label map to those of its image."""
-    from nibabel import orientations
-
-    to_image = np.linalg.solve(image.affine, labels.affine)  # maps its indices to the image's
-    return _reorder_axes(labels, orientations.io_orientation(to_image))
-
-
-def _require_place(labels: Volume, image: Volume, start: Sequence[int] | np.ndarray = (0, 0, 0)) -> None:
+def require_place(labels: Volume, image: Volume, start: Sequence[int] | np.ndarray = (0, 0, 0)) -> None:
     """DataError if corners of a label map, whose first voxel is `start` of the image, lie in other places."""
     corners = np.array([*np.ndindex(2, 2, 2)]) * (np.array(labels.values.shape) - 1)
     places, expected = (
@@ -173,6 +163,14 @@ def _require_place(labels: Volume, image: Volume, start: Sequence[int] | np.ndar
             f"{labels.file} and its image {image.file} lie in different spaces: corners lie {apart:.3g} "
             "voxels apart; resample one of them"
         )
+
+
+def _turn_to(labels: Volume, image: Volume) -> Volume:
+    """Flip and exchange the axes of a label map to those of its image."""
+    from nibabel import orientations
+
+    to_image = np.linalg.solve(image.affine, labels.affine)  # maps its indices to the image's
+    return _reorder_axes(labels, orientations.io_orientation(to_image))
 
 
 def _reorder_axes(volume: Volume, orientation: np.ndarray) -> Volume:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from segbench.datasets.files.volumes import Volume, require_place
 from segbench.datasets.scans import ALL, FREESURFER, STRUCTURES, ScanData
 from segbench.datasets.splits import split_by_subject
 from segbench.datasets.task import DataError, Task
@@ -126,10 +127,9 @@ class ADNIFLAIR(RegisteredScans):
 
 def _read(scan: Path, label_map: Path) -> tuple[np.ndarray, np.ndarray]:
     """Read the slice of an image, float32 in [0, 1], and of its label map, uint8 with the paper's numbers."""
-    plane, space = _read_slice(scan)
-    numbers, label_space = _read_slice(label_map)
-    if not np.allclose(space, label_space, atol=1e-3):
-        raise DataError(f"{scan} and {label_map.name} lie in different spaces; register them to each other")
+    image, label = _read_slice(scan), _read_slice(label_map)
+    require_place(label, image)
+    plane, numbers = image.values[..., 0], label.values[..., 0]
     low, high = plane.min(), plane.max()
     labels = np.zeros(numbers.shape, np.uint8)
     for k, number in enumerate(FREESURFER, start=1):
@@ -137,8 +137,8 @@ def _read(scan: Path, label_map: Path) -> tuple[np.ndarray, np.ndarray]:
     return ((plane - low) / ((high - low) or 1)).astype(np.float32), labels
 
 
-def _read_slice(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Read the coronal slice of a volume, float64, and the affine map of the volume."""
+def _read_slice(path: Path) -> Volume:
+    """Read the coronal slice of a volume as a volume of one slice, float64."""
     import nibabel
 
     try:
@@ -152,4 +152,6 @@ def _read_slice(path: Path) -> tuple[np.ndarray, np.ndarray]:
         raise DataError(f"{path} is {size}, not {expected}; register it to Talairach space at 1 mm")
     if not np.isfinite(plane).all():
         raise DataError(f"{path} holds NaN or infinite values; replace them or remove the scan")
-    return plane, volume.affine
+    affine = volume.affine.copy()
+    affine[:3, 3] += SLICE * affine[:3, 2]
+    return Volume(plane[..., None], affine, path)

@@ -28,6 +28,7 @@ from typing import NamedTuple
 import numpy as np
 
 from segbench.datasets.examples import Example
+from segbench.datasets.files.dicom import read_dicom_picture
 from segbench.datasets.files.finding import find_files
 from segbench.datasets.files.volumes import clip_outliers
 from segbench.datasets.task import DataError
@@ -55,10 +56,10 @@ class Study(NamedTuple):
         contours = {file: _read_points(file) for file in self.images}
         largest = max(contours, key=lambda file: _area(contours[file]))
         points, file = contours[largest], self.images[largest]
-        image = _read_pixels(file)
-        if (points < -1).any() or (points > image.shape[::-1]).any():
+        image = read_dicom_picture(file)
+        if (points < -1).any() or (points > image.shape[1::-1]).any():
             raise DataError(f"{largest} lies outside its image {file}; replace or remove the contour")
-        masks = {"left-ventricle": polygon2mask(image.shape, points[:, ::-1])}
+        masks = {"left-ventricle": polygon2mask(image.shape[:2], points[:, ::-1])}
         picture = clip_outliers(image)
         yield Example(file, self.patient, picture, masks, "Sunnybrook", "cine-MRI", "stored")
 
@@ -144,22 +145,3 @@ def _area(points: np.ndarray) -> float:
     """Area of a polygon."""
     x, y = points.T
     return abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2
-
-
-def _read_pixels(file: Path) -> np.ndarray:
-    """Read the image of a DICOM file, (H, W)."""
-    import pydicom
-
-    try:
-        pixels = np.asarray(pydicom.dcmread(file).pixel_array)
-    except Exception as error:  # pydicom and its decoders raise many types for damaged files
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise DataError(
-            f"{file} cannot be read as DICOM ({reason}); replace it, or remove it and its contour"
-        ) from error
-    if pixels.ndim != 2:
-        raise DataError(
-            f"{file} holds several images or colours (shape {pixels.shape}); save one gray image, or remove "
-            "it and its contour"
-        )
-    return pixels

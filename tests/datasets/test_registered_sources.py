@@ -55,6 +55,7 @@ def files(tmp_path_factory) -> dict[str, Path]:
         "labels": volume(label_plane()),
         "lacking": volume(lacking),
         "elsewhere": volume(label_plane(), affine=np.diag([-1.0, 1.0, 1.2, 1.0])),
+        "rounded": volume(label_plane(), affine=np.diag([-1.0, 1.0, 1.0, 1.0]) + 0.02 * np.eye(4, k=3)),
         "cropped": volume(label_plane(), (160, 192, 200)),
         "nan": volume(sparse),
     }
@@ -127,6 +128,11 @@ def test_each_data_set_reads_its_own_modality(add, tmp_path) -> None:
     assert list(load("adni-flair", tmp_path).subjects) == ["B"]
 
 
+def test_positions_may_differ_by_rounding(add, tmp_path) -> None:
+    add("A/d1", t2star="image", dseg="rounded")
+    assert list(load("oasis3-t2star", tmp_path).subjects) == ["A"]
+
+
 def test_what_is_left_out_is_counted(add, tmp_path) -> None:
     add("A/d1", t2star="image", dseg="labels")
     add("A/d2", t2star="image", dseg="lacking")
@@ -147,7 +153,7 @@ def test_nothing_usable_is_an_error(add, tmp_path) -> None:
     [
         ("image", "cropped", r"dseg\.nii\.gz is 160 x 192 x 200, not 160 x 192 x 224; register"),
         ("cropped", "labels", r"T2star\.nii\.gz is 160 x 192 x 200, not"),
-        ("image", "elsewhere", r"T2star\.nii\.gz and sub-A_ses-d1_\S+dseg\.nii\.gz lie in different spaces"),
+        ("image", "elsewhere", r"dseg\.nii\.gz and its image \S+T2star\.nii\.gz lie in different spaces"),
         ("damaged", "labels", r"T2star\.nii\.gz cannot be read"),
         ("image", "cut", r"dseg\.nii\.gz cannot be read"),
         ("nan", "labels", r"T2star\.nii\.gz holds NaN"),
