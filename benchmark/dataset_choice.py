@@ -19,7 +19,7 @@ DOWNLOADS = {"scribbles": "medscribble"}  # by kind of data: the data set that `
 def names(value: str | Iterable[str]) -> list[str]:
     """Return the names of a comma-separated list or a sequence, each once.
 
-    The path of an existing ``folder:PATH`` may contain commas.
+    The path of an existing ``folder:PATH`` may contain commas; the longest that exists is meant.
     """
     items = _split(value) if isinstance(value, str) else value
     stripped = list(dict.fromkeys(item.strip() for item in items if item.strip()))
@@ -31,7 +31,7 @@ def names(value: str | Iterable[str]) -> list[str]:
 def _split(text: str) -> list[str]:
     items, rest = [], text.split(",")
     while rest:
-        candidates = [",".join(rest[:end]) for end in range(1, len(rest) + 1)]
+        candidates = (",".join(rest[:end]) for end in range(len(rest), 0, -1))
         item = next(filter(_is_folder, candidates), rest[0])
         items.append(item)
         del rest[: item.count(",") + 1]

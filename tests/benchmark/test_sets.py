@@ -214,3 +214,15 @@ def test_sizes_of_networks_need_no_run(tmp_path, monkeypatch):
     assert "15855221" in (tmp_path / "out" / "tables" / "interconv-table4.csv").read_text()
     refused = CliRunner().invoke(cli, ["report", "--only", "interconv-table4,interconv-fig4"])
     assert refused.exit_code != 0
+
+
+def test_the_path_of_a_folder_may_contain_commas(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for folder in ("left", "left, right,both"):
+        Path(folder).mkdir()
+    for text in ("folder:left, right,both", "phantoms,folder:left, right,both,folder:left,wbc"):
+        chosen, _ = choose_datasets(text, tmp_path)
+        assert ",".join(chosen) == text
+        assert "folder:left, right,both" in chosen
+    assert choose_datasets("folder:nowhere,phantoms", tmp_path)[0] == ["folder:nowhere", "phantoms"]
+    assert choose_datasets(f"folder:{'x' * 300},phantoms", tmp_path)[0][1] == "phantoms"
