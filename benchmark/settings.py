@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from segbench.errors import Failure, UsageError
+from segbench.paths import expanded, user_cache
 from segbench.protocols.config import CONTEXT_SIZES, Config
 
 
@@ -138,11 +139,10 @@ def resolve_preset(name: str, images: int | str | None, **changes: int | None) -
 
 def resolve_root(option: str | Path | None) -> Path:
     """Return the data folder: the option, else ``SEGBENCH_DATA``, else a folder of the user's cache."""
-    if option or os.environ.get("SEGBENCH_DATA"):
-        return Path(option or os.environ["SEGBENCH_DATA"]).expanduser().resolve()
-    import platformdirs
-
-    return platformdirs.user_cache_path("segbench") / "data"
+    given = option or os.environ.get("SEGBENCH_DATA")
+    if given:
+        return expanded(Path(given)).resolve()
+    return user_cache("give the folder of the data sets by --data-root or SEGBENCH_DATA") / "data"
 
 
 def resolve_device(option: str, remote: bool = False) -> str:

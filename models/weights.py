@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import platformdirs
-
 from segbench.errors import SegbenchError
+from segbench.paths import user_cache
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -58,7 +57,7 @@ OFFICIAL = {
 
 def official_folder() -> Path:
     """Folder of fetched checkpoints, in the user's cache."""
-    return Path(platformdirs.user_cache_dir("segbench")) / "weights"
+    return user_cache("give files of weights by --weights") / "weights"
 
 
 def weights_path(name: str, weights: str = "bundled") -> Path:

@@ -6,11 +6,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from segbench.files import write_file
 from segbench.reports import style
 from segbench.reports.artefact import Artefact
 from segbench.reports.missing import Coverage, Gap
 from segbench.reports.registry import PAPERS, get, names
 from segbench.reports.requirement import InsufficientRecords
+from segbench.text import significant
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,6 +55,8 @@ def build(
     ------
     UnknownName
         If there is no such artefact; nothing is written then.
+    Failure
+        If a file cannot be written; the sentence names it.
     """
     from segbench.reports.page.render import Missing, page
     from segbench.results.resampling import StatisticsError
@@ -80,14 +84,8 @@ def build(
             missing.setdefault((not drawn, gaps, reason), []).append(name)
     entries = [Missing(artefacts_of, *why) for why, artefacts_of in missing.items()]
     entries += [Missing([paper], True, [gap]) for paper, gap in absent.items()]
-    output.mkdir(parents=True, exist_ok=True)
-    index = output / "index.html"
-    index.write_text(
-        page(results, sections, entries, whole=only is None, comparisons=comparisons),
-        encoding="utf-8",
-        newline="\n",
-    )
-    return index
+    text = page(results, sections, entries, whole=only is None, comparisons=comparisons)
+    return write_file(output / "index.html", text)
 
 
 def _absent_papers(coverage: Coverage) -> dict[str, Gap]:
@@ -112,7 +110,6 @@ def _write(
     picture, files, width = None, [], 0
     if artefact.draw is not None:
         figure = artefact.figure(results, data)
-        (output / "figures").mkdir(parents=True, exist_ok=True)
         files += style.save(figure, output / "figures" / name, formats)
         width, picture = round(PIXELS_PER_INCH * figure.get_figwidth()), files[0]
     grid = None if data is None else artefact.reading_grid(results, data)
@@ -141,8 +138,6 @@ def _clear(output: Path) -> None:
 
 def _write_numbers(data: pd.DataFrame, grid: Grid, stem: Path) -> list[Path]:
     """Write ``stem.csv`` with all columns, and ``stem.md`` and ``stem.tex`` for reading."""
-    stem.parent.mkdir(parents=True, exist_ok=True)
-    data.to_csv(stem.with_suffix(".csv"), index=False, float_format="%.6g", lineterminator="\n")
-    for suffix, text in ((".md", grid.markdown()), (".tex", grid.latex())):
-        stem.with_suffix(suffix).write_text(text, encoding="utf-8", newline="\n")
-    return [stem.with_suffix(suffix) for suffix in (".csv", ".md", ".tex")]
+    numbers = data.to_csv(index=False, float_format=lambda value: significant(value, 6), lineterminator="\n")
+    texts = {".csv": numbers, ".md": grid.markdown(), ".tex": grid.latex()}
+    return [write_file(stem.with_suffix(suffix), text) for suffix, text in texts.items()]

@@ -11,6 +11,7 @@ import pandas as pd
 
 from segbench.reports import style
 from segbench.reports.protocols import labels
+from segbench.text import significant
 
 if TYPE_CHECKING:
     from segbench.results import Results
@@ -78,7 +79,7 @@ def text(value: Any) -> str:
     if isinstance(value, str):
         return value
     value = float(value)
-    return (f"{int(value):,}" if value.is_integer() else f"{value:g}").replace("-", "−")
+    return (f"{int(value):,}" if value.is_integer() else significant(value, 6)).replace("-", "−")
 
 
 def interval(row: pd.Series, digits: int = 2) -> str:

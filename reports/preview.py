@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Iterable
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from segbench.datasets.checks import Finding, View
 from segbench.datasets.task import name_part
+from segbench.files import write_file
 from segbench.reports import pictures, style
 
 if TYPE_CHECKING:
@@ -103,8 +105,9 @@ def sheet(view: View, findings: Iterable[Finding] = ()) -> Figure:
 def save(figure: Figure, folder: Path, view: View) -> Path:
     """Write a sheet as PNG, named after its task; the same sheet gives the same bytes."""
     path = folder / f"preview-{name_part(view.task.name.replace('/', '-'))}.png"
-    figure.savefig(path, dpi=DPI, metadata={"Software": None})
-    return path
+    content = BytesIO()
+    figure.savefig(content, format="png", dpi=DPI, metadata={"Software": None})
+    return write_file(path, content.getvalue())
 
 
 def _draw_images(figure: Figure, area: SubplotSpec, view: View, cells: list[Cell]) -> None:

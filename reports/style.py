@@ -6,9 +6,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from segbench.files import write_file
 from segbench.registry import PluginError
 
 if TYPE_CHECKING:
@@ -172,22 +174,30 @@ def save(figure: Figure, stem: Path, formats: Iterable[str] = FORMATS) -> list[P
     -------
     list of Path
         The files, in the order of ``formats``.
+
+    Raises
+    ------
+    Failure
+        If a file cannot be written.
     """
-    paths = [stem.with_suffix(f".{kind}") for kind in formats]
     with themed():
-        for path in paths:
-            figure.savefig(path, dpi=PNG_DPI, metadata=_METADATA[path.suffix[1:]])
-    if not any(axes.images for axes in figure.axes):  # images keep all their colours
-        for path in paths:
-            if path.suffix == ".png":
-                _reduce(path)
-    return paths
+        return [write_file(stem.with_suffix(f".{kind}"), _rendered(figure, kind)) for kind in formats]
 
 
-def _reduce(png: Path) -> None:
-    """Rewrite a drawing with a palette of 256 colours, which takes a third of the space."""
+def _rendered(figure: Figure, kind: str) -> bytes:
+    """Return the content of a figure's file."""
+    content = BytesIO()
+    figure.savefig(content, format=kind, dpi=PNG_DPI, metadata=_METADATA[kind])
+    images = any(axes.images for axes in figure.axes)  # they keep all their colours
+    return _reduced(content) if kind == "png" and not images else content.getvalue()
+
+
+def _reduced(png: BytesIO) -> bytes:
+    """Return a drawing with a palette of 256 colours, which takes a third of the space."""
     from PIL import Image
 
+    content = BytesIO()
     with Image.open(png) as drawing:
         palette = drawing.convert("RGB").quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-    palette.save(png, optimize=True, dpi=(PNG_DPI, PNG_DPI))
+    palette.save(content, "PNG", optimize=True, dpi=(PNG_DPI, PNG_DPI))
+    return content.getvalue()

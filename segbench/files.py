@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def write_file(file: Path, content: str | bytes) -> Path:
     Failure
         If the file cannot be written; the sentence names it and the reason.
     """
-    part = file.with_name(f".{file.name}.part")
+    part = file.with_name(f".{os.getpid()}.part")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         part.write_bytes(content.encode() if isinstance(content, str) else content)

@@ -13,6 +13,14 @@ RUNS = Path("results/runs")
 TRAINING = Path("results/training")  # `run` looks here for models that are trained on each task
 
 
+def expanded(path: Path) -> Path:
+    """Replace ``~`` at the beginning of a path; Failure if the home directory is unknown."""
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise Failure(f"{path} begins with a home directory that is unknown; give the full path") from error
+
+
 def user_cache(instead: str) -> Path:
     """Return this program's folder in the user's cache, which may not exist yet.
 

@@ -26,17 +26,17 @@ def count_of(count: int, noun: str) -> str:
 
 
 def significant(value: float, digits: int) -> str:
-    """Return a number with some significant digits, without trailing zeros and never with an exponent.
+    """Return a number with some significant digits, without trailing zeros.
 
-    Digits before the decimal point are never rounded away.
+    Digits before the decimal point are never rounded away. Only numbers below a millionth have an exponent.
 
     Examples
     --------
     >>> significant(99.7, 2), significant(0.01234, 2), significant(18_903_297.0, 3)
     ('100', '0.012', '18903297')
     """
-    if not math.isfinite(value):
-        return str(value)
+    if not math.isfinite(value) or 0 < abs(value) < 1e-6:
+        return f"{value:.{digits}g}"
     whole = len(str(int(abs(value)))) if abs(value) >= 1 else 0
     rounded = Decimal(f"{value:.{max(digits, whole) - 1}e}")
     text = f"{rounded:f}"

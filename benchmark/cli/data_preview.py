@@ -32,7 +32,6 @@ def _preview(name: str, task: str, output: Path, data_root: str | None) -> None:
     tasks = [found for found in dataset.tasks() if dataset.kind == "scans" or task in found.name]
     count = 0
     for view in islice(_views(dataset, tasks, task), None if task else MAX_SHEETS):
-        output.mkdir(parents=True, exist_ok=True)
         click.echo(preview.save(preview.sheet(view, list(check(view))), output, view))
         count += 1
     if not count:

@@ -24,13 +24,14 @@ def _require_official(name: str) -> None:
 
 
 def _list() -> None:
-    from segbench.models.weights import OFFICIAL, WeightsError, checksum, verify
+    from segbench.errors import SegbenchError
+    from segbench.models.weights import OFFICIAL, checksum, verify
 
     for name, checkpoint in OFFICIAL.items():
         for kind, find in (("bundled", checksum), ("official", verify)):
             try:
                 state = f"sha256 {find(name)}"
-            except WeightsError as error:
+            except SegbenchError as error:
                 state = str(error)
             click.echo(f"{name:<16} {kind:<9} {state}")
         click.echo(f"{'':<16} {'':<9} {checkpoint.url}")

@@ -15,6 +15,7 @@ from segbench.benchmark.plan import SEED_MODEL, Unit
 from segbench.benchmark.settings import Settings
 from segbench.errors import Failure, describe
 from segbench.models.weights import companion
+from segbench.paths import expanded
 
 if TYPE_CHECKING:
     from segbench.protocols.records import Records
@@ -78,7 +79,7 @@ def _absolute_weights(weights: str) -> str:
 
 def _absolute_source(name: str) -> str:
     kind, colon, path = name.partition(":")
-    return f"folder:{Path(path).expanduser().absolute()}" if kind == "folder" and colon else name
+    return f"folder:{expanded(Path(path)).absolute()}" if kind == "folder" and colon else name
 
 
 @contextmanager

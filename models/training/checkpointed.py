@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from segbench.errors import SegbenchError
+from segbench.text import significant
 
 SAVE_INTERVAL = 60.0  # seconds between checkpoints
 HORIZON = 300  # updates that the running mean of the weights covers by default
@@ -147,7 +148,7 @@ class CheckpointedTraining:
             writer = csv.DictWriter(stream, self.columns)
             if new:
                 writer.writeheader()
-            writer.writerow({name: f"{value:.6g}" for name, value in row.items()})
+            writer.writerow({name: significant(value, 6) for name, value in row.items()})
 
     def export(self) -> Path:
         """Write the final weights."""
