@@ -227,11 +227,12 @@ def _value_type(header: Dataset, scale: tuple[float, float] | None) -> np.dtype[
 
 def _require_alike(frames: Sequence[Frame]) -> None:
     """DataError if frames differ in size, orientation or spacing; names one of the rarer kind."""
-    (common, _), *_ = Counter(frame.size for frame in frames).most_common()
-    usual = next(frame for frame in frames if frame.size == common)
+    kinds = [(frame.size, *frame.axes.round(3).ravel()) for frame in frames]
+    (common, _), *_ = Counter(kinds).most_common()
+    usual = frames[kinds.index(common)]
     for frame in frames:
-        if frame.size != common:
-            size, other = ("{1} x {0}".format(*sides) for sides in (frame.size, common))
+        if frame.size != usual.size:
+            size, other = ("{1} x {0}".format(*sides) for sides in (frame.size, usual.size))
             raise DataError(
                 f"{frame.name} is {size} and {usual.name} of the same DICOM series {other}; keep slices of "
                 "one size"

@@ -76,7 +76,7 @@ class Segments:
         if not chosen:
             return replace(image, values=np.zeros(image.values.shape, bool), file=self.file)
         part = self._try(lambda: self._content.get_volume(segment_numbers=chosen))
-        region = part.array.any(-1)
+        region = np.asarray(part.array.any(-1))
         if (part.array != (part.array > 0)).any():
             raise DataError(f"{self.file} contains probabilities; save it as a binary segmentation")
         affine = np.diag([-1, -1, 1, 1]) @ part.affine  # DICOM's millimetres increase to the left and back
