@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from segbench.datasets.checks.across import CrossTaskChecks
+from segbench.datasets.checks.alignment import alignment
 from segbench.datasets.checks.images import DECILES, deciles, intensities, leaks
 from segbench.datasets.checks.labels import labels, sizes
 from segbench.datasets.checks.orientation import orientation
@@ -23,7 +24,7 @@ __all__ = ["SEVERITIES", "DatasetReport", "Finding", "View", "check", "verify", 
 
 Check = Callable[[View], Iterable[Finding]]
 IMAGE_CHECKS: tuple[Check, ...] = (leaks, intensities)
-LABEL_CHECKS: tuple[Check, ...] = (sizes, labels, orientation)
+LABEL_CHECKS: tuple[Check, ...] = (sizes, labels, orientation, alignment)
 Progress = Callable[[list[Task]], Iterable[Task]]
 
 

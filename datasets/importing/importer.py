@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import unicodedata
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from segbench.datasets.examples import Example, Facts, Reader, named_split
-from segbench.datasets.files.tables import read_columns, read_text
+from segbench.datasets.files.tables import plain_name, read_columns, read_text
 from segbench.datasets.importing.store import LEVELS, folder_of
 from segbench.datasets.importing.writer import Picture, Writer, replacement_of, write_manifest
 from segbench.datasets.preprocess import SIDE, prepare_image, prepare_mask
@@ -120,7 +119,6 @@ def read_split(file: Path) -> dict[str, str]:
     else:
         split = {}
         for subject, name in read_columns(file, "subject", "split"):
-            subject, name = subject.strip(), name.strip()
             if subject in split:
                 raise DataError(f"{file} names subject {subject} twice; keep one row of it")
             split[subject] = named_split(name, f"{file}, subject {subject},")
@@ -270,15 +268,10 @@ def _split_subjects(
 
 
 def _without_split(subject: str, file: str, split: Iterable[str], split_from: str) -> DataError:
-    near = [other for other in split if _plain(other) == _plain(subject)]
+    near = [other for other in split if plain_name(other) == plain_name(subject)]
     if near:
         return DataError(
             f"no split is given for subject {subject!r} ({file}), only for {near[0]!r} by {split_from}; "
             "write the name in the same way"
         )
     return DataError(f"no split is given for subject {subject} ({file}); add it to {split_from}")
-
-
-def _plain(subject: str) -> str:
-    """A subject's name without what people write in two ways: capitals, blanks, forms of Unicode."""
-    return "".join(unicodedata.normalize("NFKC", subject).casefold().split())
