@@ -284,7 +284,7 @@ def test_a_label_map_of_another_shape_or_space_is_named(laid_out, tmp_path: Path
     assert refused(name, folder, tmp_path).startswith(f"{labels} is ")
     save(labels, values, truth.affine @ np.diag([-1, 1, 1, 1]))
     assert refused(name, folder, tmp_path).startswith(
-        f"{labels} and its image {image} lie in different spaces (same shape, but another affine: "
+        f"{labels} and its image {image} lie in different spaces: corners lie "
     )
 
 
