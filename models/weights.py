@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from segbench.errors import SegbenchError
+from segbench.files import require_regular
 from segbench.paths import user_cache
 
 if TYPE_CHECKING:
@@ -224,8 +225,8 @@ def read_state(path: Path) -> dict[str, Tensor]:
 
     try:
         if path.suffix == ".safetensors":
-            return load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
+            return load_file(require_regular(path))
+        state = torch.load(require_regular(path), map_location="cpu", weights_only=True)
     except Exception as error:  # each format raises its own errors for a damaged file
         raise WeightsError(
             f"{path} is not a readable checkpoint (safetensors or a plain state dict)"
@@ -263,7 +264,7 @@ def read_header(path: Path) -> dict[str, str]:
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(path, "pt") as file:
+        with safe_open(require_regular(path), "pt") as file:
             return file.metadata() or {}
     except (OSError, SafetensorError) as error:
         raise WeightsError(f"{path} is not a readable safetensors file") from error

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
+from segbench.files import require_regular
 from segbench.results.atomic import link, remove_leftovers, sync, temporary_path, write
 
 UNIT_FILE = "unit.json"
@@ -102,7 +103,7 @@ class Folder(Storage):
         self.path = self.address = path
 
     def read(self, name: str) -> bytes:
-        return (self.path / name).read_bytes()
+        return require_regular(self.path / name).read_bytes()
 
     def create(self, name: str, content: bytes) -> None:
         self._write(name, content, link)

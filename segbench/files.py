@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,8 +19,10 @@ def require_regular(file: Path) -> Path:
     OSError
         If it is one of these; the error names the file. An absent file is no error here.
     """
-    if file.exists() and not (file.is_file() or file.is_dir()):
-        raise OSError(errno.EINVAL, "it is a pipe or a device, not a file", str(file))
+    with suppress(FileNotFoundError):
+        mode = file.stat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise OSError(errno.EINVAL, "it is a pipe or a device, not a file", str(file))
     return file
 
 

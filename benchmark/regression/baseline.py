@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from segbench.benchmark.regression.comparison import validate_manifest
 from segbench.errors import UsageError
+from segbench.files import write_file
 from segbench.results.schema import IMAGES, TASK
 from segbench.text import render_command
 
@@ -84,10 +85,10 @@ def read(file: Path) -> Baseline:
     update = f"write one: {render_command('check', {'baseline': file, 'update': True}, 'RUN')}"
     if not file.exists():
         raise UsageError(f"there is no baseline {file}; {update}")
-    if not file.is_file():
+    if not file.is_file():  # a folder or a pipe
         raise UsageError(f"{file} is neither a run nor a baseline file; give one of them to --baseline")
     try:
-        lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+        lines = file.read_text(encoding="utf-8-sig").splitlines(keepends=True)
         head = [line.removeprefix("# ") for line in lines if line.startswith("# ")]
         header = json.loads("".join(head))
         kinds: Any = {name: "str" if kind == "string" else kind for name, kind in COLUMNS.items()}
@@ -110,12 +111,10 @@ def write(baseline: Baseline, file: Path) -> None:
     ------
     UsageError
         If a Dice is not a finite number, or an argument of the run is a path of this machine.
-    OSError
+    Failure
         If it cannot be written.
     """
     import numpy as np
-
-    from segbench.results.storage import open_storage
 
     if not np.isfinite(baseline.images.dice).all():
         raise UsageError(
@@ -132,8 +131,7 @@ def write(baseline: Baseline, file: Path) -> None:
     head = {"format": FORMAT, "records": len(baseline.images)} | baseline.manifest
     text = "".join(f"# {line}\n" for line in json.dumps(head, indent=1, sort_keys=True).splitlines())
     text += baseline.images.to_csv(index=False, lineterminator="\n")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    open_storage(file.parent).replace(file.name, text.encode())
+    write_file(file, text)
 
 
 def _reduced(manifest: dict[str, Any], name: str) -> dict[str, Any]:

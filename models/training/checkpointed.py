@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from segbench.errors import SegbenchError
+from segbench.files import require_regular
 from segbench.text import significant
 
 SAVE_INTERVAL = 60.0  # seconds between checkpoints
@@ -235,7 +236,7 @@ def export_checkpoint(folder: Path) -> Path:
     """
     path = folder / "checkpoint.pt"
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = torch.load(require_regular(path), map_location="cpu", weights_only=True)
         done, configuration, mean = state["batch"], state["configuration"], state["average"]
     except Exception as error:  # torch has many errors for damaged files
         raise TrainingError(f"{path} cannot be read; give the folder of a training") from error

@@ -112,7 +112,7 @@ class Training(CheckpointedTraining):
         )
         if manifest:
             with atomic_write(output / "manifest.json") as temporary:
-                temporary.write_text(json.dumps(manifest, indent=1, ensure_ascii=False))
+                temporary.write_text(json.dumps(manifest, indent=1, ensure_ascii=False), "utf-8")
 
     def metadata(self) -> dict[str, Any]:
         """Configuration, and the licence of each data set."""
