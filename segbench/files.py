@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 from contextlib import suppress
@@ -22,7 +21,7 @@ def require_regular(file: Path) -> Path:
     with suppress(FileNotFoundError):
         mode = file.stat().st_mode
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-            raise OSError(errno.EINVAL, "it is a pipe or a device, not a file", str(file))
+            raise OSError(f"{file} is a pipe or a device, not a file")
     return file
 
 

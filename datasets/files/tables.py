@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from segbench.datasets.task import DataError
+from segbench.files import require_regular
 
 COLUMNS = {
     "image": ("image", "filename", "imagefilename", "imagefile", "imagepath"),
@@ -37,7 +38,7 @@ def read_text(file: Path) -> str:
 
     OSError or ValueError if it cannot be read.
     """
-    content = file.read_bytes()
+    content = require_regular(file).read_bytes()
     wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     return content.decode("utf-16" if wide else "utf-8-sig")
 

@@ -13,10 +13,10 @@ import numpy as np
 
 from segbench.datasets import catalogue
 from segbench.datasets.files.images import read_image, read_mask
+from segbench.datasets.files.tables import read_text
 from segbench.datasets.preprocess import prepare_image, prepare_mask
 from segbench.datasets.registry import DATASETS
 from segbench.datasets.task import DataError, Task, TaskData, name_part
-from segbench.files import require_regular
 
 # Smallest share of an image that a label covers; interactions and errors on less are a few pixels.
 MIN_SHARE = 0.005
@@ -113,7 +113,7 @@ def _refuse_evaluation_data(path: Path, name: str) -> None:
 
 def _read_settings(file: Path) -> dict[str, Any]:
     try:
-        settings: dict[str, Any] = json.loads(require_regular(file).read_text(encoding="utf-8-sig"))
+        settings: dict[str, Any] = json.loads(read_text(file))
         missing = REQUIRED - set(settings)
         if not missing:
             settings["labels"] = {int(value): str(label) for value, label in settings["labels"].items()}

@@ -52,7 +52,7 @@ class Subjects:
         self._folder, self._pattern = folder or Path(), pattern
         self._prefix = "" if settings is None else f"{settings}: "
         self._table = self._folder / TABLE
-        self._rows = _read_table(self._table) if folder and self._table.is_file() else None
+        self._rows = _read_table(self._table) if folder and self._table.exists() else None
         if self._rows is not None and pattern is not None:
             stated = "--subject-pattern" if settings is None else f"subject_pattern in {settings.name}"
             raise DataError(f"{self._table} and {stated} both name subjects; keep one")
