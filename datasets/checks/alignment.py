@@ -38,7 +38,7 @@ def alignment(view: View) -> Iterator[Finding]:
             "warning",
             "labels may be shifted",
             "compare masks and images with `data preview`, and export both from one geometry",
-            fit_better=_words(common),
+            fits_better=_words(common),
             share_of_images=same,
         )
     aligned = float((np.abs(shifts).max(1) <= NEAR).mean())
