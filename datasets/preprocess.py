@@ -56,8 +56,9 @@ def prepare_image(image: np.ndarray, name: str) -> np.ndarray:
     if not np.isfinite(gray).all():
         raise DataError(f"{name} contains NaN or infinite values; replace them or leave the image out")
     low, high = gray.min(), gray.max()
-    rescaled = ((gray - low) / (high - low or 1)).astype(np.float32)
-    return _resize_square(rescaled)[None].clip(0, 1)
+    gray -= low
+    gray /= high - low or 1
+    return _resize_square(gray.astype(np.float32))[None].clip(0, 1)
 
 
 def prepare_mask(mask: np.ndarray, shape: tuple[int, ...], name: str) -> np.ndarray:

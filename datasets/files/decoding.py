@@ -92,7 +92,7 @@ def _read_with_pillow(path: Path, start: bytes) -> Decoded:
         lossy = file.format in ("JPEG", "MPO") or (
             start[:2] not in classes and has_losses(path.read_bytes()) is True
         )
-        return decoded._replace(lossy=lossy, orientation=file.getexif().get(ORIENTATION, UPRIGHT))
+        return decoded._replace(lossy=lossy, orientation=_orientation(lambda: file.getexif()[ORIENTATION]))
 
 
 def _pillow_pixels(file: Image, path: Path) -> Decoded:
@@ -134,7 +134,7 @@ def _read_tiff(path: Path) -> Decoded:
                 "disagree about its foreground; save it as uint8"
             )
         return _tiff_pixels(page)._replace(
-            lossy=_tiff_has_losses(page), orientation=page.tags.valueof(ORIENTATION, UPRIGHT)
+            lossy=_tiff_has_losses(page), orientation=_orientation(lambda: page.tags[ORIENTATION].value)
         )
 
 
@@ -168,6 +168,15 @@ def _tiff_pixels(page: TiffPage) -> Decoded:
     extra = page.extrasamples
     has_alpha = extra and (page.photometric == PHOTOMETRIC.RGB or extra[-1] != EXTRASAMPLE.UNSPECIFIED)
     return Decoded(pixels, has_alpha=bool(has_alpha))
+
+
+def _orientation(read: Callable[[], object]) -> int:
+    """The orientation tag; 1 if there is none, or it is damaged or has no meaning, such as 0."""
+    try:
+        tag = read()
+    except Exception:  # every decoder raises its own errors
+        return UPRIGHT
+    return tag if isinstance(tag, int) and 1 <= tag <= 8 else UPRIGHT
 
 
 def _require_one_image(path: Path, frames: int, width: int, height: int) -> None:

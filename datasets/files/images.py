@@ -81,7 +81,7 @@ class MaskReader:
         self._palettes = Palettes()
 
     def read(self, path: Path) -> np.ndarray:
-        """Read the values of a mask file (H, W): bool if the file has 1 bit a pixel, else int64.
+        """Read the values of a mask file, integers (H, W); bool if the file has 1 bit a pixel.
 
         `segbench.datasets.files.palettes.Palettes` says how palettes are read. TIFF files in which the lowest
         value is white (MINISWHITE) are inverted: what viewers show as white is the foreground of a mask of 1
@@ -96,7 +96,7 @@ class MaskReader:
         return self._values(path, decode(path))
 
     def read_of(self, path: Path, image: Image, labels: Iterable[Labels]) -> np.ndarray:
-        """Read the mask of an image, int64 (H, W).
+        """Read the mask of an image, integers (H, W).
 
         White of a file with 1 bit a pixel is 255 if the labels have 255 and not 1, else 1.
 
@@ -116,7 +116,7 @@ class MaskReader:
             values = self._palettes.values(path, decoded.pixels, decoded.palette)
         else:
             values = _gray_values(path, decoded)
-        return values if values.dtype == bool else _whole_numbers(path, values)
+        return _whole_numbers(path, values)
 
 
 def read_mask(path: Path) -> np.ndarray:
@@ -146,7 +146,8 @@ def read_drawing(path: Path, image: Image) -> np.ndarray:
     colours = decoded.pixels if decoded.palette is None else look_up(decoded.palette, decoded.pixels)
     if decoded.has_alpha:
         colours = colours[..., :-1]
-    return require_shape(np.atleast_3d(colours).any(axis=2), path, image.file, image.pixels.shape[:2])
+    drawn: np.ndarray = np.any(np.atleast_3d(colours), axis=2)
+    return require_shape(drawn, path, image.file, image.pixels.shape[:2])
 
 
 def require_shape(mask: np.ndarray, path: Path, image: Path, shape: tuple[int, ...]) -> np.ndarray:
@@ -217,6 +218,8 @@ def _gray_values(path: Path, decoded: Decoded) -> np.ndarray:
 
 
 def _whole_numbers(path: Path, values: np.ndarray) -> np.ndarray:
+    if values.dtype.kind != "f":
+        return values
     with np.errstate(invalid="ignore"):  # infinite values change here and are refused below
         labels = np.round(np.nan_to_num(values)).astype(np.int64)
     if not np.array_equal(labels, values):

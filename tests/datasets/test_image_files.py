@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
 
 import cv2
@@ -141,6 +143,27 @@ def test_the_orientation_tag_turns_no_image(tmp_path: Path, name: str) -> None:
     Image.new("L", (32, 16)).save(tmp_path / name, exif=exif)
     image = open_image(tmp_path / name)
     assert image.pixels.shape == (16, 32) and image.orientation == 6
+
+
+def test_damaged_exif_says_nothing(tmp_path: Path) -> None:
+    Image.new("L", (32, 16)).save(tmp_path / "i.png", exif=b"Exif\0\0garbage")
+    assert open_image(tmp_path / "i.png").orientation == 1
+
+
+def test_16_bit_gray_with_alpha_keeps_its_numbers(tmp_path: Path) -> None:
+    values = np.array([[0, 1], [300, 40000]], ">u2")
+    rows = np.dstack([values, np.full_like(values, 65535)]).astype(">u2")
+    chunks = {
+        b"IHDR": struct.pack(">IIBBBBB", 2, 2, 16, 4, 0, 0, 0),
+        b"IDAT": zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows)),
+        b"IEND": b"",
+    }
+    content = b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        for name, data in chunks.items()
+    )
+    (tmp_path / "m.png").write_bytes(b"\x89PNG\r\n\x1a\n" + content)
+    np.testing.assert_array_equal(read_mask(tmp_path / "m.png"), values)
 
 
 @pytest.mark.parametrize("name", ["i.png", "i.jpg", "i.bmp", "i.gif", "i.tif"])

@@ -519,6 +519,12 @@ TURNED = [
     ),
     Odd(
         "orientation tags",
+        "0, which has no meaning",
+        pictures(("a.png", save(mask())), image=turned(NOISE, 0)),
+        check=FOREGROUND,
+    ),
+    Odd(
+        "orientation tags",
         "the same of both",
         pictures(("a.png", turned(mask(), 6)), image=turned(NOISE, 6)),
         check=FOREGROUND,
