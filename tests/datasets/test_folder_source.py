@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from segbench.datasets import DataError, load_dataset
+from segbench.datasets.importing import find_reader, import_dataset
 from segbench.datasets.registry import find_source
 
 SHAPE = (20, 30)
@@ -201,3 +202,46 @@ def test_subjects_given_twice(folder: Path) -> None:
     (folder / "dataset.toml").write_text('subject_pattern = "^(p[0-9])_"')
     (folder / "subjects.csv").write_text("file,subject\n")
     assert "both name subjects" in error(folder)
+
+
+def test_folders_of_a_split_are_the_split_as_in_an_import(tmp_path: Path) -> None:
+    path = tmp_path / "knees"
+    for split, count in (("train", 3), ("validation", 1), ("test", 2)):
+        for i in range(count):
+            for kind, values in (("Image", np.full(SHAPE, 9 * i, np.uint8)), ("Label", mask_of(255))):
+                (path / split / kind).mkdir(parents=True, exist_ok=True)
+                values[-1, i] = 255
+                write(path / split / kind / f"{i}.png", values)
+    (data,) = load_dataset(f"folder:{path}")
+    assert dict(zip(data.subjects, data.split, strict=True)) == {
+        **{f"train/{i}": "train" for i in range(3)},
+        "validation/0": "val",
+        **{f"test/{i}": "test" for i in range(2)},
+    }
+    import_dataset("own", find_reader(path), path, tmp_path)
+    (other,) = load_dataset("own", tmp_path)
+    np.testing.assert_array_equal(data.labels, other.labels)
+    np.testing.assert_array_equal(data.split, other.split)
+    np.testing.assert_allclose(data.images, other.images, atol=1e-5)
+    (path / "subjects.csv").write_text("file,subject\n0.png,a\n1.png,b\n2.png,c\n")
+    assert "subject a is in two splits" in error(path)
+
+
+def test_masks_in_a_folder_for_each_label(folder: Path) -> None:
+    for i, path in enumerate(sorted((folder / "masks").iterdir())):
+        for label in ("femur", "left tibia") if i else ("femur",):
+            (folder / "masks" / label).mkdir(exist_ok=True)
+            write(folder / "masks" / label / path.name, mask_of(255, 255) if label == "femur" else mask_of(1))
+        path.unlink()
+    femur, tibia = load_dataset(f"folder:{folder}")
+    assert (femur.task.label, tibia.task.label) == ("femur", "left_tibia")
+    assert (len(femur), len(tibia)) == (10, 9)
+    assert femur.labels.sum() == pytest.approx(2 * tibia.labels.sum() * 10 / 9, rel=0.05)
+    assert (femur.split[np.isin(femur.subjects, tibia.subjects)] == tibia.split).all()
+
+
+def test_two_folders_of_masks_are_refused(folder: Path) -> None:
+    (folder / "labels").mkdir()
+    write(folder / "labels" / "p0_0.png", mask_of(1))
+    assert find_source(f"folder:{folder}").installed(None)
+    assert "labels/ and masks/, which may both hold the masks" in error(folder)
