@@ -11,6 +11,8 @@ import pytest
 
 from segbench.datasets.checks import check, verify
 from segbench.datasets.checks.across import CrossTaskChecks
+from segbench.datasets.checks.alignment import MIN_SHIFT, alignment, best_shifts, edge_agreement
+from segbench.datasets.checks.exchanged import exchanged
 from segbench.datasets.checks.images import intensities, leaks
 from segbench.datasets.checks.labels import border_share, labels, sizes
 from segbench.datasets.checks.orientation import contrast, orientation
@@ -262,6 +264,127 @@ def test_too_little_to_measure():
     assert [row.numbers for row in found] == [{"split": "val"}, {"test": 17}, {"subjects": 4}]
     untested = dataclasses.replace(view, split=np.repeat(["train", "val"], 30))
     assert summary(sizes(untested)) == [("warning", "split without images")]
+
+
+def discs(count: int = 12, side: int = 96) -> View:
+    """Images of a bright disc at a place of its own, with its mask."""
+    rng = np.random.default_rng(0)
+    rows, columns = np.indices((side, side))
+    centers = rng.integers(30, side - 30, (count, 2))
+    masks = np.stack([(rows - y) ** 2 + (columns - x) ** 2 < 150 for y, x in centers])
+    images = np.clip(0.3 + 0.3 * masks + rng.normal(0, 0.05, masks.shape), 0, 1).astype(np.float32)
+    names = np.array([f"s{i:02d}" for i in range(count)])
+    task = Task("toy", "all", "drawing", "0", "disc")
+    return View(task, images, masks, names, np.repeat("train", count), SPLITS)
+
+
+@pytest.mark.parametrize("shift", [(3, 0), (0, -4), (-6, 5), (8, -8)])
+def test_labels_that_are_all_shifted(shift):
+    view = discs()
+    found = list(alignment(dataclasses.replace(view, labels=np.roll(view.labels, shift, (1, 2)))))
+    assert summary(found) == [("warning", "labels may be shifted")]
+    down, right = shift
+    words = found[0].numbers["fits_better"]
+    assert (f"{abs(down)} pixels {'up' if down > 0 else 'down'}" in words) == (down != 0)
+    assert (f"{abs(right)} pixels to the {'left' if right > 0 else 'right'}" in words) == (right != 0)
+
+
+def test_one_shifted_label_among_others_that_fit():
+    view = discs()
+    moved = changed(view, labels={5: np.roll(view.labels[5], 7, axis=1)})
+    found = list(alignment(moved))
+    assert summary(found) == [("warning", "label may be shifted", 5)]
+    assert found[0].numbers == {"fits_better": "7 pixels to the left"}
+    few = discs(count=9)
+    assert summary(alignment(changed(few, labels={5: np.roll(few.labels[5], 7, axis=1)}))) == []
+
+
+def test_labels_of_which_each_is_off_elsewhere_or_without_an_edge_agree_on_no_shift():
+    view = discs()
+    rng = np.random.default_rng(1)
+    scattered = [np.roll(mask, rng.integers(-8, 9, 2), (0, 1)) for mask in view.labels]
+    assert summary(alignment(dataclasses.replace(view, labels=np.stack(scattered)))) == []
+    noise = rng.uniform(0, 1, view.images.shape).astype(np.float32)
+    assert summary(alignment(dataclasses.replace(view, images=noise))) == []
+    flat = dataclasses.replace(view, images=np.zeros_like(view.images))
+    assert summary(alignment(flat)) == []
+    assert summary(alignment(dataclasses.replace(view, labels=np.ones_like(view.labels)))) == []
+
+
+def test_agreement_is_a_squared_cosine_and_the_best_shift_leads_back():
+    view = discs()
+    agreement = edge_agreement(view.images, np.roll(view.labels, (-5, 2), (1, 2)))
+    assert agreement.shape == (12, 17, 17)
+    assert 0 <= agreement.min() < 0.3 < 0.7 < agreement.max() <= 1.0
+    shifts, gains = best_shifts(agreement)
+    assert (np.abs(shifts - (5, -2)).max(1) < MIN_SHIFT).all()
+    assert (gains > 0.2).all()
+
+
+def pair(seed: int = 0, count: int = 40) -> tuple[np.ndarray, np.ndarray]:
+    """Properties of two labels: the second is larger, darker and lower."""
+    rng = np.random.default_rng(seed)
+    first = rng.normal((6, 1, 1, 2), 0.2, (count, 4))
+    return first, first + rng.normal((2, -1.5, 1, 0), 0.2, (count, 4))
+
+
+@pytest.mark.parametrize("share", [0.05, 0.3, 0.5])
+def test_exchanged_labels_are_found_whatever_their_share(share):
+    first, second = pair()
+    wrong = np.arange(len(first)) < share * len(first)
+    one, two = np.where(wrong[:, None], second, first), np.where(wrong[:, None], first, second)
+    found = exchanged(one, two)
+    assert (found == wrong).all() or (share == 0.5 and (found == ~wrong).all())
+
+
+def test_labels_are_not_exchanged_by_a_flip_another_modality_or_likeness():
+    first, second = pair()
+    some = np.arange(len(first)) < 15
+    for turned in (1, 2):  # brightness or position has the other sign, the area has not
+        one, two = first.copy(), second.copy()
+        one[some, turned], two[some, turned] = second[some, turned], first[some, turned]
+        assert not exchanged(one, two).any()
+    rng = np.random.default_rng(1)
+    assert not exchanged(first, first + rng.normal(0, 1, first.shape)).any()
+    assert not exchanged(second[:9], first[:9]).any()
+
+
+def test_names_of_one_subject_in_two_splits_are_an_error():
+    view = make_view()
+    other = dataclasses.replace(view.task, label="other")
+    for name, severity in (("S03", "warning"), ("S50", "error")):
+        across = CrossTaskChecks()
+        across.add(view)
+        half = changed(view, subjects={3: name}, labels={3: ~view.labels[3]})
+        across.add(dataclasses.replace(half, task=other))
+        (found,) = across.findings()
+        assert (found.severity, found.title) == (
+            severity,
+            "subjects whose names differ in blanks or capitals only",
+        )
+        assert found.subjects == (repr(name.lower()), repr(name))
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        (("1", "2", "253", "254", "255"), True),
+        (("254", "255"), True),
+        (("1", "250"), True),
+        (("1", "255"), False),
+        (("1", "2", "255"), False),  # 255 may mean that a pixel is ignored
+        (("128", "255"), False),
+        (("2", "3", "41", "42", "251", "252", "253", "254", "255"), False),  # FreeSurfer's numbers
+        (("nucleus", "254", "255"), False),
+    ],
+)
+def test_labels_that_are_shades_of_white_and_black(names, found):
+    across, view = CrossTaskChecks(), make_view()
+    for i, name in enumerate(names):
+        task = dataclasses.replace(view.task, label=name)
+        across.add(dataclasses.replace(view, task=task, labels=np.roll(view.labels, i, axis=2)))
+    titles = [row.title for row in across.findings()]
+    assert titles == ["labels that are shades of white and black"] * found
 
 
 def test_scans_are_checked_structure_by_structure():
