@@ -97,6 +97,7 @@ def storage_class(file: Path) -> str:
     """The kind of a DICOM file, as a UID of its file header; empty if it has none."""
     from pydicom.filereader import read_file_meta_info
 
+    _allow_odd_values()
     try:
         return str(read_file_meta_info(file).get("MediaStorageSOPClassUID", ""))
     except Exception:  # no DICOM file, or a damaged one; reading it says so
@@ -142,14 +143,21 @@ def _read(file: Path, stop_before_pixels: bool = False) -> Dataset:
     import pydicom
     from pydicom import uid
 
-    pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE  # real files break many rules
-    warnings.filterwarnings("ignore", module=r"pydicom\.")  # relevant problems raise errors here
+    _allow_odd_values()
     forced = file.suffix.lower() in DICOM_SUFFIXES  # some have no file header
     data = pydicom.dcmread(file, stop_before_pixels=stop_before_pixels, force=forced)
     if "TransferSyntaxUID" not in data.file_meta:
         plain = uid.ImplicitVRLittleEndian if data.original_encoding[0] else uid.ExplicitVRLittleEndian
         data.file_meta.TransferSyntaxUID = plain
     return data
+
+
+def _allow_odd_values() -> None:
+    """Read values that break rules of DICOM, as many files have; what matters raises errors here."""
+    import pydicom
+
+    pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
+    warnings.filterwarnings("ignore", module=r"pydicom\.")
 
 
 def _require_decoder(file: Path, data: Dataset) -> None:
@@ -174,15 +182,9 @@ def _decompress(data: Dataset) -> None:
     from pydicom.encaps import generate_frames
 
     decode = getattr(imagecodecs, CODECS[data.file_meta.TransferSyntaxUID])
-    stored = np.dtype(f"<u{data.BitsAllocated // 8}")
-    unused = data.BitsAllocated - data.BitsStored
-    frames = []
-    for frame in generate_frames(data.PixelData, number_of_frames=int(data.get("NumberOfFrames") or 1)):
-        pixels = decode(frame).astype(stored)
-        if data.PixelRepresentation == 1:  # decoders leave the sign in the highest bit stored
-            pixels = (pixels << unused).view(stored.str.replace("u", "i")) >> unused
-        frames.append(pixels.tobytes())
-    data.PixelData = b"".join(frames)
+    stored = f"<u{data.BitsAllocated // 8}"
+    frames = generate_frames(data.PixelData, number_of_frames=int(data.get("NumberOfFrames") or 1))
+    data.PixelData = b"".join(decode(frame).astype(stored).tobytes() for frame in frames)
     data.file_meta.TransferSyntaxUID = uid.ExplicitVRLittleEndian
     data["PixelData"].VR = "OW"
     if data.SamplesPerPixel > 1:

@@ -189,3 +189,10 @@ def test_a_series_of_labels_lies_in_its_image(tmp_path: Path) -> None:
     labels = read_label_map(dicom.series(tmp_path / "labels", VALUES % 3), image)
     assert labels.values.dtype == np.uint16
     np.testing.assert_array_equal(labels.values.T, VALUES % 3)
+
+
+def test_bits_that_are_not_in_use_are_ignored(tmp_path: Path) -> None:
+    """Old scanners stored overlays in them."""
+    overlay = VALUES | np.uint16(0xF000)
+    folder = dicom.series(tmp_path, overlay, lambda z: {"BitsStored": 12, "HighBit": 11})
+    np.testing.assert_array_equal(read_volume(folder).values.T, VALUES)
