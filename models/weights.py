@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from segbench.errors import SegbenchError
+from segbench.errors import SegbenchError, reason_of
 from segbench.files import require_regular
 from segbench.paths import user_cache
 
@@ -227,6 +227,8 @@ def read_state(path: Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             return load_file(require_regular(path))
         state = torch.load(require_regular(path), map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read: {reason_of(error)}") from error
     except Exception as error:  # each format raises its own errors for a damaged file
         raise WeightsError(
             f"{path} is not a readable checkpoint (safetensors or a plain state dict)"

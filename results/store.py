@@ -29,7 +29,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from segbench.errors import SegbenchError
+from segbench.errors import ADVICE, SegbenchError
 from segbench.results.schema import COLUMNS, KEYS, PICTURES, from_parquet, parquet_rows, to_parquet, typed
 from segbench.results.storage import UNIT_FILE, open_storage
 
@@ -294,4 +294,7 @@ def _one_sentence(verb: str, address: str | Path) -> Iterator[None]:
     except OSError as error:
         if verb == "read" and isinstance(error, FileNotFoundError | NotADirectoryError):
             raise
-        raise StoreError(f"cannot {verb} {address} ({error.strerror or error}); {advice[verb]}") from error
+        known = ADVICE.get(error.errno or 0) if verb == "write" else None
+        raise StoreError(
+            f"cannot {verb} {address} ({error.strerror or error}); {known or advice[verb]}"
+        ) from error

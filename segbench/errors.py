@@ -13,8 +13,8 @@ FAILED, USAGE, INTERRUPTED = 1, 2, 130
 PLUGINS: set[str] = set()
 """Packages from which plug-ins were imported in this process, so that errors can name them."""
 
-_SPACE = "free some space, or choose another disk"
-_PERMISSION = "choose another place, or change the permissions"
+_SPACE = "free some space or choose another folder"
+_PERMISSION = "change the permissions or choose another place"
 ADVICE = {
     errno.ENOSPC: _SPACE,
     errno.EDQUOT: _SPACE,

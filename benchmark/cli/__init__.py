@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from segbench.errors import describe
+from segbench.errors import Failure, describe
 from segbench.paths import PACKAGE
 
 COMMANDS = ("run", "report", "check", "compare", "list", "data", "weights", "train")
@@ -97,6 +97,9 @@ class Tool(click.Group):
 )
 def cli() -> None:
     """Benchmark interactive and in-context segmentation models, reproducibly."""
-    # `module:Class` names may refer to modules in the current folder.
-    if str(Path.cwd()) not in sys.path:
-        sys.path.append(str(Path.cwd()))
+    try:
+        here = str(Path.cwd())
+    except FileNotFoundError as error:
+        raise Failure("the current folder has been removed; change to a folder that exists") from error
+    if here not in sys.path:  # `module:Class` names may refer to modules in the current folder
+        sys.path.append(here)

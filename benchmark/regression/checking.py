@@ -18,7 +18,7 @@ from segbench.benchmark.regression.comparison import (
     experiments,
     manifest_differences,
 )
-from segbench.errors import UsageError
+from segbench.errors import UsageError, reason_of
 from segbench.paths import PACKAGE, RUNS
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def _load(baseline: str | Path) -> Baseline:
     except StoreError as error:  # wrong usage: a fault of the baseline is not a regression of the run
         raise UsageError(str(error)) from error
     except OSError as error:
-        raise UsageError(f"the baseline {baseline} cannot be read: {error.strerror or error}") from error
+        raise UsageError(f"the baseline {baseline} cannot be read: {reason_of(error)}") from error
 
 
 def check_records(old: Baseline, new: Baseline) -> CheckResult:

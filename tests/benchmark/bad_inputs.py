@@ -188,6 +188,33 @@ TABLE = [
         ("a data set that fails", "--datasets bad_plugins:BadSource", "the plug-in bad_plugins failed"),
         ("a data set that fails to load", "--datasets bad_plugins:BadLoad", "the plug-in bad_plugins failed"),
         ("a data set without tasks", "--datasets toys:Empty", "none of the 0 tasks"),
+        (
+            "an adapter that exits when made",
+            "--models bad_plugins:ExitsInInit",
+            "the model bad_plugins:ExitsInInit tried to end the program (SystemExit: no licence)",
+        ),
+        (
+            "an adapter whose capabilities exit",
+            "--models bad_plugins:ExitsInCapabilities",
+            "the model bad_plugins:ExitsInCapabilities tried to end the program (SystemExit: 0)",
+        ),
+        (
+            "a data set that exits when made",
+            "--datasets bad_plugins:SourceExitsInInit",
+            "the data set bad_plugins:SourceExitsInInit tried to end the program (SystemExit: 0)",
+        ),
+        (
+            "a data set that exits while it lists its tasks",
+            "--datasets bad_plugins:SourceExitsInTasks",
+            "the data set toys tried to end the program (SystemExit: 0)",
+        ),
+        (
+            "a data set that exits when loaded",
+            "--datasets bad_plugins:SourceExitsInLoad",
+            "the data set toys tried to end the program (SystemExit: no key)",
+        ),
+        ("a data set that lists nothing", "--datasets bad_plugins:ListsNothing", "toys lists NoneType"),
+        ("a data set that loads nothing", "--datasets bad_plugins:LoadsNothing", "toys loads NoneType"),
         ("a protocol that is none", "--protocol toys:Brush", "toys:Brush"),
         ("a folder that is not there", "--datasets folder:nowhere", "there is no folder"),
     ),
@@ -277,6 +304,15 @@ TABLE = [
         FAILED,
         ("a module that exits", "spoilt_exit:Mine", put("spoilt_exit.py", "import sys\nsys.exit(0)")),
     ),
+    *files(
+        RUN + "--models spoilt_panic:Mine",
+        FAILED,
+        (
+            "a module that panics at import",
+            "spoilt_panic:Mine cannot be imported (Panic: no GPU)",
+            put("spoilt_panic.py", "class Panic(BaseException): pass\n\nraise Panic('no GPU')"),
+        ),
+    ),
     *faults(
         RUN,
         FAILED,
@@ -284,6 +320,8 @@ TABLE = [
         ("logits that are NaN", "--models toys:Broken", "toys:Broken failed on"),
         ("logits of numpy", "--models bad_plugins:Numpy", "bad_plugins:Numpy failed on"),
         ("an adapter with a bug", "--models bad_plugins:Bug", "bad_plugins:Bug failed on"),
+        ("an adapter that exits", "--models bad_plugins:Exits", "bad_plugins:Exits failed on"),
+        ("an adapter that panics", "--models bad_plugins:Panics", "with Panic: index out of range"),
         ("an adapter that raises", "--models toys:Faulty", "toys:Faulty failed on"),
         ("an error of two lines", "--models bad_plugins:TwoLines", "Second line"),
     ),

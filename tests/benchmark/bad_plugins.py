@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import Any
 
 import torch
@@ -66,3 +68,64 @@ class BadSource(Toys):
 class BadLoad(Toys):
     def load(self, task: Any, root: Any) -> Any:
         return [][0]
+
+
+class Panic(BaseException):
+    """What libraries in Rust raise: no Exception."""
+
+
+class Exits(Brush):
+    def predict(self, query: Any) -> torch.Tensor:
+        sys.exit(0)
+
+
+class Panics(Brush):
+    def predict(self, query: Any) -> torch.Tensor:
+        raise Panic("index out of range")
+
+
+class EndsProcess(Brush):
+    def predict(self, query: Any) -> torch.Tensor:
+        os._exit(0)
+
+
+class ExitsInInit(Brush):
+    def __init__(self) -> None:
+        sys.exit("no licence")
+
+
+class _Exiting(type):
+    @property
+    def capabilities(cls) -> Capabilities:
+        sys.exit(0)
+
+
+class ExitsInCapabilities(metaclass=_Exiting):
+    def predict(self, query: Any) -> torch.Tensor:
+        return query.image
+
+
+class SourceExitsInInit(Toys):
+    def __init__(self) -> None:
+        sys.exit(0)
+
+
+class SourceExitsInTasks(Toys):
+    def tasks(self, root: Any) -> Any:
+        yield from super().tasks(root)
+        sys.exit(0)
+
+
+class SourceExitsInLoad(Toys):
+    def load(self, task: Any, root: Any) -> Any:
+        sys.exit("no key")
+
+
+class ListsNothing(Toys):
+    def tasks(self, root: Any) -> Any:
+        return None
+
+
+class LoadsNothing(Toys):
+    def load(self, task: Any, root: Any) -> Any:
+        return None

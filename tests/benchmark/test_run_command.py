@@ -222,7 +222,11 @@ def test_a_data_set_without_tasks(tmp_path):
 
 @pytest.mark.parametrize(
     ("model", "reason", "workers"),
-    [("toys:Broken", "NaN", 1), ("toys:Faulty", "ZeroDivisionError", 1), ("toys:Faulty", "ZeroDivision", 2)],
+    [
+        ("toys:Broken", "NaN", 1),
+        ("toys:Faulty", "ZeroDivisionError", 1),
+        ("bad_plugins:Exits", "SystemExit: 0", 2),
+    ],
 )
 def test_a_failing_model_is_named(model, reason, workers, tmp_path):
     message = failed(tool(models=model, workers=workers, output=tmp_path / "run"))
@@ -231,10 +235,17 @@ def test_a_failing_model_is_named(model, reason, workers, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_killed_worker_is_reported(tmp_path):
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [
+        ("toys:Killed", "was killed, most likely for lack of memory"),
+        ("bad_plugins:EndsProcess", "ended itself; correct the model or data set that calls os._exit"),
+    ],
+)
+def test_a_killed_worker_is_reported(model, reason, tmp_path):
     """`test_kills` kills a worker, too."""
-    result = tool(models="toys:Killed", workers=2, output=tmp_path / "run")
-    assert "a worker process was killed, most likely for lack of memory" in failed(result)
+    result = tool(models=model, workers=2, output=tmp_path / "run")
+    assert f"a worker process {reason}" in failed(result)
 
 
 def test_debug_shows_the_traceback(tmp_path):

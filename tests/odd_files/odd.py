@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,6 +30,8 @@ class Odd(NamedTuple):
         Parts of the output if the command succeeds.
     check : callable or None
         Examines what was read, given the data folder.
+    during : callable
+        Makes the context in which the command runs, such as a full disk.
     """
 
     kind: str
@@ -37,6 +40,7 @@ class Odd(NamedTuple):
     refused: str = ""
     tells: tuple[str, ...] = ()
     check: Callable[[Path], None] | None = None
+    during: Callable[[], AbstractContextManager[object]] = nullcontext
 
 
 def areas(root: Path, name: str = "own") -> dict[str, list[float]]:

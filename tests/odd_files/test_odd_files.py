@@ -23,7 +23,9 @@ TABLE = [*PICTURES, *VOLUMES, *SUBJECTS, *IMPORTS, *COMMANDS]
 def test_it_is_right_or_refused(odd: Odd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    result = CliRunner().invoke(cli, [*shlex.split(odd.make(tmp_path))])
+    words = shlex.split(odd.make(tmp_path))
+    with odd.during():
+        result = CliRunner().invoke(cli, words)
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     assert "Traceback" not in result.output and "unexpected" not in result.output, result.output
     if odd.refused:
