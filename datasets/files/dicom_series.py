@@ -139,7 +139,8 @@ def open_series(path: Path) -> Series:
     step = first.normal * first.thickness
     if len(frames) > 1 and not missing:
         frames, step = _in_order(frames)
-    origin = np.zeros(3) if missing else frames[0].position
+    position = frames[0].position
+    origin = np.zeros(3) if position is None else position
     affine = np.eye(4)
     affine[:3] = np.column_stack([*first.axes, step, origin])
     affine[:2] *= -1  # DICOM's millimetres increase to the left and back
