@@ -105,7 +105,7 @@ def unused_values(
             )
     singles = {value: label for label, values in named for value in values if isinstance(value, int)}
     for top, label in singles.items():
-        if _gathers(top, {**counts, top: np.count_nonzero(numbers == top)}):
+        if _gathers(top, {**counts, top: int(np.count_nonzero(numbers == top))}):
             below = [_span(value)[-1] for _, values in named for value in values if _span(value)[-1] < top]
             raise _smoothed(path, top, max(below, default=0), label)
     return tuple(sorted(counts))
@@ -127,9 +127,10 @@ def count_values(numbers: np.ndarray) -> dict[int, int]:
 
     native = flat.astype(flat.dtype.newbyteorder("="), copy=False)  # pandas requires this
     counted = pd.Series(native).value_counts(sort=False)
-    if any(value != value // 1 for value in counted.index):
+    values = counted.index.to_numpy()
+    if not np.isfinite(values).all() or (values != np.rint(values)).any():
         raise ValueError("infinite values or fractions")
-    return {int(value): int(count) for value, count in counted.items()}
+    return dict(zip(map(int, values.tolist()), counted.tolist(), strict=True))
 
 
 def labels_from_pairs(pairs: Iterable[tuple[str, str]], source: str | Path) -> Labels:

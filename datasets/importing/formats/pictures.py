@@ -17,8 +17,8 @@ def picture(case: Case, reader: MaskReader) -> Example:
     """Read a 2D image and its masks."""
     image = open_image(case.image)
     files: dict[Path, list[MaskFile]] = {}
-    for mask in case.masks:
-        files.setdefault(mask.path, []).append(mask)
+    for file in case.masks:
+        files.setdefault(file.path, []).append(file)
     masks: dict[str, np.ndarray] = {}
     unused: set[int] = set()
     for path, parts in files.items():
