@@ -97,7 +97,7 @@ FILES = [
         ("an image of words", "p3.npy", array("mine/images/p3.npy", np.full((24, 24), "word"))),
         ("an image of objects", "p3.npy", array("mine/images/p3.npy", np.array([[Code()]], object))),
         ("an image of one dimension", "p3.npy", array("mine/images/p3.npy", np.arange(9.0))),
-        ("an image of one long line", "longer than", array("mine/images/p3.npy", np.zeros((1, 10**6)))),
+        ("an image of one long line", "1x1000000", array("mine/images/p3.npy", np.zeros((1, 10**6)))),
         ("an image of no pixel", "p3.npy", array("mine/images/p3.npy", np.zeros((0, 24)))),
         (
             "an archive named as an array",
@@ -120,7 +120,7 @@ FILES = [
         ("settings that are no TOML", "dataset.toml cannot be read", put("mine/dataset.toml", "name = ")),
         ("an unknown setting", "unknown key 'nmae'", put("mine/dataset.toml", "nmae = 'x'")),
         ("a setting of another type", "name must be", put("mine/dataset.toml", "name = 3")),
-        ("a label that is no number", "labels must give", put("mine/dataset.toml", "labels = {a = 'b'}")),
+        ("a label that is no number", "a=b names no label", put("mine/dataset.toml", "labels = {a = 'b'}")),
         (
             "a label of endless digits",
             "dataset.toml",
@@ -187,7 +187,7 @@ FILES = [
         FAILED,
         (
             "a table without the column",
-            "names no mask",
+            "lacks the column 'mask'; its columns are image, msk",
             put("table/metadata.csv", "image,msk\nimages/p0.png,labels/p0.png\n"),
         ),
         (
