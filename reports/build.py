@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from segbench.files import write_file
 from segbench.reports import style
@@ -138,6 +138,10 @@ def _clear(output: Path) -> None:
 
 def _write_numbers(data: pd.DataFrame, grid: Grid, stem: Path) -> list[Path]:
     """Write ``stem.csv`` with all columns, and ``stem.md`` and ``stem.tex`` for reading."""
-    numbers = data.to_csv(index=False, float_format=lambda value: significant(value, 6), lineterminator="\n")
+
+    def cell(value: Any) -> str:
+        return significant(value, 6)
+
+    numbers = data.to_csv(index=False, float_format=cell, lineterminator="\n")
     texts = {".csv": numbers, ".md": grid.markdown(), ".tex": grid.latex()}
     return [write_file(stem.with_suffix(suffix), text) for suffix, text in texts.items()]

@@ -185,6 +185,14 @@ def test_a_baseline_names_no_folder_of_its_machine(base, first):
     assert text.endswith("\n") and "plenty,drawn,synthetic,0,one,test,none,center-clicks,0,0,-1," in text
 
 
+def test_a_baseline_that_an_editor_saved_is_the_same(base, first, tmp_path):
+    """Editors put a byte order mark first, and end lines as Windows does."""
+    file = tmp_path / "edited.csv"
+    file.write_bytes(b"\xef\xbb\xbf" + base.read_bytes().replace(b"\n", b"\r\n"))
+    result = tool("check", first, "--baseline", file)
+    assert result.exit_code == 0, result.output
+
+
 def test_bad_baselines_are_refused_in_a_sentence(base, first, tmp_path):
     assert "there is no baseline" in refused(tool("check", first, "--baseline", tmp_path / "none.csv"))
     text = base.read_text()

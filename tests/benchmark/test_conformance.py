@@ -220,6 +220,15 @@ class Leaves(Brush):
         raise SystemExit("no licence")
 
 
+class Panic(BaseException):
+    """What libraries in Rust raise: no Exception."""
+
+
+class Panics(Brush):
+    def predict(self, query):
+        raise Panic("index out of range")
+
+
 class OneClass(Bands):
     def predict(self, query):
         return super().predict(query)[:, :1]
@@ -468,7 +477,7 @@ def test_each_mistake_is_found_where_it_is_and_nowhere_else(name, expected):
     assert verdict_on(name) == expected
 
 
-@pytest.mark.parametrize("name", ["Flat", "Array", "Broken", "Leaves", "OneClass"])
+@pytest.mark.parametrize("name", ["Flat", "Array", "Broken", "Leaves", "Panics", "OneClass"])
 def test_invalid_answers_fail_in_the_runs_too(name):
     failures = verdict_on(name)
     assert failures.pop("output") == "failed"

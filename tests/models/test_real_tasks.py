@@ -255,6 +255,13 @@ def test_a_set_without_a_required_field_is_refused(key, tmp_path):
         read_training_sets(tmp_path)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_description_may_begin_with_a_byte_order_mark(encoding, tmp_path):
+    file = write_set(tmp_path / "cells") / "dataset.json"
+    file.write_text(file.read_text(), encoding=encoding)
+    assert [training_set.credit.licence for training_set in read_training_sets(tmp_path)] == ["CC0"]
+
+
 def test_damaged_sets_are_refused(tmp_path):
     with pytest.raises(DataError, match="no training set"):
         read_training_sets(tmp_path)
