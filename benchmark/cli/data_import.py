@@ -154,10 +154,13 @@ def _lines_of_unused(manifest: dict[str, Any]) -> Iterator[str]:
         noun = "column" if len(columns) == 1 else "columns"
         yield f"  not used: {noun} {', '.join(columns[:MAX_SHOWN])}{rest}"
     values = sorted(manifest["unused_values"].items(), key=lambda item: -item[1])
-    for value, count in values[:MAX_SHOWN]:
-        yield f"  not used: value {value} belongs to no label, in {count_of(count, 'mask file')}"
     if values[MAX_SHOWN:]:
-        yield f"  not used: {count_of(len(values) - MAX_SHOWN, 'more value')} in some mask files"
+        few = ", ".join(value for value, _ in values[:MAX_SHOWN])
+        files = count_of(values[0][1], "mask file")
+        yield f"  not used: {len(values)} values belong to no label, such as {few}, in up to {files}"
+    else:
+        for value, count in values:
+            yield f"  not used: value {value} belongs to no label, in {count_of(count, 'mask file')}"
     for key, what in (("empty", "is empty"), ("vanished", f"vanishes at {SIDE} x {SIDE}")):
         labels = list(manifest[key].items())
         for label, count in labels[:MAX_SHOWN]:
