@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from segbench.datasets.preprocess import preprocess
 from segbench.datasets.splits import split_by_subject
 from segbench.datasets.task import DataError, Task, TaskData, name_part
 from segbench.paths import expanded
+
+MAX_SHOWN = 5  # values that belong to no label
 
 
 class Folder:
@@ -63,9 +66,10 @@ class Folder:
         reader = FolderReader(ImportOptions())
         cases = reader.cases(self.path)
         split = self._split(cases)
-        images, labels, kept = [], [], []
+        images, labels, kept, unused = [], [], [], set[int]()
         for number, case in enumerate(cases):
             for example in reader.examples(_with_masks_of(case, task.label)):
+                unused.update(example.unused)
                 for mask in _masks_of(example, task.label):
                     image, label = preprocess(example.image, mask, str(case.image))
                     if label.any():
@@ -74,6 +78,13 @@ class Folder:
                         kept.append(number)
         if not kept:
             raise DataError(f"{task}: the data set is empty, no mask shows the label")
+        if unused:
+            values = ", ".join(map(str, sorted(unused)[:MAX_SHOWN])) + (
+                ", ..." if len(unused) > MAX_SHOWN else ""
+            )
+            warnings.warn(
+                f"{self.path}: {values} in the masks belong to no label, and are not used", stacklevel=2
+            )
         subjects = np.array([case.subject for case in cases])
         return TaskData(task, np.stack(images), np.stack(labels), subjects[kept], split[kept])
 

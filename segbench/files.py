@@ -1,4 +1,4 @@
-"""Reading files that are no files, and writing to disks that are full."""
+"""Checks of files before they are read, and files that are written whole."""
 
 from __future__ import annotations
 

@@ -174,9 +174,7 @@ def _end_of_worker(report: str) -> str:
     if "EXIT(" in report:
         return "a worker process ended itself; correct the model or data set that calls os._exit"
     if crashed := re.search(r"SIG(SEGV|BUS|ABRT|FPE|ILL)", report):
-        return (
-            f"a worker process crashed ({crashed[0]}); correct the native code of a model or data set"
-        )
+        return f"a worker process crashed ({crashed[0]}); correct the native code of a model or data set"
     return "a worker process was killed, most likely for lack of memory; run again with fewer --workers"
 
 
@@ -221,6 +219,7 @@ def _prepare_worker(parent: int, folder: Path) -> None:
     """
     os.chdir(folder)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"segbench\.")  # shown with the plan
     _keep_memory()
     end_with(parent)
 

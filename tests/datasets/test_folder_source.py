@@ -198,6 +198,14 @@ def test_values_of_one_name_are_one_label(folder: Path) -> None:
     assert len(data) == 10
 
 
+def test_values_without_a_label_are_told(folder: Path) -> None:
+    for path in (folder / "masks").iterdir():
+        write(path, mask_of(1, 4))
+    (folder / "dataset.toml").write_text('labels = {1 = "femur"}')
+    with pytest.warns(UserWarning, match="my knees: 4 in the masks belong to no label"):
+        load_dataset(f"folder:{folder}")
+
+
 def test_subjects_given_twice(folder: Path) -> None:
     (folder / "dataset.toml").write_text('subject_pattern = "^(p[0-9])_"')
     (folder / "subjects.csv").write_text("file,subject\n")
