@@ -13,7 +13,7 @@ test: .venv/ready-dev
 
 test-all: .venv/ready-dev
 	$(MAKE) -j2 lint types
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile -m ''
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m ''
 	$(MAKE) regress
 
 lint: .venv/ready-dev
@@ -24,7 +24,7 @@ types: .venv/ready-dev
 	$(BIN)/mypy
 
 unit: .venv/ready-dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 regress: .venv/ready-dev
 	$(BIN)/python -m benchmark check

@@ -90,7 +90,7 @@ def _resize_square(array: np.ndarray) -> np.ndarray:
     """Pad an array with zeros to a centred square and resize it."""
     missing = max(array.shape) - np.array(array.shape)
     before = missing // 2
-    square = np.pad(array, list(zip(before, missing - before, strict=True)))
+    square = np.pad(array, list(zip(before, missing - before, strict=True))) if missing.any() else array
     method = cv2.INTER_AREA if len(square) > SIDE else cv2.INTER_LINEAR
     return cv2.resize(square, (SIDE, SIDE), interpolation=method)
 

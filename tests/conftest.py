@@ -18,7 +18,7 @@ SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 LOCALE = locale.setlocale(locale.LC_ALL)
 # Files that take longest, mostly waiting for other processes: parallel runs begin with them.
-LONG = ("test_cluster", "test_nnunet", "test_kills", "test_docs", "test_report", "test_run_command")
+LONG = ("test_nnunet", "test_docs", "test_cluster", "test_kills", "test_report", "test_run_command")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
