@@ -213,7 +213,8 @@ def _gray_values(path: Path, decoded: Decoded) -> np.ndarray:
     if values.ndim == 3 and is_gray(values):
         values = values[..., 0]
     if values.ndim != 2:
-        raise DataError(f"{path} is not a mask (shape {values.shape}); save one integer label per pixel")
+        reason = "it is in colour" if values.shape[2:] == (3,) else f"shape {values.shape}"
+        raise DataError(f"{path} is not a mask ({reason}); save one integer label per pixel")
     return values
 
 

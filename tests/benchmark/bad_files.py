@@ -77,7 +77,11 @@ FILES = [
         ("an image without a mask", "images/p3.png has no mask", remove("mine/masks/p3.png")),
         ("a mask without an image", "p3.png has no image", remove("mine/images/p3.png")),
         ("a mask of another size", "p3.png", picture("mine/masks/p3.png", np.eye(20, dtype=np.uint8))),
-        ("a mask in colour", "masks/p3.png is not a mask", picture("mine/masks/p3.png", RED)),
+        (
+            "a mask in colour",
+            "masks/p3.png is not a mask (it is in colour)",
+            picture("mine/masks/p3.png", RED),
+        ),
         (
             "masks that are empty",
             "every mask is empty",
