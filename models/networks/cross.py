@@ -85,8 +85,17 @@ class CrossBlock(nn.Module):
         self.target = Vmapped(ConvOp(width, width, norm))
         self.support = Vmapped(ConvOp(width, width, norm))
 
+    def alone(self, target: Tensor) -> Tensor:
+        """Update the features of a target without a context, whose weights count as 0."""
+        mixed = self.cross.own(target)
+        if self.activation:
+            mixed = F.leaky_relu(mixed)
+        if hasattr(self, "cross_norm"):
+            mixed = self.cross_norm(mixed)
+        return self.target(mixed)
+
     def forward(
-        self, target: Tensor, support: Iterable[Tensor], last: bool = False
+        self, target: Tensor, support: Iterable[Tensor], last: bool = False, fixed: bool = False
     ) -> tuple[Tensor, list[Tensor]]:
         """Update the features of the target and of the context.
 
@@ -97,6 +106,8 @@ class CrossBlock(nn.Module):
             Chunks of m context entries.
         last : bool
             Whether this is the last block: its context features are not needed and not returned.
+        fixed : bool
+            Whether the features of the context get no gradient.
         """
         own = self.cross.own(target)
         total, addend = (torch.zeros_like(own, dtype=torch.float32) for _ in range(2))
@@ -112,7 +123,8 @@ class CrossBlock(nn.Module):
             )  # a single operation would allocate memory every time
             entries += len(mixed) // len(own)
             if not last:
-                updated.append(self.support(mixed))
+                with torch.set_grad_enabled(torch.is_grad_enabled() and not fixed):
+                    updated.append(self.support(mixed))
         return self.target(total.div_(entries).to(own.dtype)), updated
 
 
@@ -202,13 +214,31 @@ class CrossUNet(nn.Module):
         x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
         return torch.cat([x, skip], dim=1)
 
-    def forward(self, target: Tensor, images: Tensor, labels: Tensor) -> Tensor:
+    def alone(self, target: Tensor) -> Tensor:
+        """Logits (B, 1, H, W) of a target (B, target_channels, H, W) without a context.
+
+        The weights that read the context count as 0: the network is then a U-Net of two convolutions a block.
+        """
+        target = target.contiguous(memory_format=torch.channels_last)
+        skips = []
+        for block in self.enc_blocks[:-1]:
+            target = block.alone(target)
+            skips.append(target)
+            target = self._down(target)
+        target = self.enc_blocks[-1].alone(target)
+        for block in self.dec_blocks:
+            target = block.alone(self._joined(target, skips.pop()))
+        return self.out_conv(target)
+
+    def forward(self, target: Tensor, images: Tensor, labels: Tensor, fixed: bool = False) -> Tensor:
         """Logits of a target given its context.
 
         Parameters
         ----------
         target : (B, target_channels, H, W)
         images, labels : (B, n, 1, H, W) with n >= 1, values in [0, 1]
+        fixed : bool
+            Whether the features of the context get no gradient, which takes most of a training's time.
 
         Returns
         -------
@@ -218,14 +248,15 @@ class CrossUNet(nn.Module):
         support: Iterable[Tensor] = _chunks(torch.cat([images, labels], dim=2))
         skips = []
         for block in self.enc_blocks[:-1]:
-            target, features = block(target, support)
+            target, features = block(target, support, fixed=fixed)
             skips.append((target, features))
             target, support = self._down(target), map(self._down, features)
-        target, features = self.enc_blocks[-1](target, support)
+        target, features = self.enc_blocks[-1](target, support, fixed=fixed)
         for block in self.dec_blocks:
             skip, skip_features = skips.pop()
             support = map(self._joined, features, skip_features)
-            target, features = block(self._joined(target, skip), support, last=block is self.dec_blocks[-1])
+            last = block is self.dec_blocks[-1]
+            target, features = block(self._joined(target, skip), support, last, fixed)
         return self.out_conv(target)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -16,8 +16,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from segbench.datasets.task import TaskData
-from segbench.models.network_adapter import NetworkAdapter
+from segbench.models.network_adapter import NetworkAdapter, stack_inputs
 from segbench.models.registry import MODELS
+from segbench.models.scribbleprompt import ScribblePrompt
 from segbench.models.training.augmentation import WITHIN_TASK, augment
 from segbench.models.training.checkpointed import (
     CheckpointedTraining,
@@ -33,10 +34,14 @@ from segbench.models.training.real_tasks import Credit, training_manifest
 from segbench.models.training.sampling import Sampler
 from segbench.models.training.superpixels import superpixel_tasks
 from segbench.models.training.synthetic import synthetic_tasks
+from segbench.models.training.transplant import transplant
 from segbench.models.training.widening import add_set_weights, widen
 from segbench.models.weights import file_checksum, load_state, weights_path
 from segbench.protocols.adapter import Context, Query
 from segbench.randomness import keyed_generator
+
+TEACHER = "scribbleprompt"
+MAX_CONTEXT_STEPS = 3  # interactions of a predicted label of the context
 
 
 def segmentation_loss(logits: Tensor, label: Tensor, gamma: float) -> Tensor:
@@ -58,6 +63,34 @@ def hard_dice(logits: Tensor, label: Tensor) -> Tensor:
     mask, truth = logits > 0, label > 0.5
     size = mask.sum((1, 2, 3)) + truth.sum((1, 2, 3))
     return torch.where(size > 0, 2 * (mask & truth).sum((1, 2, 3)) / size.clamp(min=1), 1.0)
+
+
+def distillation_loss(logits: Tensor, teacher: Tensor) -> Tensor:
+    """Soft Dice loss plus cross-entropy against the teacher's probabilities; logits, both (B, 1, H, W)."""
+    wanted, probability = torch.sigmoid(teacher), torch.sigmoid(logits)
+    overlap = (probability * wanted).sum((1, 2, 3))
+    size = (probability**2).sum((1, 2, 3)) + (wanted**2).sum((1, 2, 3))  # least where the two are equal
+    dice = 1 - (2 * overlap + 1) / (size + 1)
+    return dice.mean() + F.binary_cross_entropy_with_logits(logits, wanted)
+
+
+class Examples(NamedTuple):
+    """The images of a batch and their labels (B, 1, H, W), and what they are predicted from."""
+
+    image: Tensor
+    label: Tensor
+    context: Context | None = None
+    sets: tuple[int, ...] | None = None
+    alone: bool = False
+    steps: int = 0
+
+
+class Prediction(NamedTuple):
+    """Logits of a batch and the teacher's logits, if the stage has one, (B, 1, H, W)."""
+
+    number: int
+    logits: Tensor
+    teacher: Tensor | None = None
 
 
 class Training(CheckpointedTraining):
@@ -86,16 +119,21 @@ class Training(CheckpointedTraining):
         if tasks:
             self.source = Mixture(Collection(tasks, device), self.source, self.preset.real)
         start_file = weights_path(model, start) if start else None
+        taught = any(stage.taught for stage in self.preset.stages)
+        teacher_file = weights_path(TEACHER, "bundled") if taught or self.preset.transplant else None
         manifest = training_manifest(tasks, credits)
         configuration = {
             "model": model,
             "preset": asdict(self.preset),
             "seed": seed,
             "start": start_file and file_checksum(start_file),
+            "teacher": teacher_file and file_checksum(teacher_file),
             "data": {dataset["dataset"]: dataset["sha256"] for dataset in manifest},
         }
         self.licences = {credit.dataset: credit.licence for credit in credits}
         self.schedule = [stage for stage in self.preset.stages for _ in range(stage.batches)]
+        self.progress = self.preset.progress()
+        self.teacher = ScribblePrompt.create(TEACHER, "bundled", device, precision) if teacher_file else None
         self.adapter: NetworkAdapter = MODELS.get(model)(self._initial_network(start_file), device)
         network = self.adapter.network.train()
         predictions = max(stage.steps + bool(stage.context) for stage in self.preset.stages)
@@ -122,64 +160,108 @@ class Training(CheckpointedTraining):
         """Learn from one batch; return the row of the log."""
         stage, start = self.schedule[index], time.monotonic()
         row: dict[str, float] = {"batch": index, "side": stage.side}
-        rate = self._rate(index / len(self.schedule))
-        for step, logits, label in self._episode(stage, index):
-            loss = segmentation_loss(logits, label, self.preset.focal)
+        rate = stage.rate * self._rate(self.progress[index])
+        examples = self._examples(stage, index)
+        for number, logits, teacher in self._episode(stage, index, examples):
+            loss = segmentation_loss(logits, examples.label, self.preset.focal)
+            if teacher is not None:
+                loss = loss + stage.distillation * distillation_loss(logits, teacher)
             self.require_finite(loss.item(), "loss", index)
             loss.backward()
             if not self.preset.chained:
                 self.update(index, rate)
-            row |= {f"loss_{step}": loss.item(), f"dice_{step}": hard_dice(logits, label).mean().item()}
+            dice = hard_dice(logits, examples.label).mean().item()
+            row |= {f"loss_{number}": loss.item(), f"dice_{number}": dice}
         if self.preset.chained:
             self.update(index, rate)
         return row | {"seconds": time.monotonic() - start}
 
-    def _episode(self, stage: Stage, index: int) -> Iterator[tuple[int, Tensor, Tensor]]:
-        """Yield number, logits and label (B, 1, H, W) of each prediction of a batch.
+    def _episode(self, stage: Stage, index: int, examples: Examples) -> Iterator[Prediction]:
+        """Yield each prediction of a batch.
 
         Prediction 0 of a model with context is from the context alone; it is skipped if the context is empty.
         The network may be updated between predictions; their logits are fed back without gradients.
         """
-        image, label, context, sets = self._examples(stage, index)
+        image, label, context, sets = examples[:4]
         masks = label[:, 0].bool().cpu().numpy()
         annotators = [self._annotator(stage, index, position, mask) for position, mask in enumerate(masks)]
         logits = None
         if context is not None:
-            logits = self._forward(Query(image, context=context))
-            yield 0, logits, label
-        for step in range(stage.steps):
+            logits = self._forward(stage, examples, Query(image, context=context))
+            yield Prediction(0, logits)
+        for step in range(examples.steps):
             previous = None if logits is None else logits.detach()
             _annotate(annotators, previous)
             prompts = stack_interactions(annotators, image.device)
-            logits = self._forward(Query(image, prompts, previous, context, sets))
-            yield step + bool(stage.context), logits, label
+            query = Query(image, prompts, previous, context, sets)
+            logits = self._forward(stage, examples, query)
+            yield Prediction(step + bool(stage.context), logits, self._teach(stage, query))
 
-    def _forward(self, query: Query) -> Tensor:
+    def _forward(self, stage: Stage, examples: Examples, query: Query) -> Tensor:
         device = self.adapter.device.type
         with torch.autocast(device, torch.bfloat16, enabled=self.precision == "bfloat16"):
+            if examples.alone:
+                return self.network.alone(stack_inputs(query)).float()
+            if stage.fixed_context and query.interactions is not None and query.context is not None:
+                context = query.context
+                inputs = stack_inputs(query)
+                return self.network(inputs, context.images, context.labels, fixed=True).float()
             return self.adapter.forward(query).float()
+
+    def _teach(self, stage: Stage, query: Query) -> Tensor | None:
+        """The teacher's logits from the same input."""
+        if not stage.distillation or self.teacher is None:
+            return None
+        return self.teacher.predict(query).clone()  # a copy, which gradients may pass
 
     def _annotator(self, stage: Stage, index: int, position: int, mask: np.ndarray) -> Annotator:
         rng = keyed_generator(self.seed, "prompts", index, position)
         return SetAnnotator(mask, rng) if stage.sets else Annotator(mask, rng, self.preset.single)
 
-    def _examples(
-        self, stage: Stage, index: int
-    ) -> tuple[Tensor, Tensor, Context | None, tuple[int, ...] | None]:
-        """Images and labels (B, 1, H, W), their context and their sets; seed and index decide all draws."""
+    def _examples(self, stage: Stage, index: int) -> Examples:
+        """Images, labels, context and sets of a batch; seed and index decide all draws."""
         rng = keyed_generator(self.seed, "training", index)
         generator = torch.Generator(self.adapter.device).manual_seed(int(rng.integers(2**62)))
         if stage.sets:
             members = int(rng.integers(1, stage.sets + 1))
             images, labels = self._draw_tasks(generator, stage.targets(0), members, stage.side)
-            return images.flatten(0, 1), labels.flatten(0, 1), None, (members,) * len(images)
-        size = int(rng.integers(0 if stage.steps else 1, stage.context + 1))
+            sets = (members,) * len(images)
+            return Examples(images.flatten(0, 1), labels.flatten(0, 1), None, sets, steps=stage.steps)
+        alone = bool(stage.alone) and bool(rng.random() < stage.alone)
+        fewest = (0 if stage.steps else 1) if stage.fewest is None else stage.fewest
+        size = 0 if alone else int(rng.integers(fewest, stage.context + 1))
         if not size:  # two members of each task; layers and poses then vary within a batch
             targets = stage.targets(0)
             images, labels = self._draw_tasks(generator, (targets + 1) // 2, 2, stage.side)
-            return images.flatten(0, 1)[:targets], labels.flatten(0, 1)[:targets], None, None
+            images, labels = images.flatten(0, 1)[:targets], labels.flatten(0, 1)[:targets]
+            return Examples(images, labels, alone=alone, steps=stage.steps)
         images, labels = self._draw_tasks(generator, stage.targets(size), size + 1, stage.side)
-        return images[:, 0], labels[:, 0], Context(images[:, 1:], labels[:, 1:]), None
+        entries = labels[:, 1:]
+        if stage.predicted:
+            entries = self._partly_predicted(stage, index, images[:, 1:], entries)
+        steps = int(rng.integers(0, stage.steps + 1)) if stage.fewer_steps else stage.steps
+        return Examples(images[:, 0], labels[:, 0], Context(images[:, 1:], entries), steps=steps)
+
+    def _partly_predicted(self, stage: Stage, index: int, images: Tensor, labels: Tensor) -> Tensor:
+        """Context labels (B, n, 1, H, W), some replaced by the teacher's predictions after some steps."""
+        rng = keyed_generator(self.seed, "predicted context", index)
+        chosen = torch.from_numpy(rng.random(labels.shape[:2]) < stage.predicted).to(labels.device)
+        if self.teacher is None or not chosen.any():
+            return labels
+        image, masks = images[chosen], labels[chosen][:, 0].bool().cpu().numpy()
+        annotators = [
+            Annotator(
+                mask, keyed_generator(self.seed, "context prompts", index, position), self.preset.single
+            )
+            for position, mask in enumerate(masks)
+        ]
+        logits = None
+        for _ in range(int(rng.integers(1, MAX_CONTEXT_STEPS + 1))):
+            _annotate(annotators, logits)
+            logits = self.teacher.predict(Query(image, stack_interactions(annotators, image.device), logits))
+        replaced = labels.clone()
+        replaced[chosen] = (logits > 0).to(labels)
+        return replaced
 
     def _draw_tasks(
         self, generator: torch.Generator, tasks: int, members: int, side: int
@@ -202,6 +284,8 @@ class Training(CheckpointedTraining):
         generator = torch.Generator().manual_seed(self.seed)
         if path is None:
             initialise(network, generator)
+            if self.preset.transplant and self.teacher is not None:
+                transplant(network, self.teacher.network.float(), self.seed)
             return network
         state = load_state(adapter_class.network_class, path).state_dict()
         narrow = adapter_class.network_class.width_of(state)

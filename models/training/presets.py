@@ -38,6 +38,21 @@ class Stage:
     sets : int
         Largest number of images of a set; each batch draws a number from 1 (InterConv, section 4.1). The
         images of a set belong to one task. A baseline, which ignores sets, gets the same batches.
+    fewest : int or None
+        Smallest number of context images; None for 0 if there are interactions, else 1.
+    alone : float
+        Share of the batches without a context, in which MultiverSeg's target path predicts alone.
+    fewer_steps : bool
+        Whether each batch with a context draws its number of steps, from 0.
+    distillation : float
+        Weight of a loss against the prediction of the bundled ScribblePrompt from the same input.
+    fixed_context : bool
+        Whether the features of the context get no gradient in corrections.
+    predicted : float
+        Share of the context's labels that are replaced by predictions of the bundled ScribblePrompt, as the
+        context of an evaluation holds them.
+    rate : float
+        Learning rate, as a share of the preset's.
     """
 
     side: int
@@ -47,6 +62,18 @@ class Stage:
     batches: int
     tasks: int | None = None
     sets: int = 0
+    fewest: int | None = None
+    alone: float = 0.0
+    fewer_steps: bool = False
+    distillation: float = 0.0
+    fixed_context: bool = False
+    predicted: float = 0.0
+    rate: float = 1.0
+
+    @property
+    def taught(self) -> bool:
+        """Whether the stage needs the bundled ScribblePrompt."""
+        return self.distillation > 0 or self.predicted > 0
 
     def targets(self, context: int) -> int:
         """Number of targets of a batch with a context size; an empty context is one dummy entry (A.1)."""
@@ -69,6 +96,8 @@ class Preset:
         Share of the learning rate after a linear decay; 1 keeps the rate constant.
     decay : float
         Share of the batches in which the rate decays; these are the last ones.
+    restarts : bool
+        Whether the rate of each stage rises and decays by itself.
     horizon : int
         Updates that the exported running mean of the weights covers.
     focal : float
@@ -86,6 +115,9 @@ class Preset:
     scatter : float
         Spread of the poses within a synthetic task; small for InterConv, whose images have similar
         compositions (InterConv, Fig. 2).
+    transplant : bool
+        Whether MultiverSeg begins with the weights of the bundled ScribblePrompt in its target path, unless
+        initial weights are given.
     """
 
     width: int
@@ -93,6 +125,7 @@ class Preset:
     stages: tuple[Stage, ...]
     final_rate: float = 0.05
     decay: float = 1.0
+    restarts: bool = False
     horizon: int = HORIZON
     focal: float = 0.0
     chained: bool = False
@@ -101,6 +134,17 @@ class Preset:
     task_augmentations: tuple[Augmentation, ...] = REGIONS_ONLY
     single: float = 0.5
     scatter: float = 1.0
+    transplant: bool = False
+
+    def progress(self) -> list[float]:
+        """Share of the schedule, or with `restarts` of the stage, that is done before each batch."""
+        counts = [stage.batches for stage in self.stages] if self.restarts else [self.batches]
+        return [index / count for count in counts for index in range(count)]
+
+    @property
+    def batches(self) -> int:
+        """Number of batches."""
+        return sum(stage.batches for stage in self.stages)
 
 
 def _paper(width: int, context: int, steps: int, batches: int) -> Preset:
@@ -132,6 +176,32 @@ def _small_interconv(width: int) -> Preset:
     return Preset(width, 1e-3, stages, scatter=0.4)
 
 
+def _staged(alone: int, small: int, joint: int) -> Preset:
+    """MultiverSeg in stages: the target path alone, then contexts at 64 pixels, then all of it at 128.
+
+    Parameters
+    ----------
+    alone, small, joint : int
+        Batches of each stage.
+    """
+    contexts = {"context": 8, "fewest": 1, "alone": 0.1, "fixed_context": True}
+    stages = (
+        Stage(128, 8, 8, 8, alone, alone=1.0, distillation=0.5),
+        Stage(64, 40, steps=3, batches=small, fewer_steps=True, predicted=0.3, **contexts),
+        Stage(128, 20, steps=6, batches=joint, distillation=0.4, predicted=0.5, rate=0.7, **contexts),
+    )
+    return Preset(
+        64,
+        1e-3,
+        stages,
+        restarts=True,
+        real=0.3,
+        task_augmentations=FEW_EDGES,
+        single=0.7,
+        transplant=True,
+    )
+
+
 # ``small`` made the last of the bundled weights, whose model cards name every run. ``smoke`` only shows that
 # a training works. The papers state no number of batches; those of ``paper`` are chosen here.
 PRESETS: dict[str, dict[str, Preset]] = {
@@ -160,6 +230,7 @@ PRESETS: dict[str, dict[str, Preset]] = {
             task_augmentations=FEW_EDGES,
             single=0.6,
         ),
+        "multiverseg": _staged(alone=120, small=500, joint=300),
     },
     "smoke": {
         "scribbleprompt": Preset(4, 1e-3, (Stage(32, 2, 0, 2, 3), Stage(48, 2, 0, 2, 2))),

@@ -154,3 +154,25 @@ def test_the_papers_variant_has_five_stages_and_runs():
     assert len(net.enc_blocks) == 5 and len(net.dec_blocks) == 4
     out = net(torch.rand(1, 5, 32, 32), torch.rand(1, 2, 1, 32, 32), torch.rand(1, 2, 1, 32, 32))
     assert out.shape == (1, 1, 32, 32)
+
+
+def test_a_target_alone_is_a_target_whose_context_has_weights_of_zero():
+    torch.manual_seed(0)
+    network = MultiverSeg(4)
+    with torch.no_grad():
+        for block in (*network.enc_blocks, *network.dec_blocks):
+            block.cross.cross_conv.weight[:, block.cross.target_channels :] = 0
+    target, context = torch.rand(2, 5, 32, 32), torch.rand(2, 2, 3, 1, 32, 32)
+    torch.testing.assert_close(network.alone(target), network(target, *context))
+
+
+def test_a_fixed_context_changes_gradients_only():
+    torch.manual_seed(0)
+    network = MultiverSeg(4)
+    target, context = torch.rand(2, 5, 32, 32), torch.rand(2, 2, 3, 1, 32, 32)
+    free, fixed = network(target, *context), network(target, *context, fixed=True)
+    torch.testing.assert_close(free, fixed)
+    fixed.sum().backward()
+    gradients = {name: value.grad for name, value in network.named_parameters()}
+    assert all(gradients[name] is None for name in gradients if ".support." in name)
+    assert all(gradients[name].any() for name in gradients if ".target." in name and "weight" in name)
