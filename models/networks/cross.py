@@ -219,14 +219,16 @@ class CrossUNet(nn.Module):
 
         The weights that read the context count as 0: the network is then a U-Net of two convolutions a block.
         """
+        down: list[CrossBlock] = [*self.enc_blocks]  # type: ignore[list-item]
+        up: list[CrossBlock] = [*self.dec_blocks]  # type: ignore[list-item]
         target = target.contiguous(memory_format=torch.channels_last)
         skips = []
-        for block in self.enc_blocks[:-1]:
+        for block in down[:-1]:
             target = block.alone(target)
             skips.append(target)
             target = self._down(target)
-        target = self.enc_blocks[-1].alone(target)
-        for block in self.dec_blocks:
+        target = down[-1].alone(target)
+        for block in up:
             target = block.alone(self._joined(target, skips.pop()))
         return self.out_conv(target)
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from segbench.datasets.task import TaskData
 from segbench.models.network_adapter import NetworkAdapter, stack_inputs
+from segbench.models.networks.cross import CrossUNet
 from segbench.models.registry import MODELS
 from segbench.models.scribbleprompt import ScribblePrompt
 from segbench.models.training.augmentation import WITHIN_TASK, augment
@@ -198,14 +199,14 @@ class Training(CheckpointedTraining):
             yield Prediction(step + bool(stage.context), logits, self._teach(stage, query))
 
     def _forward(self, stage: Stage, examples: Examples, query: Query) -> Tensor:
-        device = self.adapter.device.type
+        device, network = self.adapter.device.type, self.network
         with torch.autocast(device, torch.bfloat16, enabled=self.precision == "bfloat16"):
-            if examples.alone:
-                return self.network.alone(stack_inputs(query)).float()
+            if examples.alone and isinstance(network, CrossUNet):
+                return network.alone(stack_inputs(query)).float()
             if stage.fixed_context and query.interactions is not None and query.context is not None:
                 context = query.context
                 inputs = stack_inputs(query)
-                return self.network(inputs, context.images, context.labels, fixed=True).float()
+                return network(inputs, context.images, context.labels, fixed=True).float()
             return self.adapter.forward(query).float()
 
     def _teach(self, stage: Stage, query: Query) -> Tensor | None:
@@ -255,12 +256,12 @@ class Training(CheckpointedTraining):
             )
             for position, mask in enumerate(masks)
         ]
-        logits = None
+        logits: Tensor | None = None
+        replaced = labels.clone()
         for _ in range(int(rng.integers(1, MAX_CONTEXT_STEPS + 1))):
             _annotate(annotators, logits)
             logits = self.teacher.predict(Query(image, stack_interactions(annotators, image.device), logits))
-        replaced = labels.clone()
-        replaced[chosen] = (logits > 0).to(labels)
+            replaced[chosen] = (logits > 0).to(labels)
         return replaced
 
     def _draw_tasks(

@@ -184,11 +184,13 @@ def _staged(alone: int, small: int, joint: int) -> Preset:
     alone, small, joint : int
         Batches of each stage.
     """
-    contexts = {"context": 8, "fewest": 1, "alone": 0.1, "fixed_context": True}
+    context = Stage(64, 40, 8, 3, small, fewest=1, alone=0.1, fixed_context=True)
     stages = (
         Stage(128, 8, 8, 8, alone, alone=1.0, distillation=0.5),
-        Stage(64, 40, steps=3, batches=small, fewer_steps=True, predicted=0.3, **contexts),
-        Stage(128, 20, steps=6, batches=joint, distillation=0.4, predicted=0.5, rate=0.7, **contexts),
+        replace(context, fewer_steps=True, predicted=0.3),
+        replace(
+            context, side=128, images=20, steps=6, batches=joint, distillation=0.4, predicted=0.5, rate=0.7
+        ),
     )
     return Preset(
         64,

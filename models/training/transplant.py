@@ -5,13 +5,13 @@ Without its context, a cross block is two convolutions, and MultiverSeg is a U-N
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from segbench.models.network_adapter import stack_inputs
-from segbench.models.networks.cross import CrossBlock, CrossUNet
-from segbench.models.networks.unet import ScribblePromptUNet
 from segbench.models.training.prompts import Annotator, stack_interactions
 from segbench.models.training.synthetic import synthetic_tasks
 from segbench.protocols.adapter import Query
@@ -22,7 +22,7 @@ RIDGE = 1e-4  # of the least squares, relative to the mean square of the feature
 
 
 @torch.no_grad()
-def transplant(network: CrossUNet, teacher: ScribblePromptUNet, seed: int) -> None:
+def transplant(network: Any, teacher: Any, seed: int) -> None:
     """Let a MultiverSeg without context compute nearly what a ScribblePrompt of its width computes.
 
     The weights that read the context become 0. ScribblePrompt's convolutions become the cross convolutions,
@@ -32,13 +32,15 @@ def transplant(network: CrossUNet, teacher: ScribblePromptUNet, seed: int) -> No
 
     Parameters
     ----------
-    network : MultiverSeg, changed in place
-    teacher : ScribblePrompt's network, float32
+    network : segbench.models.networks.MultiverSeg
+        Changed in place.
+    teacher : segbench.models.networks.ScribblePromptUNet
+        In float32.
     seed : int
         Of the synthetic tasks for the fit.
     """
     inputs = _inputs(teacher, seed)
-    blocks: list[CrossBlock] = [*network.enc_blocks, *network.dec_blocks]  # type: ignore[list-item]
+    blocks = [*network.enc_blocks, *network.dec_blocks]
     downs = [down.conv[0] for down in teacher.downs]
     ups = [up.conv[0] for up in teacher.ups[1::2]]
     for block, conv in zip(blocks, [*downs, *ups[1:]], strict=True):
@@ -53,7 +55,7 @@ def transplant(network: CrossUNet, teacher: ScribblePromptUNet, seed: int) -> No
         block.support.load_state_dict(block.target.state_dict())
 
 
-def _inputs(teacher: ScribblePromptUNet, seed: int) -> Tensor:
+def _inputs(teacher: Any, seed: int) -> Tensor:
     """Inputs (B, 5, H, W) of some interaction steps on synthetic images."""
     images, labels = synthetic_tasks(torch.Generator().manual_seed(seed), IMAGES // 2, 2, SIDE)
     image, masks = images.flatten(0, 1), labels.flatten(0, 1)[:, 0].bool().numpy()
@@ -69,7 +71,7 @@ def _inputs(teacher: ScribblePromptUNet, seed: int) -> Tensor:
     return torch.cat(inputs)
 
 
-def _copy(block: CrossBlock, conv: nn.Conv2d) -> None:
+def _copy(block: Any, conv: Any) -> None:
     """Set a block to one convolution of the target and the identity."""
     weight, width = conv.weight, len(conv.weight)
     if weight.shape[1] == 2 * width:  # MultiverSeg joins upsampled features and skip in the other order
@@ -81,7 +83,7 @@ def _copy(block: CrossBlock, conv: nn.Conv2d) -> None:
     nn.init.zeros_(block.target.vmapped.conv.bias)
 
 
-def _fit_lowest(teacher: ScribblePromptUNet, inputs: Tensor) -> tuple[Tensor, Tensor]:
+def _fit_lowest(teacher: Any, inputs: Tensor) -> tuple[Tensor, Tensor]:
     """Weights and bias of a convolution that best replaces ScribblePrompt's bottleneck and first step up."""
     x = inputs
     for level, down in enumerate(teacher.downs):
@@ -99,10 +101,10 @@ def _fit_lowest(teacher: ScribblePromptUNet, inputs: Tensor) -> tuple[Tensor, Te
     return solution[:-1].T.reshape(width, width, 3, 3).float(), solution[-1].float()
 
 
-def _calibrate(network: CrossUNet, inputs: Tensor) -> None:
+def _calibrate(network: Any, inputs: Tensor) -> None:
     """Let the affine part of each LayerNorm of the target path undo it on average."""
 
-    def calibrate(operation: nn.Module, arguments: tuple[Tensor]) -> None:
+    def calibrate(operation: Any, arguments: tuple[Tensor]) -> None:
         features = F.leaky_relu(operation.conv(arguments[0]))
         operation.norml.weight.fill_(features.std((1, 2, 3)).mean())
         operation.norml.bias.fill_(features.mean())
