@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from segbench.datasets.task import TaskData
@@ -29,6 +28,7 @@ from segbench.models.training.checkpointed import (
     run_training,
 )
 from segbench.models.training.collection import Collection, Mixture, TaskSource
+from segbench.models.training.losses import distillation_loss, hard_dice, segmentation_loss
 from segbench.models.training.presets import PRESETS, Stage
 from segbench.models.training.prompts import Annotator, SetAnnotator, stack_interactions
 from segbench.models.training.real_tasks import Credit, training_manifest
@@ -43,36 +43,6 @@ from segbench.randomness import keyed_generator
 
 TEACHER = "scribbleprompt"
 MAX_CONTEXT_STEPS = 3  # interactions of a predicted label of the context
-
-
-def segmentation_loss(logits: Tensor, label: Tensor, gamma: float) -> Tensor:
-    """Soft Dice loss plus focal loss, mean over the batch (section 5.1); both (B, 1, H, W).
-
-    With ``gamma`` 0 the focal loss is the binary cross-entropy.
-    """
-    probability = torch.sigmoid(logits)
-    overlap = (probability * label).sum((1, 2, 3))
-    size = probability.sum((1, 2, 3)) + label.sum((1, 2, 3))
-    dice = 1 - (2 * overlap + 1) / (size + 1)
-    entropy = F.binary_cross_entropy_with_logits(logits, label, reduction="none")
-    error = torch.where(label > 0.5, 1 - probability, probability)
-    return dice.mean() + (error**gamma * entropy).mean()
-
-
-def hard_dice(logits: Tensor, label: Tensor) -> Tensor:
-    """Dice of each thresholded prediction: (B,)."""
-    mask, truth = logits > 0, label > 0.5
-    size = mask.sum((1, 2, 3)) + truth.sum((1, 2, 3))
-    return torch.where(size > 0, 2 * (mask & truth).sum((1, 2, 3)) / size.clamp(min=1), 1.0)
-
-
-def distillation_loss(logits: Tensor, teacher: Tensor) -> Tensor:
-    """Soft Dice loss plus cross-entropy against the teacher's probabilities; logits, both (B, 1, H, W)."""
-    wanted, probability = torch.sigmoid(teacher), torch.sigmoid(logits)
-    overlap = (probability * wanted).sum((1, 2, 3))
-    size = (probability**2).sum((1, 2, 3)) + (wanted**2).sum((1, 2, 3))  # least where the two are equal
-    dice = 1 - (2 * overlap + 1) / (size + 1)
-    return dice.mean() + F.binary_cross_entropy_with_logits(logits, wanted)
 
 
 class Examples(NamedTuple):

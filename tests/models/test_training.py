@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 
 from segbench.models.networks import MultiverSeg, ScribblePromptUNet, UniverSeg
 from segbench.models.registry import MODELS, create_model
-from segbench.models.training import checkpointed, loop
+from segbench.models.training import checkpointed, loop, losses
 from segbench.models.training.augmentation import TASK
 from segbench.models.training.presets import PRESETS, Stage
 from segbench.models.weights import OFFICIAL, WeightsError
@@ -76,27 +76,29 @@ DICE = 1 - (2 * 1.25 + 1) / (2 + 2 + 1)
 
 def test_loss_without_gamma_is_dice_and_cross_entropy():
     entropy = -(2 * math.log(0.5) + 2 * math.log(0.75)) / 4
-    assert loop.segmentation_loss(LOGITS, TRUTH, 0).item() == pytest.approx(DICE + entropy)
+    assert losses.segmentation_loss(LOGITS, TRUTH, 0).item() == pytest.approx(DICE + entropy)
 
 
 @pytest.mark.parametrize("gamma", [1.0, 2.0, 20.0])
 def test_loss_with_gamma_weights_pixels_by_their_error(gamma):
     focal = -(2 * 0.5**gamma * math.log(0.5) + 2 * 0.25**gamma * math.log(0.75)) / 4
-    assert loop.segmentation_loss(LOGITS, TRUTH, gamma).item() == pytest.approx(DICE + focal)
+    assert losses.segmentation_loss(LOGITS, TRUTH, gamma).item() == pytest.approx(DICE + focal)
 
 
 @pytest.mark.parametrize("gamma", [0.0, 20.0])
 def test_loss_of_correct_wrong_and_extreme_predictions(gamma):
     right, wrong = (sign * 100 * (2 * TRUTH - 1) for sign in (1, -1))
-    assert loop.segmentation_loss(right, TRUTH, gamma).item() == pytest.approx(0, abs=1e-4)
-    assert loop.segmentation_loss(wrong, TRUTH, gamma).item() > 1
+    assert losses.segmentation_loss(right, TRUTH, gamma).item() == pytest.approx(0, abs=1e-4)
+    assert losses.segmentation_loss(wrong, TRUTH, gamma).item() > 1
     nothing = torch.zeros_like(TRUTH)
-    assert loop.segmentation_loss(nothing - 100, nothing, gamma).item() == pytest.approx(0, abs=1e-4)
-    together = loop.segmentation_loss(torch.cat([right, LOGITS]), torch.cat([TRUTH, TRUTH]), gamma)
-    assert together.item() == pytest.approx(loop.segmentation_loss(LOGITS, TRUTH, gamma).item() / 2, rel=1e-4)
+    assert losses.segmentation_loss(nothing - 100, nothing, gamma).item() == pytest.approx(0, abs=1e-4)
+    together = losses.segmentation_loss(torch.cat([right, LOGITS]), torch.cat([TRUTH, TRUTH]), gamma)
+    assert together.item() == pytest.approx(
+        losses.segmentation_loss(LOGITS, TRUTH, gamma).item() / 2, rel=1e-4
+    )
     for logits in (right, wrong, nothing):
         logits = logits.clone().requires_grad_()
-        loop.segmentation_loss(logits, TRUTH, gamma).backward()
+        losses.segmentation_loss(logits, TRUTH, gamma).backward()
         assert torch.isfinite(logits.grad).all()
 
 
@@ -311,7 +313,7 @@ def test_a_damaged_checkpoint_is_named(tmp_path):
 
 @pytest.mark.parametrize("quantity", ["loss", "gradient"])
 def test_the_last_checkpoint_survives_a_loss_that_is_not_finite(quantity, tmp_path, monkeypatch):
-    loss, kept, calls = loop.segmentation_loss, [], []
+    loss, kept, calls = losses.segmentation_loss, [], []
 
     def diverges(logits, label, gamma):
         calls.append(None)

@@ -8,7 +8,7 @@ import torch
 
 from segbench.models.networks import MultiverSeg, ScribblePromptUNet
 from segbench.models.scribbleprompt import ScribblePrompt
-from segbench.models.training import loop
+from segbench.models.training import loop, losses
 from segbench.models.training.presets import PRESETS, Preset, Stage
 from segbench.models.training.transplant import transplant
 
@@ -45,8 +45,8 @@ def test_the_smallest_context_and_fewer_steps_are_drawn(make):
 def test_distillation_pulls_to_the_teacher(make):
     logits = torch.zeros(1, 1, 4, 4, requires_grad=True)
     teacher = torch.full((1, 1, 4, 4), 8.0)
-    far = loop.distillation_loss(logits, teacher)
-    assert far > loop.distillation_loss(teacher, teacher) + 0.5
+    far = losses.distillation_loss(logits, teacher)
+    assert far > losses.distillation_loss(teacher, teacher) + 0.5
     far.backward()
     assert (logits.grad < 0).all()
     plain, taught = make("plain"), make("taught", distillation=1.0)

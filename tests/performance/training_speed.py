@@ -26,7 +26,7 @@ from segbench.models.network_adapter import NetworkAdapter
 from segbench.models.networks.cross import CrossBlock
 from segbench.models.registry import MODELS
 from segbench.models.training.checkpointed import initialise
-from segbench.models.training.loop import segmentation_loss
+from segbench.models.training.losses import segmentation_loss
 from segbench.models.training.presets import PRESETS, Stage
 from segbench.protocols.adapter import Context, Interactions, Query
 
