@@ -715,19 +715,4 @@ NNUNET = [
 ]
 
 
-def empty_folder(here: Path) -> str:
-    """An empty folder among the images."""
-    words = files("images/a.png", "masks/a.png")(here)
-    (here / "own" / "images" / "new").mkdir()
-    return words
-
-
-SUBJECTS: list[Odd] = [
-    *UNNAMED,
-    *NAMES,
-    *SPLITS,
-    *TEXTS,
-    *PARTNERS,
-    *NNUNET,
-    Odd("folders among files", "an empty one in images/", empty_folder, "images/new is a folder"),
-]
+SUBJECTS: list[Odd] = [*UNNAMED, *NAMES, *SPLITS, *TEXTS, *PARTNERS, *NNUNET]

@@ -29,8 +29,7 @@ def is_volume(path: Path) -> bool:
     2D images (a DICOM series)."""
     if path.is_dir():
         suffixes = {file.suffix.lower() for file in path.iterdir()}
-        without_pictures = bool(suffixes) and suffixes.isdisjoint(IMAGE_SUFFIXES)
-        return without_pictures or not suffixes.isdisjoint(DICOM_SUFFIXES)
+        return suffixes.isdisjoint(IMAGE_SUFFIXES) or not suffixes.isdisjoint(DICOM_SUFFIXES)
     if path.suffix.lower() in DICOM_SUFFIXES:
         return is_dicom_volume(path)
     return path.name.lower().endswith(VOLUME_SUFFIXES)
