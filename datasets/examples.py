@@ -106,6 +106,12 @@ def named_split(name: str, where: str) -> str:
     return SPLIT_NAMES[name.lower()]
 
 
+def two_splits(subject: str, *places: tuple[Path, str | None]) -> DataError:
+    """Make the error for a subject that is in two splits; `places` are two files and the split of each."""
+    one, other = (f"{split or 'none'} by {file}" for file, split in places)
+    return DataError(f"subject {subject} is in two splits, {one} and {other}; a subject belongs to one")
+
+
 def wrong_layout(folder: Path, title: str, file: str) -> DataError:
     """Make the error for a folder that holds no file of a data set; `file` is one of its layout."""
     return DataError(f"{folder} is not {title}: it holds no {file}; give the folder of the unpacked data set")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from segbench.datasets.examples import Example
+from segbench.datasets.examples import Example, two_splits
 from segbench.datasets.files.finding import find_parts
 from segbench.datasets.importing.formats.case import Case, ImportOptions
 from segbench.datasets.importing.formats.folder import FolderReader, read_settings
@@ -96,10 +96,7 @@ class Folder:
         for case in cases:
             other = first.setdefault(case.subject, case)
             if other.split != case.split:
-                raise DataError(
-                    f"subject {case.subject} is in two splits, {other.split} by {other.image} and "
-                    f"{case.split} by {case.image}; a subject belongs to one"
-                )
+                raise two_splits(case.subject, (other.image, other.split), (case.image, case.split))
         return np.array([case.split for case in cases])
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from segbench.datasets.checks.exchanged import exchanged, properties
 from segbench.datasets.checks.view import Finding, View
-from segbench.datasets.files.tables import clean
+from segbench.datasets.files.tables import spelling
 
 LOW, HIGH = range(1, 32), range(224, 256)  # values of masks near black and near white
 MAX_BETWEEN = 0.1  # of the labelled area, for other values
@@ -90,7 +90,7 @@ class CrossTaskChecks:
         """Find subjects whose names differ in blanks or capitals only."""
         groups: dict[str, list[str]] = {}
         for subject in self._subjects:
-            groups.setdefault(" ".join(clean(subject).casefold().split()), []).append(subject)
+            groups.setdefault(spelling(subject), []).append(subject)
         for names in groups.values():
             splits = sorted({split for name in names for split in self._subjects[name]})
             if len(names) > 1:

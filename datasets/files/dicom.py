@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from segbench.datasets.task import DataError
+from segbench.text import first_line
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -89,8 +90,9 @@ def read_dicom_picture(path: Path) -> np.ndarray:
     except DataError:
         raise
     except Exception as error:  # pydicom and its decoders raise many types for damaged files
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise DataError(f"{path} cannot be read as DICOM ({reason}); save it again or remove it") from error
+        raise DataError(
+            f"{path} cannot be read as DICOM ({first_line(error)}); save it again or remove it"
+        ) from error
 
 
 def storage_class(file: Path) -> str:

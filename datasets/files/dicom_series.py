@@ -20,6 +20,7 @@ from segbench.datasets.files.dicom import (
     storage_class,
 )
 from segbench.datasets.task import DataError
+from segbench.text import first_line
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -282,9 +283,8 @@ def _read_slices(file: Path) -> tuple[Dataset, np.ndarray]:
     except DataError:
         raise
     except Exception as error:  # pydicom and its decoders raise many types for damaged files
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise DataError(
-            f"{file} is not a readable slice of its DICOM series ({reason}); replace or remove it"
+            f"{file} is not a readable slice of its DICOM series ({first_line(error)}); replace or remove it"
         ) from error
     if pixels.ndim == 4:
         raise DataError(f"{file} contains colours; save one real number per voxel")

@@ -28,10 +28,15 @@ def is_number(text: str) -> bool:
     return text.isdecimal() and len(text) < 10
 
 
+def contains(values: Values, value: int) -> bool:
+    """Whether a value is one of some values and ranges."""
+    return any(value in _span(each) for each in values)
+
+
 def white_of(labels: Iterable[Labels]) -> int:
     """What white is in a mask of 1 bit a pixel: 255 if the labels have 255 and not 1, else 1."""
     named = [values for each in labels for values in each.values()]
-    white, one = (any(_has(values, value) for values in named) for value in (255, 1))
+    white, one = (any(contains(values, value) for values in named) for value in (255, 1))
     return 255 if white and not one else 1
 
 
@@ -97,7 +102,7 @@ def unused_values(
         return ()
     counts = count_values(numbers[rest])
     if declared is not None:
-        counts = {value: count for value, count in counts.items() if not _has(declared, value)}
+        counts = {value: count for value, count in counts.items() if not contains(declared, value)}
         if counts:
             raise DataError(
                 f"{path} contains the value {min(counts)}, which dataset.json does not declare; correct one "
@@ -258,7 +263,3 @@ def _span(value: int | range) -> range:
 
 def _overlap(one: range, other: range) -> bool:
     return max(one.start, other.start) < min(one.stop, other.stop)
-
-
-def _has(values: Values, value: int) -> bool:
-    return any(value in _span(each) for each in values)

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from segbench.datasets.files.dicom import DICOM_SUFFIXES, SEGMENTATIONS, storage_class
-from segbench.datasets.files.labels import Labels, Values
-from segbench.datasets.files.slices import has_value
+from segbench.datasets.files.labels import Labels, Values, contains
 from segbench.datasets.files.volumes import Volume, extend
 from segbench.datasets.task import DataError
+from segbench.text import first_line
 
 if TYPE_CHECKING:
     from highdicom.seg import Segmentation
@@ -62,7 +62,9 @@ class Segments:
     def unused(self, labels: Iterable[Labels]) -> tuple[int, ...]:
         """The numbers of the segments that belong to no label."""
         named = [values for each in labels for values in each.values()]
-        return tuple(n for n in self.numbers if not any(_has(values, n) for values in named))
+        return tuple(
+            n for n in self.numbers if not any(not values or contains(values, n) for values in named)
+        )
 
     def region(self, values: Values, image: Volume) -> Volume:
         """Where any of some segments lies in an image, bool (X, Y, Z); without values, any segment.
@@ -72,7 +74,7 @@ class Segments:
         DataError
             If the slices form no volume, or do not lie in the image, or segments are probabilities.
         """
-        chosen = [number for number in self.numbers if _has(values, number)]
+        chosen = [number for number in self.numbers if not values or contains(values, number)]
         if not chosen:
             return replace(image, values=np.zeros(image.values.shape, bool), file=self.file)
         part = self._try(lambda: self._content.get_volume(segment_numbers=chosen))
@@ -86,11 +88,7 @@ class Segments:
         try:
             return read()
         except Exception as error:  # highdicom and pydicom raise many types
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise DataError(
-                f"{self.file} cannot be read as a DICOM segmentation ({reason}); save it as a label map"
+                f"{self.file} cannot be read as a DICOM segmentation ({first_line(error)}); save it as a "
+                "label map"
             ) from error
-
-
-def _has(values: Values, number: int) -> bool:
-    return not values or bool(has_value(np.asarray(number), values))

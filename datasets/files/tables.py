@@ -53,6 +53,11 @@ def plain_name(text: str) -> str:
     return re.sub(r"[\s_.-]+", "", clean(text)).casefold()
 
 
+def spelling(subject: str) -> str:
+    """A subject's name without capitals and blanks, in which two spellings of one subject are equal."""
+    return "".join(unicodedata.normalize("NFKC", clean(subject)).casefold().split())
+
+
 def read_csv(file: Path) -> tuple[list[str], list[list[str]]]:
     """Read the header and the rows of a CSV file; a comma, semicolon or tab separates its cells.
 
@@ -93,6 +98,12 @@ def find_column(meaning: str, header: Sequence[str], file: Path) -> int | None:
     return found[0] if found else None
 
 
+def without_column(meaning: str, header: Sequence[str], file: Path) -> DataError:
+    """Make the error for a table that lacks a column; it names those that are there."""
+    names = ", ".join(named_columns(header)) or "missing"
+    return DataError(f"{file} lacks the column {meaning!r}; its columns are {names}")
+
+
 def named_columns(header: Iterable[str]) -> list[str]:
     """The columns that somebody has named; pandas calls the others ``Unnamed: 0`` and so on."""
     return [clean(name) for name in header if not re.match(r"$|unnamed:", plain_name(name))]
@@ -111,8 +122,7 @@ def read_columns(file: Path, first: str, second: str) -> list[tuple[str, str]]:
     for column in (first, second):
         position = find_column(column, header, file)
         if position is None:
-            names = ", ".join(named_columns(header)) or "missing"
-            raise DataError(f"{file} lacks the column {column!r}; its columns are {names}")
+            raise without_column(column, header, file)
         positions.append(position)
     return [(clean(cells[positions[0]]), clean(cells[positions[1]])) for cells in rows]
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from segbench.datasets.examples import Example, Facts, Reader, named_split
+from segbench.datasets.examples import Example, Facts, Reader, named_split, two_splits
 from segbench.datasets.files.tables import plain_name, read_columns, read_text
 from segbench.datasets.importing.store import LEVELS, folder_of
 from segbench.datasets.importing.writer import Picture, Writer, replacement_of, write_manifest
@@ -242,10 +242,7 @@ def _nothing_left(folder: Path, name: str, counts: Mapping[str, Mapping[str, int
 def _require_one_split(first: Example, example: Example) -> None:
     """DataError if an example names another split than the first of its subject, or an unknown one."""
     if first.split != example.split:
-        raise DataError(
-            f"subject {example.subject} is in two splits, {first.split or 'none'} by {first.file} and "
-            f"{example.split or 'none'} by {example.file}; a subject belongs to one"
-        )
+        raise two_splits(example.subject, (first.file, first.split), (example.file, example.split))
     if example.split is not None and example.split not in TaskData.SPLITS:
         raise DataError(f"{example.file} is in the split {example.split!r}; name train, val or test")
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
-from segbench.datasets.files.tables import clean, read_columns
+from segbench.datasets.files.tables import clean, read_columns, spelling
 from segbench.datasets.importing.formats.case import Case
 from segbench.datasets.importing.formats.volumes import stem
 from segbench.datasets.task import DataError
@@ -134,17 +133,13 @@ def with_clean_subjects(cases: Iterable[Case], stated: bool) -> list[Case]:
     for case in cleaned:
         if not case.subject:
             raise DataError(f"the subject of {case.image} has no name; give it one")
-        other = first.setdefault(_spelling(case.subject), case) if stated else case
+        other = first.setdefault(spelling(case.subject), case) if stated else case
         if other.subject != case.subject:
             raise DataError(
                 f"the subjects {other.subject!r} of {other.image} and {case.subject!r} of {case.image} "
                 "differ in capitals or blanks only; write one subject in one way"
             )
     return cleaned
-
-
-def _spelling(subject: str) -> str:
-    return "".join(unicodedata.normalize("NFKC", subject).casefold().split())
 
 
 def _read_table(table: Path) -> dict[str, str]:

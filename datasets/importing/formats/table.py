@@ -12,7 +12,14 @@ from typing import Any
 from segbench.datasets.examples import SPLIT_NAMES, Facts, named_split
 from segbench.datasets.files.finding import named_folders, nearest
 from segbench.datasets.files.labels import Labels, Values, labels_from_pairs
-from segbench.datasets.files.tables import clean, find_column, named_columns, read_csv, read_text
+from segbench.datasets.files.tables import (
+    clean,
+    find_column,
+    named_columns,
+    read_csv,
+    read_text,
+    without_column,
+)
 from segbench.datasets.importing.formats.base import FormatReader, merge_option, of_folders
 from segbench.datasets.importing.formats.case import Case, MaskFile
 from segbench.datasets.importing.formats.subjects import Subjects
@@ -120,8 +127,7 @@ class _Row:
 
     def path(self, meaning: str) -> Path:
         if meaning not in self.table.columns:
-            names = ", ".join(named_columns(self.table.header)) or "missing"
-            raise DataError(f"{self.table.file} lacks the column {meaning!r}; its columns are {names}")
+            raise without_column(meaning, self.table.header, self.table.file)
         if meaning not in self._texts:
             raise DataError(f"{self.source} names no {meaning}; add its path")
         text = self._texts[meaning]
