@@ -32,6 +32,7 @@ def run(
     target_dice: float = 0.9,
     max_steps: int | None = None,
     context: Literal["binary", "soft", "ground-truth"] = "binary",
+    seed_image: Literal["keep", "redraw"] = "keep",
     split: Literal["test", "val"] = "test",
     weights: str | Path = "bundled",
     device: Literal["auto", "cpu", "cuda"] = "auto",
@@ -105,7 +106,8 @@ def _plan(options: Mapping[str, Any]) -> RunPlan:
         raise UsageError("--output is empty; give a folder or an address, or leave it out")
     size = {name: options[name] for name in ("simulations", "max_steps")}
     preset = resolve_preset(options["preset"], options["images"], **size)
-    config = preset.config(*(options[name] for name in ("seed", "target_dice", "context", "split")))
+    chosen = ("seed", "target_dice", "context", "split", "seed_image")
+    config = preset.config(*(options[name] for name in chosen))
     settings = Settings.resolve(config, preset.simulations, options)
     root = resolve_root(options["data_root"])
     protocols = names(options["protocol"] or (ALL if options["preset"] == "paper" else EXPERIMENT_1))

@@ -47,7 +47,7 @@ class Preset:
     tasks: int | None = None
     phantoms: tuple[str, ...] = ()
 
-    def config(self, seed: int, target_dice: float, context: Any, split: Any) -> Config:
+    def config(self, seed: int, target_dice: float, context: Any, split: Any, seed_image: Any) -> Config:
         """Return the configuration of the preset with the settings that no preset decides."""
         return Config(
             seed=seed,
@@ -55,6 +55,7 @@ class Preset:
             max_steps=self.max_steps,
             images=self.images,
             context=context,
+            seed_image=seed_image,
             split=split,
             eval_images=self.eval_images,
             context_sizes=self.context_sizes,
@@ -109,8 +110,8 @@ class Settings:
 
     def shared(self) -> dict[str, Any]:
         """Return the settings that all units of a run share."""
-        config = {name: getattr(self.config, name) for name in ("seed", "target_dice", "max_steps")}
-        return config | self.computation()
+        names = ("seed", "target_dice", "max_steps", "seed_image")
+        return {name: getattr(self.config, name) for name in names} | self.computation()
 
     def computation(self) -> dict[str, str]:
         """Return the weights, device and precision."""

@@ -33,12 +33,15 @@ class Interaction:
     positive, negative : float32 arrays (H, W) in [0, 1], or None if nothing is drawn there
     clicks : tuple of Click
         The same clicks as coordinates.
+    empty : int
+        Number of scribbles that have no pixel although their region has some.
     """
 
     kind: str = "none"
     positive: np.ndarray | None = None
     negative: np.ndarray | None = None
     clicks: tuple[Click, ...] = ()
+    empty: int = 0
 
     def __add__(self, other: Interaction) -> Interaction:
         """Both interactions together; the sum of overlapping drawings is limited to 1."""
@@ -47,7 +50,13 @@ class Interaction:
             _overlay(self.positive, other.positive),
             _overlay(self.negative, other.negative),
             self.clicks + other.clicks,
+            self.empty + other.empty,
         )
+
+    @property
+    def drawn(self) -> int:
+        """Number of pixels that are marked, on the label and on the background."""
+        return sum(int(np.count_nonzero(d)) for d in (self.positive, self.negative) if d is not None)
 
 
 def _overlay(below: np.ndarray | None, above: np.ndarray | None) -> np.ndarray | None:

@@ -30,6 +30,8 @@ class Config:
         Images per simulation of experiment 1, drawn without replacement; None takes all of the split.
     context : {"binary", "soft", "ground-truth"}
         What joins the context after an image: the thresholded prediction, its probabilities, the label.
+    seed_image : {"keep", "redraw"}
+        What happens with a seed image that misses the target: it is kept, or other train images are drawn.
     split : {"test", "val"}
         Split of the segmented images; val is for choosing between variants (Fig. 14, 15).
     eval_images : int or None
@@ -44,6 +46,7 @@ class Config:
     max_steps: int | None = None
     images: int | None = 18
     context: Literal["binary", "soft", "ground-truth"] = "binary"
+    seed_image: Literal["keep", "redraw"] = "keep"
     split: Literal["test", "val"] = "test"
     eval_images: int | None = None
     context_sizes: tuple[int, ...] = CONTEXT_SIZES
@@ -58,6 +61,8 @@ class Config:
                 raise ProtocolError(f"the number of images must be at least 1, not {number}")
         if self.context not in ("binary", "soft", "ground-truth"):
             raise ProtocolError(f"context must be binary, soft or ground-truth, not {self.context!r}")
+        if self.seed_image not in ("keep", "redraw"):
+            raise ProtocolError(f"the seed image must be keep or redraw, not {self.seed_image!r}")
         if self.split not in ("test", "val"):
             raise ProtocolError(f"split must be test or val, not {self.split!r}")
         if not self.context_sizes or min(self.context_sizes) < 1:

@@ -19,7 +19,7 @@ class Records:
     Attributes
     ----------
     steps : one row per prediction
-    images : one row per image
+    images : one row per image, the seed image included (position 0)
     pictures : one row per prediction of the images whose masks are kept
     """
 
@@ -75,10 +75,9 @@ def collect(
     context : str
         Content of the context entries: none, binary, soft or ground-truth.
     samples : sequence of (SampleKey, Trajectory)
-        A seed image, at position 0, has rows in the pictures only.
     """
     records = Records()
-    for (key, trajectory), distance in zip(samples, _final_hd95(samples), strict=True):
+    for (key, trajectory), measured in zip(samples, _final_measures(samples), strict=True):
         columns = asdict(key)
         label = columns.pop("label")
         task = data.task if label is None else replace(data.task, label=label)
@@ -88,19 +87,23 @@ def collect(
             **{**columns, "context_size": trajectory.context_size},
         }
         records.pictures += [identity | frame for frame in trajectory.frames]
-        if key.position == 0:
-            continue
         records.steps += [identity | step for step in trajectory.steps]
         last = trajectory.steps[-1]
         result = {"interactions": last["step"], "reached": trajectory.reached, "dice": last["dice"]}
-        records.images.append(identity | result | {"hd95": distance, "seconds": trajectory.seconds})
+        spent = {"seconds": trajectory.seconds, "empty_scribbles": trajectory.empty_scribbles}
+        records.images.append(identity | result | measured | spent)
     return records
 
 
-def _final_hd95(samples: Sequence[Sample]) -> list[float]:
-    """HD95 of the last predictions, in pixels."""
+def _final_measures(samples: Sequence[Sample]) -> list[dict]:
+    """Measures of the last predictions that need the masks; keys are columns of the records."""
     if not samples:
         return []
     pairs = [(trajectory.mask, trajectory.label) for _, trajectory in samples]
     masks, labels = map(np.stack, zip(*pairs, strict=True))
-    return np.asarray(hd95(masks, labels)).tolist()
+    columns = {
+        "hd95": np.asarray(hd95(masks, labels)),
+        "hd95_imputed": masks.any((1, 2)) != labels.any((1, 2)),
+    }
+    rows = zip(*(values.tolist() for values in columns.values()), strict=True)
+    return [dict(zip(columns, row, strict=True)) for row in rows]

@@ -8,6 +8,7 @@ from segbench.datasets.task import ImageData
 from segbench.protocols.config import Config
 from segbench.randomness import keyed_generator
 
+SEED_DRAWS = 20  # train images of which a seed image is drawn at most
 LARGEST_SET = 8  # images; InterConv, section 4.1
 
 
@@ -21,9 +22,25 @@ def draw_images(data: ImageData, simulation: int, config: Config) -> np.ndarray:
     int array (1 + number of images,)
     """
     key = config.seed, data.task.name, simulation
-    seed = keyed_generator(*key, "seed image").choice(data.indices("train"))
     images = keyed_generator(*key, f"{config.split} images").permutation(data.indices(config.split))
-    return np.append(seed, images[: config.images])
+    return np.append(draw_seed_images(data, simulation, config)[:1], images[: config.images])
+
+
+def draw_seed_images(data: ImageData, simulation: int, config: Config) -> np.ndarray:
+    """Draw the images of the train split of which the seed image is the first that reaches the target Dice.
+
+    Returns
+    -------
+    int array
+        One image with ``config.seed_image`` keep; up to `SEED_DRAWS` different ones with redraw, the same
+        first one included.
+    """
+    train = data.indices("train")
+    rng = keyed_generator(config.seed, data.task.name, simulation, "seed image")
+    first = rng.choice(train)
+    if config.seed_image == "keep":
+        return np.array([first])
+    return np.append(first, rng.permutation(train[train != first]))[:SEED_DRAWS]
 
 
 def draw_context(data: ImageData, simulation: int, image: int, size: int, seed: int) -> np.ndarray:

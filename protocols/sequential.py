@@ -16,9 +16,9 @@ from segbench.protocols.cache import ContextFreeCache
 from segbench.protocols.config import Config
 from segbench.protocols.protocol import Protocol
 from segbench.protocols.records import Sample, SampleKey
-from segbench.protocols.sampling import draw_images
+from segbench.protocols.sampling import draw_images, draw_seed_images
 from segbench.protocols.simulation import Rules, Setup, Simulation, segment
-from segbench.protocols.trajectory import ContextBuffer
+from segbench.protocols.trajectory import ContextBuffer, Trajectory
 
 PICTURED = (0,)  # simulations whose masks are kept
 
@@ -27,7 +27,8 @@ PICTURED = (0,)  # simulations whose masks are kept
 class Sequential(Protocol):
     """Experiment 1 with one annotator; see `Protocol` for the attributes.
 
-    A seed model segments the first image. Without `needs_seed_image` its true label begins the context.
+    A seed model segments the first image. If it misses the target Dice, it is kept, or replaced by the next
+    train image (`Config.seed_image`). Without `needs_seed_image` its true label begins the context.
     """
 
     name: str
@@ -73,10 +74,10 @@ class Sequential(Protocol):
             if position == 0 and buffer is not None and not self.needs_seed_image:
                 buffer.add(data.images[image, 0], data.labels[image, 0].astype(np.float32))
                 continue
-            if position < first:
-                model = adapter if position else setup.seed_adapter
-                assert model is not None
-                trajectory = yield from cache.segment(model, simulation, image, pictured)
+            if position == 0:
+                image, trajectory = yield from self._seed_image(cache, simulation, pictured)
+            elif position < first:
+                trajectory = yield from cache.segment(adapter, simulation, image, pictured)
             else:
                 context = None if buffer is None else buffer.snapshot()
                 trajectory = setup.trajectory(image, context, pictured)
@@ -92,6 +93,20 @@ class Sequential(Protocol):
             key = SampleKey(position, image, self.annotator_name, simulation, set_size=set_size)
             samples.append((key, trajectory))
         return samples
+
+    def _seed_image(
+        self, cache: ContextFreeCache, simulation: int, pictured: bool
+    ) -> Simulation[tuple[int, Trajectory]]:
+        """Segment drawn train images until one reaches the target; else return that of the largest Dice."""
+        model = cache.setup.seed_adapter
+        assert model is not None
+        tried: list[tuple[int, Trajectory]] = []
+        for image in draw_seed_images(cache.setup.data, simulation, cache.setup.config).tolist():
+            trajectory = yield from cache.segment(model, simulation, image, pictured)
+            if trajectory.reached:
+                return image, trajectory
+            tried.append((image, trajectory))
+        return max(tried, key=lambda sample: sample[1].steps[-1]["dice"])
 
 
 class Bootstrapped(Sequential):

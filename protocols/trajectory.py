@@ -80,6 +80,8 @@ class Trajectory:
         Whether the last prediction has the target Dice.
     seconds : float
         Time in the model.
+    empty_scribbles : int
+        Scribbles so far that have no pixel although their region has some.
     """
 
     image: np.ndarray
@@ -96,6 +98,7 @@ class Trajectory:
     frames: list[dict] = field(default_factory=list, init=False)
     reached: bool = field(default=False, init=False)
     seconds: float = field(default=0.0, init=False)
+    empty_scribbles: int = field(default=0, init=False)
     _latest: Interaction = field(default=Interaction(), init=False)  # since the last prediction
     _final_mask: np.ndarray | None = field(default=None, init=False)
 
@@ -122,6 +125,7 @@ class Trajectory:
         if interaction.negative is not None:
             self.negative = np.minimum(self.negative + interaction.negative, 1)
         self.clicks.extend(interaction.clicks)
+        self.empty_scribbles += interaction.empty
         self._latest = interaction
 
     def restart(self, interaction: Interaction) -> None:
@@ -151,7 +155,7 @@ class Trajectory:
         single = interaction.kind in ("click+", "click-")
         row, column = interaction.clicks[0][:2] if single else (-1, -1)
         shown = {"step": step, "kind": interaction.kind, "row": row, "column": column, "dice": score}
-        self.steps.append(shown | {"tp": tp, "fp": fp, "fn": fn})
+        self.steps.append(shown | {"drawn": interaction.drawn, "tp": tp, "fp": fp, "fn": fn})
         if self.pictured:
             height, width = self.label.shape
             masks = {"prediction": np.packbits(self.mask).tobytes()}
@@ -170,7 +174,10 @@ class Trajectory:
         self._final_mask, self.logits, self.context = self.mask, None, None
         self.positive = self.negative = np.zeros((0, 0), np.float32)
 
-    _STATE = ("positive", "negative", "clicks", "logits", "steps", "frames", "reached", "seconds")
+    _STATE = (
+        *("positive", "negative", "clicks", "logits", "steps", "frames", "reached", "seconds"),
+        "empty_scribbles",
+    )
 
     def snapshot(self) -> dict[str, Any]:
         """Return the state of a finished trajectory, without the arrays of the task."""

@@ -20,6 +20,8 @@ BATCH = 500  # units whose tables are joined at once
 class Results:
     """The records of one or several runs as DataFrames.
 
+    Seed images have rows of their own in `seeds`; no other table but the pictures has them.
+
     The columns of all tables are declared, with units and meanings, in `segbench.results.schema`. Rows are
     sorted by the table's key. Text is held as categories in alphabetical order; `segbench.results.statistics`
     returns plain text.
@@ -36,6 +38,8 @@ class Results:
         Folder of the data sets, for pictures of the segmented images.
     folders : sequence of Path or str
         Folders or addresses of the runs.
+    seeds : DataFrame, optional
+        One row per seed image of a simulation, columns as of ``images``; none by default.
 
     Attributes
     ----------
@@ -52,8 +56,10 @@ class Results:
         read: Callable[[str, Sequence[str] | None], pd.DataFrame],
         data_root: Path | None = None,
         folders: Sequence[Path | str] = (),
+        seeds: pd.DataFrame | None = None,
     ) -> None:
         self.images, self.manifests, self.read = images, manifests, read
+        self.seeds = images.iloc[:0] if seeds is None else seeds
         self.data_root, self.folders = data_root, folders
 
     @cached_property
@@ -116,10 +122,12 @@ def load(run: str | Path | Sequence[str | Path], data_root: Path | None = None) 
             if protocols is None or description.get("protocol") in protocols
         ]
         tables = _read_tables(wanted, lambda run, key: run.read(key, [table])[table])
-        return _merge(tables, COLUMNS[table], KEYS[table])
+        rows = _merge(tables, COLUMNS[table], KEYS[table])
+        return rows if table == "pictures" else _part(rows, rows.position > 0)
 
-    images = _merge(_read_tables(units, _timed_images), IMAGES, IMAGE_KEY)
-    return Results(images, [r.manifest() for r in runs], read, data_root, [r.path for r in runs])
+    rows = _merge(_read_tables(units, _timed_images), IMAGES, IMAGE_KEY)
+    images, seeds = _part(rows, rows.position > 0), _part(rows, rows.position == 0)
+    return Results(images, [r.manifest() for r in runs], read, data_root, [r.path for r in runs], seeds)
 
 
 def _timed_images(run: Run, key: str) -> pa.Table:
@@ -173,6 +181,15 @@ def _merge(tables: list[pa.Table], columns: dict[str, str], key: tuple[str, ...]
             )
         frame = frame.drop_duplicates(list(key))
     return frame.sort_values(list(key), kind="stable", ignore_index=True)
+
+
+def _part(frame: pd.DataFrame, chosen: pd.Series) -> pd.DataFrame:
+    """Return the chosen rows, without the categories that only other rows have."""
+    if chosen.all():
+        return frame
+    part = frame[chosen].reset_index(drop=True)
+    text = part.select_dtypes("category").columns
+    return part.assign(**{name: part[name].cat.remove_unused_categories() for name in text})
 
 
 def _in_memory(kind: str) -> pa.DataType:

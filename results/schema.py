@@ -28,7 +28,8 @@ IDENTITY: dict[str, str] = {
     "training": "int32",  # which training of the model, in protocols with per_training; else 0
     "simulation": "int32",  # index of the seeded pass; 0 where the protocol draws nothing at random
     "person": "int32",  # which person drew, for the annotator human; else -1
-    # 1, 2, ... in the order in which a simulation segments its images; 0 is the seed image (pictures only).
+    # 1, 2, ... in the order in which a simulation segments its images; 0 is the seed image, whose rows
+    # `segbench.results.load` keeps apart, as `Results.seeds`.
     # set-automatic numbers the images of all scans of the split consecutively.
     "position": "int32",
     "image": "int32",  # index of the image in the task's data
@@ -42,6 +43,7 @@ STEPS: dict[str, str] = IDENTITY | {
     "kind": "string",  # interaction: none, click+, click-, scribble+, scribble-, scribble+- (both at once)
     "row": "int32",  # of the click; -1 without a click
     "column": "int32",
+    "drawn": "int32",  # pixels that the interactions of this step mark
     "dice": "float64",
     "tp": "int32",
     "fp": "int32",
@@ -53,6 +55,8 @@ IMAGES: dict[str, str] = IDENTITY | {
     "reached": "bool",
     "dice": "float64",  # of the last prediction
     "hd95": "float64",  # pixels; the image diagonal where exactly one mask is empty
+    "hd95_imputed": "bool",  # whether HD95 is that diagonal
+    "empty_scribbles": "int32",  # scribbles without a pixel on a region that has some
     "seconds": "float64",  # spent in the model; stored in a separate file because times differ between runs
 }
 

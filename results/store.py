@@ -33,7 +33,7 @@ from segbench.errors import ADVICE, SegbenchError
 from segbench.results.schema import COLUMNS, KEYS, PICTURES, from_parquet, parquet_rows, to_parquet, typed
 from segbench.results.storage import UNIT_FILE, open_storage
 
-FORMAT = 3
+FORMAT = 4
 MALFORMED = (OSError, ValueError, KeyError, TypeError, RecursionError, pa.ArrowException)
 READERS = 8  # threads that wait for files of a slow disk or store
 

@@ -18,6 +18,7 @@ TEXTS = {
     "target_dice": "Dice at which an image is finished.",
     "max_steps": "Maximum of interactions per image.  [default: from the protocol]",
     "context": "Mask of a finished image that joins the context: thresholded, probabilities, or the label.",
+    "seed_image": "Keep a seed image that misses the target Dice, or redraw it from the train split.",
     "split": "Split of the images that are segmented.",
     "weights": "Weights of the models.",
     "device": "Device of the models; auto takes a GPU if there is one.",
