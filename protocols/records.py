@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 import numpy as np
 
 from segbench.datasets.task import ImageData
-from segbench.protocols.metrics import hd95
+from segbench.protocols.metrics import hd95, nsd
 from segbench.protocols.trajectory import Trajectory
 
 
@@ -19,13 +19,15 @@ class Records:
     Attributes
     ----------
     steps : one row per prediction
-    images : one row per image, the seed image included (position 0)
+    images : one row per image
     pictures : one row per prediction of the images whose masks are kept
+    seeds : one row per seed image, as of images
     """
 
     steps: list[dict] = field(default_factory=list)
     images: list[dict] = field(default_factory=list)
     pictures: list[dict] = field(default_factory=list)
+    seeds: list[dict] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ def collect(
     context : str
         Content of the context entries: none, binary, soft or ground-truth.
     samples : sequence of (SampleKey, Trajectory)
+        A seed image, at position 0, has rows in the seeds and in the pictures only.
     """
     records = Records()
     for (key, trajectory), measured in zip(samples, _final_measures(samples), strict=True):
@@ -87,11 +90,14 @@ def collect(
             **{**columns, "context_size": trajectory.context_size},
         }
         records.pictures += [identity | frame for frame in trajectory.frames]
-        records.steps += [identity | step for step in trajectory.steps]
         last = trajectory.steps[-1]
         result = {"interactions": last["step"], "reached": trajectory.reached, "dice": last["dice"]}
-        spent = {"seconds": trajectory.seconds, "empty_scribbles": trajectory.empty_scribbles}
-        records.images.append(identity | result | measured | spent)
+        row = identity | result | measured | {"empty_scribbles": trajectory.empty_scribbles}
+        if key.position == 0:
+            records.seeds.append(row)
+            continue
+        records.steps += [identity | step for step in trajectory.steps]
+        records.images.append(row | {"seconds": trajectory.seconds})
     return records
 
 
@@ -104,6 +110,7 @@ def _final_measures(samples: Sequence[Sample]) -> list[dict]:
     columns = {
         "hd95": np.asarray(hd95(masks, labels)),
         "hd95_imputed": masks.any((1, 2)) != labels.any((1, 2)),
+        **{f"nsd_{pixels}px": np.asarray(nsd(masks, labels, pixels)) for pixels in (1, 2)},
     }
     rows = zip(*(values.tolist() for values in columns.values()), strict=True)
     return [dict(zip(columns, row, strict=True)) for row in rows]

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
+from segbench.results.progress import Progress, progress
 from segbench.results.schema import ARROW, COLUMNS, IMAGE_KEY, IMAGES, KEYS, TIMINGS, typed
 from segbench.results.store import READERS, Run, StoreError, differences
 
@@ -19,8 +20,6 @@ BATCH = 500  # units whose tables are joined at once
 
 class Results:
     """The records of one or several runs as DataFrames.
-
-    Seed images have rows of their own in `seeds`; no other table but the pictures has them.
 
     The columns of all tables are declared, with units and meanings, in `segbench.results.schema`. Rows are
     sorted by the table's key. Text is held as categories in alphabetical order; `segbench.results.statistics`
@@ -33,18 +32,22 @@ class Results:
     manifests : list of dict
         The manifest of each run: settings, versions, weights, data and commands.
     read : callable
-        ``read(table, protocols)`` reads the table ``steps`` or ``pictures`` of some protocols (None: of all).
+        ``read(table, protocols)`` reads the table ``steps``, ``seeds`` or ``pictures`` of some protocols
+        (None: of all).
     data_root : Path, optional
         Folder of the data sets, for pictures of the segmented images.
     folders : sequence of Path or str
         Folders or addresses of the runs.
-    seeds : DataFrame, optional
-        One row per seed image of a simulation, columns as of ``images``; none by default.
+    progress : sequence of Progress
+        The finished units of each run.
 
     Attributes
     ----------
     steps : DataFrame
         One row per prediction: columns `segbench.results.schema.STEPS`. Read on first access.
+    seeds : DataFrame
+        One row per seed image of a simulation: columns `segbench.results.schema.UNTIMED`. Read on first
+        access. No other table but the pictures has seed images.
     pictures : DataFrame
         Masks of some predictions: columns `segbench.results.schema.PICTURES`. Read on first access.
     """
@@ -56,15 +59,18 @@ class Results:
         read: Callable[[str, Sequence[str] | None], pd.DataFrame],
         data_root: Path | None = None,
         folders: Sequence[Path | str] = (),
-        seeds: pd.DataFrame | None = None,
+        progress: Sequence[Progress] = (),
     ) -> None:
         self.images, self.manifests, self.read = images, manifests, read
-        self.seeds = images.iloc[:0] if seeds is None else seeds
-        self.data_root, self.folders = data_root, folders
+        self.data_root, self.folders, self.progress = data_root, folders, progress
 
     @cached_property
     def steps(self) -> pd.DataFrame:
         return self.read("steps", None)
+
+    @cached_property
+    def seeds(self) -> pd.DataFrame:
+        return self.read("seeds", None)
 
     @cached_property
     def pictures(self) -> pd.DataFrame:
@@ -107,7 +113,10 @@ def load(run: str | Path | Sequence[str | Path], data_root: Path | None = None) 
                 f"{runs[0].path} and {other.path} have different settings ({differing}); "
                 "read them one at a time"
             )
-    units = sorted(((run, key) for run in runs for key in run.units()), key=lambda unit: unit[1])
+    stored = [run.units() for run in runs]
+    units = sorted(
+        ((run, key) for run, keys in zip(runs, stored, strict=True) for key in keys), key=lambda unit: unit[1]
+    )
     if not units:
         raise StoreError(
             f"{', '.join(map(str, paths)) or 'the list of runs'} holds no finished unit; run it first"
@@ -122,12 +131,12 @@ def load(run: str | Path | Sequence[str | Path], data_root: Path | None = None) 
             if protocols is None or description.get("protocol") in protocols
         ]
         tables = _read_tables(wanted, lambda run, key: run.read(key, [table])[table])
-        rows = _merge(tables, COLUMNS[table], KEYS[table])
-        return rows if table == "pictures" else _part(rows, rows.position > 0)
+        return _merge(tables, COLUMNS[table], KEYS[table])
 
-    rows = _merge(_read_tables(units, _timed_images), IMAGES, IMAGE_KEY)
-    images, seeds = _part(rows, rows.position > 0), _part(rows, rows.position == 0)
-    return Results(images, [r.manifest() for r in runs], read, data_root, [r.path for r in runs], seeds)
+    images = _merge(_read_tables(units, _timed_images), IMAGES, IMAGE_KEY)
+    manifests = [run.manifest() for run in runs]
+    finished = [progress(manifest, keys) for manifest, keys in zip(manifests, stored, strict=True)]
+    return Results(images, manifests, read, data_root, [run.path for run in runs], finished)
 
 
 def _timed_images(run: Run, key: str) -> pa.Table:
@@ -181,15 +190,6 @@ def _merge(tables: list[pa.Table], columns: dict[str, str], key: tuple[str, ...]
             )
         frame = frame.drop_duplicates(list(key))
     return frame.sort_values(list(key), kind="stable", ignore_index=True)
-
-
-def _part(frame: pd.DataFrame, chosen: pd.Series) -> pd.DataFrame:
-    """Return the chosen rows, without the categories that only other rows have."""
-    if chosen.all():
-        return frame
-    part = frame[chosen].reset_index(drop=True)
-    text = part.select_dtypes("category").columns
-    return part.assign(**{name: part[name].cat.remove_unused_categories() for name in text})
 
 
 def _in_memory(kind: str) -> pa.DataType:

@@ -28,8 +28,8 @@ IDENTITY: dict[str, str] = {
     "training": "int32",  # which training of the model, in protocols with per_training; else 0
     "simulation": "int32",  # index of the seeded pass; 0 where the protocol draws nothing at random
     "person": "int32",  # which person drew, for the annotator human; else -1
-    # 1, 2, ... in the order in which a simulation segments its images; 0 is the seed image, whose rows
-    # `segbench.results.load` keeps apart, as `Results.seeds`.
+    # 1, 2, ... in the order in which a simulation segments its images; 0 is the seed image (seeds and
+    # pictures only).
     # set-automatic numbers the images of all scans of the split consecutively.
     "position": "int32",
     "image": "int32",  # index of the image in the task's data
@@ -56,6 +56,8 @@ IMAGES: dict[str, str] = IDENTITY | {
     "dice": "float64",  # of the last prediction
     "hd95": "float64",  # pixels; the image diagonal where exactly one mask is empty
     "hd95_imputed": "bool",  # whether HD95 is that diagonal
+    "nsd_1px": "float64",  # normalised surface distance of the last prediction at a tolerance of 1 pixel
+    "nsd_2px": "float64",  # at 2 pixels
     "empty_scribbles": "int32",  # scribbles without a pixel on a region that has some
     "seconds": "float64",  # spent in the model; stored in a separate file because times differ between runs
 }
@@ -85,8 +87,14 @@ STEP_KEY = (*IMAGE_KEY, "step")  # identifies one row of ``steps`` and of ``pict
 # The tables of a unit; the seconds of ``images`` have a file of their own.
 TIMINGS = {"seconds": IMAGES["seconds"]}
 UNTIMED = {name: kind for name, kind in IMAGES.items() if name not in TIMINGS}
-COLUMNS = {"steps": STEPS, "images": UNTIMED, "timings": TIMINGS, "pictures": PICTURES}
-KEYS = {"steps": STEP_KEY, "images": IMAGE_KEY, "pictures": STEP_KEY}
+COLUMNS = {
+    "steps": STEPS,
+    "images": UNTIMED,
+    "timings": TIMINGS,
+    "seeds": UNTIMED,  # the seed images, which no average contains
+    "pictures": PICTURES,
+}
+KEYS = {"steps": STEP_KEY, "images": IMAGE_KEY, "seeds": IMAGE_KEY, "pictures": STEP_KEY}
 ARROW = {
     "string": pa.string(),
     "int32": pa.int32(),

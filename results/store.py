@@ -10,6 +10,7 @@ A run lies on a disk, as shown here, or in an object store under an address such
       units/<key>/steps.parquet         one row per prediction
                   images.parquet        one row per image
                   timings.parquet       column ``seconds`` of ``images``; separate, because times differ
+                  seeds.parquet         one row per seed image
                   pictures.parquet      one row per prediction of the images whose masks are kept
                   unit.json             description, and SHA-256 of all tables except the timings
       damaged/<key>-N                   units whose checksum failed
@@ -30,7 +31,7 @@ import pandas as pd
 import pyarrow as pa
 
 from segbench.errors import ADVICE, SegbenchError
-from segbench.results.schema import COLUMNS, KEYS, PICTURES, from_parquet, parquet_rows, to_parquet, typed
+from segbench.results.schema import COLUMNS, KEYS, from_parquet, parquet_rows, to_parquet, typed
 from segbench.results.storage import UNIT_FILE, open_storage
 
 FORMAT = 4
@@ -243,6 +244,7 @@ class Run:
         steps: pd.DataFrame,
         images: pd.DataFrame,
         pictures: pd.DataFrame | None = None,
+        seeds: pd.DataFrame | None = None,
     ) -> None:
         """Store a finished unit: all of it or nothing. Of several writers of one key the first wins.
 
@@ -253,17 +255,22 @@ class Run:
         description : dict
             What the unit is, of JSON types. Units can be read together if all names that their ``identity``,
             a dict, share have equal values.
-        steps, images, pictures : DataFrame
-            Columns of `STEPS`, `IMAGES` and `PICTURES` of `segbench.results.schema`, rows in any order.
+        steps, images, pictures, seeds : DataFrame
+            Columns of `STEPS`, `IMAGES`, `PICTURES` and `UNTIMED` of `segbench.results.schema`, rows in any
+            order.
 
         Raises
         ------
         StoreError
             If it cannot be written, for example because the disk is full.
         """
-        frames = {"steps": steps, "images": images}
-        frames["pictures"] = typed([], PICTURES) if pictures is None else pictures
-        frames = {name: frame.sort_values(list(KEYS[name]), kind="stable") for name, frame in frames.items()}
+        given = {"steps": steps, "images": images, "pictures": pictures, "seeds": seeds}
+        frames = {
+            name: typed([], COLUMNS[name])
+            if frame is None
+            else frame.sort_values(list(KEYS[name]), kind="stable")
+            for name, frame in given.items()
+        }
         frames["timings"] = frames["images"]
         files = {f"{name}.parquet": to_parquet(frames[name], columns) for name, columns in COLUMNS.items()}
         sums = {name: hashlib.sha256(files[f"{name}.parquet"]).hexdigest() for name in KEYS}

@@ -120,6 +120,7 @@ def _compute(batch: Batch, job: Job, device: str) -> Iterator[tuple[Unit, Record
     from segbench.protocols.scheduler import run_simulations
 
     settings, first = job.settings, batch[0]
+    _require_same_source(first)
     model = _adapter(first.model, first.weights, device, settings.precision)
     seed_model = None
     if first.needs_seed:
@@ -136,8 +137,19 @@ def _compute(batch: Batch, job: Job, device: str) -> Iterator[tuple[Unit, Record
         yield batch[number], records
 
 
+def _require_same_source(unit: Unit) -> None:
+    """Raise a Failure if this process has imported other plug-ins than the run was planned with."""
+    from segbench.benchmark.plugin_source import source_of
+    from segbench.models.registry import MODELS
+    from segbench.protocols.registry import PROTOCOLS
+
+    for name, digest in (source_of(MODELS, unit.model) | source_of(PROTOCOLS, unit.protocol)).items():
+        if unit.identity.get(name) != digest:
+            raise Failure(f"the {name} differs between this worker and the run; restart the workers")
+
+
 def _store(unit: Unit, records: Records, store: Run) -> None:
-    from segbench.results.schema import IMAGES, PICTURES, STEPS, typed
+    from segbench.results.schema import IMAGES, PICTURES, STEPS, UNTIMED, typed
 
     store.write(
         unit.key,
@@ -145,6 +157,7 @@ def _store(unit: Unit, records: Records, store: Run) -> None:
         typed(records.steps, STEPS),
         typed(records.images, IMAGES),
         typed(records.pictures, PICTURES),
+        typed(records.seeds, UNTIMED),
     )
 
 

@@ -13,7 +13,7 @@ from segbench.protocols.registry import PROTOCOLS
 from segbench.protocols.sampling import draw_images
 from segbench.protocols.sequential import CENTER_CLICKS, CENTERLINE_SCRIBBLES
 from segbench.registry import UnknownName
-from segbench.results.schema import IMAGES, PICTURES, STEPS
+from segbench.results.schema import IMAGES, PICTURES, STEPS, UNTIMED
 
 BOTH = pytest.mark.parametrize("protocol", [CENTER_CLICKS, CENTERLINE_SCRIBBLES], ids=lambda p: p.name)
 
@@ -363,7 +363,7 @@ def test_masks_and_marks_of_the_first_simulation_are_kept(squares, toy_model):
     assert set(first[0]) == set(PICTURES)
 
 
-def test_the_seed_image_is_pictured_but_not_recorded(toy_task, toy_model, obedient):
+def test_the_seed_image_is_pictured(toy_task, toy_model, obedient):
     model = toy_model(bright_if_context, in_context=True)
     records = run(CENTERLINE_SCRIBBLES, toy_task, model, seed_model=obedient, images=2)
     seed = [row for row in records.pictures if row["position"] == 0]
@@ -386,3 +386,54 @@ def test_the_validation_split_and_whole_splits(make_task, obedient):
     assert "4 val images, fewer than the 5" in CENTER_CLICKS.unsupported_task(
         task, Config(images=5, split="val")
     )
+
+
+def test_seed_images_have_rows_of_their_own(toy_task, toy_model):
+    model = toy_model(bright_if_context, in_context=True)
+    records = run(CENTER_CLICKS, toy_task, model, range(3), toy_model(nothing), images=2, max_steps=4)
+    assert [(row["position"], row["simulation"]) for row in records.seeds] == [(0, 0), (0, 1), (0, 2)]
+    assert [(row["interactions"], row["reached"], row["dice"]) for row in records.seeds] == [
+        (4, False, 0.0)
+    ] * 3
+    assert [row["image"] for row in records.seeds] == [
+        draw_images(toy_task, simulation, Config())[0] for simulation in range(3)
+    ]
+    assert {frozenset(row) for row in records.seeds} == {frozenset(UNTIMED)}
+    assert {row["position"] for row in (*records.images, *records.steps)} == {1, 2}
+
+
+def test_models_without_a_context_have_no_seed_image(toy_task, obedient):
+    assert run(CENTER_CLICKS, toy_task, obedient, images=2).seeds == []
+
+
+def test_a_failed_seed_image_is_redrawn_until_one_reaches_the_target(toy_task, toy_model):
+    first = draw_images(toy_task, 0, Config())[0]
+    failing = torch.from_numpy(toy_task.images[first])
+
+    def segment(query):  # fails on the first seed image only
+        return nothing(query) if torch.equal(query.image[0], failing) else query.image > 0.5
+
+    model = toy_model(bright_if_context, in_context=True)
+    (kept,) = run(CENTER_CLICKS, toy_task, model, seed_model=toy_model(segment), images=1).seeds
+    assert (kept["image"], kept["reached"]) == (first, False)
+    records = run(
+        CENTER_CLICKS, toy_task, model, seed_model=toy_model(segment), images=1, seed_image="redraw"
+    )
+    (redrawn,) = records.seeds
+    assert redrawn["reached"] and redrawn["image"] != first
+    assert toy_task.split[redrawn["image"]] == "train"
+    context = model.queries[-1].context
+    np.testing.assert_array_equal(context.images[0, 0], toy_task.images[redrawn["image"]])
+
+
+def test_without_any_seed_image_at_the_target_the_best_one_is_kept(make_task, toy_model):
+    task = make_task(train=4, test=1)
+    for image, pixels in enumerate((30, 60, 90, 50)):  # 25 of them are found
+        task.labels[image] = (np.arange(32 * 32) < pixels).reshape(1, 32, 32)
+    model = toy_model(bright_if_context, in_context=True)
+    seed_model = toy_model(lambda query: (torch.arange(32 * 32) < 25).reshape(1, 1, 32, 32))
+    config = {"images": 1, "max_steps": 1, "seed_image": "redraw"}
+    for target, reached in ((0.9, True), (0.95, False)):
+        records = run(CENTER_CLICKS, task, model, range(4), seed_model, target_dice=target, **config)
+        found = {(row["image"], row["reached"], row["dice"]) for row in records.seeds}
+        assert found == {(0, reached, 50 / 55)}

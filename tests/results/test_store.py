@@ -28,8 +28,9 @@ def tables(simulations=(0, 1), model="m", label="l", clock=0.5) -> tuple[pd.Data
     for simulation, position in itertools.product(simulations, (1, 2)):
         image = shared | {"simulation": simulation, "position": position, "context_size": position}
         image |= {"image": 7, "subject": "s7", "dice": simulation / 10 + position / 100}
-        images.append(image | {"interactions": 2, "reached": True, "hd95": 1.0, "seconds": clock})
-        click = {"kind": "click+", "row": 3, "column": 4, "tp": 1, "fp": 2, "fn": 3}
+        scores = {"hd95": 1.0, "hd95_imputed": False, "nsd_1px": 1.0, "nsd_2px": 1.0, "empty_scribbles": 0}
+        images.append(image | scores | {"interactions": 2, "reached": True, "seconds": clock})
+        click = {"kind": "click+", "row": 3, "column": 4, "drawn": 1, "tp": 1, "fp": 2, "fn": 3}
         steps += [image | click | {"step": step} for step in (1, 2)]
     return typed(steps, STEPS), typed(images, IMAGES)
 
@@ -191,6 +192,6 @@ def test_damaged_or_older_manifest_is_refused(tmp_path, content):
     filled(tmp_path, a=(0,))
     (tmp_path / "manifest.json").write_text(content)
     with pytest.raises(
-        StoreError, match=r"is damaged|format 2, and this program reads format 3; run it again"
+        StoreError, match=r"is damaged|format 2, and this program reads format 4; run it again"
     ):
         results.load(tmp_path)

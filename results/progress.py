@@ -1,0 +1,80 @@
+"""How much of a run is finished: its units, compared with what its commands planned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from segbench.text import count_of, render_command
+
+if TYPE_CHECKING:
+    from segbench.results import Results
+
+DIGITS = 12  # of a key in the manifest, where a study may have a hundred thousand
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The finished units of a run.
+
+    Attributes
+    ----------
+    finished, planned : int
+        Units that the commands of the run planned, and how many of these are finished.
+    commands : tuple of str
+        Commands that compute the others; empty if the run is finished.
+    """
+
+    finished: int
+    planned: int
+    commands: tuple[str, ...] = ()
+
+    @property
+    def share(self) -> str:
+        """The numbers as a sentence."""
+        verb = "is" if self.planned == 1 else "are"
+        return f"{self.finished} of {count_of(self.planned, 'unit')} {verb} finished"
+
+
+def unfinished(results: Results) -> list[tuple[Path | str, Progress]]:
+    """Return the runs that lack planned units, each with its progress."""
+    runs = zip(results.folders, results.progress, strict=False)
+    return [(folder, one) for folder, one in runs if one.commands]
+
+
+def unfinished_sentences(results: Results) -> list[str]:
+    """Return a sentence about each run that lacks planned units."""
+    return [
+        f"{folder} is not finished: {one.share}; continue by: {' && '.join(one.commands)}"
+        for folder, one in unfinished(results)
+    ]
+
+
+def abbreviated(keys: Iterable[str]) -> str:
+    """Return the keys of planned units as the manifest holds them: shortened, in one text."""
+    return " ".join(sorted(key[:DIGITS] for key in keys))
+
+
+def progress(manifest: Mapping[str, Any], keys: Iterable[str]) -> Progress:
+    """Compare the plans in a manifest with the finished units.
+
+    Parameters
+    ----------
+    manifest : mapping
+        Its entry ``planned`` has the `abbreviated` keys of each command in ``all_arguments``.
+    keys : iterable of str
+        Keys of the finished units.
+    """
+    stored = {key[:DIGITS] for key in keys}
+    commands = [render_command("run", arguments) for arguments in manifest.get("all_arguments") or ()]
+    plans = manifest.get("planned") or {}
+    planned = {command: set(plans.get(command, "").split()) for command in commands}
+    everything = set().union(*planned.values())
+    left, needed = everything - stored, []
+    for command in sorted(planned, key=lambda name: -len(planned[name] & left)):
+        if planned[command] & left:
+            needed.append(command)
+            left -= planned[command]
+    return Progress(len(everything & stored), len(everything), tuple(needed))
