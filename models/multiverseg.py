@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from typing import Self
 
@@ -18,6 +19,8 @@ from segbench.protocols.adapter import Capabilities, Context, Query
 class MultiverSeg(NetworkAdapter):
     """Predicts from the context, the interactions and its previous logits.
 
+    With fewer context entries than ``capabilities.min_context`` the fallback works alone.
+
     Parameters
     ----------
     fallback : ScribblePrompt or None
@@ -27,7 +30,7 @@ class MultiverSeg(NetworkAdapter):
 
     title = "MultiverSeg"
     capabilities = Capabilities(interactive=True, in_context=True)
-    required_weights = ("multiverseg", "scribbleprompt")
+    required_weights: tuple[str, ...] = ("multiverseg", "scribbleprompt")
     network_class = Network
     version = 2  # since the mean over the context is a running sum in float32
 
@@ -43,9 +46,10 @@ class MultiverSeg(NetworkAdapter):
 
     @classmethod
     def create(cls, name: str, weights: str, device: str, precision: str) -> Self:
-        """Create an adapter whose fallback is the ScribblePrompt of the same set of weights."""
-        adapter = super().create(name, weights, device, precision)
-        adapter.fallback = ScribblePrompt.create("scribbleprompt", companion(weights), device, precision)
+        """Create an adapter with MultiverSeg's weights; the fallback's are of the same set."""
+        adapter = super().create("multiverseg", weights, device, precision)
+        if "scribbleprompt" in cls.required_weights:
+            adapter.fallback = ScribblePrompt.create("scribbleprompt", companion(weights), device, precision)
         return adapter
 
     @cached_property
@@ -62,3 +66,25 @@ class MultiverSeg(NetworkAdapter):
             dummy = torch.full_like(query.image, 0.5)[:, None]
             context = Context(dummy, dummy)
         return self.network(stack_inputs(query), context.images, context.labels)
+
+
+class MultiverSegDummy(MultiverSeg):
+    """MultiverSeg without a fallback: an empty context is one dummy entry."""
+
+    title = "MultiverSeg (dummy entry)"
+    required_weights = ("multiverseg",)
+    default_protocols = ()
+
+
+def _with_min_context(entries: int) -> type[MultiverSeg]:
+    """MultiverSeg with another minimum context, the argument ``min_context`` of the release."""
+    attributes = {
+        "__doc__": f"MultiverSeg with a minimum context of {entries}.",
+        "title": f"MultiverSeg, min. {entries}",
+        "capabilities": replace(MultiverSeg.capabilities, min_context=entries),
+        "default_protocols": (),
+    }
+    return type(f"MultiverSeg{entries}", (MultiverSeg,), attributes)
+
+
+MIN_CONTEXT_2, MIN_CONTEXT_5 = map(_with_min_context, (2, 5))

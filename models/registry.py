@@ -11,7 +11,11 @@ MODELS = Registry(
         "scribbleprompt": "segbench.models.scribbleprompt:ScribblePrompt",
         "universeg": "segbench.models.universeg:UniverSeg",
         "universeg-oracle": "segbench.models.universeg:UniverSegOracle",
+        "universeg-ensemble": "segbench.models.universeg:UniverSegEnsemble",
         "multiverseg": "segbench.models.multiverseg:MultiverSeg",
+        "multiverseg-2": "segbench.models.multiverseg:MIN_CONTEXT_2",
+        "multiverseg-5": "segbench.models.multiverseg:MIN_CONTEXT_5",
+        "multiverseg-dummy": "segbench.models.multiverseg:MultiverSegDummy",
         "sp-uvs": "segbench.models.sp_uvs:ScribblePromptUniverSeg",
         "sp-uvs-1": "segbench.models.sp_uvs:MIN_CONTEXT_1",
         "sp-uvs-2": "segbench.models.sp_uvs:MIN_CONTEXT_2",
@@ -98,7 +102,7 @@ def capabilities(name: str) -> Capabilities:
 
 
 def required_weights(name: str) -> tuple[str, ...]:
-    """Names of the weights that a model needs, one file each; empty if it has none or manages its own."""
+    """Names of a model's weights, one file each, the main network's first; empty if it manages its own."""
     return tuple(getattr(MODELS.get(name), "required_weights", ()))
 
 

@@ -39,6 +39,9 @@ class Capabilities:
         MultiverSeg section 5.4).
     true_context : bool
         Contexts always hold true labels, an upper bound: "UniverSeg (oracle)" (MultiverSeg, D.2.2).
+    contexts : int
+        Number of random contexts of a prediction. A query then has the entries of all of them one after
+        another, the same number of each (UniverSeg's ensembling; MultiverSeg, C.1).
     """
 
     interactive: bool = False
@@ -48,6 +51,7 @@ class Capabilities:
     needs_training: bool = False
     min_context: int = 1
     true_context: bool = False
+    contexts: int = 1
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,8 @@ class InContext(Protocol):
 
     def cost(self, available: int, config: Config, capabilities: Capabilities) -> int:
         images = min(available, config.eval_images or available)
-        return images * (1 + self.step_limit(config)) * max(1, sum(config.context_sizes) // 8)
+        entries = sum(config.context_sizes) * capabilities.contexts
+        return images * (1 + self.step_limit(config)) * max(1, entries // 8)
 
     def simulate(self, setup: Setup, simulations: Sequence[int]) -> Iterable[Simulation[list[Sample]]]:
         images = eval_images(setup.data, setup.config, setup.config.eval_images).tolist()
@@ -59,7 +60,8 @@ class InContext(Protocol):
         ]
 
     def _image(self, setup: Setup, key: SampleKey, size: int) -> Simulation[list[Sample]]:
-        drawn = draw_context(setup.data, key.simulation, key.image, size, setup.config.seed)
+        contexts = setup.adapter.capabilities.contexts
+        drawn = draw_context(setup.data, key.simulation, key.image, size, setup.config.seed, contexts)
         trajectory = setup.trajectory(key.image, labelled(setup.data, drawn, setup.adapter))
         rules = Rules(self.annotator, self.step_limit(setup.config), stops=False)
         rng_for = setup.rng_for(key.simulation, key.image)
@@ -81,6 +83,7 @@ INTERACTIVE_CLICKS = InContext(
 INTERACTIVE_SCRIBBLES = InContext(
     "interactive-in-context-scribbles",
     CenterlineScribbles(),
+    version=2,
     max_steps=5,
     title="Centerline scribbles in context",
     unit="scribble steps",

@@ -34,6 +34,8 @@ class Protocol:
         interactive-in-context, sets, scans, supervised or manual.
     in_study : bool
         Whether ``--protocol all`` includes it.
+    variant : bool
+        Whether it is a variant of another protocol; reports show its records and do not miss them.
     data_kind : {"tasks", "scans", "scribbles"}
         Kind of the data sets that it takes.
     max_steps : int
@@ -62,6 +64,7 @@ class Protocol:
     unit: str = "interactions"
     family: str = ""
     in_study: bool = False
+    variant: bool = False
     data_kind: str = "tasks"
     max_steps: int = 0
     ordered: bool = False
@@ -101,6 +104,10 @@ class Protocol:
             return "it takes no context"
         if self.needs_context and capabilities.min_context > 1:
             return f"it takes no context of fewer than {capabilities.min_context} images"
+        if self.context == "predictions" and capabilities.contexts > 1:
+            return (
+                f"it averages over {capabilities.contexts} random contexts, and earlier images give only one"
+            )
         return None
 
     def unsupported_task(self, data: ImageData, config: Config) -> str | None:

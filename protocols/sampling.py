@@ -43,18 +43,21 @@ def draw_seed_images(data: ImageData, simulation: int, config: Config) -> np.nda
     return np.append(first, rng.permutation(train[train != first]))[:SEED_DRAWS]
 
 
-def draw_context(data: ImageData, simulation: int, image: int, size: int, seed: int) -> np.ndarray:
+def draw_context(
+    data: ImageData, simulation: int, image: int, size: int, seed: int, contexts: int = 1
+) -> np.ndarray:
     """Draw images of the train split with replacement as context of an image (experiment 2).
 
-    Larger contexts begin with the same images.
+    Larger contexts begin with the same images. The first of several contexts is that of all models.
 
     Returns
     -------
-    int array (size,)
+    int array (contexts * size,)
     """
     train = data.indices("train")
-    rng = keyed_generator(seed, data.task.name, simulation, image, "context")
-    return train[rng.integers(len(train), size=size)]
+    purposes = ["context", *(f"context {number}" for number in range(2, contexts + 1))]
+    rngs = [keyed_generator(seed, data.task.name, simulation, image, purpose) for purpose in purposes]
+    return np.concatenate([train[rng.integers(len(train), size=size)] for rng in rngs])
 
 
 def eval_images(data: ImageData, config: Config, limit: int | None) -> np.ndarray:

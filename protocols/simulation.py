@@ -78,7 +78,7 @@ class Request:
         """Images that fill the memory of the model: those of the set, or those of the context."""
         if self.adapter.capabilities.setwise:
             return len(self.targets) + len(self.companions)
-        return self.targets[0].context_size
+        return self.targets[0].context_size * self.adapter.capabilities.contexts
 
     @property
     def batch_key(self) -> tuple:
@@ -130,7 +130,12 @@ class Setup:
         """Begin to segment an image, given by its index in the task."""
         data: ImageData = self.data
         return Trajectory(
-            data.images[image, 0], data.labels[image, 0], self.config.target_dice, context, pictured
+            data.images[image, 0],
+            data.labels[image, 0],
+            self.config.target_dice,
+            context,
+            pictured,
+            self.adapter.capabilities.contexts,
         )
 
     def rng_for(self, simulation: int, image: int) -> Callable[[int, str], np.random.Generator]:

@@ -63,10 +63,12 @@ class Trajectory:
     label : bool array (H, W)
     target_dice : float
     context : Context of tensors (n, 1, H, W), or None
-    context_size : int
-        Entries of the context.
     pictured : bool
         Whether the masks of every step are kept.
+    contexts : int
+        Number of contexts of one size that the context consists of.
+    context_size : int
+        Entries of each of these contexts.
     positive, negative : float32 arrays (H, W) in [0, 1]
         Sum of all interactions so far, limited to 1.
     clicks : list of Click
@@ -89,6 +91,7 @@ class Trajectory:
     target_dice: float
     context: Context | None = None
     pictured: bool = False
+    contexts: int = 1
     context_size: int = field(init=False)
     positive: np.ndarray = field(init=False)
     negative: np.ndarray = field(init=False)
@@ -103,7 +106,7 @@ class Trajectory:
     _final_mask: np.ndarray | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        self.context_size = 0 if self.context is None else len(self.context.images)
+        self.context_size = 0 if self.context is None else len(self.context.images) // self.contexts
         self._clear()
 
     def _clear(self) -> None:

@@ -40,9 +40,13 @@ MODELS: dict[str, tuple[str, str, Dashes]] = {
     "sp-uvs-2": (VERMILION, "^", (0, (3, 1))),
     "sp-uvs": (ORANGE, "s", "-."),
     "sp-uvs-10": ("#6B4A00", "D", "-"),
+    "multiverseg-2": ("#66C2A4", "^", (0, (3, 1))),
+    "multiverseg-5": ("#41AE76", "v", (0, (1, 1))),
+    "multiverseg-dummy": ("#00441B", "d", "--"),
     "multiverseg": (GREEN, "D", "-"),
     "random-walker": (GREY, "^", ":"),
     "universeg": (SKY, "v", (0, (5, 1))),
+    "universeg-ensemble": ("#2C7FB8", "^", (0, (4, 1, 1, 1))),
     "universeg-oracle": (PURPLE, "P", (0, (3, 1, 1, 1))),
     "nnunet": (BLACK, "X", (0, (1, 1))),
     # InterConv's pairs: each baseline has a greyer shade of the colour of its variant.

@@ -35,9 +35,10 @@ def check_capabilities(model: Any) -> Result:
 
 def _wrong_type(capabilities: Capabilities) -> str | None:
     values = asdict(capabilities)
-    smallest = values.pop("min_context")
-    if not isinstance(smallest, int) or isinstance(smallest, bool) or smallest < 1:
-        return f"min_context must be a whole number from 1, not {smallest!r}"
+    for name in ("min_context", "contexts"):
+        number = values.pop(name)
+        if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+            return f"{name} must be a whole number from 1, not {number!r}"
     for name, value in values.items():
         if type(value) is not bool:
             return f"{name} must be True or False, not {value!r}"
@@ -56,8 +57,9 @@ def _contradiction(capabilities: Capabilities) -> str | None:
 
 def _without_effect(capabilities: Capabilities) -> str | None:
     """Return which capability has no effect, or None."""
-    if capabilities.min_context > 1 and not capabilities.in_context:
-        return "min_context has no effect without in_context"
+    for name in ("min_context", "contexts"):
+        if getattr(capabilities, name) > 1 and not capabilities.in_context:
+            return f"{name} has no effect without in_context"
     if capabilities.needs_training and (capabilities.interactive or capabilities.in_context):
         return "no interactive protocol takes a model that is trained on each task"
     return None
@@ -87,7 +89,7 @@ def _wrong_attribute(model: Any, adapter: Any) -> str | None:
         return f"device must be the name of a torch device, not {device!r}"
     if not isinstance(fingerprint, str):
         return f"fingerprint must be a text, not {type(fingerprint).__name__}"
-    if not isinstance(getattr(adapter, "fallback", adapter), ModelAdapter):
+    if not isinstance(getattr(adapter, "fallback", None) or adapter, ModelAdapter):
         return "fallback must be an adapter"
     try:
         json.dumps(getattr(model, "version", None))

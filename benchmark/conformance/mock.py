@@ -146,9 +146,9 @@ def query_kinds(capabilities: Capabilities) -> list[QueryKind]:
         for previous in (False, True)
     ]
     if capabilities.in_context and not capabilities.setwise:
-        first = max(1, capabilities.min_context)
-        for count in (first, first + 2):
+        first, contexts = max(1, capabilities.min_context), capabilities.contexts
+        for count in (first * contexts, (first + 2) * contexts):
             kinds.append(QueryKind(context=count))
             kinds += [QueryKind(interactions, previous=True, context=count) for interactions in drawn]
-        kinds.append(QueryKind(context=first + 1, copies=True))
+        kinds.append(QueryKind(context=(first + 1) * contexts, copies=True))
     return kinds or [QueryKind(size=size) for size in sizes]

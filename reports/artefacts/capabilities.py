@@ -38,7 +38,9 @@ def _data(results: Results) -> pd.DataFrame:
 
     paper = published("table6").set_index("model").rename(columns={name: f"paper_{name}" for name in KINDS})
     interconv = (*INTERACTIVE_PAIR, *AUTOMATIC.models)  # InterConv's own tables list them
-    built_in = [name for name in MODELS.names() if not (name in interconv or name.startswith("sp-uvs-"))]
+    # Variants of a method are in the table if they are in the run.
+    variants = [name for name in MODELS.builtin if getattr(MODELS.get(name), "default_protocols", None) == ()]
+    built_in = [name for name in MODELS.names() if name not in (*interconv, *variants)]
     known = dict.fromkeys([*built_in, *catalogue.models(results)])
     names = list(dict.fromkeys([*paper.index, *known]))
     table = paper.reindex(names)

@@ -59,6 +59,17 @@ class Helped(Brush):
         return query.image - 0.5 + seen if query.interactions is None else super().predict(query) + seen
 
 
+class Averaging(Helped):
+    """Right, with two contexts of one size, and explicitly without a fallback."""
+
+    capabilities = Capabilities(interactive=True, in_context=True, contexts=2)
+    fallback = None
+
+    def seen(self, context):
+        first, second = context.labels.unflatten(1, (2, -1)).mean(dim=2).unbind(1)
+        return (first.sigmoid() + second.sigmoid()) / 2
+
+
 class Sets(Brush):
     """Right, with sets."""
 
@@ -82,18 +93,19 @@ class Bands:
         return -(query.image * 2 - torch.arange(3.0).reshape(1, 3, 1, 1)).abs()
 
 
-@pytest.mark.parametrize("name", ["Brush", "Helped", "Sets", "Bands"])
+@pytest.mark.parametrize("name", ["Brush", "Helped", "Averaging", "Sets", "Bands"])
 def test_right_adapters_pass(name):
     assert verdict_on(name) == {}
 
 
 BUILT_IN = [name for name in MODELS.builtin if not MODELS.get(name).capabilities.needs_training]
+VARIANTS = [name for name in BUILT_IN if getattr(MODELS.get(name), "default_protocols", None) == ()]
 
 
 @pytest.mark.parametrize(
     "name",
-    # The variants of SP+UVS differ from it by a number.
-    [pytest.param(n, marks=pytest.mark.slow) if n.startswith("sp-uvs-") else n for n in BUILT_IN],
+    # Variants, which run only if they are named, differ little from the model itself.
+    [pytest.param(n, marks=pytest.mark.slow) if n in VARIANTS else n for n in BUILT_IN],
 )
 def test_built_in_models_pass_with_bundled_weights(name):
     findings = examine(name)
@@ -146,9 +158,22 @@ class NoSmallest(Brush):
     capabilities = Capabilities(interactive=True, min_context=0)
 
 
+class NoContexts(Brush):
+    capabilities = Capabilities(interactive=True, in_context=True, contexts=0)
+
+
 @pytest.mark.parametrize(
     "name",
-    ["Silent", "Useless", "Contradictory", "SetsWithContext", "TrueOfNothing", "Mistyped", "NoSmallest"],
+    [
+        "Silent",
+        "Useless",
+        "Contradictory",
+        "SetsWithContext",
+        "TrueOfNothing",
+        "Mistyped",
+        "NoSmallest",
+        "NoContexts",
+    ],
 )
 def test_capabilities_that_no_protocol_can_use(name):
     assert verdict_on(name) == {"capabilities": "failed"}

@@ -4,13 +4,14 @@ import pytest
 import torch
 
 from segbench.models import MODELS, create_model
-from segbench.models.multiverseg import MultiverSeg
+from segbench.models.multiverseg import MultiverSeg, MultiverSegDummy
 from segbench.models.networks import MultiverSeg as MultiverSegNetwork
 from segbench.models.networks import ScribblePromptUNet
 from segbench.models.networks import UniverSeg as UniverSegNetwork
+from segbench.models.registry import runs_by_default
 from segbench.models.scribbleprompt import ScribblePrompt
 from segbench.models.sp_uvs import ScribblePromptUniverSeg
-from segbench.models.universeg import UniverSeg
+from segbench.models.universeg import UniverSeg, UniverSegEnsemble
 from segbench.models.weights import WeightsError
 from segbench.protocols.adapter import Context, Interactions, ModelAdapter, Query
 
@@ -86,6 +87,56 @@ def test_multiverseg_without_fallback_sees_one_grey_entry(image, marks):
     grey = torch.full((2, 1, 1, SIDE, SIDE), 0.5)
     expected = adapter.predict(Query(image, marks, None, Context(grey, grey)))
     assert torch.equal(adapter.predict(Query(image, marks)), expected)
+
+
+def test_named_variants_of_multiverseg(image, marks):
+    """The release's minimum context, and the dummy entry in place of the fallback."""
+    for name, smallest in (("multiverseg-2", 2), ("multiverseg-5", 5)):
+        adapter = create_model(name)
+        assert adapter.capabilities.min_context == smallest and adapter.fallback is not None
+    dummy = create_model("multiverseg-dummy")
+    assert isinstance(dummy, MultiverSegDummy) and dummy.fallback is None
+    query = Query(image, marks)
+    assert not torch.equal(dummy.predict(query), create_model("multiverseg").predict(query))
+
+
+def test_variants_run_only_if_they_are_named():
+    variants = ("multiverseg-2", "multiverseg-5", "multiverseg-dummy", "universeg-ensemble", "sp-uvs-1")
+    for protocol in ("center-clicks", "in-context", "manual-scribbles"):
+        assert not any(runs_by_default(name, protocol) for name in variants)
+
+
+class ByContext(torch.nn.Module):
+    """A network whose logits are ten times the mean of the context's labels, minus 5."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(1))
+
+    def forward(self, image, images, labels):
+        return (10 * labels.mean(dim=(1, 3, 4)) - 5)[..., None, None] + 0 * image
+
+
+def test_an_ensemble_averages_the_probabilities_of_its_contexts():
+    """Nine contexts of empty labels and one of full ones: logits -5, and 5 once."""
+    labels = torch.zeros(1, 30, 1, 8, 8)
+    labels[:, 12:15] = 1
+    ensemble = UniverSegEnsemble(ByContext())
+    logits = ensemble.predict(Query(torch.rand(1, 1, 8, 8), context=Context(labels, labels)))
+    low, high = torch.tensor([-5.0, 5.0]).sigmoid()
+    expected = (0.9 * low + 0.1 * high).logit()
+    torch.testing.assert_close(logits, expected.expand(1, 1, 8, 8))
+    assert -3 < expected < -2  # the mean of the logits is -4
+    with pytest.raises(ValueError, match="10 contexts of one size"):
+        ensemble.predict(Query(labels[:, 0], context=Context(labels[:, :12], labels[:, :12])))
+
+
+def test_an_ensemble_of_equal_contexts_predicts_as_universeg(image, context):
+    torch.manual_seed(0)
+    network = UniverSegNetwork(4)
+    tenfold = Context(context.images.repeat(1, 10, 1, 1, 1), context.labels.repeat(1, 10, 1, 1, 1))
+    one = UniverSeg(network).predict(Query(image, context=context))
+    torch.testing.assert_close(UniverSegEnsemble(network).predict(Query(image, context=tenfold)), one)
 
 
 def test_sp_uvs_predicts_by_universeg_first_and_refines_by_scribbleprompt(image, marks, context):

@@ -57,6 +57,33 @@ def test_the_model_is_given_the_drawn_images_and_their_true_labels(toy_task, in_
     np.testing.assert_array_equal(context.labels[0], toy_task.labels[indices].astype(np.float32))
 
 
+def test_a_model_gets_as_many_contexts_as_it_averages_over(toy_task, toy_model, in_context):
+    """Of the size asked for each, the first that of all models; each counts in the size of a query."""
+    ensemble = toy_model(lambda query: query.image > 0.5, interactive=False, in_context=True, contexts=3)
+    ensemble.micro_batch = 12
+    records = run(IN_CONTEXT, toy_task, ensemble, (1,), eval_images=5, context_sizes=(2,))
+    assert {row["context_size"] for row in records.images} == {2}
+    assert [len(query.image) for query in ensemble.queries] == [2, 2, 2]  # of 6 entries each
+    run(IN_CONTEXT, toy_task, in_context, (1,), eval_images=5, context_sizes=(2,))
+    for number, query in enumerate(in_context.queries):
+        several = ensemble.queries[number // 2].context.images[number % 2]
+        assert len(several) == 6
+        np.testing.assert_array_equal(several[:2], query.context.images[0])
+    drawn = draw_context(toy_task, 1, records.images[0]["image"], 2, seed=0, contexts=3)
+    np.testing.assert_array_equal(ensemble.queries[0].context.images[0], toy_task.images[drawn])
+    larger = draw_context(toy_task, 1, records.images[0]["image"], 4, seed=0, contexts=3)
+    np.testing.assert_array_equal(larger.reshape(3, 4)[:, :2], drawn.reshape(3, 2))
+    assert len({tuple(part) for part in draw_context(toy_task, 1, 7, 8, 0, 3).reshape(3, 8)}) == 3
+
+
+def test_only_protocols_that_draw_contexts_take_a_model_that_averages_over_several(toy_task, toy_model):
+    model = toy_model(bright_after_interaction, in_context=True, contexts=3)
+    for name in ("center-clicks", "bootstrapped-in-context"):
+        with pytest.raises(ProtocolError, match="averages over 3 random contexts"):
+            run(PROTOCOLS.get(name), toy_task, model)
+    assert run(INTERACTIVE_CLICKS, toy_task, model, (0,), max_steps=1).images
+
+
 def test_without_a_limit_all_images_of_the_split_are_segmented(toy_task, in_context):
     records = run(IN_CONTEXT, toy_task, in_context, (0,), eval_images=None, context_sizes=(1,))
     assert len(records.images) == 20
