@@ -1,4 +1,4 @@
-"""Metrics by hand, against medpy, and the known traps."""
+"""Metrics by hand, against medpy and surface-distance, and the known traps."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import pytest
 import torch
 from medpy.metric import binary
 from scipy import ndimage
+from surface_distance import compute_surface_dice_at_tolerance, compute_surface_distances
 
-from segbench.protocols.metrics import PIXELS, confusion, dice, dice_of, hd95
+from segbench.protocols.metrics import PIXELS, confusion, dice, dice_of, hd95, nsd
 
 
 def blobs(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
@@ -78,24 +79,72 @@ def test_empty_masks():
     assert dice(something, something) == 1 and hd95(something, something) == 0
 
 
+def degenerate(rng: np.random.Generator, shape: tuple[int, ...], kind: int) -> np.ndarray:
+    """Empty and full masks, single pixels, corners of the image, noise, and blobs."""
+    mask = np.zeros(shape, bool)
+    match kind:
+        case 0 | 1:
+            return blobs(rng, shape)
+        case 2:
+            return rng.random(shape) > rng.random()
+        case 3:
+            mask[tuple(rng.integers(shape))] = True
+        case 4:
+            mask[rng.integers(shape[0]) :, : 1 + rng.integers(shape[1])] = True
+        case 5:
+            mask[:] = True
+    return mask
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # the package imports from old modules of SciPy
+def test_nsd_equals_that_of_surface_distance():
+    rng = np.random.default_rng(5)
+    compared, numbers = 0, set()
+    for number in range(300):
+        shape = tuple(rng.integers(1, 40, 2))
+        prediction, label = (degenerate(rng, shape, kind) for kind in (number % 7, number // 7 % 7))
+        ours = {tolerance: nsd(prediction, label, tolerance) for tolerance in (0, 1, 2**0.5, 2, 3.7)}
+        if prediction.any() and label.any():
+            distances = compute_surface_distances(label, prediction, (1, 1))
+            theirs = {
+                tolerance: compute_surface_dice_at_tolerance(distances, tolerance) for tolerance in ours
+            }
+            assert ours == pytest.approx(theirs, abs=1e-12)
+            compared, numbers = compared + 1, numbers | set(theirs.values())
+        else:  # the package has no number
+            assert set(ours.values()) == {float(prediction.any() == label.any())}
+    assert compared > 200 and len(numbers) > 500
+
+
+def test_nsd_by_hand():
+    label, prediction = np.zeros((2, 9, 9), bool)
+    label[0, 0] = prediction[0, 3] = True  # four corners of sqrt(1/2) each, two of them 2 pixels apart
+    assert [nsd(prediction, label, tolerance) for tolerance in (1.9, 2, 3)] == pytest.approx([0, 0.5, 1])
+    label[0, :4] = prediction[0, 1:4] = True
+    # Bars of 4 and 3 pixels: four ends of sqrt(1/2), 6 and 4 corners of 1. The label's left ends are alone.
+    end = 0.5**0.5
+    assert nsd(prediction, label, 0) == pytest.approx((2 * end + 6 + 4 * end + 4) / (8 * end + 10))
+    assert nsd(prediction, label, 1) == 1
+
+
 def test_a_batch_equals_its_images():
     rng = np.random.default_rng(1)
     a, b = blobs(rng, (7, 24, 24)), blobs(rng, (7, 24, 24))
     a[2] = False
     b[2:4] = False
-    for metric in (dice, hd95):
+    for metric in (dice, hd95, lambda x, y: nsd(x, y, 2)):
         batch = metric(a, b)
         assert batch.shape == (7,) and batch.dtype == np.float64
         assert batch.tolist() == [metric(x, y) for x, y in zip(a, b, strict=True)]
     assert np.transpose(confusion(a, b)).tolist() == [
         list(confusion(x, y)) for x, y in zip(a, b, strict=True)
     ]
-    assert hd95(a[:0], b[:0]).shape == dice(a[:0], b[:0]).shape == (0,)
+    assert hd95(a[:0], b[:0]).shape == dice(a[:0], b[:0]).shape == nsd(a[:0], b[:0], 2).shape == (0,)
 
 
 def test_results_of_single_images_are_plain_numbers():
     mask = np.eye(4, dtype=bool)
-    assert isinstance(dice(mask, mask), float) and isinstance(hd95(mask, mask), float)
+    assert all(isinstance(value, float) for value in (dice(mask, mask), hd95(mask, mask), nsd(mask, mask, 1)))
     assert all(isinstance(count, int) for count in confusion(mask, mask))
 
 
@@ -123,7 +172,7 @@ def test_tensors_are_counted_where_they_are():
 
 def test_probabilities_and_differing_shapes_are_refused():
     mask = np.ones((4, 4), bool)
-    for metric in (dice, hd95, confusion):
+    for metric in (dice, hd95, lambda x, y: nsd(x, y, 1), confusion):
         with pytest.raises(TypeError, match="apply a threshold"):
             metric(mask.astype(float), mask)
         with pytest.raises(ValueError, match="one shape"):
