@@ -14,6 +14,7 @@ from segbench.protocols.interactions import (
     centerline_scribbles,
     line_scribbles,
     random_click,
+    ritm_click,
 )
 
 RngFor = Callable[[str], np.random.Generator]
@@ -90,6 +91,19 @@ class Annotator:
         """Return the next interaction; by default one that does not depend on the predictions."""
         return self.start(labels, rngs)
 
+    def correct_after(
+        self,
+        labels: Masks,
+        predictions: Masks,
+        rngs: Sequence[RngFor],
+        clicks: Sequence[Sequence[Click]],
+    ) -> list[Interaction]:
+        """Return the next interaction, given the earlier clicks on each image; by default that of `correct`.
+
+        Simulations call this method; an annotator that avoids earlier clicks implements it.
+        """
+        return self.correct(labels, predictions, rngs)
+
 
 def _from_clicks(kind: str, clicks: Sequence[Click | None], shape: Sequence[int]) -> Interaction:
     """Return the interaction of clicks on an image of a shape (H, W)."""
@@ -100,8 +114,21 @@ def _from_clicks(kind: str, clicks: Sequence[Click | None], shape: Sequence[int]
     return Interaction(kind, maps.get(True), maps.get(False), made)
 
 
-def _as_arrays(scribbles: Masks) -> np.ndarray:
-    return scribbles if isinstance(scribbles, np.ndarray) else scribbles.cpu().numpy()
+def _from_click(click: Click | None, shape: Sequence[int]) -> Interaction:
+    """Return the interaction of one click on an image of a shape (H, W), or none."""
+    if click is None:
+        return Interaction()
+    return _from_clicks("click+" if click.positive else "click-", [click], shape)
+
+
+def _as_arrays(maps: Masks) -> np.ndarray:
+    return maps if isinstance(maps, np.ndarray) else maps.cpu().numpy()
+
+
+def _empty(regions: Masks, drawings: np.ndarray) -> list[int]:
+    """Return 1 for each drawing without a pixel on a region that has some, else 0."""
+    has_pixels = regions.any(2).any(1).tolist()
+    return [int(some and not drawing.any()) for some, drawing in zip(has_pixels, drawings, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -115,12 +142,31 @@ class CenterClicks(Annotator):
         return self.correct(labels, labels & ~labels, rngs)
 
     def correct(self, labels: Masks, predictions: Masks, rngs: Sequence[RngFor]) -> list[Interaction]:
-        return [
-            _from_clicks("click+" if click.positive else "click-", [click], labels.shape[1:])
-            if click
-            else Interaction()
-            for click in center_clicks(labels, predictions)
-        ]
+        return [_from_click(click, labels.shape[1:]) for click in center_clicks(labels, predictions)]
+
+
+@dataclass(frozen=True)
+class RitmClicks(Annotator):
+    """Clicks by the rule of RITM's evaluation, never twice on a pixel; see `interactions.ritm_click`."""
+
+    name: str = "ritm-clicks"
+    random: bool = False
+
+    def start(self, labels: Masks, rngs: Sequence[RngFor]) -> list[Interaction]:
+        return self.correct(labels, labels & ~labels, rngs)
+
+    def correct(self, labels: Masks, predictions: Masks, rngs: Sequence[RngFor]) -> list[Interaction]:
+        return self.correct_after(labels, predictions, rngs, [()] * len(rngs))
+
+    def correct_after(
+        self,
+        labels: Masks,
+        predictions: Masks,
+        rngs: Sequence[RngFor],
+        clicks: Sequence[Sequence[Click]],
+    ) -> list[Interaction]:
+        images = zip(_as_arrays(labels), _as_arrays(predictions), clicks, strict=True)
+        return [_from_click(ritm_click(*image), labels.shape[1:]) for image in images]
 
 
 @dataclass(frozen=True)
@@ -128,12 +174,21 @@ class CenterlineScribbles(Annotator):
     """Scribbles on label and background first; then corrects either false negatives or false positives.
 
     The false positives are chosen with probability |FP| / (|FP| + |FN|).
+
+    Attributes
+    ----------
+    max_pixels : int or None
+        Maximum number of pixels of each scribble.
+    may_be_empty : bool
+        Whether a region without a skeleton gets no scribble.
     """
 
     name: str = "centerline-scribbles"
+    max_pixels: int | None = None
+    may_be_empty: bool = False
 
     def start(self, labels: Masks, rngs: Sequence[RngFor]) -> list[Interaction]:
-        return _on_both_sides(centerline_scribbles, labels, rngs)
+        return _on_both_sides(self._scribbles, labels, rngs)
 
     def correct(self, labels: Masks, predictions: Masks, rngs: Sequence[RngFor]) -> list[Interaction]:
         generators = [rng_for("correction") for rng_for in rngs]
@@ -147,13 +202,18 @@ class CenterlineScribbles(Annotator):
         )
         errors = missed | spurious
         errors[negative], errors[~negative] = spurious[negative], missed[~negative]
-        drawings = _as_arrays(centerline_scribbles(errors, generators))
+        drawings = _as_arrays(self._scribbles(errors, generators))
         return [
-            Interaction("scribble-", negative=drawing)
+            Interaction("scribble-", negative=drawing, empty=empty)
             if on_false_positives
-            else Interaction("scribble+", positive=drawing)
-            for drawing, on_false_positives in zip(drawings, negative, strict=True)
+            else Interaction("scribble+", positive=drawing, empty=empty)
+            for drawing, on_false_positives, empty in zip(
+                drawings, negative, _empty(errors, drawings), strict=True
+            )
         ]
+
+    def _scribbles(self, regions: Masks, rngs: Sequence[np.random.Generator]) -> Masks:
+        return centerline_scribbles(regions, rngs, self.max_pixels, self.may_be_empty)
 
 
 @dataclass(frozen=True)
@@ -186,4 +246,8 @@ def _on_both_sides(
     """Scribble on each label and on its background."""
     positive = _as_arrays(scribbles(labels, [rng_for("positive") for rng_for in rngs]))
     negative = _as_arrays(scribbles(~labels, [rng_for("negative") for rng_for in rngs]))
-    return [Interaction("scribble+-", on, off) for on, off in zip(positive, negative, strict=True)]
+    empty = zip(_empty(labels, positive), _empty(~labels, negative), strict=True)
+    return [
+        Interaction("scribble+-", on, off, empty=sum(counts))
+        for on, off, counts in zip(positive, negative, empty, strict=True)
+    ]

@@ -50,7 +50,8 @@ def _draw(requests: Sequence[Request], device: torch.device) -> list[Interaction
     assert annotator is not None
     if targets[0].logits is None:
         return annotator.start(labels, rngs)
-    return annotator.correct(labels, _stack([target.mask for target in targets], device), rngs)
+    masks, clicks = _stack([target.mask for target in targets], device), [target.clicks for target in targets]
+    return annotator.correct_after(labels, masks, rngs, clicks)
 
 
 def _stack(masks: Sequence[np.ndarray], device: torch.device) -> Any:

@@ -28,6 +28,7 @@ class ManualScribbles(Protocol):
     """
 
     name = "manual-scribbles"
+    version = 2
     title = "People's scribbles"
     unit = "scribble steps"
     family = "manual"

@@ -9,6 +9,9 @@ PROTOCOLS = Registry(
     {
         "center-clicks": "segbench.protocols.sequential:CENTER_CLICKS",
         "centerline-scribbles": "segbench.protocols.sequential:CENTERLINE_SCRIBBLES",
+        "centerline-scribbles-128": "segbench.protocols.sequential:CENTERLINE_SCRIBBLES_128",
+        "centerline-scribbles-v1": "segbench.protocols.sequential:CENTERLINE_SCRIBBLES_V1",
+        "ritm-clicks": "segbench.protocols.sequential:RITM_CLICKS",
         "bootstrapped-in-context": "segbench.protocols.sequential:BOOTSTRAPPED",
         "in-context": "segbench.protocols.in_context:IN_CONTEXT",
         "interactive-in-context-clicks": "segbench.protocols.in_context:INTERACTIVE_CLICKS",

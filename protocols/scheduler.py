@@ -63,7 +63,8 @@ def plain_loop(
                 if logits is None:
                     (interaction,) = annotator.start(label, [rng_for])
                 else:
-                    (interaction,) = annotator.correct(label, logits[0].numpy() > 0, [rng_for])
+                    mask = logits[0].numpy() > 0
+                    (interaction,) = annotator.correct_after(label, mask, [rng_for], [clicks])
             for total, added in zip(interactions, (interaction.positive, interaction.negative), strict=True):
                 total[:] = total if added is None else np.minimum(total + added, 1)
             clicks += interaction.clicks

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from segbench.protocols.adapter import Capabilities
-from segbench.protocols.annotators import Annotator, CenterClicks, CenterlineScribbles
+from segbench.protocols.annotators import Annotator, CenterClicks, CenterlineScribbles, RitmClicks
 from segbench.protocols.cache import ContextFreeCache
 from segbench.protocols.config import Config
 from segbench.protocols.protocol import Protocol
@@ -38,6 +38,7 @@ class Sequential(Protocol):
     title: str = ""
     unit: str = "interactions"
     in_study: bool = False
+    variant: bool = False
 
     family = "sequential"
     ordered = True
@@ -127,11 +128,32 @@ CENTER_CLICKS = Sequential(
 CENTERLINE_SCRIBBLES = Sequential(
     "centerline-scribbles",
     CenterlineScribbles(),
+    version=2,
     max_steps=10,
     title="Centerline scribbles",
     unit="scribble steps",
     in_study=True,
 )
+# The scribbles of ScribblePrompt's published evaluation.
+CENTERLINE_SCRIBBLES_128 = Sequential(
+    "centerline-scribbles-128",
+    CenterlineScribbles("centerline-scribbles-128", max_pixels=128),
+    max_steps=10,
+    title="Centerline scribbles of 128 pixels",
+    unit="scribble steps",
+    in_study=True,
+    variant=True,
+)
+# Version 1 of centerline-scribbles: ScribblePrompt's simulator, whose thinning may leave nothing.
+CENTERLINE_SCRIBBLES_V1 = Sequential(
+    "centerline-scribbles-v1",
+    CenterlineScribbles("centerline-scribbles-v1", may_be_empty=True),
+    max_steps=10,
+    title="Centerline scribbles, version 1",
+    unit="scribble steps",
+    variant=True,
+)
+RITM_CLICKS = Sequential("ritm-clicks", RitmClicks(), title="RITM clicks", unit="clicks", variant=True)
 BOOTSTRAPPED = Bootstrapped(
     "bootstrapped-in-context",
     max_steps=0,

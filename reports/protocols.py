@@ -71,7 +71,15 @@ def recorded(results: Results, requirement: Requirement) -> list[str]:
 
 
 def expected(requirement: Requirement) -> list[str]:
-    """Return the protocols whose absence a report mentions: single ones, or built-in ones of the families."""
+    """Return the protocols whose absence a report mentions: single ones, or built-in ones of the families.
+
+    Variants of other protocols, such as ritm-clicks, are not missed.
+    """
     if requirement.protocols:
         return list(requirement.protocols)
-    return [name for name in PROTOCOLS.builtin if _registered(name).family in requirement.families]
+    protocols = {name: PROTOCOLS.get(name) for name in PROTOCOLS.builtin}
+    return [
+        name
+        for name, protocol in protocols.items()
+        if protocol.family in requirement.families and not protocol.variant
+    ]

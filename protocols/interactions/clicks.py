@@ -41,8 +41,8 @@ def ritm_click(label: np.ndarray, prediction: np.ndarray, clicked: Collection[Cl
     """Click by the rule of RITM (Sofiiuk et al., 2022), the alternative to `center_click`.
 
     The click is at the centre of the largest circle inside the false negatives, or inside the false positives
-    if their circle is at least as large. The image border counts as outside. No pixel is clicked twice. The
-    built-in protocols do not use this rule; it is for protocols that follow RITM's evaluation.
+    if their circle is at least as large. The image border counts as outside. No pixel is clicked twice. Ties
+    go to the first pixel in row-major order.
 
     Parameters
     ----------

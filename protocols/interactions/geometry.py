@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 from scipy import ndimage
 
+LIMIT_SIGMA = 42  # pixels, of the noise that chooses the pixels of a limited drawing
+
 
 def largest_errors(labels: np.ndarray, predictions: np.ndarray) -> list[tuple[int, int, np.ndarray] | None]:
     """Find the largest 8-connected component of the false negatives and the false positives of each pair.
@@ -69,11 +71,23 @@ def squared_distance(mask: np.ndarray) -> np.ndarray:
     )  # integers, so that equal distances compare as equal
 
 
+def deepest_pixel(mask: np.ndarray) -> np.ndarray:
+    """Mark the pixel with the largest `squared_distance`, the first in row-major order; the mask has pixels.
+
+    Returns
+    -------
+    bool array (H, W)
+    """
+    deepest = np.zeros(mask.shape, bool)
+    deepest.flat[np.argmax(squared_distance(mask))] = True
+    return deepest
+
+
 def skeleton(mask: np.ndarray) -> np.ndarray:
     """Return the Zhang-Suen skeleton of a mask without its pixels on the image border.
 
-    The skeleton is empty for a mask that lies entirely on the border, and for a few tiny shapes that the
-    algorithm deletes, such as a square of 2 x 2 pixels.
+    The skeleton is empty for a mask that lies entirely on the border, and for many compact shapes of even
+    width, such as discs: the algorithm reduces them to a square of 2 x 2 pixels and deletes it.
 
     Parameters
     ----------
@@ -191,3 +205,33 @@ def random_warp(drawing: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     )
     low, high = moved.min(), moved.max()
     return (moved - low) / (high - low) if high > low else np.zeros_like(moved)
+
+
+def limit_pixels(drawing: np.ndarray, rng: np.random.Generator, most: int) -> np.ndarray:
+    """Keep the pixels of a drawing that have the largest product of value and smooth noise.
+
+    The noise is white, blurred by a Gaussian with a standard deviation of 42 pixels (zeros outside the
+    image), minus its minimum in the image. Ties go to the first pixels in row-major order.
+
+    Parameters
+    ----------
+    drawing : float32 array (H, W), at least 0
+    rng : numpy.random.Generator
+        Not used if the drawing has no more pixels than may be kept.
+    most : int
+        Maximum number of pixels that are kept.
+
+    Returns
+    -------
+    float32 array (H, W)
+    """
+    pixels = np.flatnonzero(drawing)
+    if len(pixels) <= most:
+        return drawing
+    noise = rng.standard_normal(drawing.shape)
+    smooth = cv2.GaussianBlur(noise, (0, 0), LIMIT_SIGMA, borderType=cv2.BORDER_CONSTANT)
+    weights = (drawing * (smooth - smooth.min())).flat[pixels]
+    kept = pixels[np.argsort(-weights, kind="stable")[:most]]
+    limited = np.zeros_like(drawing)
+    limited.flat[kept] = drawing.flat[kept]
+    return limited

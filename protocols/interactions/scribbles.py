@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from segbench.protocols.interactions.geometry import (
     break_mask,
+    deepest_pixel,
     draw_lines,
+    limit_pixels,
     random_warp,
     skeleton,
     squared_distance,
@@ -22,26 +25,40 @@ if TYPE_CHECKING:
 Masks = TypeVar("Masks", np.ndarray, "Tensor")
 
 
-def centerline_scribble(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def centerline_scribble(
+    mask: np.ndarray,
+    rng: np.random.Generator,
+    max_pixels: int | None = None,
+    may_be_empty: bool = False,
+) -> np.ndarray:
     """Draw a scribble along the centre line of a region.
 
     The skeleton of the region is broken up by random blobs, warped by a random displacement and limited to
-    the region. A stage that would leave nothing is left out.
+    the region. A stage that would leave nothing is left out. Where the skeleton is empty, the deepest pixel
+    of the region takes its place (see `geometry.deepest_pixel`).
 
     Parameters
     ----------
     mask : bool array (H, W)
     rng : numpy.random.Generator
+    max_pixels : int or None
+        Maximum number of pixels, at least 1. Smooth noise chooses those that are kept (see
+        `geometry.limit_pixels`); None keeps all.
+    may_be_empty : bool
+        Whether a region without a skeleton gets no scribble, as in ScribblePrompt's simulator.
 
     Returns
     -------
     float32 array (H, W) in [0, 1]
-        Zero outside the mask; all zero if the mask has no skeleton (see `geometry.skeleton`).
+        Zero outside the mask; all zero if the mask is empty.
     """
     line = skeleton(mask)
     if not line.any():
-        return np.zeros(mask.shape, np.float32)
-    return _warp_inside(_break(line, rng), mask, rng)
+        if may_be_empty or not mask.any():
+            return np.zeros(mask.shape, np.float32)
+        line = deepest_pixel(mask)
+    drawing = _warp_inside(_break(line, rng), mask, rng)
+    return drawing if max_pixels is None else limit_pixels(drawing, rng, max_pixels)
 
 
 def line_scribble(mask: np.ndarray, rng: np.random.Generator, count: int = 1) -> np.ndarray:
@@ -88,7 +105,12 @@ def contour_scribble(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return _warp_inside(_break(line, rng), mask, rng)
 
 
-def centerline_scribbles(masks: Masks, rngs: Sequence[np.random.Generator]) -> Masks:
+def centerline_scribbles(
+    masks: Masks,
+    rngs: Sequence[np.random.Generator],
+    max_pixels: int | None = None,
+    may_be_empty: bool = False,
+) -> Masks:
     """Apply `centerline_scribble` to each mask of a batch, with one generator per mask.
 
     Parameters
@@ -96,6 +118,8 @@ def centerline_scribbles(masks: Masks, rngs: Sequence[np.random.Generator]) -> M
     masks : bool array (B, H, W), or such a tensor on any device
         Arrays are processed by as many threads as OpenCV may use, tensors on their device.
     rngs : sequence of numpy.random.Generator
+    max_pixels, may_be_empty
+        As for `centerline_scribble`.
 
     Returns
     -------
@@ -103,10 +127,15 @@ def centerline_scribbles(masks: Masks, rngs: Sequence[np.random.Generator]) -> M
         Arrays equal those of single masks; for the accuracy of tensors see `tensors`.
     """
     if isinstance(masks, np.ndarray):
-        return _stacked(in_threads(_centerline_scribbles, masks, rngs), masks)
+        scribble = partial(centerline_scribble, max_pixels=max_pixels, may_be_empty=may_be_empty)
+
+        def draw(masks: np.ndarray, rngs: Sequence[np.random.Generator]) -> list[np.ndarray]:
+            return [scribble(*pair) for pair in zip(masks, rngs, strict=True)]
+
+        return _stacked(in_threads(draw, masks, rngs), masks)
     from segbench.protocols.interactions.tensors import scribbles
 
-    return scribbles.centerline_scribbles(masks, rngs)
+    return scribbles.centerline_scribbles(masks, rngs, max_pixels, may_be_empty)
 
 
 def line_scribbles(masks: Masks, rngs: Sequence[np.random.Generator], count: int = 1) -> Masks:
@@ -116,10 +145,6 @@ def line_scribbles(masks: Masks, rngs: Sequence[np.random.Generator], count: int
     from segbench.protocols.interactions.tensors import scribbles
 
     return scribbles.line_scribbles(masks, rngs, count)
-
-
-def _centerline_scribbles(masks: np.ndarray, rngs: Sequence[np.random.Generator]) -> list[np.ndarray]:
-    return [centerline_scribble(*pair) for pair in zip(masks, rngs, strict=True)]
 
 
 def _stacked(scribbles: Sequence[np.ndarray], masks: np.ndarray) -> np.ndarray:

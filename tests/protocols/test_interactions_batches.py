@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import cv2
 import numpy as np
@@ -25,7 +26,12 @@ from segbench.protocols.interactions.geometry import skeleton, squared_distance
 from segbench.protocols.interactions.tensors.clicks import component_starts, squared_distances
 from segbench.protocols.interactions.tensors.thinning import skeletons
 
-SCRIBBLES = [(centerline_scribbles, centerline_scribble), (line_scribbles, line_scribble)]
+SCRIBBLES = [
+    (centerline_scribbles, centerline_scribble),
+    (partial(centerline_scribbles, max_pixels=9), partial(centerline_scribble, max_pixels=9)),
+    (partial(centerline_scribbles, may_be_empty=True), partial(centerline_scribble, may_be_empty=True)),
+    (line_scribbles, line_scribble),
+]
 
 
 @pytest.fixture
@@ -139,7 +145,7 @@ def test_empty_batches_and_batches_of_empty_masks(batched):
         assert [rng.random() for rng in rngs] == [rng.random() for rng in unused]
 
 
-@pytest.mark.parametrize("batched", [centerline_scribbles, line_scribbles])
+@pytest.mark.parametrize("batched", [partial(centerline_scribbles, max_pixels=30), line_scribbles])
 def test_no_scribble_depends_on_its_batch_or_on_threads(batched, threads):
     masks = masks_of((70, 96))
     together: dict[object, bytes] = {}
@@ -177,6 +183,7 @@ def test_batches_of_different_lengths_are_refused(batched):
 def test_scribbles_on_real_labels(shared_data):
     labels = np.concatenate([data.labels[:10, 0] for data in load_dataset("wbc", shared_data)])
     masks = np.concatenate([labels, ~labels])
-    alone = np.stack(list(map(centerline_scribble, masks, generators(len(masks)))))
-    tensors = centerline_scribbles(torch.from_numpy(masks), generators(len(masks)))
+    limited = {"max_pixels": 128}
+    alone = np.stack(list(map(partial(centerline_scribble, **limited), masks, generators(len(masks)))))
+    tensors = centerline_scribbles(torch.from_numpy(masks), generators(len(masks)), **limited)
     np.testing.assert_allclose(tensors.numpy(), alone, rtol=0, atol=1e-6)

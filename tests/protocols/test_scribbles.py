@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import cv2
 import numpy as np
 import pytest
@@ -16,12 +18,13 @@ from segbench.protocols.interactions import (
     line_scribble,
     line_scribbles,
 )
-from segbench.protocols.interactions.geometry import break_mask, random_warp, skeleton
+from segbench.protocols.interactions.geometry import break_mask, deepest_pixel, random_warp, skeleton
 
 ROWS, COLUMNS = np.indices((96, 96))
 DISC = (ROWS - 45) ** 2 + (COLUMNS - 50) ** 2 < 30**2
 RING = DISC & ((ROWS - 45) ** 2 + (COLUMNS - 50) ** 2 > 24**2)
 BACKGROUND = ~DISC
+WAYS = ({"max_pixels": 20}, {"may_be_empty": True})
 
 
 def thinned(mask: np.ndarray) -> np.ndarray:
@@ -132,10 +135,80 @@ def test_an_empty_mask_gets_an_empty_scribble(scribble):
     assert drawn.shape == (20, 30) and drawn.dtype == np.float32 and not drawn.any()
 
 
-def test_a_mask_on_the_border_alone_has_no_centerline():
+def discs() -> list[np.ndarray]:
+    """Discs of radius 2 to 29.5 whose centre lies between pixels."""
+    rows, columns = np.indices((64, 64)) - 31.5
+    return [rows**2 + columns**2 <= radius**2 for radius in np.arange(2, 30, 0.5)]
+
+
+def test_no_disc_gets_an_empty_centerline_unless_it_may():
+    empty = 0
+    for disc in discs():
+        drawn, released = (
+            centerline_scribble(disc, np.random.default_rng(0), may_be_empty=may) for may in (False, True)
+        )
+        assert drawn.any() and not drawn[~disc].any()
+        assert not released.any() or released.tobytes() == drawn.tobytes()
+        empty += not released.any()
+    assert empty == 51
+
+
+def test_where_thinning_leaves_nothing_the_deepest_pixel_is_drawn():
+    rng = np.random.default_rng(0)
+    for _ in range(100):
+        mask = ndimage.gaussian_filter(rng.standard_normal((30, 40)), rng.uniform(0.5, 4)) > 0
+        depth = np.rint(ndimage.distance_transform_edt(mask) ** 2)
+        assert np.flatnonzero(deepest_pixel(mask)).tolist() == [np.argmax(depth)]
+    mask = np.zeros((60, 60), bool)
+    mask[20:22, 30:32] = True  # a warp mostly moves every pixel out of it, and is undone
+    drawn = [centerline_scribble(mask, np.random.default_rng(seed)) for seed in range(60)]
+    assert all(scribble.any() and not scribble[~mask].any() for scribble in drawn)
+    assert sum(np.argwhere(scribble == 1).tolist() == [[20, 30]] for scribble in drawn) > 30
+
+
+def test_a_mask_on_the_border_alone_has_one_pixel_as_centerline_unless_it_may_be_empty():
     mask = np.zeros((20, 30), bool)
     mask[0] = True
-    assert not centerline_scribble(mask, np.random.default_rng(0)).any()
+    assert centerline_scribble(mask, np.random.default_rng(0))[0].any()
+    assert not centerline_scribble(mask, np.random.default_rng(0), may_be_empty=True).any()
+
+
+def limited_by_the_rule(drawing: np.ndarray, rng: np.random.Generator, most: int) -> np.ndarray:
+    """The pixels with the largest product of value and noise above its minimum; the noise is blurred."""
+    noise = ndimage.gaussian_filter(rng.standard_normal(drawing.shape), 42, mode="constant", truncate=4)
+    weights = ((noise - noise.min()) * drawing).ravel()
+    order = sorted(np.flatnonzero(drawing).tolist(), key=lambda pixel: (-weights[pixel], pixel))
+    kept = np.zeros(drawing.size, bool)
+    kept[order[:most]] = True
+    return drawing * kept.reshape(drawing.shape)
+
+
+def test_a_limited_scribble_keeps_the_pixels_of_largest_value_times_noise():
+    limited = 0
+    for seed in range(12):
+        for mask in (BACKGROUND, DISC):
+            rng = np.random.default_rng(seed)
+            whole = centerline_scribble(mask, rng)
+            expected = limited_by_the_rule(whole, rng, 128) if np.count_nonzero(whole) > 128 else whole
+            drawn = centerline_scribble(mask, np.random.default_rng(seed), max_pixels=128)
+            np.testing.assert_array_equal(drawn, expected)
+            assert np.count_nonzero(drawn) == min(np.count_nonzero(whole), 128)
+            limited += np.count_nonzero(whole) > 128
+    assert 12 <= limited < 24
+
+
+def test_a_limited_scribble_is_of_few_pieces():
+    """The noise is smooth, so that neighbouring pixels stay or go together."""
+    frame = np.ones((128, 128), bool)
+    frame[3:-3, 3:-3] = False
+    pieces = []
+    for seed in range(10):
+        whole, kept = (
+            centerline_scribble(frame, np.random.default_rng(seed), max_pixels=most) > 0.5
+            for most in (None, 128)
+        )
+        pieces.append([ndimage.label(drawn, np.ones((3, 3)))[1] for drawn in (whole, kept)])
+    assert np.mean(pieces, 0)[1] < 2 * np.mean(pieces, 0)[0]
 
 
 def test_small_and_oblong_images_work():
@@ -201,7 +274,12 @@ def test_more_lines_draw_more():
 
 
 @pytest.mark.parametrize(
-    ("batched", "single"), [(centerline_scribbles, centerline_scribble), (line_scribbles, line_scribble)]
+    ("batched", "single"),
+    [
+        (centerline_scribbles, centerline_scribble),
+        *((partial(centerline_scribbles, **way), partial(centerline_scribble, **way)) for way in WAYS),
+        (line_scribbles, line_scribble),
+    ],
 )
 def test_batched_scribbles_equal_single_ones_bit_for_bit(batched, single):
     masks = np.stack([DISC, RING, np.zeros_like(DISC), BACKGROUND, DISC])

@@ -339,9 +339,9 @@ def test_logits_in_half_precision_are_valid(toy_task, obedient):
 
 def test_protocols_are_found_by_name():
     assert PROTOCOLS.names()[:2] == ["center-clicks", "centerline-scribbles"]
-    for name, maximum in (("center-clicks", 20), ("centerline-scribbles", 10)):
+    for name, maximum, version in (("center-clicks", 20, 1), ("centerline-scribbles", 10, 2)):
         protocol = PROTOCOLS.get(name)
-        assert (protocol.name, protocol.max_steps, protocol.version) == (name, maximum, 1)
+        assert (protocol.name, protocol.max_steps, protocol.version) == (name, maximum, version)
     with pytest.raises(UnknownName, match="did you mean center-clicks"):
         PROTOCOLS.get("centre-click")
 

@@ -85,6 +85,14 @@ def squared_distances(masks: torch.Tensor) -> torch.Tensor:
     return torch.where(full, border**2, result)
 
 
+def deepest_pixels(masks: torch.Tensor) -> torch.Tensor:
+    """Return the marks of `geometry.deepest_pixel`, exactly; bool (B, H, W)."""
+    if not len(masks):
+        return masks
+    _, pixel = _first_largest(squared_distances(masks).flatten(1))
+    return torch.zeros_like(masks).flatten(1).scatter_(1, pixel[:, None], True).view_as(masks)
+
+
 def _gaps(masks: torch.Tensor) -> torch.Tensor:
     """Distance to the nearest background pixel in the same row; H + W without one."""
     far = sum(masks.shape[1:])

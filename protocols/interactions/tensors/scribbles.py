@@ -9,29 +9,36 @@ import numpy as np
 import torch
 from torch.nn.functional import pad
 
-from segbench.protocols.interactions.geometry import draw_blobs, draw_lines, draw_warp
+from segbench.protocols.interactions.geometry import LIMIT_SIGMA, draw_blobs, draw_lines, draw_warp
+from segbench.protocols.interactions.tensors.clicks import deepest_pixels
 from segbench.protocols.interactions.tensors.thinning import skeletons
 from segbench.protocols.interactions.threads import in_threads
 
 Warp = tuple[float, list[np.ndarray]]  # magnitude and grids, see `draw_warp`
 
 
-def centerline_scribbles(masks: torch.Tensor, rngs: Sequence[np.random.Generator]) -> torch.Tensor:
+def centerline_scribbles(
+    masks: torch.Tensor, rngs: Sequence[np.random.Generator], max_pixels: int | None, may_be_empty: bool
+) -> torch.Tensor:
     """Draw the scribbles of `interactions.centerline_scribble`; bool to float32 (B, H, W).
 
-    Each mask has a generator, which is used only if the mask has a skeleton.
+    Each mask has a generator, which is used only if something is drawn.
     """
     scribbles = torch.zeros(masks.shape, device=masks.device)
     lines = skeletons(masks)
+    if not may_be_empty:
+        bare = (~_any(lines) & _any(masks)).flatten().nonzero()[:, 0]
+        lines[bare] = deepest_pixels(masks[bare])
     drawn = lines.flatten(1).any(1).nonzero()[:, 0]
     if not len(drawn):
         return scribbles
-    lines = lines[drawn]
+    lines, drawing_rngs = lines[drawn], [rngs[k] for k in drawn.tolist()]
     noise = np.empty(lines.shape, np.float32)
-    sigmas, warps = zip(*in_threads(_draw, noise, [rngs[k] for k in drawn.tolist()]), strict=True)
+    sigmas, warps = zip(*in_threads(_draw, noise, drawing_rngs), strict=True)
     broken = lines & break_masks(torch.from_numpy(noise).to(masks.device), sigmas)
     lines = torch.where(_any(broken), broken, lines)
-    scribbles[drawn] = _warped_inside(lines, masks[drawn], warps)
+    drawings = _warped_inside(lines, masks[drawn], warps)
+    scribbles[drawn] = drawings if max_pixels is None else limit_pixels(drawings, drawing_rngs, max_pixels)
     return scribbles
 
 
@@ -65,9 +72,22 @@ def _warped_inside(drawings: torch.Tensor, masks: torch.Tensor, warps: Sequence[
 
 def break_masks(noise: torch.Tensor, sigmas: Sequence[float]) -> torch.Tensor:
     """Return the blobs of `geometry.break_mask` from noise, float32 (B, H, W), and deviations in pixels."""
-    down, across = (_blur(sigmas, side, noise.device) for side in noise.shape[1:])
-    smooth = down @ noise.double() @ across
+    smooth = _smooth(noise, sigmas, cv2.CV_32F)
     return smooth > smooth.mean((1, 2), keepdim=True)
+
+
+def limit_pixels(drawings: torch.Tensor, rngs: Sequence[np.random.Generator], most: int) -> torch.Tensor:
+    """Apply `geometry.limit_pixels` to drawings, float32 (B, H, W)."""
+    large = (drawings.flatten(1).count_nonzero(1) > most).nonzero()[:, 0]
+    if not len(large):
+        return drawings
+    noise = np.stack([rngs[k].standard_normal(drawings.shape[1:]) for k in large.tolist()])
+    smooth = _smooth(torch.from_numpy(noise).to(drawings.device), [LIMIT_SIGMA] * len(noise), cv2.CV_64F)
+    values = drawings[large].flatten(1)
+    weights = values * (smooth - smooth.amin((1, 2), keepdim=True)).flatten(1)
+    kept = weights.sort(dim=1, descending=True, stable=True).indices[:, :most]
+    limited = torch.zeros_like(values).scatter_(1, kept, values.gather(1, kept))
+    return drawings.index_copy(0, large, limited.view_as(smooth))
 
 
 def random_warps(drawings: torch.Tensor, warps: Sequence[Warp]) -> torch.Tensor:
@@ -86,12 +106,18 @@ def _draw(noise: np.ndarray, rngs: Sequence[np.random.Generator]) -> list[tuple[
     ]
 
 
-def _blur(sigmas: Sequence[float], side: int, device: torch.device) -> torch.Tensor:
-    """Matrices (B, side, side) that blur as `cv2.GaussianBlur` does float32, zeros outside the image."""
+def _smooth(noise: torch.Tensor, sigmas: Sequence[float], depth: int) -> torch.Tensor:
+    """Noise (B, H, W) blurred with the kernels that OpenCV takes for images of a depth, float64."""
+    down, across = (_blur(sigmas, side, noise.device, depth) for side in noise.shape[1:])
+    return down @ noise.double() @ across
+
+
+def _blur(sigmas: Sequence[float], side: int, device: torch.device, depth: int) -> torch.Tensor:
+    """Matrices (B, side, side) that blur as `cv2.GaussianBlur` does, zeros outside the image."""
     halves = np.zeros((len(sigmas), side))
     for half, sigma in zip(halves, sigmas, strict=True):
         radius = (round(sigma * 8 + 1) | 1) // 2
-        weights = cv2.getGaussianKernel(2 * radius + 1, sigma, cv2.CV_32F)[radius:, 0]
+        weights = cv2.getGaussianKernel(2 * radius + 1, sigma, depth)[radius:, 0]
         half[: len(weights)] = weights[:side]
     index = torch.arange(side, device=device)
     return torch.from_numpy(halves).to(device)[:, (index[:, None] - index).abs()]
