@@ -64,13 +64,18 @@ def plain_axes(axes: Axes) -> None:
         axes.spines[side].set_visible(False)
 
 
-def draw_published(axes: Axes, data: pd.DataFrame, styles: Mapping, x: str, label: str = "Paper") -> None:
+def draw_published(axes: Axes, data: pd.DataFrame, styles: Mapping, x: str, label: str = "") -> None:
     """Draw a hollow marker for every published number in the column ``paper``."""
     known = data.dropna(subset="paper")
     for model, place, value in known[["model", x, "paper"]].itertuples(index=False):
         axes.plot(place, value, **hollow(styles[model].color, styles[model].marker))
     if len(known):
-        axes.plot([], [], **hollow("#444444", "o"), label=label)
+        axes.plot([], [], **hollow("#444444", "o"), label=paper_label(known.paper_version) + label)
+
+
+def paper_label(versions: Iterable[str]) -> str:
+    """Return the label of published numbers with their versions, such as "Paper (ICCV 2025)"."""
+    return f"Paper ({', '.join(dict.fromkeys(versions))})"
 
 
 def draw_bounds(axes: Axes, bounds: pd.DataFrame, part: pd.DataFrame) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+import numpy as np
 import pandas as pd
 
 from segbench.reports import protocols, style
+from segbench.reports.layout import CHANGE, TASK_CHANGE
 from segbench.reports.requirement import NO_CONTEXT
 from segbench.results import statistics
 from segbench.results.improvement import Samples
@@ -27,6 +29,7 @@ ALL_UNITS = ("simulation", "subject", "image", "training")
 AnyUnit = TypeVar("AnyUnit", Unit, Samples)
 
 CONTEXTS = ("binary", "soft", "ground-truth")
+AVERAGES: dict[str, Literal["totals", "tasks"]] = {CHANGE: "totals", TASK_CHANGE: "tasks"}
 SHOWN = ["mean", "low", "high"]
 RENAMED = {"position": "example"}
 # Columns by which the rows of a table are sorted, the first one first.
@@ -36,6 +39,7 @@ KEYS = (
         "group",
         "model",
         "baseline",
+        "measure",
         "context",
         "context_size",
         "set_size",
@@ -110,11 +114,26 @@ def with_subjects(
     return ours.merge(cautious.rename(columns=names)[[*by, *names.values()]], on=list(by))
 
 
-def changes(images: pd.DataFrame, model: str) -> pd.DataFrame:
-    """Estimate the paired change of interactions per set, in percent, from each other model to ``model``."""
-    baselines = [name for name in style.line_styles(images.model) if name != model]
-    table = _in_units(UNITS, lambda unit: statistics.paired_change(images, model, baselines, unit=unit))
-    return in_reading_order(table.loc[:, ["protocol", *table.columns.drop("protocol")]])
+def changes(images: pd.DataFrame, model: str, baselines: Sequence[str]) -> pd.DataFrame:
+    """Estimate the paired change of interactions per set, in percent, from each baseline to ``model``.
+
+    Returns
+    -------
+    DataFrame
+        A row per protocol, baseline, ``measure`` (a name in `segbench.reports.layout.CHANGES`) and unit, with
+        the columns of `segbench.results.statistics.paired_change`.
+    """
+
+    def estimate(unit: Unit) -> pd.DataFrame:
+        tables = {
+            name: statistics.paired_change(images, model, baselines, unit=unit, average=average)
+            for name, average in AVERAGES.items()
+        }
+        return pd.concat(table.assign(measure=name) for name, table in tables.items())
+
+    table = _in_units(UNITS, estimate)
+    first = ["protocol", "model", "baseline", "measure"]
+    return in_reading_order(table[[*first, *table.columns.drop(first)]], measure=list(AVERAGES))
 
 
 def improvements(rows: pd.DataFrame, model: str, baseline: str, by: Sequence[str]) -> pd.DataFrame:
@@ -124,17 +143,20 @@ def improvements(rows: pd.DataFrame, model: str, baseline: str, by: Sequence[str
     -------
     DataFrame
         A row per protocol, ``by`` and unit (images first, then subjects), with the columns of
-        `segbench.results.statistics.improvement`.
+        `segbench.results.statistics.improvement`; ``t`` and ``p`` in the rows over images only, as the test
+        is over images.
     """
     keys = ["protocol", *by]
     table = _in_units(SAMPLES, lambda unit: statistics.improvement(rows, model, baseline, "dice", keys, unit))
+    table.loc[table.unit != "image", ["t", "p"]] = np.nan
     return in_reading_order(in_percent(table.assign(hierarchical=100 * table.hierarchical)))
 
 
 def with_published(data: pd.DataFrame, paper: pd.DataFrame, column: str = "paper") -> pd.DataFrame:
-    """Add the published ``value`` with the same keys in a new column; NaN where there is none."""
+    """Add the published ``value`` of the same keys and its ``paper_version``; NaN where there is none."""
     keys = [name for name in KEYS if name in data and name in paper]
-    return data.merge(paper[[*keys, "value"]].rename(columns={"value": column}), how="left", on=keys)
+    names = {"value": column, "version": "paper_version"}
+    return data.merge(paper[[*keys, *names]].rename(columns=names), how="left", on=keys)
 
 
 def in_percent(table: pd.DataFrame) -> pd.DataFrame:

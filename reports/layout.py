@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +24,10 @@ HEADINGS = {
     "set_size": "Images of a set",
     "prompts": "Prompts of a kind",
 }
+
+# Changes in percent from one model to another; negative is less work.
+CHANGE, TASK_CHANGE = "change_percent", "task_change_percent"
+CHANGES = {CHANGE: "Change of mean totals", TASK_CHANGE: "Mean of the tasks' changes"}
 
 # Characters that are commands in LaTeX.
 SIGNS = {
@@ -82,10 +87,22 @@ def text(value: Any) -> str:
     return (f"{int(value):,}" if value.is_integer() else significant(value, 6)).replace("-", "−")
 
 
+def change(percent: float) -> str:
+    """Format a change with its sign, in the digits of all places of a report: "−25.0%"."""
+    if pd.isna(percent):
+        return "–"
+    digits = number(abs(percent), 1)
+    return f"{digits if float(digits) == 0 else ('+' if percent > 0 else '−') + digits}%"
+
+
 def interval(row: pd.Series, digits: int = 2) -> str:
-    """Format a mean with the ends of its interval and, after a test, its p value."""
-    ends = f"{number(row['mean'], digits)} [{number(row['low'], digits)}, {number(row['high'], digits)}]"
-    return f"{ends}, {probability(row.p)}" if "p" in row and pd.notna(row.p) else ends
+    """Format a mean with the ends of its interval."""
+    return _interval(row, partial(number, digits=digits))
+
+
+def _interval(row: pd.Series, formatted: Callable[[float], str]) -> str:
+    mean, low, high = (formatted(row[name]) for name in ("mean", "low", "high"))
+    return f"{mean} [{low}, {high}]"
 
 
 def probability(value: float) -> str:
@@ -101,6 +118,8 @@ def title_of(results: Results, column: str, value: object) -> str:
         return style.model_title(str(value))
     if column == "unit":
         return f"Over {value}s"
+    if column == "measure":
+        return CHANGES[str(value)]
     return str(value)
 
 
@@ -114,17 +133,24 @@ def wide(results: Results, data: pd.DataFrame, rows: Sequence[str], column: str)
     """Lay out means and intervals, one row per combination of ``rows``, one column per value of ``column``.
 
     Rows and columns are in the order of ``data``. Data without a column ``mean`` are counts, in the last
-    column.
+    column. The p values of data with a column ``p`` have a column of their own.
     """
-    cells = data.assign(cell=data.apply(interval, axis=1) if "mean" in data else data.iloc[:, -1].map(text))
+    cells = data.assign(cell=data.apply(_cell, axis=1) if "mean" in data else data.iloc[:, -1].map(text))
     table = cells.pivot_table("cell", list(rows), column, aggfunc="first", sort=False, observed=True)
-    heads = [_heading(name, data) for name in rows]
+    heads, titles = [_heading(name, data) for name in rows], [title_of(results, column, c) for c in table]
+    if "p" in data:
+        titles.append("Paired t-test")
+        table[titles[-1]] = data.dropna(subset="p").set_index(list(rows)).p.map(probability)
     body = [
         [title_of(results, name, key) for name, key in zip(rows, _keys(index), strict=True)]
         + ["–" if pd.isna(cell) else str(cell) for cell in values]
         for index, values in zip(table.index, table.to_numpy(), strict=True)
     ]
-    return Grid(heads + [title_of(results, column, value) for value in table.columns], body, len(rows))
+    return Grid(heads + titles, body, len(rows))
+
+
+def _cell(row: pd.Series) -> str:
+    return _interval(row, change) if row.get("measure") in CHANGES else interval(row)
 
 
 def _keys(index: object) -> tuple:

@@ -35,7 +35,7 @@ def paired_change(
     reps: int = 1000,
     seed: int = 0,
     level: float = 0.95,
-    average: Literal["tasks", "totals"] = "tasks",
+    average: Literal["totals", "tasks"] = "totals",
 ) -> pd.DataFrame:
     """Change in percent of the total per image set from each baseline to a model (MultiverSeg, Fig. 4).
 
@@ -49,15 +49,16 @@ def paired_change(
         Names in the column ``model``.
     by : sequence of str
         Columns that define the groups, without ``model``.
-    average : {"tasks", "totals"}
-        ``tasks``: hierarchical mean of the changes of the tasks (Fig. 4). ``totals``: change of the
-        hierarchical mean of the totals (section 6.2 and Table 7).
+    average : {"totals", "tasks"}
+        ``totals``: change of the hierarchical mean of the totals, which the paper prints (its section 6.2
+        follows from its Table 7). ``tasks``: hierarchical mean of the changes of the tasks.
 
     Returns
     -------
     DataFrame
         Columns model, baseline, ``by``, mean, std, low, high (percent; negative: the model needs fewer), unit
-        and n_units. A task whose baseline total is 0 has no change and is left out of the average.
+        and n_units. Without any interaction of the baseline there is no change (NaN); of ``tasks``, such a
+        task is left out of the average.
 
     Raises
     ------
@@ -65,8 +66,8 @@ def paired_change(
         As `bootstrap`, and if a baseline shares no image with the model or is the model, or if a model has
         several results of one image at the same position, for instance with different contexts.
     """
-    if average not in ("tasks", "totals"):
-        raise StatisticsError(f"average must be tasks or totals, not {average!r}")
+    if average not in ("totals", "tasks"):
+        raise StatisticsError(f"average must be totals or tasks, not {average!r}")
 
     def compare(baseline: str, shared: pd.DataFrame) -> pd.DataFrame:
         design = to_design(shared, value, ["model", *by], "total", unit)

@@ -10,6 +10,7 @@ import pandas as pd
 from segbench.reports.artefact import Artefact
 from segbench.reports.layout import Grid, plain, text
 from segbench.results import published
+from segbench.results.reference import PREPRINT
 
 if TYPE_CHECKING:
     from segbench.models.training.augmentation import Augmentation
@@ -45,7 +46,8 @@ def compared(paper: pd.DataFrame, ours: Mapping[str, Sequence[Augmentation]]) ->
         augmentation.
     """
     printed: dict[tuple[str, str], Parameters] = {}
-    for part, name, parameter, low, high in paper.to_numpy(object):
+    printed_columns = ["part", "augmentation", "parameter", "low", "high"]
+    for part, name, parameter, low, high in paper[printed_columns].to_numpy(object):
         printed.setdefault((part, name), {})[parameter] = low if pd.isna(high) else (low, high)
     coded = {
         (part, row.name): {"p": row.p, **row.parameters} for part, table in ours.items() for row in table
@@ -104,7 +106,7 @@ ARTEFACTS = {
         "table",
         "Augmentations of synthetic tasks (Table 4)",
         "Each copy of an image is augmented independently, each row with probability p: the paper's numbers "
-        f"and those of this project's training code. {SHARPNESS}",
+        f"({PREPRINT}) and those of this project's training code. {SHARPNESS}",
         requires=(),
         data=_synthetic_data,
         grid=lambda results, table: plain(table, COLUMNS),
@@ -113,8 +115,8 @@ ARTEFACTS = {
         "table",
         "Augmentations in training (Table 5)",
         "Within a task each image is augmented independently, then all images of the task in the same way, "
-        "each row with probability p: the paper's numbers and those of this project's training code. "
-        f"{SHARPNESS} The bundled weights were trained with the preset small, which leaves a row out.",
+        f"each row with probability p: the paper's numbers ({PREPRINT}) and those of this project's training "
+        f"code. {SHARPNESS} The bundled weights were trained with the preset small, which leaves a row out.",
         requires=(),
         data=_training_data,
         grid=_training_grid,

@@ -12,6 +12,7 @@ from segbench.reports.artefacts.set_gains import AUTOMATIC, AUTOMATIC_PAIRS
 from segbench.reports.layout import Grid, joined, number, probability
 from segbench.reports.requirement import InsufficientRecords
 from segbench.results import published
+from segbench.results.reference import INTERCONV
 from segbench.results.statistics import StatisticsError
 
 if TYPE_CHECKING:
@@ -130,8 +131,9 @@ ARTEFACTS = {
         "Mean Dice of the test scans (×100) ± standard deviation across scans, for every architecture alone "
         "and with InterConv, which segments all scans of a subject together. The Dice of a scan is averaged "
         "over its structures. The improvement is paired by scan, with 95% bootstrap intervals over scans and "
-        "over subjects and the p value of the paired t-test over scans. The paper's numbers are of its own "
-        "data sets; they stand alone where this run has no records of the data set.",
+        "over subjects and the p value of the paired t-test over scans. The paper's numbers "
+        f"({INTERCONV}) are of its own data sets; they stand alone where this run has no records of the "
+        "data set.",
         requires=(AUTOMATIC,),
         data=automatic_dice,
         grid=automatic_dice_grid,

@@ -1,31 +1,34 @@
-"""Every pair of methods: change in interactions, probability of fewer, difference of interquartile means."""
+"""Every pair of methods: changes in interactions, probability of fewer, interquartile means."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from segbench.reports import estimates, protocols, selection, style
 from segbench.reports.artefact import Artefact
-from segbench.reports.layout import Grid, number, title_of
+from segbench.reports.layout import CHANGE, CHANGES, TASK_CHANGE, Grid, change, number, title_of
 from segbench.reports.requirement import InsufficientRecords, Requirement
 from segbench.reports.style import model_title
 from segbench.results import statistics
 from segbench.results.statistics import StatisticsError
+from segbench.text import count_of
 
 if TYPE_CHECKING:
     from segbench.results import Results
 
 COMPARED = Requirement(least=2)
-CHANGE, PROBABILITY, DIFFERENCE = "change_percent", "probability", "iqm_difference"
+PROBABILITY, DIFFERENCE = "probability", "iqm_difference"
 COLUMNS = ["protocol", "model", "baseline", "measure", "mean", "std", "low", "high", "unit", "n_units"]
-MEASURES = {  # title, digits, unit of the value
-    CHANGE: ("Change in interactions", 1, "%"),
-    PROBABILITY: ("Probability of fewer interactions", 2, ""),
-    DIFFERENCE: ("Difference of interquartile means per image", 2, ""),
+MEASURES: dict[str, tuple[str, Callable[[float], str]]] = {  # title and format
+    CHANGE: (CHANGES[CHANGE], change),
+    TASK_CHANGE: (CHANGES[TASK_CHANGE], change),
+    PROBABILITY: ("Probability of fewer interactions", number),
+    DIFFERENCE: ("Difference of interquartile means per image", number),
 }
 
 
@@ -36,9 +39,11 @@ def comparisons(results: Results) -> pd.DataFrame:
     -------
     DataFrame
         A row per protocol, ``model``, ``baseline``, ``measure`` and interval unit, with ``mean``, ``std``,
-        ``low``, ``high`` and ``n_units``. The measures ``change_percent`` and ``iqm_difference``
-        (interactions per image) are negative, ``probability`` (over simulations only) is above 0.5, where
-        the model needs fewer interactions.
+        ``low``, ``high`` and ``n_units``. The measures ``change_percent`` (of mean totals),
+        ``task_change_percent`` (mean of the tasks' changes) and ``iqm_difference`` (interactions per image)
+        are negative, ``probability`` (over simulations only) is above 0.5, where the model needs fewer
+        interactions. Changes stand in both directions of a pair: one does not follow from the other by its
+        sign.
 
     Raises
     ------
@@ -68,13 +73,12 @@ def _measures(images: pd.DataFrame, model: str, baseline: str) -> list[pd.DataFr
     pair = (images, model, [baseline])
     tables = []
     with suppress(StatisticsError):  # methods of different runs may have no image in common
-        for unit in estimates.UNITS:
-            change = statistics.paired_change(*pair, unit=unit, average="totals")
-            tables.append(change.assign(measure=CHANGE))
+        tables.append(estimates.changes(*pair))
         tables.append(statistics.probability_of_superiority(*pair).assign(measure=PROBABILITY))
         for unit in estimates.UNITS:
             difference = statistics.interquartile_difference(*pair, unit=unit)
             tables.append(difference.assign(measure=DIFFERENCE))
+        tables.append(estimates.changes(images, baseline, [model]))
     return tables
 
 
@@ -89,19 +93,16 @@ def comparisons_grid(results: Results, table: pd.DataFrame) -> Grid:
 def _cells(results: Results, rows: pd.DataFrame) -> list[str]:
     """Lay out one measure of one pair; ``rows`` has a row per interval unit."""
     first = rows.iloc[0]
-    measure, digits, sign = MEASURES[first.measure]
+    measure, formatted = MEASURES[first.measure]
     names = [title_of(results, name, first[name]) for name in ("protocol", "model", "baseline")]
     ends = rows.dropna(subset="low").set_index("unit")[["low", "high"]]
-    intervals = {
-        unit: f"{number(row.low, digits)}{sign} to {number(row.high, digits)}{sign}"
-        for unit, row in ends.iterrows()
-    }
-    mean = number(first["mean"], digits) + sign
+    intervals = {unit: f"{formatted(row.low)} to {formatted(row.high)}" for unit, row in ends.iterrows()}
+    mean = formatted(first["mean"])
     return [*names, measure, mean, *(intervals.get(unit, "–") for unit in estimates.UNITS)]
 
 
 def sentences(results: Results, table: pd.DataFrame | None = None) -> list[str]:
-    """State for each protocol which method needs the fewest interactions, and how many fewer.
+    """State for each protocol which method needs the fewest interactions, the change, and the failures.
 
     Parameters
     ----------
@@ -116,77 +117,97 @@ def sentences(results: Results, table: pd.DataFrame | None = None) -> list[str]:
     """
     images = selection.select(results, COMPARED)
     table = _compared(images) if table is None else table
+    target = f"{estimates.target(results)} Dice"
     texts = []
     for protocol in protocols.in_order(images.protocol):
         labels = protocols.labels(results, protocol)
         changes = table[(table.protocol == protocol) & (table.measure == CHANGE)]
-        records = images[images.protocol == protocol]
-        text = _means(records, labels.unit) if changes.empty else _winner(changes, labels.unit)
-        texts.append(f"{labels.title}: {text}")
+        answer = _answer(images[images.protocol == protocol], changes, labels.unit, target)
+        texts.append(f"{labels.title}: {answer}")
     return texts
 
 
-def _means(images: pd.DataFrame, unit: str) -> str:
+def _answer(images: pd.DataFrame, changes: pd.DataFrame, unit: str, target: str) -> str:
+    """Answer for one protocol, with the failures of the methods that the answer names."""
+    if not images.reached.any():
+        return f"No method reached {target} on any image, so there is nothing to rank."
+    if changes.empty:
+        text, named = _means(images, unit, target), list(style.line_styles(images.model))
+    else:
+        best, second, only_two = _leaders(changes)
+        text, named = _winner(changes, best, second, only_two, unit), [best, second]
+    return text + _failures(images, named, unit, target)
+
+
+def _means(images: pd.DataFrame, unit: str, target: str) -> str:
     """State the mean interactions of methods that cannot be compared."""
     texts = []
     means = estimates.estimates(images, "interactions", ["model"])
     for model, rows in means.groupby("model", sort=False):
+        if not images.reached[images.model == model].any():
+            texts.append(f"{model_title(model)} reached {target} on no image")
+            continue
         mean = number(rows["mean"].iloc[0], 1)
-        texts.append(f"{model_title(model)} needs {mean} {unit} per image {_intervals(rows, 1)}")
+        ends = _intervals(rows, partial(number, digits=1))
+        texts.append(f"{model_title(model)} needs {mean} {unit} per image {ends}")
     return f"{', '.join(texts)}; there is no other method on the same images to compare with."
 
 
-def _winner(changes: pd.DataFrame, unit: str) -> str:
-    """State which method needs the fewest interactions, and how many fewer than the next best."""
-    best, second, only_two = _leaders(changes)
-    saved = _saved(changes, best, second)
-    share = saved["mean"].iloc[0]
-    best_title, second_title = model_title(best), model_title(second)
-    if not abs(share) > 0:  # also if neither needs any
-        return f"{best_title} and {second_title} need equally many {unit}."
-    digits = 0 if share >= 10 else 1
-    other = second_title if only_two else f"the next best, {second_title}"
-    difference = f"{number(share, digits)}% fewer than {other} {_intervals(saved, digits)}"
-    known = saved.dropna(subset="low")
+def _failures(images: pd.DataFrame, models: Iterable[str], unit: str, target: str) -> str:
+    """State how many images of these methods missed the target, and on how many tasks all methods did."""
+    missed = ~images.reached.astype(bool)
+    shares = statistics.hierarchical_mean(images.assign(missed=missed), "missed", ["model"])
+    of_model = shares.set_index("model").missed
+    parts = [f"{_share(of_model[name])} with {model_title(name)}" for name in models if of_model[name] > 0]
+    if not parts:
+        return ""
+    maximum = int(images.interactions[missed].max())
+    shares_of_all = ", ".join(parts)
+    text = f" Images that missed {target}: {shares_of_all}; each counts with the maximum, {maximum} {unit}."
+    solved = images.groupby("task", observed=True).reached.any()
+    if not solved.all():
+        text += f" No method reached it on any image of {(~solved).sum()} of {count_of(len(solved), 'task')}."
+    return text
+
+
+def _share(share: float) -> str:
+    return "less than 0.1%" if share < 0.0005 else f"{number(100 * share, 1)}%"
+
+
+def _winner(changes: pd.DataFrame, best: str, second: str, only_two: bool, unit: str) -> str:
+    """State which method needs the fewest interactions, and the change from the next best."""
+    rows = changes[(changes.model == best) & (changes.baseline == second)]
+    mean = rows["mean"].iloc[0]
+    titles = model_title(best), model_title(second)
+    if not abs(mean) > 0:  # also if neither needs any
+        return f"{titles[0]} and {titles[1]} need equally many {unit}."
+    other = titles[1] if only_two else f"the next best, {titles[1]}"
+    difference = f"a change of {change(mean)} from {other} {_intervals(rows, change)}"
+    known = rows.dropna(subset="low")
     undecided = ((known.low <= 0) & (known.high >= 0)).tolist()
     if undecided and undecided[0]:
-        return f"{best_title} needs the fewest {unit}, but only {difference}, too few to rank the two."
+        return f"{titles[0]} needs the fewest {unit}, but {difference} is too small to rank the two."
     doubt = "; with other subjects the order could be different" if any(undecided) else ""
-    return f"{best_title} needs the fewest {unit}, {difference}{doubt}."
+    return f"{titles[0]} needs the fewest {unit}: {difference}{doubt}."
 
 
 def _leaders(changes: pd.DataFrame) -> tuple[str, str, bool]:
     """Return the method that beats most others, its best opponent, and whether this is its only opponent."""
-    wins: Counter[str] = Counter()
     rows = estimates.first_unit(changes)
-    for model, baseline, mean in rows[["model", "baseline", "mean"]].itertuples(index=False):
-        wins[model] += mean < 0
-        wins[baseline] += mean > 0
-    ranking = sorted(style.line_styles(wins), key=lambda name: -wins[name])
+    wins = (rows["mean"] < 0).groupby(rows.model).sum()
+    ranking = sorted(style.line_styles(wins.index), key=lambda name: -wins[name])
     best = ranking[0]
-    compared = {name for pair in zip(rows.model, rows.baseline, strict=True) if best in pair for name in pair}
-    second = next(name for name in ranking[1:] if name in compared)
-    return best, second, len(compared) == 2
+    opponents = set(rows.baseline[rows.model == best])
+    return best, next(name for name in ranking[1:] if name in opponents), len(opponents) == 1
 
 
-def _saved(changes: pd.DataFrame, best: str, second: str) -> pd.DataFrame:
-    """Return how many percent fewer interactions ``best`` needs than ``second``, over either unit."""
-    forward = changes[(changes.model == best) & (changes.baseline == second)]
-    if len(forward):
-        return forward.assign(mean=-forward["mean"], low=-forward.high, high=-forward.low)
-    backward = changes[(changes.model == second) & (changes.baseline == best)]
-    # x percent more than the best one needs are 100 x / (100 + x) percent of the second one's interactions.
-    return backward.assign(
-        **{name: 100 * backward[name] / (100 + backward[name]) for name in estimates.SHOWN}
-    )
-
-
-def _intervals(rows: pd.DataFrame, digits: int) -> str:
+def _intervals(rows: pd.DataFrame, formatted: Callable[[float], str]) -> str:
     """Return both intervals in brackets."""
     texts = []
     for _, row in rows.sort_values("low", key=pd.isna, kind="stable").iterrows():
         if pd.notna(row.low):
-            texts.append(f"{number(row.low, digits)}, {number(row.high, digits)} over {row.unit}s")
+            units = count_of(row.n_units, row.unit)
+            texts.append(f"{formatted(row.low)}, {formatted(row.high)} over {units}")
         else:
             reason = ", because there is only one" if row.n_units == 1 else ""
             texts.append(f"no interval over {row.unit}s{reason}")
@@ -198,11 +219,12 @@ ARTEFACTS = {
         "table",
         "Every pair of methods compared",
         "Each method is compared with each other one on the images that both segmented at the same position "
-        "of the same simulation. The change is that of the mean interactions per set of images, as in Table "
-        "7; Fig. 4 averages the changes of the tasks instead. The probability is the share of simulations "
-        "in which a set takes the method fewer interactions, where ties count half; it is not defined over "
-        "subjects. The interquartile mean is the mean of the middle half of the images, without failures "
-        "and easy images.",
+        "of the same simulation. The first change is that of the mean interactions per set of images, as in "
+        "Table 7 and in the bars of Fig. 4; the second is the mean of the changes of the tasks. Negative is "
+        "less work. Changes stand in both directions: 50% less one way is 100% more the other way. The "
+        "probability is the share of simulations in which a set takes the method fewer interactions, where "
+        "ties count half; it is not defined over subjects. The interquartile mean is the mean of the middle "
+        "half of the images, without failures and easy images.",
         interval="95% bootstrap intervals over the units named.",
         requires=(COMPARED,),
         data=comparisons,

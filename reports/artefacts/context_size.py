@@ -12,6 +12,7 @@ from segbench.reports.curves import dice_axis, doubling_axis, draw_bounds, draw_
 from segbench.reports.panels import by_group, by_protocol, dice_labels
 from segbench.reports.requirement import Requirement
 from segbench.results import published
+from segbench.results.reference import CAMERA_READY, UNIVERSEG
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,7 +52,7 @@ def _draw(results: Results, data: pd.DataFrame) -> Figure:
     paper = published("fig19" if grouped else "fig6")
     paper = paper[paper.model == bounds.NNUNET]
     cohorts = grouped and estimates.grouping(images) == "cohort"
-    label = "nnU-Net (paper, whole data set)" if cohorts else "nnU-Net (paper)"
+    label = f"nnU-Net ({paper.version.iloc[0]}{', whole data set' if cohorts else ''})"
 
     def draw(axes: Axes, part: pd.DataFrame) -> None:
         dataset = images.dataset.iloc[0] if cohorts else part.group.iloc[0] if grouped else ""
@@ -79,8 +80,9 @@ ARTEFACTS = {
         "Dice by context size (Fig. 6)",
         "Dice of the prediction from the context alone. Contexts hold true labels of random training images; "
         "each test image is predicted with ten contexts of every size. Hollow markers and the grey line are "
-        "the papers' numbers, of other images: MultiverSeg and nnU-Net of the camera-ready version, "
-        "UniverSeg of its own paper.",
+        f"the papers' numbers, of other images: MultiverSeg and nnU-Net of MultiverSeg ({CAMERA_READY}), "
+        f"UniverSeg of its own paper ({UNIVERSEG}). They stand beside every run: a prediction from a given "
+        "context depends neither on the size of a set nor on the target Dice.",
         INTERVAL,
         requires=(IN_CONTEXT,),
         rows=("context_size",),
@@ -92,9 +94,9 @@ ARTEFACTS = {
         "figure",
         "Dice by context size and data set (Fig. 19)",
         "As Fig. 6, for each data set separately; for each cohort if the run has only one data set. Hollow "
-        "markers and grey lines are numbers of the UniverSeg paper for the data sets in it: UniverSeg, which "
-        "averages predictions over random contexts there, and nnU-Net, whose number is that of the whole "
-        "data set also if the panels are cohorts.",
+        f"markers and grey lines are numbers of the UniverSeg paper ({UNIVERSEG}) for the data sets in it: "
+        "UniverSeg, which averages predictions over random contexts there, and nnU-Net, whose number is that "
+        "of the whole data set also if the panels are cohorts.",
         INTERVAL,
         requires=(IN_CONTEXT,),
         rows=("group", "context_size"),

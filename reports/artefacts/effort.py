@@ -12,10 +12,12 @@ import pandas as pd
 
 from segbench.reports import bounds, estimates, selection, style
 from segbench.reports.artefact import Artefact
+from segbench.reports.comparable import RULES, comparable
 from segbench.reports.curves import LONG_LABEL, draw_at_zero, draw_curves, draw_published, note
 from segbench.reports.panels import by_group, by_protocol, effort_labels
 from segbench.reports.requirement import InsufficientRecords, Requirement
 from segbench.results import published
+from segbench.results.reference import CAMERA_READY
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,8 +40,9 @@ def _by_example(images: pd.DataFrame, group: str = "", by: tuple[str, ...] = ("m
 
 def _overall_data(results: Results) -> pd.DataFrame:
     """Estimate means over all tasks; ``paper_set_mean`` is the paper's mean over the images of a set."""
-    data = _by_example(selection.select(results, Requirement()))
-    return estimates.with_published(data, published("fig3"), "paper_set_mean")
+    images = selection.select(results, Requirement())
+    paper = comparable(results, images, published("fig3"))
+    return estimates.with_published(_by_example(images), paper, "paper_set_mean")
 
 
 def _draw_overall(results: Results, data: pd.DataFrame) -> Figure:
@@ -75,7 +78,7 @@ def _draw_means(axes: Axes, means: pd.DataFrame, styles: Mapping[str, style.Line
         return
     _, edge = axes.get_xlim()
     axes.axvline(edge, color="#BBBBBB", linewidth=0.8)
-    draw_published(axes, means.assign(edge=edge + 0.7), styles, "edge", "Paper, mean of a set")
+    draw_published(axes, means.assign(edge=edge + 0.7), styles, "edge", ", mean of a set")
     axes.set_xlim(right=edge + 1.4)
     axes.set_ylim(top=max(axes.get_ylim()[1], 1.08 * means.paper.max()))
 
@@ -196,9 +199,9 @@ ARTEFACTS = {
         "Interactions that an image needs to reach the target Dice against its place in the sequence, "
         "averaged over all tasks. Before the n-th image the context holds n images: the seed image and the "
         "n − 1 images before. An image that never reaches the target counts with the maximum number of "
-        "interactions. Hollow markers at the right edge are the means over all 18 images in the camera-ready "
-        "version of the paper. A line at zero stands for networks trained on each task, if there are any: "
-        "they segment all test images without interactions.",
+        f"interactions. Hollow markers at the right edge are the paper's means over a set ({CAMERA_READY}). "
+        f"{RULES} A line at zero stands for networks trained on each task, if there are any: they segment "
+        "all test images without interactions.",
         INTERVAL,
         rows=("protocol", "example"),
         column="model",

@@ -12,6 +12,7 @@ from segbench.reports.layout import Grid, plain
 from segbench.reports.requirement import InsufficientRecords
 from segbench.reports.style import model_title
 from segbench.results import published
+from segbench.results.reference import INTERCONV
 
 if TYPE_CHECKING:
     from segbench.results import Results
@@ -79,8 +80,8 @@ def _sizes(number: int, network: str, details: str) -> Artefact:
     return Artefact(
         "table",
         f"Sizes of {network} (InterConv, Table {number})",
-        "Parameters as the paper prints them, rounded, and as counted on this project's networks, with 1 "
-        f"input channel and 21 output classes. {details}",
+        f"Parameters as the paper ({INTERCONV}) prints them, rounded, and as counted on this project's "
+        f"networks, with 1 input channel and 21 output classes. {details}",
         requires=(),
         data=partial(network_sizes, artefact=f"interconv-table{number}"),
         grid=network_sizes_grid,

@@ -15,6 +15,7 @@ from segbench.reports.layout import Grid, plain
 from segbench.reports.panels import by_group
 from segbench.reports.requirement import InsufficientRecords, Requirement
 from segbench.results import published
+from segbench.results.reference import INTERCONV
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -201,8 +202,8 @@ ARTEFACTS = {
     "interconv-table3": Artefact(
         "table",
         "Subjects and scans of each split (InterConv, Table 3)",
-        "Data sets of the paper with their sizes in this run, then other data sets of the run. If a data set "
-        "itself is not available, only the test split of the records is counted.",
+        f"Data sets of the paper ({INTERCONV}) with their sizes in this run, then other data sets of the "
+        "run. If a data set itself is not available, only the test split of the records is counted.",
         requires=(),
         data=split_sizes,
         grid=split_sizes_grid,

@@ -153,7 +153,7 @@ def _automatic(figure: int, pair: tuple[str, str], baseline: str) -> Artefact:
         f"{model}: improvement by scans of the subject (InterConv, Fig. {figure})",
         f"Difference in Dice between {model}, which segments all scans of a subject together, and "
         f"{baseline}, by the number of these scans. The Dice of a scan is averaged over its structures. "
-        "Every scan has the same weight; p values are those of the paired t-test over scans.",
+        "Every scan has the same weight; the paired t-test is over scans.",
         interval=INTERVAL,
         requires=(Requirement(("scans",), pair, required=pair),),
         rows=("group", "scans"),
@@ -170,8 +170,8 @@ ARTEFACTS = {
         "Difference in Dice between ScribblePrompt-InterConv, which segments all images of a set together, "
         "and a ScribblePrompt of equal size, which segments each image alone, with the same prompts. The "
         "Dice of an image is averaged over the random draws of its prompts. Every image of every task has "
-        "the same weight; p values are those of the paired t-test over images. In the CSV file, the column "
-        "hierarchical is the mean in which every data set has the same weight.",
+        "the same weight; the paired t-test is over images. In the CSV file, the column hierarchical is the "
+        "mean in which every data set has the same weight.",
         interval=INTERVAL,
         requires=(INTERACTIVE,),
         rows=("protocol", "set_size", "prompts"),

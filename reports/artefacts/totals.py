@@ -9,9 +9,12 @@ import pandas as pd
 from segbench.reports import estimates, protocols, selection, style
 from segbench.reports.artefact import Artefact
 from segbench.reports.bars import draw_bars, wrapped
-from segbench.reports.curves import hollow, shared_legend, top
+from segbench.reports.comparable import RULES, comparable
+from segbench.reports.curves import hollow, paper_label, shared_legend, top
+from segbench.reports.layout import CHANGE, change
 from segbench.reports.requirement import Requirement
 from segbench.results import published
+from segbench.results.reference import CAMERA_READY
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -23,18 +26,19 @@ MODEL = "multiverseg"
 
 
 def _change_data(results: Results) -> pd.DataFrame:
-    """Estimate the paired change in percent with MultiverSeg by ``baseline``; ``paper`` is the paper's."""
-    data = estimates.changes(selection.select(results, Requirement()), MODEL)
-    # The paper prints reductions, and only those against ScribblePrompt.
-    paper = published("fig4")
-    return estimates.with_published(data, paper.assign(value=-paper.value, baseline="scribbleprompt"))
+    """Estimate both averages of the change in percent with MultiverSeg; ``paper`` is that of mean totals."""
+    images = selection.select(results, Requirement())
+    baselines = [name for name in style.line_styles(images.model) if name != MODEL]
+    paper = comparable(results, images, published("fig4").rename(columns={"metric": "measure"}))
+    return estimates.with_published(estimates.changes(images, MODEL, baselines), paper)
 
 
 def _draw_change(results: Results, data: pd.DataFrame) -> Figure:
-    """Draw a panel per protocol, a bar per baseline with the interval of every unit."""
+    """Draw a panel per protocol, a bar per baseline: the change of mean totals, with every interval."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import PercentFormatter
 
+    data = data[data.measure == CHANGE]
     names = protocols.in_order(data.protocol)
     styles = style.line_styles(data.baseline)
     figure = Figure(figsize=(max(1.4 * len(styles), 2.8) * len(names) + 1.0, 4.0), layout="constrained")
@@ -45,23 +49,20 @@ def _draw_change(results: Results, data: pd.DataFrame) -> Figure:
         axes.axhline(0, color="#444444", linewidth=0.9)
         bars = estimates.first_unit(part).set_index("baseline").reindex(list(styles))
         if bars.paper.notna().any():
-            axes.plot(range(len(styles)), bars.paper, label="Paper", **hollow(style.BLACK, "D"))
+            label = paper_label(bars.paper_version.dropna())
+            axes.plot(range(len(styles)), bars.paper, label=label, **hollow(style.BLACK, "D"))
         # The number stands in the tick label, where no whisker can cross it.
-        ticks = [f"{wrapped(look.title)}\n{_signed(bars['mean'][name])}" for name, look in styles.items()]
+        ticks = [f"{wrapped(look.title)}\n{change(bars['mean'][name])}" for name, look in styles.items()]
         axes.set_xticks(range(len(styles)), ticks)
         axes.set_title(protocols.labels(results, protocol).title)
         axes.set_xlabel(f"{style.model_title(MODEL)} compared with")
         axes.yaxis.set_major_formatter(PercentFormatter(decimals=0))
-    panels[0].set_ylabel("Change in total interactions per task")
+    panels[0].set_ylabel("Change of mean total interactions")
     numbers = data[[*estimates.SHOWN, "paper"]]
     lowest, highest = min(float(numbers.min().min()), 0.0), max(float(numbers.max().max()), 0.0)
     panels[0].set_ylim(1.18 * lowest - 2, 1.18 * highest + 2)
     shared_legend(figure, panels)
     return figure
-
-
-def _signed(value: float) -> str:
-    return "–" if pd.isna(value) else f"{value:+.0f}%".replace("-", "−")
 
 
 def _total_data(results: Results) -> pd.DataFrame:
@@ -98,11 +99,14 @@ ARTEFACTS = {
         "figure",
         "Change in total interactions per task (Fig. 4)",
         "Change in the interactions that a whole set of images needs with MultiverSeg instead of each other "
-        "method, per task and then averaged. Negative is less work. The comparison is paired: both methods "
-        "saw the same images in the same order. Hollow markers are the paper's numbers.",
+        "method. Negative is less work. Bars show the change of the mean over tasks, as the paper's numbers "
+        "do; the mean of the tasks' changes stands beside it in the table. The comparison is paired: both "
+        "methods saw the same images in the same order. An image that never reaches the target counts with "
+        "the maximum number of interactions. Hollow markers are the paper's numbers "
+        f"({CAMERA_READY}). {RULES}",
         INTERVAL,
         requires=(Requirement(required=(MODEL,), least=2),),
-        rows=("protocol", "baseline"),
+        rows=("protocol", "baseline", "measure"),
         column="unit",
         data=_change_data,
         draw=_draw_change,
@@ -111,7 +115,8 @@ ARTEFACTS = {
         "figure",
         "Total interactions per task by data set (Fig. 16)",
         "Interactions that a whole set of images needs, averaged over the tasks of each data set; of each "
-        "cohort if the run has only one data set.",
+        "cohort if the run has only one data set. An image that never reaches the target counts with the "
+        "maximum number of interactions.",
         INTERVAL,
         rows=("protocol", "group"),
         column="model",

@@ -15,6 +15,7 @@ from segbench.reports.layout import Grid, joined, number
 from segbench.reports.requirement import SUPERVISED, InsufficientRecords, Requirement
 from segbench.reports.style import model_title
 from segbench.results import published, statistics
+from segbench.results.reference import PREPRINT, UNIVERSEG
 
 if TYPE_CHECKING:
     from segbench.results import Results
@@ -31,7 +32,8 @@ def upper_bounds(results: Results) -> pd.DataFrame:
     DataFrame
         A row per ``level`` (overall, dataset, task), ``group`` (its name; "all" for overall) and ``model``,
         with the columns of `segbench.reports.bounds.bounds`; ``target``, the target Dice in percent;
-        ``paper``, ``paper_std`` and ``source`` of the published nnU-Net on that data set or over all tasks;
+        ``paper``, ``paper_std``, ``paper_version`` and ``source`` of the published nnU-Net on that data set
+        or over all tasks;
         ``context_size``, the largest of protocol ``in-context``, and the Dice times 100 of ``universeg`` and
         ``multiverseg`` with it, NaN if a task of the row has no such record.
 
@@ -77,8 +79,8 @@ def _published() -> pd.DataFrame:
     by_dataset = by_dataset[by_dataset.model == bounds.NNUNET].rename(columns={"dataset": "group"})
     overall = overall[overall.protocol == SUPERVISED].assign(level="overall", group="all")
     paper = pd.concat([by_dataset.assign(level="dataset"), overall])
-    paper = paper.rename(columns={"value": "paper", "std": "paper_std"})
-    return paper[["level", "group", "model", "paper", "paper_std", "source"]]
+    paper = paper.rename(columns={"value": "paper", "std": "paper_std", "version": "paper_version"})
+    return paper[["level", "group", "model", "paper", "paper_std", "paper_version", "source"]]
 
 
 def _in_context(results: Results) -> pd.DataFrame:
@@ -126,7 +128,7 @@ def _cells(row: pd.Series) -> list[str]:
         joined(row.subject_low, "to", row.subject_high),
         number(row.hd95),
         f"{number(row.at_target, 0)}%",
-        joined(row.paper, "±", row.paper_std),
+        joined(row.paper, "±", row.paper_std) + ("" if pd.isna(row.paper) else f" ({row.paper_version})"),
         *(number(row[model]) for model in IN_CONTEXT.models),
     ]
 
@@ -136,10 +138,10 @@ ARTEFACTS = {
         "table",
         "Supervised upper bounds",
         "Networks that were trained on each task with its true labels, and segment every test image without "
-        "interactions. For comparison: nnU-Net of the papers, on the whole data set or on all of "
-        "MultiverSeg's tasks; and the models that use a context, on the same tasks with the largest context "
-        "of the run and without interactions. Train the networks first: python -m benchmark train nnunet "
-        "--datasets NAME.",
+        "interactions. For comparison: nnU-Net of the papers, on the whole data set (UniverSeg, "
+        f"{UNIVERSEG}) or on all of MultiverSeg's tasks ({PREPRINT}); and the models that use a context, on "
+        "the same tasks with the largest context of the run and without interactions. Train the networks "
+        "first: python -m benchmark train nnunet --datasets NAME.",
         interval="± standard deviation of the bootstrap over trainings; 95% bootstrap intervals over the "
         "units named.",
         requires=(TRAINED,),

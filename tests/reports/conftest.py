@@ -10,7 +10,7 @@ import pytest
 
 from segbench.reports.build import build
 from segbench.results import Results
-from segbench.results.schema import IMAGES, PICTURES, STEPS, TASK, typed
+from segbench.results.schema import IMAGES, PICTURES, STEPS, TASK, UNTIMED, typed
 
 CLICKS, SCRIBBLES = "center-clicks", "centerline-scribbles"
 IN_CONTEXT = "in-context"
@@ -37,6 +37,7 @@ MAXIMUM = {CLICKS: 20, SCRIBBLES: 10}
 QUALITY = {"binary": 1.0, "soft": 1.2, "ground-truth": 0.75}
 # Columns without meaning in most of these records.
 UNUSED = {"annotator": "none", "training": 0, "person": -1, "set_size": 1}
+UNUSED |= {"hd95_imputed": False, "nsd_1px": 0.8, "nsd_2px": 0.9, "empty_scribbles": 0}
 TASKS = [
     ("wbc", "cv", "microscopy", "0", "nucleus", 0.7),
     ("wbc", "cv", "microscopy", "0", "cytoplasm", 1.2),
@@ -236,13 +237,28 @@ def step_of(step: int, dice: float) -> dict:
         "row": -1,
         "column": -1,
         "dice": dice,
-        **dict.fromkeys(("tp", "fp", "fn"), 0),
+        **dict.fromkeys(("drawn", "tp", "fp", "fn"), 0),
     }
+
+
+def steps_of(images: list[dict]) -> list[dict]:
+    """Return steps that lead evenly to the Dice of each image, below the target until then."""
+    return [
+        row
+        | step_of(step, min(0.89, row["dice"] * step / row["interactions"]) if step < last else row["dice"])
+        for row in images
+        for last in (row["interactions"],)
+        for step in range(last + 1)
+    ]
 
 
 def as_results(images: list[dict], steps: list[dict] | None = None, manifest: dict = MANIFEST) -> Results:
     """Make results of records, in the declared columns."""
-    tables = {"steps": typed(steps or [], STEPS), "pictures": typed([], PICTURES)}
+    tables = {
+        "steps": typed(steps or [], STEPS),
+        "pictures": typed([], PICTURES),
+        "seeds": typed([], UNTIMED),
+    }
 
     def read(name: str, protocols) -> pd.DataFrame:
         table = tables[name]
@@ -299,7 +315,8 @@ def sequential(
 
 def make_results(**what) -> Results:
     """Make a run of experiment 1; arguments as for `sequential`."""
-    return as_results(sequential(**what))
+    images = sequential(**what)
+    return as_results(images, steps_of(images))
 
 
 def make_whole(tasks=TASKS, simulations=2, count=4, longer=2, sizes=(1, 2, 4), last=3) -> Results:
@@ -309,8 +326,8 @@ def make_whole(tasks=TASKS, simulations=2, count=4, longer=2, sizes=(1, 2, 4), l
     for models, contexts in ((MODELS, ("binary",)), (("sp-uvs", "multiverseg"), ("soft", "ground-truth"))):
         images += sequential(models, count=count, contexts=contexts, split="val", **common)
     images += sequential(("sp-uvs-1", "sp-uvs-2", "sp-uvs-10"), count=count, split="val", **common)
+    steps = steps_of(images)
     images += bootstrapped_rows(tasks, simulations, count)
-    steps: list[dict] = []
     for protocol in (IN_CONTEXT, IN_CONTEXT_CLICKS, IN_CONTEXT_SCRIBBLES):
         interactions = 0 if protocol == IN_CONTEXT else last
         more = in_context_rows(protocol, tasks, simulations, count, sizes, interactions)

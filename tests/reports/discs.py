@@ -9,7 +9,7 @@ import pandas as pd
 
 from segbench.datasets.task import Task, TaskData
 from segbench.results import Results
-from segbench.results.schema import IDENTITY, IMAGES, PICTURES, STEPS, typed
+from segbench.results.schema import IDENTITY, IMAGES, PICTURES, STEPS, UNTIMED, typed
 
 HEIGHT, WIDTH, COUNT = 24, 34, 14
 EVIL = """<img src=x onerror=alert(1)>"'</script><script>alert(2)</script>"""
@@ -115,7 +115,8 @@ def disc_run(
                     pictures += frames
                     if position:
                         done = {"interactions": frames[-1]["step"], "reached": True, "dice": 1.0}
-                        images.append(identity | done | {"hd95": 0.0, "seconds": 0.1})
+                        rest = {"hd95": 0.0, "hd95_imputed": False, "empty_scribbles": 0, "seconds": 0.1}
+                        images.append(identity | done | rest)
     manifest = {"tasks": tasks, "settings": {"target_dice": 0.9}, "images": 10}
     manifest |= {"arguments": {"protocol": EVIL}, "all_arguments": [{"protocol": EVIL}]}
     manifest |= {"models": {name: {"weights": "bundled", "checksum": "a" * 64} for name in models}}
@@ -127,7 +128,7 @@ def disc_run(
 def as_loaded(images: list[dict], steps: list[dict], pictures: list[dict], manifest: dict) -> Results:
     """Return records as `segbench.results.load` does, with text as categories."""
     tables = {"images": typed(images, IMAGES), "steps": typed(steps, STEPS)}
-    tables["pictures"] = typed(pictures, PICTURES)
+    tables |= {"pictures": typed(pictures, PICTURES), "seeds": typed([], UNTIMED)}
     text = [name for name, kind in IDENTITY.items() if kind == "string"]
     tables = {name: table.astype(dict.fromkeys(text, "category")) for name, table in tables.items()}
 
@@ -142,6 +143,6 @@ def joined_runs(*runs: Results) -> Results:
     """Return several runs as one."""
     tables = {
         name: pd.concat([getattr(run, name) for run in runs], ignore_index=True)
-        for name in ("images", "steps", "pictures")
+        for name in ("images", "steps", "pictures", "seeds")
     }
     return Results(tables["images"], runs[0].manifests, lambda table, _: tables[table])

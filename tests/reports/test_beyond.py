@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 from artefact_helpers import data_of, figure_of, grid_of
+from conftest import UNUSED
 
 from segbench.reports.artefacts.comparisons import sentences
 from segbench.reports.registry import get
@@ -24,15 +25,12 @@ def needing(**efforts: list[list[int]]) -> SimpleNamespace:
             "protocol": "center-clicks",
             "model": model.replace("_", "-"),
             **dict.fromkeys(("dataset", "cohort", "modality", "axis", "label", "task"), "x"),
-            "annotator": "center-clicks",
-            "training": 0,
+            **UNUSED,
             "simulation": simulation,
-            "person": -1,
             "position": position,
             "image": position,
             "subject": f"s{position}",
             "context_size": 0,
-            "set_size": 1,
             "context": "none",
             "split": "test",
             "interactions": needed,
@@ -58,39 +56,40 @@ def small(run_of):
     return run_of(models=("multiverseg", "sp-uvs"), simulations=2, count=3)
 
 
-def test_every_pair_is_compared_once_with_every_measure(run):
+def test_every_pair_is_compared_and_changes_stand_in_both_directions(run):
     table = data_of("comparisons", run)
     pairs = table[["protocol", "model", "baseline"]].drop_duplicates()
-    assert len(pairs) == 2 * 6
+    assert len(pairs) == 2 * 6 * 2
     assert pairs.model.iloc[0] == "sp-uvs" and pairs.baseline.iloc[0] == "scribbleprompt"
     measured = table.groupby(["measure", "unit"]).size().to_dict()
     assert measured == {
-        ("change_percent", "simulation"): 12,
-        ("change_percent", "subject"): 12,
+        ("change_percent", "simulation"): 24,
+        ("change_percent", "subject"): 24,
+        ("task_change_percent", "simulation"): 24,
+        ("task_change_percent", "subject"): 24,
         ("iqm_difference", "simulation"): 12,
         ("iqm_difference", "subject"): 12,
         ("probability", "simulation"): 12,
     }
-    assert len(get("comparisons").reading_grid(run, table).rows) == 3 * 12
+    assert len(get("comparisons").reading_grid(run, table).rows) == (2 * 2 + 2) * 12
 
 
 def test_comparisons_by_hand():
     results = needing(scribbleprompt=[[4, 8, 8, 20], [6, 6, 8, 8]], multiverseg=[[2, 4, 6, 20], [8, 8, 6, 8]])
     table = data_of("comparisons", results)
-    means = table[table.unit == "simulation"].set_index("measure")["mean"]
+    first = table[table.unit == "simulation"].set_index(["model", "measure"])["mean"]
+    means = first["multiverseg"]
     assert means["change_percent"] == pytest.approx(100 * (62 - 68) / 68)
+    assert first["scribbleprompt", "change_percent"] == pytest.approx(100 * (68 - 62) / 62)
     assert means["probability"] == 0.5  # 32 of 40, and 30 of 28
     # The middle four of eight, of MultiverSeg and of ScribblePrompt.
     assert means["iqm_difference"] == pytest.approx((6 + 6 + 8 + 8) / 4 - (6 + 8 + 8 + 8) / 4)
     rows = grid_of("comparisons", results).rows
-    assert rows[0][:5] == [
-        "Center clicks",
-        "MultiverSeg",
-        "ScribblePrompt",
-        "Change in interactions",
-        "−8.8%",
-    ]
-    assert rows[1][-1] == "–"  # no probability over subjects
+    pair = ["Center clicks", "MultiverSeg", "ScribblePrompt"]
+    assert rows[0][:5] == [*pair, "Change of mean totals", "−8.8%"]
+    assert rows[1][:5] == [*pair, "Mean of the tasks' changes", "−8.8%"]  # there is one task
+    assert rows[2][-1] == "–"  # no probability over subjects
+    assert rows[4][:5] == [pair[0], pair[2], pair[1], "Change of mean totals", "+9.7%"]
 
 
 def test_methods_without_a_common_image_are_left_out_and_alone_there_is_nothing_to_compare():
@@ -107,29 +106,29 @@ def test_methods_without_a_common_image_are_left_out_and_alone_there_is_nothing_
     [
         (
             {"scribbleprompt": [[10, 10]] * 3, "sp_uvs": [[8, 8]] * 3, "multiverseg": [[6, 6]] * 3},
-            "MultiverSeg needs the fewest clicks, 25% fewer than the next best, SP+UVS "
-            "[25, 25 over simulations; 25, 25 over subjects].",
+            "MultiverSeg needs the fewest clicks: a change of −25.0% from the next best, SP+UVS "
+            "[−25.0%, −25.0% over 3 simulations; −25.0%, −25.0% over 2 subjects].",
         ),
         (
             {"scribbleprompt": [[9, 9]] * 3, "multiverseg": [[12, 12]] * 3},
-            "ScribblePrompt needs the fewest clicks, 25% fewer than MultiverSeg "
-            "[25, 25 over simulations; 25, 25 over subjects].",
+            "ScribblePrompt needs the fewest clicks: a change of −25.0% from MultiverSeg "
+            "[−25.0%, −25.0% over 3 simulations; −25.0%, −25.0% over 2 subjects].",
         ),
         (
             {"scribbleprompt": [[10, 10]] * 3, "multiverseg": [[4, 12]] * 3},
-            "MultiverSeg needs the fewest clicks, 20% fewer than ScribblePrompt "
-            "[20, 20 over simulations; −20, 60 over subjects]; "
+            "MultiverSeg needs the fewest clicks: a change of −20.0% from ScribblePrompt "
+            "[−20.0%, −20.0% over 3 simulations; −60.0%, +20.0% over 2 subjects]; "
             "with other subjects the order could be different.",
         ),
         (
             {"scribbleprompt": [[10, 10]] * 2, "multiverseg": [[11, 11], [8, 8]]},
-            "MultiverSeg needs the fewest clicks, but only 5.0% fewer than ScribblePrompt [−10.0, 20.0 over "
-            "simulations; 5.0, 5.0 over subjects], too few to rank the two.",
+            "MultiverSeg needs the fewest clicks, but a change of −5.0% from ScribblePrompt [−20.0%, +10.0% "
+            "over 2 simulations; −5.0%, −5.0% over 2 subjects] is too small to rank the two.",
         ),
         (
             {"scribbleprompt": [[10, 10]], "multiverseg": [[8, 6]]},
-            "MultiverSeg needs the fewest clicks, 30% fewer than ScribblePrompt "
-            "[20, 40 over subjects; no interval over simulations, because there is only one].",
+            "MultiverSeg needs the fewest clicks: a change of −30.0% from ScribblePrompt "
+            "[−40.0%, −20.0% over 2 subjects; no interval over simulations, because there is only one].",
         ),
         (
             {"scribbleprompt": [[10, 4]] * 2, "multiverseg": [[4, 10]] * 2},
@@ -137,13 +136,72 @@ def test_methods_without_a_common_image_are_left_out_and_alone_there_is_nothing_
         ),
         (
             {"scribbleprompt": [[4, 6]] * 2},
-            "ScribblePrompt needs 5.0 clicks per image [5.0, 5.0 over simulations; 4.0, 6.0 over subjects]; "
-            "there is no other method on the same images to compare with.",
+            "ScribblePrompt needs 5.0 clicks per image [5.0, 5.0 over 2 simulations; 4.0, 6.0 over "
+            "2 subjects]; there is no other method on the same images to compare with.",
+        ),
+        (
+            {
+                "scribbleprompt": [[2, 3]] * 2,
+                "multiverseg": [[0, 0]] * 2,
+            },  # −100%; the other way is undefined
+            "MultiverSeg needs the fewest clicks: a change of −100.0% from ScribblePrompt "
+            "[−100.0%, −100.0% over 2 simulations; −100.0%, −100.0% over 2 subjects].",
         ),
     ],
 )
 def test_the_answer_in_words(efforts, answer):
     assert sentences(needing(**efforts)) == [f"Center clicks: {answer}"]
+
+
+@pytest.mark.parametrize(
+    ("efforts", "answer"),
+    [
+        (
+            {"scribbleprompt": [[20, 20]] * 2, "multiverseg": [[20, 10]] * 2},
+            "MultiverSeg needs the fewest clicks: a change of −25.0% from ScribblePrompt "
+            "[−25.0%, −25.0% over 2 simulations; −50.0%, 0.0% over 2 subjects]; with other subjects the order "
+            "could be different. Images that missed 90% Dice: 50.0% with MultiverSeg, 100.0% with "
+            "ScribblePrompt; each counts with the maximum, 20 clicks.",
+        ),
+        (
+            {"scribbleprompt": [[20, 20]] * 2, "multiverseg": [[20, 20]] * 2},
+            "No method reached 90% Dice on any image, so there is nothing to rank.",
+        ),
+        (
+            {"scribbleprompt": [[20, 20]] * 2},
+            "No method reached 90% Dice on any image, so there is nothing to rank.",
+        ),
+        (
+            {"scribbleprompt": [[4, 20, 6, 10]] * 2},
+            "ScribblePrompt needs 10.0 clicks per image [10.0, 10.0 over 2 simulations; 4.5, 16.5 over "
+            "4 subjects]; there is no other method on the same images to compare with. Images that missed "
+            "90% Dice: 25.0% with ScribblePrompt; each counts with the maximum, 20 clicks.",
+        ),
+    ],
+)
+def test_the_answer_states_failures(efforts, answer):
+    (text,) = sentences(needing(**efforts))
+    assert text == f"Center clicks: {answer}"
+
+
+def test_a_method_that_never_reached_the_target_needs_no_number_of_clicks():
+    results = needing(scribbleprompt=[[4, 6]] * 2, multiverseg=[[20, 20]] * 2)
+    results.images.loc[results.images.model == "multiverseg", "simulation"] += 10  # no image in common
+    (text,) = sentences(results)
+    assert "MultiverSeg reached 90% Dice on no image" in text
+    assert "20.0 clicks" not in text
+
+
+def test_the_answer_counts_tasks_that_no_method_solves():
+    easy = needing(scribbleprompt=[[10, 10]] * 2, multiverseg=[[5, 5]] * 2)
+    hard = needing(scribbleprompt=[[20, 20]] * 2, multiverseg=[[20, 20]] * 2)
+    images = pd.concat([easy.images, hard.images.assign(label="hard", task="hard")], ignore_index=True)
+    (text,) = sentences(SimpleNamespace(images=images, manifests=[]))
+    assert "a change of −16.7% from ScribblePrompt" in text  # 30 to 25
+    assert text.endswith(
+        "Images that missed 90% Dice: 50.0% with MultiverSeg, 50.0% with ScribblePrompt; each counts with the "
+        "maximum, 20 clicks. No method reached it on any image of 1 of 2 tasks."
+    )
 
 
 def test_there_is_one_sentence_per_protocol_also_from_a_computed_table(small):

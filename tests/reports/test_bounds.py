@@ -161,7 +161,7 @@ def test_the_y_axis_reaches_a_bound_far_above_the_curves_and_the_note_names_the_
     results = made(rows({"wbc": DICE["wbc"][:1]}), context)
     axes = figure_of("fig19", results).axes[0]
     assert axes.get_ylim()[1] > 93
-    assert levels(axes, "nnU-Net (paper, whole data set)") == [95.1]
+    assert levels(axes, "nnU-Net (ICCV 2023, whole data set)") == [95.1]
     assert levels(axes, "nnU-Net (schedule unknown)") == [pytest.approx(93)]
     note = figure_of("fig6", results).get_supxlabel().replace("\n", " ")
     assert note.endswith("band: 95% bootstrap interval over 2 subjects.")

@@ -6,12 +6,13 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
-from artefact_helpers import data_of, figure_of
-from conftest import UNUSED
+from artefact_helpers import data_of, figure_of, grid_of, legend
+from conftest import TASKS, UNUSED, by_hand
 from PIL import Image
 
 from segbench.reports import selection, style
 from segbench.reports.requirement import InsufficientRecords, Requirement
+from segbench.results import Results
 from segbench.results.schema import IMAGES, STEPS, typed
 
 # Interactions by (model, cohort): two simulations of two images. The maximum is 10, and 10 here is a failure.
@@ -84,10 +85,24 @@ def test_fig11_and_fig16_are_by_cohort_if_there_is_one_data_set(tiny):
     assert only(totals, model="multiverseg", group="b")["mean"] == pytest.approx((11 + 8) / 2)
 
 
-def test_fig4_averages_the_change_of_each_task(tiny):
-    row = only(data_of("fig4", tiny), baseline="scribbleprompt")
-    change_a, change_b = 100 * (8 - 16) / 16, 100 * (19 - 38) / 38
-    assert row["mean"] == pytest.approx((change_a + change_b) / 2)
+def test_fig4_shows_the_change_of_mean_totals_and_lists_that_of_the_tasks():
+    needed = {("scribbleprompt", "a"): 4, ("scribbleprompt", "b"): 8}  # -50% and -25%; both: 12 to 8
+    needed |= {("multiverseg", "a"): 2, ("multiverseg", "b"): 6}
+    results = by_hand(
+        [
+            {"model": model, "cohort": cohort, "simulation": simulation, "interactions": clicks}
+            for (model, cohort), clicks in needed.items()
+            for simulation in (0, 1)
+        ]
+    )
+    data = data_of("fig4", results)
+    assert only(data, measure="change_percent")["mean"] == pytest.approx(100 * (8 - 12) / 12)
+    assert only(data, measure="task_change_percent")["mean"] == pytest.approx((-50 - 25) / 2)
+    figure = figure_of("fig4", results)
+    assert [bar.get_height() for bar in figure.axes[0].patches] == [pytest.approx(-100 / 3)]
+    assert figure.axes[0].get_xticklabels()[0].get_text() == "ScribblePrompt\n−33.3%"
+    rows = [(row[2], row[3].split()[0]) for row in grid_of("fig4", results).rows]
+    assert rows == [("Change of mean totals", "−33.3%"), ("Mean of the tasks' changes", "−37.5%")]
 
 
 def test_table7_counts_steps_and_failures_of_a_set_and_has_the_papers_numbers(tiny):
@@ -178,10 +193,21 @@ def test_text_may_come_as_categories(run, name):
     pd.testing.assert_frame_equal(data_of(name, run), data_of(name, same), check_dtype=False)
 
 
-def test_published_numbers_are_in_the_data_and_drawn_hollow(run):
-    data = data_of("fig4", run)
-    assert (data.loc[data.baseline == "scribbleprompt", "paper"] < 0).all()
-    assert data.loc[data.baseline != "scribbleprompt", "paper"].isna().all()
+@pytest.fixture(scope="module")
+def papers_size(run_of):
+    """Sets of 18 images with the rules of the paper."""
+    return run_of(tasks=TASKS[:2], simulations=2, count=18)
+
+
+def test_published_numbers_are_in_the_data_and_drawn_hollow(papers_size):
+    run, data = papers_size, data_of("fig4", papers_size)
+    shown = (data.baseline == "scribbleprompt") & (data.measure == "change_percent")
+    of_protocol = data[shown].groupby("protocol").paper.unique().map(list).to_dict()
+    assert of_protocol == {"center-clicks": [-36], "centerline-scribbles": [-25]}
+    assert set(data[shown].paper_version) == {"ICCV 2025"}
+    assert data[~shown].paper.isna().all()
+    assert legend(figure_of("fig4", run))[0] == "Paper (ICCV 2025)"
+    assert legend(figure_of("fig3", run))[-1] == "Paper (ICCV 2025), mean of a set"
     means = data_of("fig3", run).drop_duplicates(["protocol", "model"]).set_index(["protocol", "model"])
     assert means.paper_set_mean.notna().groupby("model").all().to_dict() == {
         "multiverseg": True,
@@ -218,6 +244,39 @@ def test_styles_are_fixed_for_built_in_models_and_repeatable_for_others():
     assert list(together) == ["multiverseg", "alpha", "zeta"]
     assert together == looks(["alpha", "zeta", "multiverseg"])
     assert len({look.color for look in together.values()}) == 3
+
+
+def with_settings(results: Results, **settings) -> Results:
+    manifest = results.manifests[0]
+    changed = manifest | {"settings": manifest["settings"] | settings}
+    return Results(results.images, [changed], results.read)
+
+
+@pytest.mark.parametrize(
+    ("settings", "clicks", "scribbles"),
+    [
+        ({}, True, True),
+        ({"max_steps": 20}, True, False),
+        ({"max_steps": 10}, False, True),
+        ({"max_steps": 4}, False, False),
+        ({"target_dice": 0.8}, False, False),
+    ],
+)
+def test_the_papers_numbers_need_its_target_and_maximum(papers_size, settings, clicks, scribbles):
+    data = data_of("fig4", with_settings(papers_size, **settings))
+    known = set(data.protocol[data.paper.notna()])
+    expected = {"center-clicks": clicks, "centerline-scribbles": scribbles}
+    assert known == {name for name, comparable in expected.items() if comparable}
+
+
+@pytest.mark.parametrize("count", [3, 17, 20])
+def test_the_papers_numbers_need_sets_of_its_size(run_of, count):
+    results = run_of(tasks=TASKS[:1], models=("scribbleprompt", "multiverseg"), simulations=2, count=count)
+    results = Results(results.images, [results.manifests[0] | {"images": None}], results.read)
+    assert data_of("fig3", results).paper_set_mean.isna().all()
+    assert data_of("fig4", results).paper.isna().all()
+    for name in ("fig3", "fig4"):
+        assert not any("Paper" in label for label in legend(figure_of(name, results)))
 
 
 @pytest.mark.parametrize(("count", "comparable"), [(18, True), (3, False)])

@@ -82,7 +82,8 @@ def test_published_values_are_in_the_data_and_the_figure(contexts):
     hollow = [line.get_xydata() for line in axes.lines if line.get_markerfacecolor() == "white"]
     expected = {size: only(data, context_size=size).paper for size in DICE}
     assert {int(size): value for points in hollow for size, value in points} == expected
-    assert "nnU-Net (paper)" in legend(figure_of("fig6", contexts))
+    shown = legend(figure_of("fig6", contexts))
+    assert "nnU-Net (ICCV 2025)" in shown and "Paper (ICCV 2025)" in shown
 
 
 def test_context_sizes_by_data_set(contexts):
@@ -90,7 +91,7 @@ def test_context_sizes_by_data_set(contexts):
     assert only(data, group="other", context_size=4)["mean"] == pytest.approx(50)
     figure = figure_of("fig19", contexts)
     assert titles(figure) == ["Data set: other", "Data set: wbc"]
-    bounds = [any(line.get_label() == "nnU-Net (paper)" for line in axes.lines) for axes in figure.axes]
+    bounds = [any(line.get_label() == "nnU-Net (ICCV 2023)" for line in axes.lines) for axes in figure.axes]
     assert bounds == [False, True]
 
 

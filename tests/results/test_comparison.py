@@ -27,7 +27,7 @@ def test_paired_change_of_half_the_work_is_exactly_minus_fifty(unit):
         assert np.allclose([row["mean"], row.low, row.high, 50 + row["std"]], [-50, -50, -50, 50])
 
 
-def test_paired_change_averages_over_tasks_or_over_totals():
+def test_paired_change_is_that_of_the_mean_totals_or_the_mean_over_tasks():
     flat = np.ones((3, 2))
     images = pd.concat(
         [
@@ -38,14 +38,16 @@ def test_paired_change_averages_over_tasks_or_over_totals():
             passes(100 * flat, "base", "only here"),
         ]
     )
-    assert paired_change(images, "ours", ["base"], "v", reps=2)["mean"].item() == pytest.approx(-30)
+    assert paired_change(images, "ours", ["base"], "v", reps=2)["mean"].item() == pytest.approx(-20)
     whole = paired_change(images, "ours", ["base"], "v", reps=2, average="totals")
     assert whole["mean"].item() == pytest.approx(-20)
+    tasks = paired_change(images, "ours", ["base"], "v", reps=2, average="tasks")
+    assert tasks["mean"].item() == pytest.approx(-30)
     each = paired_change(images, "ours", ["base"], "v", by=["dataset"], reps=2)
     assert dict(zip(each.dataset, each["mean"], strict=True)) == pytest.approx({"A": -50, "B": -10})
 
 
-def test_a_task_without_interactions_of_the_baseline_is_left_out():
+def test_a_task_without_interactions_of_the_baseline_has_no_change_of_its_own():
     images = pd.concat(
         [
             passes(np.zeros((3, 2)), "base", "A"),
@@ -54,7 +56,15 @@ def test_a_task_without_interactions_of_the_baseline_is_left_out():
             passes(3 * np.ones((3, 2)), "ours", "B"),
         ]
     )
-    assert paired_change(images, "ours", ["base"], "v", reps=50)["mean"].item() == pytest.approx(-25)
+    of_tasks = paired_change(images, "ours", ["base"], "v", reps=50, average="tasks")
+    assert of_tasks["mean"].item() == pytest.approx(-25)
+    assert paired_change(images, "ours", ["base"], "v", reps=50)["mean"].item() == pytest.approx(0)  # 4 to 4
+
+
+def test_a_change_does_not_turn_around_by_its_sign():
+    images = pd.concat([passes(4 * np.ones((2, 2)), "base"), passes(2 * np.ones((2, 2)), "ours")])
+    assert paired_change(images, "ours", ["base"], "v", reps=2)["mean"].item() == pytest.approx(-50)
+    assert paired_change(images, "base", ["ours"], "v", reps=2)["mean"].item() == pytest.approx(100)
 
 
 def against(ours: list, base: list, dataset: str = "d") -> pd.DataFrame:
