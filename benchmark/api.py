@@ -34,6 +34,7 @@ def run(
     context: Literal["binary", "soft", "ground-truth"] = "binary",
     seed_image: Literal["keep", "redraw"] = "keep",
     split: Literal["test", "val"] = "test",
+    split_from: Literal["scribbleprompt", "universeg"] | None = None,
     weights: str | Path = "bundled",
     device: Literal["auto", "cpu", "cuda"] = "auto",
     precision: Literal["auto", "float32", "bfloat16"] = "auto",
@@ -112,7 +113,7 @@ def _plan(options: Mapping[str, Any]) -> RunPlan:
     root = resolve_root(options["data_root"])
     protocols = names(options["protocol"] or (ALL if options["preset"] == "paper" else EXPERIMENT_1))
     planned = plan_experiments(experiments(protocols, config, preset.longer_images))
-    datasets, line = choose_datasets(options["datasets"], root, data_kinds(planned))
+    datasets, line = choose_datasets(options["datasets"], root, data_kinds(planned), options["split_from"])
     click.echo(line)
     models = names(options["models"])
     selection = select(planned, models, datasets, root, preset.tasks, preset.phantoms, settings.weights)
@@ -172,6 +173,7 @@ def report(
     from segbench.reports.build import build
     from segbench.reports.registry import get
     from segbench.results import load
+    from segbench.results.progress import unfinished_sentences
     from segbench.results.reading import empty_results
     from segbench.results.storage import open_storage
 
@@ -184,7 +186,10 @@ def report(
     target = Path(output or BUILD / "+".join(Path(folder).resolve().name for folder in folders))
     if target.exists() and not target.is_dir():
         raise Failure(f"{target} is a file; give another folder for the report")
-    return build(load(folders, root), target, chosen)
+    results = load(folders, root)
+    for sentence in unfinished_sentences(results):
+        click.echo(f"Note: {sentence}", err=True)
+    return build(results, target, chosen)
 
 
 def _newest_run() -> Path:

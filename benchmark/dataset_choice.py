@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from segbench.datasets.registry import EMBEDDED, installed_datasets
+from segbench.datasets.registry import DATASETS, EMBEDDED, installed_datasets
+from segbench.datasets.task import base_name
 from segbench.errors import Failure, UsageError
 
 KINDS = {
@@ -47,17 +48,41 @@ def _is_folder(name: str) -> bool:
 
 
 def choose_datasets(
-    value: str | Sequence[str] | None, root: Path, kinds: Iterable[str] = ("tasks",)
+    value: str | Sequence[str] | None,
+    root: Path,
+    kinds: Iterable[str] = ("tasks",),
+    split_from: str | None = None,
 ) -> tuple[list[str], str]:
     """Return the names of the data sets, and a line that lists them with the reason of the choice.
 
-    Without names: all installed data sets of each kind, or the embedded one if none is installed.
+    Without names: all installed data sets of each kind, or the embedded one if none is installed. With
+    `split_from`, their variants of that name.
 
     Raises
     ------
     Failure
         If none is installed and none is embedded.
+    UsageError
+        If a data set has no such variant.
     """
+    chosen, line = _choose(value, root, kinds)
+    if split_from is None:
+        return chosen, line
+    chosen = [_with_split(name, split_from) for name in chosen]
+    return chosen, f"Data sets: {', '.join(chosen)}"
+
+
+def _with_split(name: str, split_from: str) -> str:
+    """Return the name of the variant of a data set that has the split of public code."""
+    known = [other for other in DATASETS.names() if other.endswith(f"@{split_from}")]
+    for variant in (name, f"{name}@{split_from}"):
+        if variant in known:
+            return variant
+    having = ",".join(map(base_name, known))
+    raise UsageError(f"{name} has no split from {split_from}; name data sets that have: --datasets {having}")
+
+
+def _choose(value: str | Sequence[str] | None, root: Path, kinds: Iterable[str]) -> tuple[list[str], str]:
     if value is not None:
         chosen = names(value)
         return chosen, f"Data sets: {', '.join(chosen)}"

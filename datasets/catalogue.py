@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from segbench.datasets.task import base_name
+
 FILE = Path(__file__).with_suffix(".csv")
 
 
@@ -46,6 +48,10 @@ class Entry:
         Manual steps to get the data set; for data sets of the registry only.
     note : str
         Differences between the papers, or from the release.
+    trained_on_by : tuple of str
+        Models whose authors trained the published weights on it; for them it is not held out. The bundled
+        weights have seen none of the data sets. UniverSeg's training data are known for its own held-out
+        sets only (MultiverSeg, Table 3; InterConv, Table 8, which has ScribblePrompt's).
     """
 
     key: str
@@ -63,6 +69,7 @@ class Entry:
     access: str
     steps: str
     note: str
+    trained_on_by: tuple[str, ...]
 
 
 def entries(table: str | None = None) -> tuple[Entry, ...]:
@@ -71,8 +78,8 @@ def entries(table: str | None = None) -> tuple[Entry, ...]:
 
 
 def entry(key: str) -> Entry | None:
-    """Find the entry of a registered name; None for a data set without one."""
-    return next((entry for entry in _read() if entry.key == key), None)
+    """Find the entry of a registered name, or of a variant of it; None for a data set without one."""
+    return next((entry for entry in _read() if entry.key == base_name(key)), None)
 
 
 @cache
@@ -81,9 +88,10 @@ def _read() -> tuple[Entry, ...]:
         return tuple(_parse(**row) for row in csv.DictReader(file))
 
 
-def _parse(tables: str, datasets: str, scans: str, labels: str, **fields: str) -> Entry:
+def _parse(tables: str, datasets: str, scans: str, labels: str, trained_on_by: str, **fields: str) -> Entry:
     return Entry(
         tables=tuple(tables.split()),
+        trained_on_by=tuple(trained_on_by.split()),
         datasets=int(datasets or 1),
         scans=int(scans) if scans else None,
         labels=int(labels) if labels else None,

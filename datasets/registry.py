@@ -10,7 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from segbench.datasets.importing import ImportedDataset
 from segbench.datasets.importing.store import imported_names
-from segbench.datasets.task import DataError, ImageData, Task, TaskData
+from segbench.datasets.task import DataError, ImageData, Task, TaskData, base_name
 from segbench.registry import PluginError, Registry, UnknownName, no_exit
 
 EMBEDDED = {"tasks": "phantoms", "scans": "brain-phantom"}
@@ -26,11 +26,15 @@ DATASETS = Registry(
         "drive": "segbench.datasets.sources.drive:DRIVE",
         "hipxray": "segbench.datasets.sources.hipxray:HipXRay",
         "pandental": "segbench.datasets.sources.pandental:PanDental",
+        "pandental@second-reader": "segbench.datasets.sources.pandental:second_reader",
         "scd": "segbench.datasets.sources.scd:SCD",
         "scr": "segbench.datasets.sources.scr:SCR",
         "spineweb": "segbench.datasets.sources.spineweb:SpineWeb",
         "stare": "segbench.datasets.sources.stare:STARE",
+        "stare@second-reader": "segbench.datasets.sources.stare:second_reader",
         "wbc": "segbench.datasets.sources.wbc:WBC",
+        "wbc@scribbleprompt": "segbench.datasets.sources.wbc:ScribblePromptSplit",
+        "wbc@universeg": "segbench.datasets.sources.wbc:UniverSegSplit",
         "medscribble": "segbench.datasets.sources.medscribble:MedScribble",
         "oasis3-t2star": "segbench.datasets.sources.registered:OASIS3T2Star",
         "oasis3-t2tse": "segbench.datasets.sources.registered:OASIS3T2TSE",
@@ -150,8 +154,14 @@ def load_dataset(name: str, root: Path | None = None) -> list[Any]:
 
 
 def dataset_names(root: Path | None) -> list[str]:
-    """Names of all data sets: the registered ones and those imported into `root`."""
-    return list(dict.fromkeys([*DATASETS.names(), *imported_names(root)]))
+    """Names of all data sets, without variants: the registered ones and those imported into `root`."""
+    registered = [name for name in DATASETS.names() if name == base_name(name)]
+    return list(dict.fromkeys([*registered, *imported_names(root)]))
+
+
+def variants(name: str) -> list[str]:
+    """Names ``NAME@VARIANT`` of the variants of a data set: other splits, or other labels, of its files."""
+    return [other for other in DATASETS.names() if other != name == base_name(other)]
 
 
 def installed_datasets(root: Path | None, kind: str | None = None) -> list[str]:
@@ -172,7 +182,7 @@ def find_source(name: str, root: Path | None = None) -> Source:
     except UnknownName as error:
         if name in imported_names(root):
             return ImportedDataset(name)
-        raise UnknownName("dataset", name, dataset_names(root)) from error
+        raise UnknownName("dataset", name, [*dataset_names(root), *variants(base_name(name))]) from error
     try:
         with no_exit(f"the data set {name}"):
             source = make()

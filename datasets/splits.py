@@ -1,4 +1,4 @@
-"""Splits by subject: of tasks (MultiverSeg, appendix B.1; 60/20/20) and of scans (InterConv, Table 3)."""
+"""Splits: by subject (MultiverSeg, appendix B.1; InterConv, Table 3), and those of public code by image."""
 
 from __future__ import annotations
 
@@ -43,6 +43,48 @@ def split_by_subject(subjects: np.ndarray, key: str, shares: Mapping[str, int] =
         split[order[first:last]] = name
         first = last
     return split[subject_of]
+
+
+def split_as_scribbleprompt(count: int) -> np.ndarray:
+    """Split images as ScribblePrompt's release does: 60/20/20 by scikit-learn's ``train_test_split``.
+
+    Each of its two calls has a generator of its own with seed 42. The number drawn is rounded up.
+
+    Parameters
+    ----------
+    count : int
+        Number of images, sorted by the names of their files.
+
+    Returns
+    -------
+    str array (count,)
+    """
+    split = np.full(count, "train", dtype="<U12")
+    rest = np.arange(count)
+    for name, parts in (("test", 5), ("val", 4)):  # a fifth of all, then a quarter of the rest
+        order = np.random.RandomState(42).permutation(len(rest))
+        drawn = -(-len(rest) // parts)
+        split[rest[order[:drawn]]] = name
+        rest = rest[order[drawn:]]
+    return split
+
+
+def split_as_universeg(count: int) -> np.ndarray:
+    """Split images as UniverSeg's example does: 70% train (its support), 30% test; nothing is ``val``.
+
+    Parameters
+    ----------
+    count : int
+        Number of images, sorted by the names of their files.
+
+    Returns
+    -------
+    str array (count,)
+    """
+    split = np.full(count, "train", dtype="<U12")
+    first = int(0.7 * count)  # in floating point, as there: 62 of 90
+    split[np.random.default_rng(42).permutation(count)[first:]] = "test"
+    return split
 
 
 def digest(subjects: np.ndarray, split: np.ndarray) -> str:

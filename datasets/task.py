@@ -18,6 +18,11 @@ def name_part(text: str) -> str:
     return re.sub(r"[^\w.+-]+", "_", text)
 
 
+def base_name(dataset: str) -> str:
+    """Name of the data set of which another one is a variant: ``wbc`` of ``wbc@universeg``."""
+    return dataset.partition("@")[0]
+
+
 class DataError(SegbenchError, ValueError):
     """The data on disk cannot be used; the message is one sentence that says what to do."""
 

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
+from segbench.datasets.catalogue import entries
 from segbench.datasets.scans import ALL
+from segbench.datasets.task import base_name
 from segbench.reports import protocols
 from segbench.results.resampling import as_text
 from segbench.results.schema import IDENTITY, TASK
@@ -121,6 +123,19 @@ def trained_on(results: Results) -> TrainingData:
     return "nothing" if not kinds else "synthetic" if kinds == {"bundled"} else "unknown"
 
 
+def trained_before(results: Results, dataset: str) -> list[str]:
+    """List the models of a run whose published weights were trained on a data set, by their names.
+
+    The data set is not held out for them.
+    """
+    from segbench.models.registry import MODELS, required_weights
+
+    found = (entry.trained_on_by for entry in entries() if same_name(entry.key) == same_name(dataset))
+    networks = set(next(found, ()))
+    official = [name for name, weights in models(results).items() if weights == "official"]
+    return [name for name in official if name in MODELS.builtin and networks & {*required_weights(name)}]
+
+
 def same_name(name: str) -> str:
-    """Return a data set's name without case and punctuation, which differ between papers and files."""
-    return re.sub(r"[^a-z0-9]", "", name.lower())
+    """Return a data set's name without variant, case and punctuation, in which papers and files differ."""
+    return re.sub(r"[^a-z0-9]", "", base_name(name).lower())

@@ -28,8 +28,9 @@ def _fetch(name: str, data_root: str | None, urls: tuple[str, ...]) -> None:
     from segbench.benchmark.settings import resolve_root
     from segbench.datasets.download import download_folder, fetch, pending_checksums
     from segbench.datasets.registry import open_dataset
+    from segbench.datasets.task import base_name
 
-    root = resolve_root(data_root)
+    root, name = resolve_root(data_root), base_name(name)  # a variant reads the files of its data set
     dataset = open_dataset(name, root)
     source, installed = dataset.source, dataset.installed
     archives = getattr(source, "archives", ())

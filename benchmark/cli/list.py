@@ -37,7 +37,7 @@ def _protocols(_: str | None) -> list[Row]:
 def _datasets(data_root: str | None) -> list[Row]:
     from segbench.benchmark.settings import resolve_root
     from segbench.datasets.catalogue import entry
-    from segbench.datasets.registry import dataset_names, open_dataset
+    from segbench.datasets.registry import dataset_names, open_dataset, variants
 
     root, rows = resolve_root(data_root), []
     for name in dataset_names(root):
@@ -48,6 +48,8 @@ def _datasets(data_root: str | None) -> list[Row]:
                 "installed": dataset.installed,
                 "kind": dataset.kind,
                 "licence": known.licence if known else "",
+                "variants": " ".join(variants(name)),
+                "trained_on_by": " ".join(known.trained_on_by) if known else "",
                 "how": _instructions(name, dataset.source, known),
                 "link": known.link if known else "",
             }
@@ -118,6 +120,8 @@ def _cell(key: str, value: Any, name: str) -> str:
     # The name of a task contains its parts, and `how` contains the link if a person needs it.
     if key == "link" or (key != "name" and value in name.split("/")):
         return ""
+    if key == "trained_on_by":
+        return "training data" if value else ""
     if isinstance(value, bool):
         return key if value else f"not {key}"
     return value if isinstance(value, str) else f"{key} {value}"

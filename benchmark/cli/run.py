@@ -20,6 +20,8 @@ TEXTS = {
     "context": "Mask of a finished image that joins the context: thresholded, probabilities, or the label.",
     "seed_image": "Keep a seed image that misses the target Dice, or redraw it from the train split.",
     "split": "Split of the images that are segmented.",
+    "split_from": "Divide the images as public code does: ScribblePrompt's release (60/20/20) or UniverSeg's "
+    "example (70/30, no val split).  [default: our 60/20/20 by subject, or the data's own]",
     "weights": "Weights of the models.",
     "device": "Device of the models; auto takes a GPU if there is one.",
     "precision": "Precision of the models; auto takes bfloat16 if the device computes in it.",

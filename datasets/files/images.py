@@ -15,7 +15,6 @@ from segbench.datasets.files.labels import LEAST_WHITE, Labels, white_of
 from segbench.datasets.files.palettes import Palettes, is_gray, look_up
 from segbench.datasets.files.slices import select
 from segbench.datasets.preprocess import preprocess
-from segbench.datasets.splits import split_by_subject
 from segbench.datasets.task import DataError, Task, TaskData
 
 # No JPEG: its losses would invent labels.
@@ -158,18 +157,26 @@ def require_shape(mask: np.ndarray, path: Path, image: Path, shape: tuple[int, .
     return mask
 
 
-def task_from_files(task: Task, files: Sequence[LabelledImage], labels: Labels) -> TaskData:
+def task_from_files(
+    task: Task, files: Sequence[LabelledImage], labels: Labels, split: np.ndarray
+) -> TaskData:
     """Preprocess the images of a task whose foreground is one of the labels of the masks.
 
     All images of the cohort are split; images without the label are then left out, because interactions on
     them cannot be simulated.
+
+    Parameters
+    ----------
+    task : Task
+    files : sequence of LabelledImage
+    labels : Labels
+    split : str array, one per file
 
     Raises
     ------
     DataError
         If a file is unusable or no image shows the label.
     """
-    split = split_by_subject(np.array([f.subject for f in files]), key=task.dataset)
     masks, pairs = MaskReader(), []
     for file in files:
         image = open_image(file.image)

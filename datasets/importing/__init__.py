@@ -1,7 +1,7 @@
 """Import of data sets: files are read once into a compact store, from which tasks are loaded quickly."""
 
 from segbench.datasets.importing.formats import FORMATS, ImportOptions, find_reader
-from segbench.datasets.importing.imported import ImportedDataset, PublicDataset
+from segbench.datasets.importing.imported import ImportedDataset, PublicDataset, SecondReader
 from segbench.datasets.importing.importer import import_dataset, read_split
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "ImportOptions",
     "ImportedDataset",
     "PublicDataset",
+    "SecondReader",
     "find_reader",
     "import_dataset",
     "read_split",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,20 +81,46 @@ class ImportedDataset:
 class PublicDataset(ImportedDataset):
     """A public data set in the layout in which its authors released it (a `Reader`).
 
-    A subclass has ``name`` and the two methods of a reader; with ``archives`` it can be fetched.
+    A subclass has ``name`` and the two methods of a reader; with ``archives`` it can be fetched. The labels
+    ``second_reader``, which a second person drew, are tasks of a `SecondReader` instead.
     """
 
     version = 1  # increases when the same files would give other pictures
     facts = Facts()
+    second_reader: tuple[str, ...] = ()
 
     def __init__(self) -> None:
         super().__init__(self.name)
+
+    def tasks(self, root: Path | None) -> list[Task]:
+        return [task for task in super().tasks(root) if task.label not in self.second_reader]
 
     def cases(self, folder: Path) -> Sequence[Any]:
         raise NotImplementedError
 
     def examples(self, case: Any) -> Iterable[Example]:
         raise NotImplementedError
+
+
+class SecondReader:
+    """The tasks of a public data set whose labels a second person drew: ``NAME@second-reader``."""
+
+    def __init__(self, dataset: PublicDataset) -> None:
+        self.name, self.dataset = f"{dataset.name}@second-reader", dataset
+
+    def installed(self, root: Path | None) -> bool:
+        return self.dataset.installed(root)
+
+    def tasks(self, root: Path | None) -> list[Task]:
+        tasks = ImportedDataset.tasks(self.dataset, root)
+        return [
+            replace(task, dataset=self.name) for task in tasks if task.label in self.dataset.second_reader
+        ]
+
+    def load(self, task: Task, root: Path | None) -> TaskData:
+        """Load one task; errors as of the data set."""
+        data = self.dataset.load(replace(task, dataset=self.dataset.name), root)
+        return replace(data, task=task)
 
 
 def _to_array(column: pyarrow.ChunkedArray, dtype: Any, length: int) -> np.ndarray:

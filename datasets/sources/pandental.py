@@ -9,7 +9,7 @@ from segbench.datasets.download import Archive
 from segbench.datasets.examples import Example, Facts, FileCase, wrong_layout
 from segbench.datasets.files.finding import find_files, match_files
 from segbench.datasets.files.images import open_image, read_drawing
-from segbench.datasets.importing import PublicDataset
+from segbench.datasets.importing import PublicDataset, SecondReader
 
 # Folder of each label, by cohort.
 COHORTS = {
@@ -25,7 +25,8 @@ class PanDental(PublicDataset):
 
     Cohort ``v2`` is the release (Mendeley Data, hxt48yk462, version 2): ``Images/N.png`` and, black outside
     the mandible, ``Segmentation1/N.png`` and ``Segmentation2/N.png``. The label of the papers is the first,
-    ``mandible``; the second expert's is ``mandible-2``. Without the images in `LEFT_OUT`, 99 remain.
+    ``mandible``; the second expert's, ``mandible-2``, is the task of `second_reader`. Without the images in
+    `LEFT_OUT`, 99 remain.
 
     Cohort ``v1`` has teeth drawn later on all 116 images (Helli and Hamamci, Duzce University Journal of
     Science and Technology 10(1), 2022). Their ``Original_Masks.zip`` is not part of the release; unpack it
@@ -36,6 +37,7 @@ class PanDental(PublicDataset):
 
     name = "pandental"
     facts = Facts("the numbers of the images")
+    second_reader = ("mandible-2",)
     # Link and checksum recorded by torch-em, a public library.
     archives = (
         Archive(
@@ -58,6 +60,11 @@ class PanDental(PublicDataset):
         image = open_image(files["image"])
         masks = {label: read_drawing(files[label], image) for label in COHORTS[cohort]}
         yield Example(files["image"], number, image.pixels, masks, cohort=cohort, modality="X-Ray")
+
+
+def second_reader() -> SecondReader:
+    """Create ``pandental@second-reader``: the mandible as the second expert drew it."""
+    return SecondReader(PanDental())
 
 
 def _cases(cohort: str, folder: Path) -> Iterator[FileCase]:

@@ -13,7 +13,7 @@ from segbench.datasets.download import Archive
 from segbench.datasets.examples import Example, Facts, FileCase, wrong_layout
 from segbench.datasets.files.finding import find_files, match_files
 from segbench.datasets.files.images import require_shape
-from segbench.datasets.importing import PublicDataset
+from segbench.datasets.importing import PublicDataset, SecondReader
 from segbench.datasets.task import DataError
 
 OBSERVERS = ("ah", "vk")  # Adam Hoover, Valentina Kouznetsova
@@ -25,16 +25,18 @@ SHA256 = {  # recorded by torch-em, a public library
 
 
 class STARE(PublicDataset):
-    """20 fundus photographs with the vessels drawn by two observers, one label each.
+    """20 fundus photographs with the vessels drawn by two observers, one label each: ``ah`` and ``vk``.
 
     The archives ``stare-images.tar``, ``labels-ah.tar`` and ``labels-vk.tar`` hold ``imNNNN.ppm.gz``,
     ``imNNNN.ah.ppm.gz`` and ``imNNNN.vk.ppm.gz``, 255 in vessels. They may lie in one folder or in several,
     and be decompressed to ``.ppm``. STARE's other photographs have no vessels and must lie elsewhere. Every
-    image is a subject of its own.
+    image is a subject of its own. The first observer's labels are the usual reference; the second's are the
+    task of `second_reader`.
     """
 
     name = "stare"
     facts = Facts("each image")
+    second_reader = ("vessels-vk",)
     # Many clients reject the certificate of the host; the checksums make http safe.
     archives = tuple(
         Archive(f"http://cecas.clemson.edu/~ahoover/stare/probing/{name}.tar", 100_000_000, sha256)
@@ -59,6 +61,11 @@ class STARE(PublicDataset):
             for observer in OBSERVERS
         }
         yield Example(files["image"], name, image, masks, modality="Optical camera")
+
+
+def second_reader() -> SecondReader:
+    """Create ``stare@second-reader``: the vessels as the second observer drew them."""
+    return SecondReader(STARE())
 
 
 def _read_vessels(file: Path, image: Path, shape: tuple[int, ...]) -> np.ndarray:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from segbench.datasets.download import Archive
 from segbench.datasets.files.images import LabelledImage, pair, task_from_files
 from segbench.datasets.sources.in_place import InPlace
+from segbench.datasets.splits import split_as_scribbleprompt, split_as_universeg, split_by_subject
 from segbench.datasets.task import Task, TaskData
 
 URL = "https://github.com/zxaoyou/segmentation_WBC/archive/refs/heads/master.zip"
@@ -43,4 +46,26 @@ class WBC(InPlace):
         folder = self.require(root) / COHORTS[task.cohort]
         pairs = pair(folder.glob("*.bmp"), folder.glob("*.png"))
         files = [LabelledImage(image, mask, f"{task.cohort}-{image.stem}") for image, mask in pairs]
-        return task_from_files(task, files, LABELS)
+        return task_from_files(task, files, LABELS, self.split(np.array([file.subject for file in files])))
+
+    def split(self, subjects: np.ndarray) -> np.ndarray:
+        """The split of each image of a cohort, str array (N,); both labels have the same."""
+        return split_by_subject(subjects, key=self.name)
+
+
+class ScribblePromptSplit(WBC):
+    """With the split of ScribblePrompt's release, ``scribbleprompt/datasets/wbc.py``."""
+
+    name = "wbc@scribbleprompt"
+
+    def split(self, subjects: np.ndarray) -> np.ndarray:
+        return split_as_scribbleprompt(len(subjects))
+
+
+class UniverSegSplit(WBC):
+    """With the split of UniverSeg's example, ``example_data/wbc.py``."""
+
+    name = "wbc@universeg"
+
+    def split(self, subjects: np.ndarray) -> np.ndarray:
+        return split_as_universeg(len(subjects))

@@ -12,6 +12,7 @@ from segbench.reports import catalogue
 from segbench.reports.artefact import Artefact
 from segbench.reports.artefacts.set_gains import INTERACTIVE_PAIR
 from segbench.reports.layout import Grid, plain
+from segbench.reports.style import model_title
 from segbench.results.schema import TASK
 
 if TYPE_CHECKING:
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 EVALUATION = (
     "The paper's data sets with their sizes in this run, then the run's other data sets. Scans count "
     "subjects and modalities. Tasks, images and labels include tasks that were left out; tasks and subjects "
-    "evaluated are those with results."
+    "evaluated are those with results. A data set is not held out for models whose authors trained the "
+    "weights used here on it."
 )
 SEEN = {
     "paper": "yes",
@@ -39,8 +41,9 @@ def _evaluation(results: Results, artefact: str) -> pd.DataFrame:
         A row per data set. Of the paper: ``name``, ``description``, ``paper_scans``, ``paper_labels``,
         ``paper_modalities``, ``licence``, ``link`` (where to get it) and ``note`` (differences elsewhere). Of
         the run: ``dataset`` (its name), ``tasks``, ``tasks_evaluated``, ``images`` (each counted once,
-        whatever its number of labels), ``subjects_evaluated``, ``labels`` and ``modalities``. Empty where
-        the paper or the run lacks the data set.
+        whatever its number of labels), ``subjects_evaluated``, ``labels``, ``modalities`` and ``trained``,
+        the models of the run whose weights its authors trained on it. Empty where the paper or the run lacks
+        the data set.
     """
     columns = ["key", "name", "description", "scans", "labels", "modalities", "licence", "link", "note"]
     paper = pd.DataFrame(entries(artefact))[columns].rename(
@@ -71,10 +74,11 @@ def _of_run(results: Results) -> pd.DataFrame:
                 "subjects_evaluated": len(images[["cohort", "subject"]].drop_duplicates()),
                 "labels": tasks.label.nunique(),
                 "modalities": ", ".join(sorted(tasks.modality.unique())),
+                "trained": ", ".join(map(model_title, catalogue.trained_before(results, str(name)))),
             }
         )
     columns = ["key", "dataset", "tasks", "tasks_evaluated", "images", "subjects_evaluated"]
-    return pd.DataFrame(rows, columns=[*columns, "labels", "modalities"])
+    return pd.DataFrame(rows, columns=[*columns, "labels", "modalities", "trained"])
 
 
 def _evaluation_grid(results: Results, table: pd.DataFrame) -> Grid:
@@ -92,6 +96,7 @@ def _evaluation_grid(results: Results, table: pd.DataFrame) -> Grid:
         "subjects_evaluated": "Subjects evaluated",
         "labels": "Labels",
         "modalities": "Modalities",
+        "trained": "Models trained on it",
     }
     return plain(table, columns)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from segbench.datasets.task import base_name
 from segbench.reports import catalogue, protocols, selection, style
 from segbench.reports.artefact import Artefact
 from segbench.reports.curves import note, plain_axes, shared_legend
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from segbench.results import Results
 
 TRAINING, VALIDATION, TEST = "Training data sets", "Validation data sets", "Test data sets"
+SEEN = "Data sets that a model was trained on"
 LEFT_OUT = "Data sets left out"
 # Their validation splits decided how the bundled weights were trained (models/bundled/README.md).
 DECIDING = ("phantoms", "wbc")
@@ -45,7 +47,7 @@ def _uses_data(results: Results) -> pd.DataFrame:
     paper = published("table1").rename(columns={"datasets": "paper_datasets", "use": "paper_use"})
     groups = _groups(results)
     ours = [_training(results, paper)]
-    for group in (VALIDATION, TEST, *([LEFT_OUT] if LEFT_OUT in groups else [])):
+    for group in (VALIDATION, TEST, *(group for group in (SEEN, LEFT_OUT) if group in groups)):
         ours.append(_used(group, groups.get(group, {})))
     table = pd.concat(ours, ignore_index=True).merge(paper, how="left", on=["group", "split"])
     return table[["group", "split", "paper_datasets", "paper_use", "datasets", "names", "use"]]
@@ -71,10 +73,14 @@ def _groups(results: Results) -> dict[str, dict[str, dict[str, list[str]]]]:
     for name in sorted(catalogue.tasks(results).dataset.unique()):
         images = results.images[results.images.dataset == name]
         uses = _uses(results, images)
-        if bundled and name in DECIDING:
-            uses["val"].append("choice of what the bundled weights were trained on")
+        if bundled and base_name(name) in DECIDING:
+            # A variant may have our validation images in any split.
+            for split in ["val"] if name in DECIDING else uses:
+                uses[split].append("choice of what the bundled weights were trained on")
         deciding = [use for use in uses["val"] if not use.startswith(TRAINING_OF)]
-        group = LEFT_OUT if images.empty else VALIDATION if deciding else TEST
+        seen = [style.model_title(model) for model in catalogue.trained_before(results, name)]
+        uses["train"] += [f"{TRAINING_OF}{title} by its authors" for title in seen]
+        group = LEFT_OUT if images.empty else SEEN if seen else VALIDATION if deciding else TEST
         groups.setdefault(group, {})[name] = uses
     return groups
 
@@ -185,7 +191,8 @@ ARTEFACTS = {
         "For what each split was used, in the paper and in this run. Every data set is split by subject: 60% "
         "training, 20% validation, 20% test. Validation data sets are those whose validation split decided "
         "something: here a comparison of variants, or the choice of synthetic tasks on which the bundled "
-        "weights were trained.",
+        "weights were trained. A data set on which the authors of a model trained the weights used here is "
+        "not held out for it.",
         requires=(),
         data=_uses_data,
         grid=_uses_grid,

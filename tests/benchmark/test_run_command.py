@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import torch
 from click.testing import CliRunner
+from PIL import Image
 from safetensors.torch import save_file
 
 import segbench.benchmark.execution.batches
@@ -77,6 +78,7 @@ def test_run_leaves_records_and_a_manifest(finished):
         "unit": "clicks",
         "family": "sequential",
         "ordered": True,
+        "max_steps": 20,
     }
 
 
@@ -210,14 +212,14 @@ def test_a_named_model_that_cannot_take_part(tmp_path):
 
 def test_too_few_test_images(tmp_path):
     result = tool(images=7, output=tmp_path / "run")
-    assert "none of the 2 tasks can be used (toys/drawn/synthetic/0/one: it has 6 test images" in failed(
-        result
-    )
+    assert "no task can be used (toys/drawn/synthetic/0/one: it has 6 test images" in failed(result)
     assert not (tmp_path / "run").exists()
 
 
 def test_a_data_set_without_tasks(tmp_path):
-    assert "none of the 0 tasks can be used" in failed(tool(datasets="toys:Empty", output=tmp_path / "run"))
+    assert "no task can be used (the data sets have none" in failed(
+        tool(datasets="toys:Empty", output=tmp_path / "run")
+    )
 
 
 @pytest.mark.parametrize(
@@ -296,6 +298,32 @@ def test_phantoms_are_the_default_where_nothing_is_installed(tmp_path, monkeypat
     names, line = choose_datasets(None, tmp_path)
     assert names == ["phantoms"]
     assert line.startswith("Data sets: phantoms (embedded; no evaluation data set is installed")
+
+
+def test_splits_of_public_code(tmp_path):
+    """Of ten images, ScribblePrompt's release tests 2 and UniverSeg's example 3, without a val split."""
+    for cohort in ("Dataset 1", "Dataset 2"):
+        folder = tmp_path / "segmentation_WBC" / cohort
+        folder.mkdir(parents=True)
+        for number in range(10):
+            cell = np.zeros((16, 16), np.uint8)
+            cell[4:12, 3 : 6 + number] = 128
+            cell[6:10, 3:5] = 255
+            Image.fromarray(np.stack([cell] * 3, axis=2)).save(folder / f"{number:03}.bmp")
+            Image.fromarray(cell).save(folder / f"{number:03}.png")
+    options = {"models": "random-walker", "protocol": "center-clicks", "data_root": tmp_path}
+
+    def dry(datasets="wbc", **more):
+        return tool("--dry-run", **options, datasets=datasets, output=tmp_path / "run", **more)
+
+    done = dry(split_from="scribbleprompt", images=2)
+    assert done.exit_code == 0 and "Data sets: wbc@scribbleprompt\n" in done.output
+    assert "of 4 units are finished" in done.output
+    assert "2 test images, fewer than the 3" in failed(dry(split_from="scribbleprompt", images=3))
+    assert dry(split_from="universeg", images=3).exit_code == 0
+    assert "0 val images, fewer than the 1" in failed(dry(split_from="universeg", images=1, split="val"))
+    message = failed(dry("wbc,phantoms", split_from="universeg"), status=2)
+    assert "phantoms has no split from universeg" in message and "--datasets wbc" in message
 
 
 def test_installed_data_sets_come_first(shared_data):

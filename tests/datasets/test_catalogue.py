@@ -10,6 +10,8 @@ import pytest
 from segbench.datasets import catalogue
 from segbench.datasets.catalogue import entries, entry
 from segbench.datasets.registry import DATASETS, EMBEDDED
+from segbench.datasets.task import base_name
+from segbench.models.registry import MODELS
 
 
 def names(table: str) -> set[str]:
@@ -62,7 +64,7 @@ def test_a_data_set_is_one_row_that_its_registered_name_finds():
 
 
 def test_the_catalogue_gives_the_steps_to_get_each_registered_data_set_and_no_other():
-    registered = set(DATASETS.builtin) - set(EMBEDDED.values())
+    registered = {base_name(name) for name in DATASETS.builtin} - set(EMBEDDED.values())
     assert {row.key for row in entries() if row.steps} == registered
     assert all(row.link for row in entries() if row.steps)
 
@@ -81,11 +83,26 @@ def test_a_data_set_of_neither_paper_needs_no_numbers(tmp_path, monkeypatch):
     file = tmp_path / "catalogue.csv"
     header = catalogue.FILE.read_text(encoding="utf-8").splitlines()[0]
     file.write_text(
-        f"{header}\nmine,Mine,cells,,,,,Microscopy,CC0 1.0,Me 2025,,https://mine,open,Unpack it.,\n"
+        f"{header}\nmine,Mine,cells,,,,,Microscopy,CC0 1.0,Me 2025,,https://mine,open,Unpack it.,,\n"
     )
     monkeypatch.setattr(catalogue, "FILE", file)
     (row,) = catalogue._read.__wrapped__()
     assert (row.key, row.tables, row.datasets, row.scans, row.labels) == ("mine", (), 1, None, None)
+
+
+def test_only_stare_is_both_readable_here_and_training_data_of_the_authors():
+    """MultiverSeg's Table 3, and InterConv's Table 8, whose authors name it ScribblePrompt's."""
+    by = {row.key: set(row.trained_on_by) for row in entries()}
+    assert {row.key for row in entries("table3")} == {
+        key for key, names in by.items() if "multiverseg" in names
+    }
+    assert {row.key for row in entries("interconv-table8")} == {
+        key for key, names in by.items() if "scribbleprompt" in names
+    }
+    assert {base_name(name) for name in DATASETS.builtin if by.get(base_name(name))} == {"stare"}
+    assert not any(by[row.key] for row in (*entries("table2"), *entries("interconv-table3")))
+    assert set().union(*by.values()) <= set(MODELS.builtin)
+    assert entry("stare@second-reader") == entry("stare")
 
 
 def test_licences():

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from segbench.datasets import DataError, installed_datasets, open_dataset
-from segbench.datasets.registry import DATASETS, EMBEDDED, Source
+from segbench.datasets.registry import DATASETS, EMBEDDED, Source, dataset_names, variants
+from segbench.datasets.task import base_name
 from segbench.registry import PluginError, UnknownName
 
 
@@ -50,7 +51,7 @@ def test_a_registered_data_set_says_what_it_is(name: str) -> None:
     assert dataset.name == name and dataset.kind in ("tasks", "scans", "scribbles")
     assert dataset.installed == (name in EMBEDDED.values())
     if not dataset.installed:
-        with pytest.raises(DataError, match=name):
+        with pytest.raises(DataError, match=base_name(name)):
             dataset.tasks()
 
 
@@ -66,6 +67,16 @@ def test_installed_data_are_listed_by_kind(tmp_path: Path) -> None:
     scan.touch()
     assert installed_datasets(tmp_path) == installed_datasets(tmp_path, kind="scans") == ["adni-flair"]
     assert installed_datasets(tmp_path, kind="tasks") == []
+
+
+def test_variants_are_names_of_their_own_that_no_choice_of_all_contains(shared_data: Path) -> None:
+    assert variants("wbc") == ["wbc@scribbleprompt", "wbc@universeg"]
+    assert variants("pandental") == ["pandental@second-reader"] and variants("drive") == []
+    assert not any("@" in name for name in [*dataset_names(shared_data), *installed_datasets(shared_data)])
+    tasks = open_dataset("wbc@universeg", shared_data).tasks()
+    assert {task.dataset for task in tasks} == {"wbc@universeg"}
+    with pytest.raises(UnknownName, match=r"unknown dataset 'wbc@univreseg'; did you mean wbc@universeg\?"):
+        open_dataset("wbc@univreseg")
 
 
 def test_a_class_works_without_registration(tmp_path: Path) -> None:

@@ -3,7 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from segbench.datasets.splits import digest, split_by_subject
+from segbench.datasets.splits import (
+    digest,
+    split_as_scribbleprompt,
+    split_as_universeg,
+    split_by_subject,
+)
 
 
 def counts(split: np.ndarray) -> tuple[int, int, int]:
@@ -77,3 +82,22 @@ def test_digest_depends_on_the_split_of_each_subject_only() -> None:
     assert digest(subjects, split) == same
     assert digest(subjects, split[::-1]) != same
     assert digest(np.array(["a", "b", "d"]), split) != same
+
+
+@pytest.mark.parametrize("n", [5, 7, 33, 90, 100, 101, 300])
+def test_the_split_of_scribbleprompts_release_is_that_of_scikit_learn(n: int) -> None:
+    """The release asks for a fifth, then for 0.2 / (0.6 + 0.2) of the rest, each time with seed 42."""
+    train_test_split = pytest.importorskip("sklearn.model_selection").train_test_split
+    rest, test = train_test_split(range(n), test_size=0.2, random_state=42)
+    train, val = train_test_split(rest, test_size=0.2 / (0.6 + 0.2), random_state=42)
+    split = split_as_scribbleprompt(n)
+    for name, images in (("train", train), ("val", val), ("test", test)):
+        assert np.flatnonzero(split == name).tolist() == sorted(images)
+
+
+@pytest.mark.parametrize(("n", "support"), [(300, 210), (100, 70), (90, 62), (3, 2)])
+def test_the_split_of_universegs_example(n: int, support: int) -> None:
+    """The first images of a permutation are its support; 70% of 90 are 62.99 in floating point."""
+    split = split_as_universeg(n)
+    order = np.random.default_rng(42).permutation(n)
+    assert set(split[order[:support]]) == {"train"} and set(split[order[support:]]) == {"test"}

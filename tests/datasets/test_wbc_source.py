@@ -34,6 +34,38 @@ def test_splits_are_60_20_20_and_shared_by_both_labels(tasks: list[TaskData]) ->
         assert len(set(nucleus.subjects)) == n
 
 
+@pytest.mark.parametrize(
+    ("variant", "sizes", "split", "some"),
+    [
+        ("scribbleprompt", (0.6, 0.2, 0.2), "test", {"JTSC-204", "JTSC-267", "CV-084", "CV-054"}),
+        ("scribbleprompt", (0.6, 0.2, 0.2), "val", {"JTSC-080", "JTSC-023", "CV-025", "CV-056"}),
+        ("universeg", (0.7, 0, 0.3), "test", {"JTSC-124", "JTSC-046", "CV-045", "CV-083"}),
+    ],
+)
+def test_variants_have_the_splits_of_public_code(
+    tasks: list[TaskData],
+    shared_data: Path,
+    variant: str,
+    sizes: tuple[float, ...],
+    split: str,
+    some: set[str],
+) -> None:
+    """Some images that the public functions draw first, by number; everything else is as in wbc."""
+    name, drawn = f"wbc@{variant}", set[str]()
+    source = find_source(name)
+    for task, ours in zip(source.tasks(shared_data), tasks, strict=True):
+        if task.label == "cytoplasm":
+            continue
+        data = source.load(task, shared_data)
+        assert data.task.name == ours.task.name.replace("wbc/", f"{name}/")
+        np.testing.assert_array_equal(data.images, ours.images)
+        np.testing.assert_array_equal(data.labels, ours.labels)
+        counts = [len(data.indices(name)) for name in ("train", "val", "test")]
+        assert counts == [round(share * len(data)) for share in sizes]
+        drawn |= set(data.subjects[data.split == split])
+    assert some < drawn
+
+
 def test_cohorts_share_no_subject(tasks: list[TaskData]) -> None:
     assert not set(tasks[0].subjects) & set(tasks[2].subjects)
 

@@ -13,6 +13,8 @@ from segbench.models.training.augmentation import Augmentation
 from segbench.reports.artefacts.augmentations import compared
 from segbench.reports.artefacts.synthetic_task import example
 from segbench.reports.layout import text, wide
+from segbench.reports.registry import get
+from segbench.reports.registry import get
 from segbench.reports.requirement import InsufficientRecords
 
 SIZES = {"train": 60, "val": 20, "test": 21}
@@ -89,6 +91,33 @@ def test_official_weights_saw_the_papers_training_data():
     assert data_of("table1", run)[lambda t: t.group == "Training data sets"].datasets.tolist() == [67, 67, 67]
     assert uses(data_of("table1", run), "Validation data sets") == {}.fromkeys(("train", "val", "test"), "")
     assert set(data_of("table3", run).seen) == {"yes"}
+
+
+def test_a_data_set_is_not_held_out_for_weights_that_its_authors_trained_on_it():
+    """STARE is in MultiverSeg's Table 3 and InterConv's Table 8; UniverSeg held it out."""
+    rows = {"dataset": "stare"}, {"dataset": "drive"}
+    models = {"multiverseg": "official", "sp-uvs": "official", "universeg": "official"}
+    run = results(*rows, models=models)
+    table = data_of("table1", run)
+    seen = table[table.group == "Data sets that a model was trained on"]
+    assert set(seen.names) == {"stare"} and set(table[table.group == "Test data sets"].names) == {"drive"}
+    training = "training of MultiverSeg by its authors, training of SP+UVS by its authors"
+    assert uses(table, seen.group.iloc[0])["train"].endswith(training)
+    trained = data_of("table2", run).set_index("dataset").trained
+    assert (trained["stare"], trained["drive"]) == ("MultiverSeg, SP+UVS", "")
+    for others in ({"multiverseg": "bundled", "sp-uvs": "mine.pt"}, {"universeg": "official"}):
+        run = results(*rows, models=others)
+        assert set(data_of("table2", run).trained.dropna()) == {""}
+        assert "Data sets that a model was trained on" not in set(data_of("table1", run).group)
+
+
+def test_a_variant_of_a_data_set_is_beside_the_papers_numbers():
+    """Its images are the same, so that the choice by our validation images may concern every split."""
+    run = results({"dataset": "wbc@universeg"})
+    table = data_of("table2", run).set_index("name")
+    assert table.loc["WBC", ["dataset", "paper_labels", "tasks"]].tolist() == ["wbc@universeg", 2, 1]
+    choice = "choice of what the bundled weights were trained on"
+    assert all(choice in use for use in uses(data_of("table1", run), "Validation data sets").values())
 
 
 @pytest.mark.parametrize(
@@ -182,7 +211,11 @@ def test_the_models_declare_the_papers_capabilities():
     assert set(both.index) >= {"scribbleprompt", "universeg", "sp-uvs", "multiverseg"}
     for kind in ("interactive", "in_context", "interactive_in_context"):
         assert (both[kind] == both[f"paper_{kind}"]).all()
-    assert table.loc[["oneprompt", "labelanything"], "note"].str.contains("not compared").all()
+    absent = table.loc[["oneprompt", "labelanything"]]
+    assert absent.note.str.contains("not compared").all()
+    assert set(absent.paper_weights) == {"not public"}
+    assert absent.weights.str.contains("(November 2026)", regex=False).all()  # a statement has its date
+    assert "December 2024" in get("table6").caption
     assert table.loc["sp-uvs", "note"] == "uses a context from 5 images on"
     assert "sp-uvs-2" not in table.index
 
