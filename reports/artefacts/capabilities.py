@@ -12,6 +12,7 @@ from segbench.reports.artefacts.set_gains import AUTOMATIC, INTERACTIVE_PAIR
 from segbench.reports.layout import Grid, plain, text
 from segbench.reports.style import model_title
 from segbench.results import published
+from segbench.results.reference import PREPRINT
 
 if TYPE_CHECKING:
     from segbench.results import Results
@@ -32,7 +33,9 @@ def _data(results: Results) -> pd.DataFrame:
         A row per ``model``: the paper's methods, then the other models of the registry and of the run.
         ``title``; ``paper_interactive``, ``paper_in_context`` and ``paper_interactive_in_context`` (yes or
         no, empty for methods that are not in the paper); the same three without prefix as the model declares
-        them (``unknown`` if it cannot be imported, empty if this project has no such model); ``note``.
+        them (``unknown`` if it cannot be imported, empty if this project has no such model);
+        ``paper_weights``, whether the paper calls the weights public, and ``weights``, what was found since,
+        with the month; ``note``; ``version`` of the paper.
     """
     from segbench.models.registry import MODELS
 
@@ -76,6 +79,8 @@ def _grid(results: Results, table: pd.DataFrame) -> Grid:
         "title": "Method",
         **{f"paper_{name}": f"Paper: {title}" for name, title in KINDS.items()},
         **{name: f"Ours: {title}" for name, title in KINDS.items()},
+        "paper_weights": "Paper: weights",
+        "weights": "Weights, last checked",
         "note": "Note",
     }
     return plain(table, columns)
@@ -86,7 +91,9 @@ ARTEFACTS = {
         "table",
         "Capabilities of the methods (Table 6)",
         "Interactive: takes clicks or scribbles on the image. In context: takes segmented images of the same "
-        "task. The paper's statement, and what the models of this project and of this run declare.",
+        f"task. The paper's statement ({PREPRINT}, December 2024), and what the models of this project and "
+        "of this run declare. SegGPT, which the paper cites but does not list, has had public weights since "
+        "April 2023.",
         requires=(),
         data=_data,
         grid=_grid,

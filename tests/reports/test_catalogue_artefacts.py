@@ -14,7 +14,6 @@ from segbench.reports.artefacts.augmentations import compared
 from segbench.reports.artefacts.synthetic_task import example
 from segbench.reports.layout import text, wide
 from segbench.reports.registry import get
-from segbench.reports.registry import get
 from segbench.reports.requirement import InsufficientRecords
 
 SIZES = {"train": 60, "val": 20, "test": 21}
