@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from segbench.benchmark.plugin_source import source_of
 from segbench.benchmark.selection import ExperimentPlan, SelectedTask, Selection
 from segbench.benchmark.settings import Settings
 from segbench.benchmark.task_weights import TaskWeights, task_weights
@@ -16,6 +17,7 @@ from segbench.datasets.task import Task
 from segbench.models.registry import MODELS, capabilities, create_model, required_weights
 from segbench.models.weights import WeightsError, checksum, companion, file_checksum
 from segbench.protocols.config import Config
+from segbench.protocols.registry import PROTOCOLS
 
 # Segments the seed image, the first context entry of every method (MultiverSeg, section 6.1).
 SEED_MODEL = "scribbleprompt"
@@ -71,11 +73,12 @@ class Unit:
 
 @dataclass(frozen=True)
 class Checksums:
-    """SHA-256 of all weights of a run."""
+    """SHA-256 of all weights of a run, and of the source of its plug-ins."""
 
     models: dict[str, str | None]  # by model; None without weights, or with weights for each task
     trained: dict[tuple[str, str], str]  # by model and `TaskWeights.name`
     seed: str | None  # of the seed model; None if no experiment needs it
+    sources: dict[str, str]  # of plug-ins, by names such as "source of model mine:Mine"
 
 
 @dataclass(frozen=True)
@@ -92,12 +95,14 @@ class RunPlan:
 
 
 def compute_checksums(selection: Selection, settings: Settings) -> Checksums:
-    """Return the checksums of all weights of a run, after every model has been made once.
+    """Return the checksums of a run, after every model has been made once.
 
     Raises
     ------
     WeightsError
         If weights are missing or damaged; the run then ends before it computes anything.
+    PluginError
+        If the source of a plug-in cannot be read.
     """
     models = selection.models()
     needing_training = [name for name in models if capabilities(name).needs_training]
@@ -114,7 +119,9 @@ def compute_checksums(selection: Selection, settings: Settings) -> Checksums:
     trained = {key: _trained_checksum(key[0], weights) for key, weights in sorted(of_tasks.items())}
     needs_seed = any(_needs_seed(plan, model) for plan in selection.experiments for model in plan.models)
     seed = _model_checksum(SEED_MODEL, companion(settings.weights)) if needs_seed else None
-    return Checksums(of_models, trained, seed)
+    sources = [source_of(MODELS, name) for name in models]
+    sources += [source_of(PROTOCOLS, name) for name in selection.protocols()]
+    return Checksums(of_models, trained, seed, dict(item for one in sources for item in one.items()))
 
 
 def _needs_seed(plan: ExperimentPlan, model: str) -> bool:
@@ -128,9 +135,8 @@ def _model_checksum(name: str, weights: str) -> str | None:
     required = required_weights(name)
     if not required:
         return _plugin_checksum(name, weights)
-    # A single file holds the weights of the named model; its companion networks take theirs elsewhere.
-    own = required if len(required) == 1 else (name,)
-    sums = [checksum(part, weights if part in own else companion(weights)) for part in required]
+    # A single file holds the weights of the first network; its companions take theirs elsewhere.
+    sums = [checksum(part, companion(weights) if i else weights) for i, part in enumerate(required)]
     return sums[0] if len(sums) == 1 else digest(sums)
 
 
@@ -191,6 +197,8 @@ def _units(
     }
     if needs_seed:
         identity["weights of the seed model"] = checksums.seed
+    of_plugins = (f"source of model {model}", f"source of protocol {plan.experiment.protocol}")
+    identity |= {name: checksums.sources[name] for name in of_plugins if name in checksums.sources}
     decisive = asdict(config) | settings.computation() | identity
     decisive |= {
         "protocol": plan.experiment.protocol,

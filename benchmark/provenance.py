@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
+import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -16,8 +17,10 @@ from segbench.benchmark.plan import SEED_MODEL, RunPlan
 from segbench.benchmark.selection import ExperimentPlan, SelectedTask
 from segbench.benchmark.task_weights import training_facts, weight_files
 from segbench.errors import Failure
+from segbench.models.registry import MODELS
 from segbench.models.weights import companion
 from segbench.paths import PACKAGE
+from segbench.results.progress import abbreviated
 
 # Packages that compute the numbers; the version of torch contains its build (CPU or CUDA).
 PACKAGES = (
@@ -31,7 +34,12 @@ PACKAGES = (
     "joblib",
     "safetensors",
 )
-PROTOCOL_FACTS = ("version", "title", "unit", "family", "ordered")  # with which reports label a protocol
+# Entries of the manifest that must not change within a run, with their sections.
+IDENTITIES = (
+    *(("models", "checksum"), ("models", "version"), ("models", "source")),
+    *(("protocols", "version"), ("protocols", "source"), ("tasks", "fingerprint")),
+)
+PROTOCOL_FACTS = ("version", "title", "unit", "family", "ordered", "max_steps")  # which reports use
 
 
 def manifest(plan: RunPlan, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -51,8 +59,10 @@ def manifest(plan: RunPlan, arguments: Mapping[str, Any]) -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "packages": packages(),
+        "processors": [] if arguments.get("scheduler") else [processor(settings.device)],
         "arguments": dict(arguments),
         "all_arguments": [dict(arguments)],
+        "plans": [{"arguments": dict(arguments), "units": abbreviated(unit.key for unit in plan.units)}],
         "settings": settings.shared(),
         "preset": plan.preset,
         "simulations": settings.simulations,
@@ -60,6 +70,7 @@ def manifest(plan: RunPlan, arguments: Mapping[str, Any]) -> dict[str, Any]:
         "protocols": {
             name: {fact: getattr(protocol, fact) for fact in PROTOCOL_FACTS}
             | {"title": protocol.title or name}
+            | _source("protocol", name, plan)
             for name, protocol in selection.protocols().items()
         },
         "parts": [_experiment(experiment, settings.simulations) for experiment in selection.experiments],
@@ -75,9 +86,12 @@ def _model(name: str, plan: RunPlan) -> dict[str, Any]:
     """Return the weights of a model; a model that is trained on each task has checksums and facts by task."""
     weights, checksums = plan.settings.weights, plan.checksums
     trained = {task: checksum for (model, task), checksum in checksums.trained.items() if model == name}
+    version = getattr(MODELS.get(name), "version", None)
     entry: dict[str, Any] = {
         "weights": weights if checksums.models[name] or trained else None,
         "checksum": checksums.models[name],
+        **({} if version is None else {"version": version}),
+        **_source("model", name, plan),
     }
     if not trained:
         return entry
@@ -88,15 +102,22 @@ def _model(name: str, plan: RunPlan) -> dict[str, Any]:
     return entry | {"trained": trained} | ({"training": training} if training else {})
 
 
+def _source(kind: str, name: str, plan: RunPlan) -> dict[str, str]:
+    """Return the digest of the source of a plug-in; empty for what comes with this project."""
+    digest = plan.checksums.sources.get(f"source of {kind} {name}")
+    return {"source": digest} if digest else {}
+
+
 def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     """Return the manifest of a run that another command extends.
 
     Raises
     ------
     Failure
-        If a model has other weights, or a task other data, than when the run began.
+        If a model has other weights, a task other data, or a model or protocol another version or source,
+        than when the run began.
     """
-    for section, identity in (("models", "checksum"), ("tasks", "fingerprint")):
+    for section, identity in IDENTITIES:
         for name, entry in old.get(section, {}).items():
             before, now = (_identities(e, identity) for e in (entry, new[section].get(name, entry)))
             if any(now.get(task, value) != value for task, value in before.items()):
@@ -109,7 +130,10 @@ def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
         latest = both["models"][name]
         by_task = {key: entry[key] | latest.get(key, {}) for key in ("trained", "training") if key in entry}
         both["models"][name] = latest | by_task
-    for name in ("all_arguments", "parts", "left_out"):
+    latest_plans = [plan["arguments"] for plan in new["plans"]]
+    both["plans"] = [plan for plan in old.get("plans", ()) if plan["arguments"] not in latest_plans]
+    both["plans"] += new["plans"]
+    for name in ("all_arguments", "parts", "left_out", "processors"):
         both[name] = [item for item in old.get(name, ()) if item not in new[name]] + new[name]
     # The standard simulations are the shortest; the longer ones belong to Fig. 12 and 13.
     both["images"] = min(filter(None, (old.get("images"), new["images"])), default=None)
@@ -118,7 +142,7 @@ def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
 
 def _identities(entry: dict[str, Any], identity: str) -> dict[str | None, Any]:
     """Return the checksum or fingerprint of a model or task, and one per task for models trained on each."""
-    return {None: entry[identity]} | entry.get("trained", {})
+    return {None: entry.get(identity)} | (entry.get("trained", {}) if identity == "checksum" else {})
 
 
 def _set_size(experiments: Sequence[ExperimentPlan]) -> int | None:
@@ -155,6 +179,18 @@ def _seed_model(plan: RunPlan) -> dict[str, Any] | None:
 def packages() -> dict[str, str | None]:
     """Return the versions of the packages that compute the numbers; None if one is not installed."""
     return {name: _version(name) for name in PACKAGES}
+
+
+def processor(device: str) -> str:
+    """Return the name of the processor or GPU that computes on this machine."""
+    if device == "cuda":
+        import torch
+
+        return torch.cuda.get_device_name()
+    cpuinfo = Path("/proc/cpuinfo")
+    text = cpuinfo.read_text() if cpuinfo.is_file() else ""
+    named = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
+    return named[1].strip() if named else platform.processor() or platform.machine()
 
 
 def _version(name: str) -> str | None:

@@ -18,6 +18,7 @@ from segbench.errors import Failure
 from segbench.models.registry import MODELS, capabilities, required_weights, runs_by_default
 from segbench.models.weights import OFFICIAL
 from segbench.protocols.protocol import Protocol
+from segbench.text import render_command
 
 
 @dataclass(frozen=True)
@@ -206,7 +207,7 @@ def _choose_tasks(
             if excluded.kind == "task":
                 first.setdefault(excluded.reason, excluded.name)
         why = "; ".join(f"{task}: {reason}" for reason, task in first.items())
-        raise Failure(f"none of the {len(chosen)} tasks can be used{f' ({why})' if why else ''}")
+        raise Failure(f"no task can be used ({why or 'the data sets have none; name others by --datasets'})")
 
 
 def _require_distinct(chosen: Sequence[tuple[str, Task]]) -> None:
@@ -231,9 +232,9 @@ def _exclude_untrained(selection: Selection, named: Sequence[str] | None, weight
         reasons = {name: _unusable(model, task, weights) for name, task in tasks.items()}
         reasons = {name: reason for name, reason in reasons.items() if reason}
         if reasons and len(reasons) == len(tasks):
-            reason = f"on none of the {len(tasks)} tasks: {reasons[next(iter(tasks))]}"
+            reason = reasons[next(iter(tasks))]
             if named:
-                raise Failure(f"{model} cannot take part {reason}")
+                raise Failure(f"{model} cannot take part: {reason}")
             excluded.append(Excluded("model", model, reason))
         else:
             excluded += [Excluded("model", f"{model} on {name}", str(why)) for name, why in reasons.items()]
@@ -251,7 +252,9 @@ def _unusable(model: str, task: SelectedTask, weights: str) -> str | None:
     """Return why the weights of a model for a task cannot be used, or None."""
     files = weight_files(model, task.task.name, weights)
     if not files:
-        return f"it has no weights; train it: python -m benchmark train {model} --datasets {task.source}"
+        output = None if weights in ("bundled", "official") else weights
+        options = {"datasets": task.source, "output": output}
+        return f"it has no weights; train it: {render_command('train', options, model)}"
     for file in files:
         if read_training(file).get("splits", task.splits) != task.splits:
             return f"{file} was trained on another split of the subjects; train it into another --output"

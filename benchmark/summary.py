@@ -49,13 +49,18 @@ def _experiment(plan: ExperimentPlan, common: Config) -> str:
 
 
 def result_lines(results: Results) -> Iterator[str]:
-    """Yield the table of results, notes on short trainings, and the command of the report."""
+    """Yield the table of results, what to consider about them, and the command of the report."""
     from segbench.reports.catalogue import trainings
+    from segbench.reports.cautions import missed_seeds
     from segbench.reports.selection import in_standard_sets
+    from segbench.results.progress import unfinished_sentences
 
     images = results.images[in_standard_sets(results, results.images)]  # longer ones have their own figures
     yield f"\n{result_table(images)}\n"
     yield from shortened_trainings(trainings(results))
+    if seeds := missed_seeds(results):
+        yield f"Seed images: {seeds}"
+    yield from unfinished_sentences(results)
     yield f"Report: {render_command('report', {}, results.folders[0])}"
 
 

@@ -11,6 +11,7 @@ from segbench.reports import selection
 from segbench.reports.artefact import Artefact
 from segbench.reports.protocols import expected, in_order, labels, recorded
 from segbench.reports.requirement import NO_CONTEXT, Requirement
+from segbench.reports.trainings import lack_public_weights, training_commands
 from segbench.text import render_command
 
 if TYPE_CHECKING:
@@ -22,10 +23,27 @@ DEFAULT = Requirement()
 
 @dataclass(frozen=True)
 class Gap:
-    """Models or protocols that the paper shows and the run lacks, and the command that adds them."""
+    """Models or protocols that the paper shows and the run lacks, and the command that adds them.
+
+    Attributes
+    ----------
+    what : str
+    command : str
+    trainings : tuple of str
+        Commands that train the models first; they end at once where the training is finished.
+    separate : bool
+        Whether the command starts a run of its own, because the models have no public weights.
+    """
 
     what: str
     command: str
+    trainings: tuple[str, ...] = ()
+    separate: bool = False
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """All commands in their order."""
+        return (*self.trainings, self.command)
 
 
 class Coverage:
@@ -56,7 +74,7 @@ class Coverage:
         """Return the gap of a paper none of whose protocols has records."""
         required = (r for artefact in artefacts for r in artefact.requires if not r.optional)
         names = list(dict.fromkeys(name for requirement in required for name in expected(requirement)))
-        return Gap(f"protocols {', '.join(names)}", self._command(Requirement(models=()), names, ["all"]))
+        return self._gap(f"protocols {', '.join(names)}", Requirement(models=()), names, ["all"])
 
     def gaps(self, artefact: Artefact) -> list[Gap]:
         """Return what is missing: models of the protocols with records, and protocols without."""
@@ -83,16 +101,27 @@ class Coverage:
         variant, gaps = _variant(requirement), []
         missing_models = [name for name in requirement.models if name not in models]
         if missing_models and protocols:
-            command = self._command(requirement, protocols, missing_models)
-            gaps.append(Gap(f"models {', '.join(missing_models)}{variant}", command))
+            what = f"models {', '.join(missing_models)}{variant}"
+            gaps.append(self._gap(what, requirement, protocols, missing_models))
         missing_protocols = [name for name in expected(requirement) if name not in protocols]
         if missing_protocols and not requirement.optional:
             wanted = list(dict.fromkeys([*requirement.models, *models])) or ["all"]
-            command = self._command(requirement, missing_protocols, wanted)
-            gaps.append(Gap(f"protocols {', '.join(missing_protocols)}{variant}", command))
+            what = f"protocols {', '.join(missing_protocols)}{variant}"
+            gaps.append(self._gap(what, requirement, missing_protocols, wanted))
         return gaps
 
-    def _command(self, requirement: Requirement, protocols: Sequence[str], models: Sequence[str]) -> str:
+    def _gap(
+        self, what: str, requirement: Requirement, protocols: Sequence[str], models: Sequence[str]
+    ) -> Gap:
+        families = {labels(self.results, name).family for name in protocols}
+        official = (_arguments(self.results) or {}).get("weights") == "official"
+        separate = official and (lack_public_weights(models) or bool(families & {"sets", "scans"}))
+        command = self._command(requirement, protocols, models, separate)
+        return Gap(what, command, training_commands(self.results, models), separate)
+
+    def _command(
+        self, requirement: Requirement, protocols: Sequence[str], models: Sequence[str], separate: bool
+    ) -> str:
         """Return the run's own command with other protocols and models; without a manifest, a short one."""
         chosen: dict[str, Any] = {"protocol": ",".join(protocols), "models": ",".join(models)}
         if requirement.split != DEFAULT.split:
@@ -114,10 +143,13 @@ class Coverage:
         rest = {name: value for name, value in arguments.items() if name not in (*SELECTED, *chosen)}
         if "manual" in families:  # people's scribbles are on data sets of their own
             rest.pop("datasets", None)
-        if "scans" in families and "datasets" in rest and not self._has_scans():
-            named = rest["datasets"]
+        if "scans" in families and not self._has_scans():
+            named = rest.get("datasets") or _sources(self.results)
             named = [named] if isinstance(named, str) else named
             rest["datasets"] = ",".join([*named, EMBEDDED["scans"]])
+        if separate:
+            own = {name: value for name, value in rest.items() if name not in ("weights", "output")}
+            return render_command("run", chosen | own)
         return render_command("run", chosen | rest | _output(self.results, rest))
 
     def _has_scans(self) -> bool:
@@ -139,6 +171,12 @@ def whole_study(results: Results) -> str:
         return render_command("run", {"protocol": "all"})
     rest = {name: value for name, value in arguments.items() if name not in SELECTED}
     return render_command("run", {"protocol": "all"} | rest | _output(results, rest))
+
+
+def _sources(results: Results) -> list[str]:
+    """Return the names of the data sets in the first manifest."""
+    tasks = results.manifests[0].get("tasks") or {}
+    return sorted({str(entry["source"]) for entry in tasks.values() if "source" in entry})
 
 
 def _arguments(results: Results) -> Mapping[str, Any] | None:

@@ -52,6 +52,8 @@ ARTEFACTS: dict[str, str] = {
     "interconv-table6": "network_sizes",
     "interconv-table7": "data_sets",
     "interconv-table8": "data_sets",
+    "seed-images": "seed_images",
+    "metrics": "metrics",
     "comparisons": "comparisons",
     "profiles": "profiles",
     "convergence": "convergence",

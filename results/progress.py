@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segbench.text import count_of, render_command
+from segbench.text import count_of, printable, render_command
 
 if TYPE_CHECKING:
     from segbench.results import Results
@@ -47,7 +47,7 @@ def unfinished(results: Results) -> list[tuple[Path | str, Progress]]:
 def unfinished_sentences(results: Results) -> list[str]:
     """Return a sentence about each run that lacks planned units."""
     return [
-        f"{folder} is not finished: {one.share}; continue by: {' && '.join(one.commands)}"
+        printable(f"{folder} is not finished: {one.share}; continue by: {' && '.join(one.commands)}")
         for folder, one in unfinished(results)
     ]
 
@@ -63,14 +63,16 @@ def progress(manifest: Mapping[str, Any], keys: Iterable[str]) -> Progress:
     Parameters
     ----------
     manifest : mapping
-        Its entry ``planned`` has the `abbreviated` keys of each command in ``all_arguments``.
+        Its entry ``plans`` has the ``arguments`` of each command and the `abbreviated` keys of its
+        ``units``.
     keys : iterable of str
         Keys of the finished units.
     """
     stored = {key[:DIGITS] for key in keys}
-    commands = [render_command("run", arguments) for arguments in manifest.get("all_arguments") or ()]
-    plans = manifest.get("planned") or {}
-    planned = {command: set(plans.get(command, "").split()) for command in commands}
+    planned = {
+        render_command("run", plan["arguments"]): set(plan["units"].split())
+        for plan in manifest.get("plans") or ()
+    }
     everything = set().union(*planned.values())
     left, needed = everything - stored, []
     for command in sorted(planned, key=lambda name: -len(planned[name] & left)):

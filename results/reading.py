@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from segbench.results.progress import Progress, progress
 from segbench.results.schema import ARROW, COLUMNS, IMAGE_KEY, IMAGES, KEYS, TIMINGS, typed
-from segbench.results.store import READERS, Run, StoreError, differences
+from segbench.results.store import MALFORMED, READERS, Run, StoreError, differences
 
 BATCH = 500  # units whose tables are joined at once
 
@@ -135,8 +135,15 @@ def load(run: str | Path | Sequence[str | Path], data_root: Path | None = None) 
 
     images = _merge(_read_tables(units, _timed_images), IMAGES, IMAGE_KEY)
     manifests = [run.manifest() for run in runs]
-    finished = [progress(manifest, keys) for manifest, keys in zip(manifests, stored, strict=True)]
+    finished = [_progress(*run) for run in zip(runs, manifests, stored, strict=True)]
     return Results(images, manifests, read, data_root, [run.path for run in runs], finished)
+
+
+def _progress(run: Run, manifest: dict[str, Any], keys: list[str]) -> Progress:
+    try:
+        return progress(manifest, keys)
+    except MALFORMED:
+        raise StoreError(f"{run.path}/manifest.json is damaged; run it again in another folder") from None
 
 
 def _timed_images(run: Run, key: str) -> pa.Table:

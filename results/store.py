@@ -35,7 +35,10 @@ from segbench.results.schema import COLUMNS, KEYS, from_parquet, parquet_rows, t
 from segbench.results.storage import UNIT_FILE, open_storage
 
 FORMAT = 4
-MALFORMED = (OSError, ValueError, KeyError, TypeError, RecursionError, pa.ArrowException)
+MALFORMED = (
+    *(OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError),
+    pa.ArrowException,
+)
 READERS = 8  # threads that wait for files of a slow disk or store
 
 log = logging.getLogger(__name__)

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from segbench.results import Results
     from segbench.results.store import Run
 
+# Entries of a manifest that grow with the commands of a run.
+SECTIONS = ("protocols", "models", "tasks", "tasks_found")
+LISTS = ("all_arguments", "plans", "parts", "processors")
 ATTEMPTS = 3  # a unit that is damaged after each attempt is a fault of the disk
 
 
@@ -60,17 +63,19 @@ def resume(plan: RunPlan, manifest: dict[str, Any], backend: Backend) -> Results
         click.echo(f"{len(plan.units) - len(missing)} of {len(plan.units)} units are finished already")
     computed = False
     for _ in range(ATTEMPTS):
-        _update_manifest(store, manifest)
+        computed = computed or bool(missing)
+        # The manifest names the processors that have computed records.
+        written = manifest if computed else manifest | {"processors": []}
+        _update_manifest(store, written)
         if missing:
             _compute(missing, store, plan, backend)
-            computed = True
         try:
             results = load(store.path)
         except DamagedUnit:
             store.verify(store.units())
             missing = _missing(store, plan.units)
             continue
-        _update_manifest(store, manifest)
+        _update_manifest(store, written)
         clear_caches()
         if not computed:
             click.echo("Nothing to compute: all units are finished")
@@ -90,10 +95,8 @@ def _update_manifest(store: Run, manifest: dict[str, Any]) -> None:
     for _ in range(ATTEMPTS):
         stored = store.manifest()
         new = merged(stored, manifest)
-        same = all(new[name] == stored.get(name) for name in ("protocols", "models", "tasks", "tasks_found"))
-        if same and all(
-            item in stored.get(name, []) for name in ("all_arguments", "parts") for item in manifest[name]
-        ):
+        same = all(new[name] == stored.get(name) for name in SECTIONS)
+        if same and all(item in stored.get(name, []) for name in LISTS for item in manifest[name]):
             return
         store.write_manifest(new)
 

@@ -61,11 +61,14 @@ def from_run(run: str | Path) -> Baseline:
     StoreError
         As `segbench.results.load`.
     UsageError
-        If its manifest lacks what a comparison needs.
+        If the run is not finished, or its manifest lacks what a comparison needs.
     """
     from segbench.results import load
+    from segbench.results.progress import unfinished_sentences
 
     results = load(run)
+    for sentence in unfinished_sentences(results):
+        raise UsageError(sentence)
     manifest = _reduced({name: results.manifests[0].get(name) for name in ENTRIES}, str(run))
     images = results.images[list(COLUMNS)].sort_values(list(KEY), ignore_index=True)
     return Baseline(str(run), manifest, images.assign(dice=images.dice.round(DECIMALS)))

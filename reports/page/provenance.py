@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from segbench.reports import bounds, catalogue, pictures, protocols, selection, style
+from segbench.reports import bounds, catalogue, cautions, pictures, protocols, selection, style
 from segbench.reports.layout import Grid
 from segbench.text import render_command
 
@@ -26,7 +26,9 @@ def warnings(results: Results) -> list[dict[str, str]]:
         "Bundled weights.": _bundled_weights(results),
         "Other weights.": _other_weights(results),
         "Shortened training.": _short_trainings(results),
-        "Unfinished run.": _unfinished(results),
+        "Seed images.": cautions.missed_seeds(results),
+        "Empty scribbles.": cautions.empty_scribbles(results),
+        "Different images.": _different_images(results),
     }
     return [{"title": title, "text": text} for title, text in texts.items() if text]
 
@@ -47,7 +49,9 @@ def facts(manifest: Manifest) -> list[tuple[str, str]]:
         "Maximum interactions": settings.pop("max_steps", None) or "as each protocol defines",
         "Weights": settings.pop("weights", None),
         "Seed image segmented by": _seed_model(manifest),
+        "Seed image below the target": settings.pop("seed_image", None),
         "Device": settings.pop("device", None),
+        "Processor": ", ".join(manifest.get("processors") or []) or None,
         "Precision": settings.pop("precision", None),
         "Seed": settings.pop("seed", None),
         **{name.replace("_", " ").capitalize(): value for name, value in sorted(settings.items())},
@@ -136,7 +140,7 @@ def _short_trainings(results: Results) -> str:
     )
 
 
-def _unfinished(results: Results) -> str:
+def _different_images(results: Results) -> str:
     """Name methods that segmented fewer images than others, so that averages are over other images."""
     # Longer sets are another experiment, and not every method takes part in it.
     images = results.images[selection.in_standard_sets(results, results.images)]
@@ -151,8 +155,8 @@ def _unfinished(results: Results) -> str:
                 method = pictures.method_title(str(model), str(context))
                 incomplete.append(f"{method}, {title}: {count} of {total} images")
     return "; ".join(incomplete) and (
-        f"{'; '.join(incomplete)}. Averages over different images are not comparable. Repeat the command of "
-        "the run to finish it."
+        f"{'; '.join(incomplete)}. Averages over different images are not comparable. Run all methods on "
+        "the same images."
     )
 
 

@@ -17,6 +17,7 @@ from segbench.reports.missing import whole_study
 from segbench.reports.page import provenance
 from segbench.reports.replay import BUDGET, Replay, replay
 from segbench.reports.requirement import InsufficientRecords
+from segbench.results.progress import unfinished
 from segbench.text import count_of
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ PICTURES = "Pictures of single images"
 # Artefacts in the order of the page; the last group takes all that no other group names.
 GROUPS: dict[str, tuple[str, ...]] = {
     "Experiment 1: one image after another": (
-        *("fig3", "fig4", "table7", "fig11", "fig16", "fig12", "fig13", "fig14", "fig15"),
+        *("fig3", "fig4", "table7", "metrics", "fig11", "fig16", "fig12", "fig13", "fig14", "fig15"),
+        "seed-images",
     ),
     "Bootstrapping UniverSeg": ("fig17a", "table17b", "fig18"),
     "Experiment 2: a given context": ("fig6", "fig7", "fig19", "fig20", "fig21"),
@@ -182,6 +184,7 @@ def page(
             style=Markup(css),
             script=Markup(script),
             summary=_summary(results),
+            unfinished=[(str(folder), one) for folder, one in unfinished(results)],
             answer=_answer(results, comparisons),
             warnings=provenance.warnings(results),
             groups=_grouped(sections),
@@ -258,7 +261,7 @@ def _grouped(sections: Sequence[Section]) -> dict[str, list[Section]]:
 
 
 def _summary(results: Results) -> str:
-    """Return one line: the protocols, and the numbers of models, tasks, simulations and trainings."""
+    """Return one line: protocols, numbers of models, tasks, simulations and trainings, unfinished units."""
     images = results.images
     titles = [protocols.labels(results, name).title for name in protocols.in_order(images.protocol)]
     trained = images.protocol.isin(protocols.of_families(results, "supervised"))
@@ -270,4 +273,5 @@ def _summary(results: Results) -> str:
     }
     optional = ("simulation", "training") if trained.any() else ("training",)
     counts = [count_of(size, noun) for noun, size in sizes.items() if size or noun not in optional]
+    counts += [f"{one.finished} of {one.planned} units" for _, one in unfinished(results)]
     return " · ".join([", ".join(titles) or "no protocols", *counts])

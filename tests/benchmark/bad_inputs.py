@@ -187,7 +187,7 @@ TABLE = [
         ("a class that is no data set", "--datasets bad_plugins:NoSource", "is not a data source"),
         ("a data set that fails", "--datasets bad_plugins:BadSource", "the plug-in bad_plugins failed"),
         ("a data set that fails to load", "--datasets bad_plugins:BadLoad", "the plug-in bad_plugins failed"),
-        ("a data set without tasks", "--datasets toys:Empty", "none of the 0 tasks"),
+        ("a data set without tasks", "--datasets toys:Empty", "the data sets have none"),
         (
             "an adapter that exits when made",
             "--models bad_plugins:ExitsInInit",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import shutil
 from pathlib import Path
 
@@ -64,7 +65,11 @@ def test_run_leaves_records_and_a_manifest(finished):
     assert images.groupby("protocol").reached.mean()["center-clicks"] == 1
     manifest = json.loads((finished / "manifest.json").read_text())
     assert manifest["settings"]["precision"] == "float32"
-    assert manifest["models"] == {"toys:Brush": {"weights": None, "checksum": None}}
+    source = manifest["models"]["toys:Brush"]["source"]
+    assert manifest["models"] == {"toys:Brush": {"weights": None, "checksum": None, "source": source}}
+    assert len(source) == 64 and "source" not in manifest["protocols"]["center-clicks"]
+    assert len(manifest["processors"]) == 1 and platform.node() not in json.dumps(manifest["processors"])
+    assert manifest["settings"]["seed_image"] == "keep"
     assert set(manifest["packages"]) >= {"torch", "numpy"}
     assert manifest["tasks"]["toys/drawn/synthetic/0/one"]["test"] == 6
     assert manifest["arguments"] == {name: value for name, value in TOYS.items() if name != "workers"} | {

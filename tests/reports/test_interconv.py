@@ -261,7 +261,7 @@ def test_records_of_sets_change_nothing_else(of_both, run):
 def test_the_page_warns_of_a_model_that_lacks_images():
     run = as_run(interactive(most=1, simulations=1))
     run.images = run.images[(run.images.model == MATCHED) | (run.images.position > 2)]
-    (warning,) = [one for one in provenance.warnings(run) if one["title"] == "Unfinished run."]
+    (warning,) = [one for one in provenance.warnings(run) if one["title"] == "Different images."]
     assert "ScribblePrompt-InterConv, random clicks on sets: 10 of 12 images" in warning["text"]
 
 

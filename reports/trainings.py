@@ -1,0 +1,66 @@
+"""Commands that train the models which a run lacks, where no weights of theirs come with this project."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from segbench.datasets.registry import EMBEDDED, open_dataset
+from segbench.datasets.scans import ALL
+from segbench.models.registry import MODELS, capabilities, required_weights
+from segbench.models.weights import OFFICIAL, WeightsError, trained_files, trained_folder
+from segbench.text import render_command
+
+if TYPE_CHECKING:
+    from segbench.results import Results
+
+
+def training_commands(results: Results, models: Sequence[str]) -> tuple[str, ...]:
+    """Return a command for each model that has to be trained on the data sets of a run.
+
+    Their weights end up where the run looks for them. A command ends at once if the training is finished.
+    """
+    arguments = results.manifests[0].get("arguments") or {} if results.manifests else {}
+    weights = arguments.get("weights", "bundled")
+    places = {"data_root": arguments.get("data_root")}
+    if weights not in ("bundled", "official"):
+        places["output"] = weights
+    return tuple(
+        render_command("train", {"datasets": sorted(set(tasks.values()))} | places, model)
+        for model in _known(models)
+        if capabilities(model).needs_training
+        for tasks in [_tasks(results, capabilities(model).automatic)]
+        if not all(_has_bundled_weights(model, task) for task in tasks)
+    )
+
+
+def lack_public_weights(models: Sequence[str]) -> bool:
+    """Return whether any of some models has weights, but none that are published."""
+    return any(file not in OFFICIAL for model in _known(models) for file in required_weights(model))
+
+
+def _known(models: Sequence[str]) -> list[str]:
+    """Return the built-in models; a name such as module:Class from a record is not imported."""
+    return [name for name in models if name in MODELS.builtin]
+
+
+def _tasks(results: Results, scans: bool) -> dict[str, str]:
+    """Return the data set of each task of a run that has scans or not, else of the embedded data."""
+    sources = {
+        name: str(entry["source"])
+        for manifest in results.manifests
+        for name, entry in (manifest.get("tasks_found") or {}).items()
+        if name.endswith(f"/{ALL}") == scans and "source" in entry
+    }
+    if sources:
+        return sources
+    embedded = EMBEDDED["scans" if scans else "tasks"]
+    return {task.name: embedded for task in open_dataset(embedded, Path()).tasks()}
+
+
+def _has_bundled_weights(model: str, task: str) -> bool:
+    try:
+        return bool(trained_files(model, trained_folder(task)))
+    except WeightsError:
+        return False
