@@ -94,7 +94,7 @@ def estimates(
 
 def with_subjects(
     rows: pd.DataFrame,
-    value: str,
+    value: str | Sequence[str],
     by: Sequence[str],
     statistic: Statistic = "mean",
     unit: Unit = "simulation",
@@ -111,7 +111,8 @@ def with_subjects(
         statistics.bootstrap(rows, value, which, by, statistic=statistic) for which in (unit, "subject")
     )
     names = {"std": "subject_std", "low": "subject_low", "high": "subject_high", "n_units": "subjects"}
-    return ours.merge(cautious.rename(columns=names)[[*by, *names.values()]], on=list(by))
+    keys = [*by] if isinstance(value, str) else [*by, "metric"]
+    return ours.merge(cautious.rename(columns=names)[[*keys, *names.values()]], on=keys)
 
 
 def changes(images: pd.DataFrame, model: str, baselines: Sequence[str]) -> pd.DataFrame:

@@ -26,6 +26,7 @@ class ProtocolLabels:
     unit: str
     family: str = ""
     ordered: bool = False
+    max_steps: int = 0
 
 
 def labels(results: Results, name: str) -> ProtocolLabels:
@@ -33,9 +34,8 @@ def labels(results: Results, name: str) -> ProtocolLabels:
     for manifest in results.manifests:
         entry = (manifest.get("protocols") or {}).get(name)
         if entry:
-            return ProtocolLabels(
-                entry["title"] or str(name), entry["unit"], entry["family"], entry["ordered"]
-            )
+            facts = [entry[fact] for fact in ("unit", "family", "ordered")]
+            return ProtocolLabels(entry["title"] or str(name), *facts, entry.get("max_steps", 0))
     return _registered(str(name))
 
 
@@ -47,7 +47,8 @@ def _registered(name: str) -> ProtocolLabels:
         protocol = None
     if protocol is None:
         return ProtocolLabels(name, "interactions")
-    return ProtocolLabels(protocol.title or name, protocol.unit, protocol.family, protocol.ordered)
+    facts = protocol.unit, protocol.family, protocol.ordered, protocol.max_steps
+    return ProtocolLabels(protocol.title or name, *facts)
 
 
 def in_order(names: Iterable[str]) -> list[str]:

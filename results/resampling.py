@@ -88,23 +88,27 @@ class Design:
 
 def to_design(
     frame: pd.DataFrame,
-    value: str,
+    value: str | Sequence[str],
     by: Sequence[str],
     statistic: Statistic = "mean",
     unit: Unit = "simulation",
 ) -> Design:
     """Convert a table to a design; see `segbench.results.statistics.bootstrap` for arguments and errors.
 
+    Each of several values has an estimate.
+
     Units that are not subjects are shared by all tasks. Subjects are shared by the tasks of a cohort, for
     instance two labels of the same images, and are resampled within the cohort.
     """
     keys = [*by, *(name for name in TASK if name not in by)]
-    require(frame, [*keys, value])
+    columns = [value] if isinstance(value, str) else list(value)
+    require(frame, [*keys, *columns])
     if frame.empty:
         raise StatisticsError("the table has no rows, so there is nothing to average")
-    numbers = frame[value].to_numpy(np.float64)
-    if not np.isfinite(numbers).all():
-        raise StatisticsError(f"column {value} holds values that are not finite numbers")
+    numbers = np.stack([frame[name].to_numpy(np.float64) for name in columns])
+    for name, row in zip(columns, numbers, strict=True):
+        if not np.isfinite(row).all():
+            raise StatisticsError(f"column {name} holds values that are not finite numbers")
     cell = group_codes(frame[name] for name in keys)
     passes, subject, member = (_codes_of(frame, names) for names in (PASS, ["subject"], [unit]))
     cell_pass = group_codes([cell, passes])
@@ -112,7 +116,7 @@ def to_design(
     group = _codes_of(cells, by)
     starts = np.searchsorted(group, np.arange(group[-1] + 1))
     # Floating-point sums depend on the order of their terms; results must not depend on the order of rows.
-    order = np.lexsort((numbers, cell_pass * (subject.max() + 1) + subject))
+    order = np.lexsort((*numbers, cell_pass * (subject.max() + 1) + subject))
     cell, cell_pass, subject, member = cell[order], cell_pass[order], subject[order], member[order]
     weight, scale = _weights(cell, cell_pass, subject, statistic)
     stratum = np.zeros(len(cells), np.int64)
@@ -120,7 +124,7 @@ def to_design(
         stratum = group_codes([cells["dataset"], cells["cohort"]])
         member = group_codes([stratum[cell], subject])
     groups, share = cells.iloc[starts][list(by)].reset_index(drop=True), _shares(cells, group)
-    of_rows = cell, member, weight, numbers[order][None]
+    of_rows = cell, member, weight, numbers[:, order]
     return Design(groups, cells, group, starts, share, scale, unit, stratum, *of_rows)
 
 

@@ -34,6 +34,7 @@ __all__ = [
     "StatisticsError",
     "bootstrap",
     "convergence",
+    "deviation",
     "hierarchical_mean",
     "improvement",
     "interquartile_difference",
@@ -47,7 +48,10 @@ __all__ = [
 
 
 def hierarchical_mean(
-    frame: pd.DataFrame, value: str, by: Sequence[str] = ("protocol", "model")
+    frame: pd.DataFrame,
+    value: str,
+    by: Sequence[str] = ("protocol", "model"),
+    statistic: Statistic = "mean",
 ) -> pd.DataFrame:
     """Mean over subject, pass, label, axis, modality, cohort and dataset, in this order (C.2).
 
@@ -60,6 +64,8 @@ def hierarchical_mean(
         Column to average; finite numbers or bool.
     by : sequence of str
         Columns that define the groups. Levels named here are not averaged over.
+    statistic : {"mean", "total"}
+        As in `bootstrap`.
 
     Returns
     -------
@@ -71,8 +77,40 @@ def hierarchical_mean(
     StatisticsError
         If the table is empty, lacks a column, or has a value that is not a finite number.
     """
-    design = to_design(frame, value, by)
+    design = to_design(frame, value, by, statistic)
     return design.groups.assign(**{value: design.over_tasks(design.point())[0, 0]})
+
+
+def deviation(
+    frame: pd.DataFrame,
+    value: str,
+    unit: Unit = "simulation",
+    by: Sequence[str] = ("protocol", "model"),
+    statistic: Statistic = "mean",
+) -> pd.DataFrame:
+    """Standard deviation over simulations of the hierarchical mean of each (MultiverSeg, Fig. 17b).
+
+    It does not shrink with the number of simulations, unlike the standard deviation of `bootstrap`, which
+    estimates the error of the mean over all simulations.
+
+    Parameters
+    ----------
+    frame, value, unit, by, statistic
+        As in `bootstrap`.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``by`` and std, with the number of units less one as divisor; NaN for a single unit.
+
+    Raises
+    ------
+    StatisticsError
+        As `hierarchical_mean`.
+    """
+    validate(unit, 2, 0.95, statistic)
+    each = hierarchical_mean(frame, value, [*by, unit], statistic)
+    return each.groupby(list(by), sort=True)[value].std().rename("std").reset_index()
 
 
 def totals(images: pd.DataFrame, value: str = "interactions") -> pd.DataFrame:
@@ -82,7 +120,7 @@ def totals(images: pd.DataFrame, value: str = "interactions") -> pd.DataFrame:
 
 def bootstrap(
     images: pd.DataFrame,
-    value: str,
+    value: str | Sequence[str],
     unit: Unit = "simulation",
     by: Sequence[str] = ("protocol", "model"),
     reps: int = 1000,
@@ -96,8 +134,8 @@ def bootstrap(
     ----------
     images : DataFrame
         Rows of ``images`` (or ``steps``) of `segbench.results.load`.
-    value : str
-        Column to average; finite numbers or bool.
+    value : str or sequence of str
+        Column to average; finite numbers or bool. Several at once take less time.
     unit : {"simulation", "training", "person", "subject"}
         What is resampled with replacement. ``simulation`` describes the noise of the seeds on fixed images,
         ``training`` the noise of trainings (supervised), ``person`` differences between people who drew
@@ -119,7 +157,8 @@ def bootstrap(
     DataFrame
         Columns ``by``, mean (of the data themselves), std (of the replicates), low, high, unit and n_units
         (distinct units in the group), sorted by ``by``. Std, low and high are NaN where no task of a group
-        has two units: one unit says nothing about the spread.
+        has two units: one unit says nothing about the spread. Of a sequence of values, such a table for each
+        in turn, whose name is in the column ``metric`` after ``by``.
 
     Raises
     ------
@@ -129,7 +168,10 @@ def bootstrap(
     """
     validate(unit, reps, level, statistic)
     design = to_design(images, value, by, statistic, unit)
-    return intervals(design, design.over_tasks, reps, seed, level)
+    table = intervals(design, design.over_tasks, reps, seed, level)
+    if not isinstance(value, str):
+        table.insert(len(by), "metric", np.repeat(list(value), len(design.groups)))
+    return table
 
 
 def replicates(

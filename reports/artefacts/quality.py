@@ -12,35 +12,39 @@ import pandas as pd
 from segbench.reports import bounds, catalogue, estimates, protocols, selection
 from segbench.reports.artefact import Artefact
 from segbench.reports.artefacts import bootstrapped
-from segbench.reports.layout import Grid, number
+from segbench.reports.curves import paper_label
+from segbench.reports.layout import Grid, joined, number
 from segbench.reports.requirement import SUPERVISED, Requirement
 from segbench.reports.style import model_title
-from segbench.results import published
-from segbench.results.resampling import Statistic, Unit
+from segbench.results import published, statistics
+from segbench.results.effort import THRESHOLDS
+from segbench.results.resampling import Statistic, Unit, as_text
 
 if TYPE_CHECKING:
     from segbench.results import Results
 
+PERCENTS = [round(100 * threshold) for threshold in THRESHOLDS]
 PAPER_SET = 18  # images of a set, over which the paper's totals run
-INTERVAL = (
-    "± standard deviation of the bootstrap over simulations; 95% bootstrap intervals over the units named."
-)
-COLUMNS = (
-    *("Mean ± std", "95% over simulations", "95% over subjects"),
-    *("Paper", "Difference", "Our weights"),
-)
+INTERVALS = "95% bootstrap intervals over the units named."
+BOOTSTRAP = "±: standard deviation of the bootstrap over simulations"
+# Columns of standard deviations, with the head of the column that shows mean and deviation.
+DEVIATIONS = {"bootstrap_std": "Mean ± bootstrap std", "simulation_std": "Mean ± std over simulations"}
 REQUIRES = (Requirement(), Requirement(("supervised",), (), optional=True))
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A column of image records, its average over the images of a set, and its format."""
+    """A column of image records, its average over the images of a set, and its format.
+
+    Images whose column ``without`` is true do not count.
+    """
 
     title: str
     column: str
     statistic: Statistic = "mean"
     scale: float = 1
     digits: int = 2
+    without: str = ""
 
 
 METRICS = {
@@ -48,7 +52,18 @@ METRICS = {
     "hd95": Metric("HD95 (pixels) ↓", "hd95"),
     "total_steps": Metric("Total steps ↓", "interactions", "total"),
     "failures": Metric("Failures ↓", "failed", "total"),
+    **{f"noi_{p}": Metric(f"NoI to {p}% Dice ↓", f"noi_{p}") for p in PERCENTS},
+    **{f"failures_{p}": Metric(f"Failures at {p}% Dice ↓", f"failed_{p}", "total") for p in PERCENTS},
+    "dice_auc": Metric("Area under Dice (×100) ↑", "dice_auc", scale=100),
+    "nsd_1px": Metric("NSD at 1 pixel (×100) ↑", "nsd_1px", scale=100),
+    "nsd_2px": Metric("NSD at 2 pixels (×100) ↑", "nsd_2px", scale=100),
+    "hd95_measured": Metric("HD95 without imputed (pixels) ↓", "hd95", without="hd95_imputed"),
+    "empty_scribbles": Metric("Empty scribbles ↓", "empty_scribbles", "total"),
+    "seconds": Metric("Seconds per image", "seconds"),
+    "seconds_per_prediction": Metric("Seconds per prediction", "seconds_per_prediction"),
 }
+TABLE7 = ("dice_percent", "hd95", "total_steps", "failures")
+TABLE17B = ("dice_percent", "failures")
 
 
 def quality(
@@ -76,27 +91,25 @@ def quality(
     Returns
     -------
     DataFrame
-        Columns ``protocol``, ``metric``, ``model`` and ``keys``; ``mean``, ``std``, ``low``, ``high``,
-        ``unit`` and ``n_units`` of the bootstrap over simulations (of supervised networks over trainings);
-        ``subject_std``, ``subject_low``, ``subject_high`` and ``subjects`` of the one over subjects;
-        ``paper``, ``paper_std`` and ``difference`` (ours minus the paper's), NaN without a number in the
-        paper or if its sets have another size; ``weights`` of the model; ``tasks`` of the protocol;
+        Columns of `estimated`, for supervised networks over trainings instead of simulations; ``paper``,
+        ``paper_std``, ``paper_version`` and ``difference`` (ours minus the paper's), NaN without a number in
+        the paper or if its sets have another size; ``weights`` of the model; ``tasks`` of the protocol;
         ``set_size`` of the run, which supervised networks do not have, nor totals.
     """
     by = ["protocol", "model", *keys]
     supervised = _is_supervised(results, images)
     sets, trained = images[~supervised], images[supervised]
-    tables = [_estimates(sets, name, by, "simulation") for name in metrics if len(sets)]
     means = [name for name in metrics if METRICS[name].statistic == "mean"]
-    tables += [_estimates(trained, name, by, "training") for name in means if len(trained)]
-    table = pd.concat(tables, ignore_index=True)
-    paper = published(artefact).rename(columns={"value": "paper", "std": "paper_std"})
+    parts = (sets, metrics, "simulation"), (trained, means, "training")
+    table = pd.concat([estimated(rows, names, by, unit) for rows, names, unit in parts if len(rows)])
+    names = {"value": "paper", "std": "paper_std", "version": "paper_version"}
+    paper = published(artefact).rename(columns=names)
     same = ["protocol", "metric", "model"]
-    table = table.merge(paper[[*same, "paper", "paper_std"]], how="left", on=same)
+    table = table.merge(paper[[*same, *names.values()]], how="left", on=same)
     size = sets.groupby(["task", "simulation"], observed=True).position.nunique().max()
     if size != PAPER_SET:
         totals = set(metrics) - set(means)
-        table.loc[table.metric.isin(totals), ["paper", "paper_std"]] = np.nan
+        table.loc[table.metric.isin(totals), list(names.values())] = np.nan
     table["difference"] = table["mean"] - table["paper"]
     weights = _weights(results, images)
     table["weights"] = [weights.get(model) or "none" for model in table.model]
@@ -120,13 +133,41 @@ def _weights(results: Results, images: pd.DataFrame) -> dict[str, str | None]:
     return catalogue.models(results) | trained
 
 
-def _estimates(images: pd.DataFrame, name: str, by: list[str], unit: Unit) -> pd.DataFrame:
-    """Estimate one metric with its spread over a unit and over subjects."""
-    metric = METRICS[name]
-    images = images.assign(value=metric.scale * images[metric.column].astype("float64"))
-    table = estimates.with_subjects(images, "value", by, metric.statistic, unit)
-    table.insert(1, "metric", name)
+def estimated(
+    images: pd.DataFrame, metrics: Sequence[str], by: Sequence[str], unit: Unit = "simulation"
+) -> pd.DataFrame:
+    """Estimate metrics with their spread over a unit and over subjects.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``by``, with ``metric`` after the first; ``mean``, ``bootstrap_std``, ``low``, ``high``,
+        ``unit`` and ``n_units`` of the bootstrap over the unit; ``subject_std``, ``subject_low``,
+        ``subject_high`` and ``subjects`` of the one over subjects; with HD95 also ``hd95_imputed``, its
+        number of pairs with exactly one empty mask. No row of a group without an image that counts.
+    """
+
+    def kind(name: str) -> tuple[Statistic, str]:
+        return METRICS[name].statistic, METRICS[name].without
+
+    tables = []
+    for statistic, without in dict.fromkeys(map(kind, metrics)):
+        names = [name for name in metrics if kind(name) == (statistic, without)]
+        rows = scaled(images[~images[without]] if without else images, names)
+        if len(rows):
+            tables.append(estimates.with_subjects(rows, names, by, statistic, unit))
+    table = pd.concat(tables, ignore_index=True).rename(columns={"std": "bootstrap_std"})
+    if "hd95" in metrics:
+        imputed = images.groupby(list(by), observed=True).hd95_imputed.sum().astype("float64").reset_index()
+        table = table.merge(as_text(imputed).assign(metric="hd95"), how="left", on=[*by, "metric"])
+    table.insert(1, "metric", table.pop("metric"))
     return table
+
+
+def scaled(images: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
+    """Return images with a column for each metric, in its scale."""
+    columns = {name: METRICS[name].scale * images[METRICS[name].column].astype("float64") for name in metrics}
+    return images.assign(**columns)
 
 
 def _methods_data(results: Results) -> pd.DataFrame:
@@ -135,7 +176,7 @@ def _methods_data(results: Results) -> pd.DataFrame:
     supervised = _is_supervised(results, images)
     if not supervised.all():
         images = images[~supervised | images.task.isin(images.task[~supervised].unique())]
-    return quality(results, images.assign(failed=~images.reached), list(METRICS), "table7")
+    return quality(results, images.assign(failed=~images.reached), TABLE7, "table7")
 
 
 def _methods_grid(results: Results, table: pd.DataFrame) -> Grid:
@@ -146,7 +187,14 @@ def _methods_grid(results: Results, table: pd.DataFrame) -> Grid:
 def _bootstrapped_data(results: Results) -> pd.DataFrame:
     images = selection.select(results, *bootstrapped.REQUIRES)
     images = images.assign(failed=images.dice < estimates.target_dice(results))
-    return quality(results, images, ["dice_percent", "failures"], "table17b", ["context"])
+    table = quality(results, images, TABLE17B, "table17b", ["context"])
+    by = ["protocol", "model", "context"]
+    deviations = []
+    for name in TABLE17B:
+        rows, statistic = scaled(images, [name]), METRICS[name].statistic
+        deviations.append(statistics.deviation(rows, name, by=by, statistic=statistic).assign(metric=name))
+    spread = pd.concat(deviations).rename(columns={"std": "simulation_std"})
+    return table.drop(columns="bootstrap_std").merge(spread, on=[*by, "metric"])
 
 
 def _bootstrapped_grid(results: Results, table: pd.DataFrame) -> Grid:
@@ -154,7 +202,16 @@ def _bootstrapped_grid(results: Results, table: pd.DataFrame) -> Grid:
 
 
 def _grid(table: pd.DataFrame, heads: Mapping[str, str]) -> Grid:
-    """Lay out mean ± standard deviation, both intervals, the paper's number and the difference.
+    """Lay out the spread, the paper's numbers and the difference; ``heads`` as for `spread_grid`."""
+    grid = spread_grid(table, heads)
+    paper = paper_label(table.paper_version.dropna()) if table.paper.notna().any() else "Paper"
+    cells = [_comparison(row, METRICS[row.metric].digits) for _, row in table.iterrows()]
+    rows = [[*row, *more] for row, more in zip(grid.rows, cells, strict=True)]
+    return Grid([*grid.columns, paper, "Difference", "Our weights"], rows, grid.heads)
+
+
+def spread_grid(table: pd.DataFrame, heads: Mapping[str, str]) -> Grid:
+    """Lay out mean ± standard deviation with both intervals.
 
     ``heads`` are the columns that name a row, with their headings.
     """
@@ -163,21 +220,26 @@ def _grid(table: pd.DataFrame, heads: Mapping[str, str]) -> Grid:
         model=[model_title(name) for name in table.model],
     )
     names = named[list(heads)].astype(str).to_numpy().tolist()
-    cells = [_cells(row, METRICS[row.metric].digits) for _, row in table.iterrows()]
+    deviation = next(name for name in DEVIATIONS if name in table)
+    cells = [_spread(row, deviation, METRICS[row.metric].digits) for _, row in table.iterrows()]
     rows = [[*head, *body] for head, body in zip(names, cells, strict=True)]
-    return Grid([*heads.values(), *COLUMNS], rows, heads=len(heads))
+    columns = [*heads.values(), DEVIATIONS[deviation], "95% over simulations", "95% over subjects"]
+    return Grid(columns, rows, len(heads))
 
 
-def _cells(row: pd.Series, digits: int) -> list[str]:
-    def joined(first: float, second: float, between: str) -> str:
-        return number(first, digits) + (f" {between} {number(second, digits)}" if pd.notna(second) else "")
+def _spread(row: pd.Series, deviation: str, digits: int) -> list[str]:
+    imputed = f" ({row.hd95_imputed:.0f} imputed)" if pd.notna(row.get("hd95_imputed")) else ""
+    return [
+        joined(row["mean"], "±", row[deviation], digits) + imputed,
+        joined(row.low, "to", row.high, digits),
+        joined(row.subject_low, "to", row.subject_high, digits),
+    ]
 
+
+def _comparison(row: pd.Series, digits: int) -> list[str]:
     difference = number(row.difference, digits)
     return [
-        joined(row["mean"], row["std"], "±"),
-        joined(row.low, row.high, "to"),
-        joined(row.subject_low, row.subject_high, "to"),
-        joined(row.paper, row.paper_std, "±"),
+        joined(row.paper, "±", row.paper_std, digits),
         f"+{difference}" if row.difference > 0 else difference,
         row.weights,
     ]
@@ -187,14 +249,16 @@ ARTEFACTS = {
     "table7": Artefact(
         "table",
         "Segmentation quality and total interactions per task (Table 7)",
-        "Mean over tasks ± standard deviation of the bootstrap. Dice and 95th-percentile Hausdorff distance "
-        "(HD95) are those of the last prediction of every image. Total steps are the interactions that a "
-        "whole set of images needs; failures are its images that never reached the target Dice, which count "
-        "with the maximum number of interactions. The paper's numbers are of the official weights on its own "
-        "tasks, and its totals of 18 images: they are compared with sets of 18 only. Supervised networks are "
-        "trained on each task, with true labels; they segment every test image, and their intervals are over "
-        "trainings instead of simulations.",
-        INTERVAL,
+        "Mean over tasks ± standard deviation of the bootstrap, as in the paper. Dice and 95th-percentile "
+        "Hausdorff distance (HD95) are those of the last prediction of every image. HD95 is imputed, by the "
+        "image diagonal, where exactly one of prediction and label is empty; the number of these pairs is in "
+        "brackets. Total steps are the interactions that a whole set of images needs; failures are its "
+        "images that never reached the target Dice, which count with the maximum number of interactions. The "
+        "paper's numbers are of the official weights on its own tasks, and its totals of 18 images: they are "
+        "compared with sets of 18 only. Supervised networks are trained on each task, with true labels; they "
+        "segment every test image, and their deviations and intervals are over trainings instead of "
+        "simulations (the paper does not say over what its networks' deviation is).",
+        f"{BOOTSTRAP}; {INTERVALS}",
         requires=REQUIRES,
         data=_methods_data,
         grid=_methods_grid,
@@ -202,10 +266,11 @@ ARTEFACTS = {
     "table17b": Artefact(
         "table",
         "Bootstrapping UniverSeg: Dice and failures per task (Fig. 17b)",
-        "Mean over tasks ± standard deviation of the bootstrap. Failures are the images of a set with less "
-        "than the target Dice. The paper has one number for UniverSeg and does not say whether its context "
-        "holds thresholded or soft predictions; both are compared with it.",
-        INTERVAL,
+        "Mean over tasks ± standard deviation over simulations of the mean of each, as in the paper; it does "
+        "not shrink with the number of simulations. Failures are the images of a set with less than the "
+        "target Dice. The paper has one number for UniverSeg and does not say whether its context holds "
+        "thresholded or soft predictions; both are compared with it.",
+        f"±: standard deviation over simulations; {INTERVALS}",
         requires=bootstrapped.REQUIRES,
         data=_bootstrapped_data,
         grid=_bootstrapped_grid,

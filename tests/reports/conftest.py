@@ -243,13 +243,12 @@ def step_of(step: int, dice: float) -> dict:
 
 def steps_of(images: list[dict]) -> list[dict]:
     """Return steps that lead evenly to the Dice of each image, below the target until then."""
-    return [
-        row
-        | step_of(step, min(0.89, row["dice"] * step / row["interactions"]) if step < last else row["dice"])
-        for row in images
-        for last in (row["interactions"],)
-        for step in range(last + 1)
-    ]
+    steps = []
+    for row in images:
+        last = row["interactions"]
+        earlier = [row | step_of(step, min(0.89, row["dice"] * step / last)) for step in range(last)]
+        steps += [*earlier, row | step_of(last, row["dice"])]
+    return steps
 
 
 def as_results(images: list[dict], steps: list[dict] | None = None, manifest: dict = MANIFEST) -> Results:

@@ -115,8 +115,8 @@ def test_what_is_missing_is_listed_with_the_command_that_adds_it(run_of, tmp_pat
     build(partial, tmp_path, formats=["png"])
     text = text_of(tmp_path)
     assert "Fig. 4: not drawn" in text
-    incomplete = "Fig. 3, Fig. 11, Fig. 16, Table 7, Comparisons, Profiles and Convergence: incomplete"
-    assert incomplete in text
+    drawn = "Fig. 3, Fig. 11, Fig. 16, Table 7, Metrics, Comparisons, Profiles and Convergence"
+    assert f"{drawn}: incomplete" in text
     rest = "--datasets wbc,buid --simulations 12"
     command = "python -m benchmark run"
     assert f"{command} --protocol center-clicks --models sp-uvs,multiverseg {rest}" in text

@@ -12,6 +12,7 @@ from segbench.results.statistics import (
     StatisticsError,
     bootstrap,
     convergence,
+    deviation,
     hierarchical_mean,
     interquartile_mean,
     paired_change,
@@ -226,3 +227,30 @@ def test_convergence_leaves_out_groups_with_fewer_simulations():
     }
     with pytest.raises(StatisticsError, match="no group has 9 simulations"):
         convergence(images, "v", [9])
+
+
+@pytest.mark.parametrize("unit", ["simulation", "subject"])
+def test_several_values_at_once_have_the_estimates_of_each(unit):
+    rng = np.random.default_rng(0)
+    frame = pd.concat([passes(rng.normal(size=(6, 4)), model=name) for name in "ab"])
+    frame = frame.assign(w=rng.normal(size=len(frame)))
+    both = bootstrap(frame, ["w", "v"], unit, reps=50)
+    assert both.metric.tolist() == ["w", "w", "v", "v"]
+    for name in "vw":
+        rows = both[both.metric == name].drop(columns="metric").reset_index(drop=True)
+        pd.testing.assert_frame_equal(rows, bootstrap(frame, name, unit, reps=50))
+    with pytest.raises(StatisticsError, match="column w holds"):
+        bootstrap(frame.assign(w=np.nan), ["v", "w"])
+
+
+def test_the_deviation_over_simulations_is_that_of_their_means():
+    rows = [("A", 0, 1.0), ("A", 0, 3.0), ("B", 0, 6.0), ("A", 1, 4.0), ("B", 1, 10.0)]
+    frame = table(rows, "dataset simulation v")
+    # The means are (2 + 6) / 2 and (4 + 10) / 2, the totals (4 + 6) / 2 and (4 + 10) / 2.
+    assert deviation(frame, "v")["std"].item() == pytest.approx(np.std([4, 7], ddof=1))
+    assert deviation(frame, "v", statistic="total")["std"].item() == pytest.approx(np.std([5, 7], ddof=1))
+    assert deviation(frame[frame.simulation == 0], "v")["std"].isna().all()
+    # Unlike the deviation of the bootstrap, it does not shrink with the number of simulations.
+    many = passes(np.random.default_rng(1).normal(size=(400, 1)))
+    assert deviation(many, "v")["std"].item() == pytest.approx(1, rel=0.1)
+    assert bootstrap(many, "v")["std"].item() == pytest.approx(1 / 20, rel=0.1)
