@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 REPS = 100  # bootstrap replicates of experiment 2 in the paper
 INTERVAL = "Shading: 95% bootstrap interval over {subject}, 100 replicates as in the paper."
+ENSEMBLE = "universeg-ensemble"
 IN_CONTEXT = Requirement(("in-context",), ("universeg", "multiverseg"), context="ground-truth")
 
 
@@ -38,7 +39,9 @@ def _overall_data(results: Results) -> pd.DataFrame:
 
 def _grouped_data(results: Results) -> pd.DataFrame:
     images = selection.select(results, IN_CONTEXT)
-    paper = published("fig19").replace({"model": {"universeg-ensemble": "universeg"}})
+    paper = published("fig19")
+    if ENSEMBLE not in set(images.model):
+        paper = paper.replace({"model": {ENSEMBLE: "universeg"}})
     return _data(images, paper.rename(columns={"dataset": "group"}), estimates.grouping(images))
 
 
@@ -95,8 +98,9 @@ ARTEFACTS = {
         "Dice by context size and data set (Fig. 19)",
         "As Fig. 6, for each data set separately; for each cohort if the run has only one data set. Hollow "
         f"markers and grey lines are numbers of the UniverSeg paper ({UNIVERSEG}) for the data sets in it: "
-        "UniverSeg, which averages predictions over random contexts there, and nnU-Net, whose number is that "
-        "of the whole data set also if the panels are cohorts.",
+        "UniverSeg, which averages predictions over random contexts there (a run with universeg-ensemble has "
+        "the numbers beside it), and nnU-Net, whose number is that of the whole data set also if the panels "
+        "are cohorts.",
         INTERVAL,
         requires=(IN_CONTEXT,),
         rows=("group", "context_size"),

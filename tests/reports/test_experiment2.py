@@ -95,6 +95,20 @@ def test_context_sizes_by_data_set(contexts):
     assert bounds == [False, True]
 
 
+@pytest.mark.parametrize(
+    ("models", "beside"),
+    [(("universeg",), "universeg"), (("universeg", "universeg-ensemble"), "universeg-ensemble")],
+)
+def test_the_ensembles_published_number_is_beside_the_ensemble_if_there_is_one(records, models, beside):
+    """UniverSeg's paper has the ensemble's number of WBC with 64 images."""
+    row = {"protocol": "in-context", "context": "ground-truth", "context_size": 64}
+    places = [{"dataset": name, "subject": subject} for name in ("wbc", "other") for subject in "pq"]
+    data = data_of("fig19", records([row | place | {"model": name} for name in models for place in places]))
+    assert data[data.group == "wbc"].groupby("model", observed=True).paper.first().dropna().to_dict() == {
+        beside: 90.5
+    }
+
+
 @pytest.fixture(scope="module")
 def corrections(records):
     """Both protocols, one image in each of two cohorts: Dice 0.5, 0.7, 0.8, less with a smaller context."""
