@@ -16,6 +16,7 @@ from segbench.reports.curves import note, plain_axes, shared_legend
 from segbench.reports.layout import Grid, plain
 from segbench.reports.requirement import NO_CONTEXT, SUPERVISED, InsufficientRecords
 from segbench.results import published
+from segbench.results.reference import PREPRINT
 from segbench.text import count_of
 
 if TYPE_CHECKING:
@@ -188,11 +189,11 @@ ARTEFACTS = {
     "table1": Artefact(
         "table",
         "Use of the splits (Table 1)",
-        "For what each split was used, in the paper and in this run. Every data set is split by subject: 60% "
-        "training, 20% validation, 20% test. Validation data sets are those whose validation split decided "
-        "something: here a comparison of variants, or the choice of synthetic tasks on which the bundled "
-        "weights were trained. A data set on which the authors of a model trained the weights used here is "
-        "not held out for it.",
+        f"For what each split was used, in the paper ({PREPRINT}) and in this run. Every data set is split "
+        "by subject: 60% training, 20% validation, 20% test. Validation data sets are those whose validation "
+        "split decided something: here a comparison of variants, or the choice of synthetic tasks on which "
+        "the bundled weights were trained. A data set on which the authors of a model trained the weights "
+        "used here is not held out for it.",
         requires=(),
         data=_uses_data,
         grid=_uses_grid,

@@ -115,8 +115,8 @@ def disc_run(
                     pictures += frames
                     if position:
                         done = {"interactions": frames[-1]["step"], "reached": True, "dice": 1.0}
-                        rest = {"hd95": 0.0, "hd95_imputed": False, "empty_scribbles": 0, "seconds": 0.1}
-                        images.append(identity | done | rest)
+                        rest = {"hd95": 0.0, "hd95_imputed": False, "nsd_1px": 1.0, "nsd_2px": 1.0}
+                        images.append(identity | done | rest | {"empty_scribbles": 0, "seconds": 0.1})
     manifest = {"tasks": tasks, "settings": {"target_dice": 0.9}, "images": 10}
     manifest |= {"arguments": {"protocol": EVIL}, "all_arguments": [{"protocol": EVIL}]}
     manifest |= {"models": {name: {"weights": "bundled", "checksum": "a" * 64} for name in models}}

@@ -159,8 +159,8 @@ def test_the_answer_in_words(efforts, answer):
         (
             {"scribbleprompt": [[20, 20]] * 2, "multiverseg": [[20, 10]] * 2},
             "MultiverSeg needs the fewest clicks: a change of −25.0% from ScribblePrompt "
-            "[−25.0%, −25.0% over 2 simulations; −50.0%, 0.0% over 2 subjects]; with other subjects the order "
-            "could be different. Images that missed 90% Dice: 50.0% with MultiverSeg, 100.0% with "
+            "[−25.0%, −25.0% over 2 simulations; −50.0%, 0.0% over 2 subjects]; with other subjects the "
+            "order could be different. Images that missed 90% Dice: 50.0% with MultiverSeg, 100.0% with "
             "ScribblePrompt; each counts with the maximum, 20 clicks.",
         ),
         (
@@ -199,8 +199,8 @@ def test_the_answer_counts_tasks_that_no_method_solves():
     (text,) = sentences(SimpleNamespace(images=images, manifests=[]))
     assert "a change of −16.7% from ScribblePrompt" in text  # 30 to 25
     assert text.endswith(
-        "Images that missed 90% Dice: 50.0% with MultiverSeg, 50.0% with ScribblePrompt; each counts with the "
-        "maximum, 20 clicks. No method reached it on any image of 1 of 2 tasks."
+        "Images that missed 90% Dice: 50.0% with MultiverSeg, 50.0% with ScribblePrompt; each counts with "
+        "the maximum, 20 clicks. No method reached it on any image of 1 of 2 tasks."
     )
 
 

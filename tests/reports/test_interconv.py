@@ -68,6 +68,17 @@ def test_fig_4_is_the_gain_of_every_size_and_number_of_prompts(of_sets):
     assert data["t"].iloc[0] == pytest.approx(1 / (spread / np.sqrt(24)))
 
 
+@pytest.mark.parametrize("name", ["interconv-fig4", "interconv-fig9"])
+def test_p_values_have_a_column_of_their_own_as_the_test_is_over_images(name, of_sets, of_scans):
+    results = of_sets if name == "interconv-fig4" else of_scans
+    data, grid = data_of(name, results), grid_of(name, results)
+    assert data.p[data.unit == "subject"].isna().all() and data.p[data.unit == "image"].notna().any()
+    assert grid.columns[grid.heads :] == ["Over images", "Over subjects", "Paired t-test"]
+    for over_images, over_subjects, test in (row[grid.heads :] for row in grid.rows):
+        assert "p" not in over_images + over_subjects
+        assert test == "–" or test.startswith("p ")
+
+
 def test_fig_4_draws_a_line_per_size_and_the_line_of_no_gain(of_sets):
     figure = figure_of("interconv-fig4", of_sets)
     assert panel_titles(figure) == ["Line scribbles on sets", "Random clicks on sets"]
