@@ -22,9 +22,7 @@ IDENTITY: dict[str, str] = {
     "task": "string",  # the five columns of TASK, joined by slashes
     "split": "string",  # the split of the segmented images: test or val
     "context": "string",  # content of the context entries: none, binary, soft or ground-truth
-    # Who interacts: none, center-clicks, centerline-scribbles, random-clicks, line-scribbles, human, or the
-    # name of a plug-in's annotator.
-    "annotator": "string",
+    "annotator": "string",  # who interacts: none, human, or the name of a simulated annotator
     "training": "int32",  # which training of the model, in protocols with per_training; else 0
     "simulation": "int32",  # index of the seeded pass; 0 where the protocol draws nothing at random
     "person": "int32",  # which person drew, for the annotator human; else -1

@@ -89,7 +89,7 @@ def test_pictures_are_of_the_first_simulation(study):
 def test_the_paper_preset_plans_the_whole_study(tmp_path):
     result = tool("run", "--preset", "paper", "--dry-run", *TOYS, "--images", "3", "--output", tmp_path / "x")
     assert result.exit_code == 0, result.output
-    assert "6 protocols" in result.output
+    assert "7 protocols" in result.output
     assert "200 simulations of 3 images" in result.output
     assert "centerline-scribbles (images all): scribbleprompt, sp-uvs, multiverseg" in result.output
     assert not (tmp_path / "x").exists()
