@@ -43,7 +43,7 @@ class UniverSegOracle(UniverSeg):
 
 
 class UniverSegEnsemble(UniverSeg):
-    """UniverSeg as in its own paper: the mean of its probabilities over ten random contexts of one size.
+    """UniverSeg with ensembling: the mean of its probabilities over ten random contexts of one size.
 
     MultiverSeg compares with UniverSeg without it (C.1).
     """
