@@ -43,10 +43,10 @@ def comparable(results: Results, images: pd.DataFrame, paper: pd.DataFrame) -> p
 
 def _as_in_paper(results: Results, images: pd.DataFrame, protocol: str) -> bool:
     sets = images[images.protocol == protocol].groupby(["model", "task", "simulation"], observed=True)
-    limits = {(manifest.get("settings") or {}).get("max_steps") for manifest in results.manifests} - {None}
+    own = PROTOCOLS.get(protocol).max_steps if protocol in PROTOCOLS.builtin else 0
+    limits = {(manifest.get("settings") or {}).get("max_steps") or own for manifest in results.manifests}
     return (
         estimates.target_dice(results) == PAPER_TARGET
-        and protocol in PROTOCOLS.names()
-        and limits <= {PROTOCOLS.get(protocol).max_steps}
+        and (not own or limits <= {own})
         and bool((sets.position.nunique() == PAPER_SET).all())
     )

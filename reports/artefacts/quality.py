@@ -12,19 +12,20 @@ import pandas as pd
 from segbench.reports import bounds, catalogue, estimates, protocols, selection
 from segbench.reports.artefact import Artefact
 from segbench.reports.artefacts import bootstrapped
+from segbench.reports.comparable import RULES, comparable
 from segbench.reports.curves import paper_label
 from segbench.reports.layout import Grid, joined, number
 from segbench.reports.requirement import SUPERVISED, Requirement
 from segbench.reports.style import model_title
 from segbench.results import published, statistics
 from segbench.results.effort import THRESHOLDS
+from segbench.results.reference import PREPRINT
 from segbench.results.resampling import Statistic, Unit, as_text
 
 if TYPE_CHECKING:
     from segbench.results import Results
 
 PERCENTS = [round(100 * threshold) for threshold in THRESHOLDS]
-PAPER_SET = 18  # images of a set, over which the paper's totals run
 INTERVALS = "95% bootstrap intervals over the units named."
 BOOTSTRAP = "±: standard deviation of the bootstrap over simulations"
 # Columns of standard deviations, with the head of the column that shows mean and deviation.
@@ -92,9 +93,9 @@ def quality(
     -------
     DataFrame
         Columns of `estimated`, for supervised networks over trainings instead of simulations; ``paper``,
-        ``paper_std``, ``paper_version`` and ``difference`` (ours minus the paper's), NaN without a number in
-        the paper or if its sets have another size; ``weights`` of the model; ``tasks`` of the protocol;
-        ``set_size`` of the run, which supervised networks do not have, nor totals.
+        ``paper_std``, ``paper_version`` and ``difference`` (ours minus the paper's), NaN without a number
+        that is `comparable`; ``weights`` of the model; ``tasks`` of the protocol; ``set_size`` of the run,
+        which supervised networks do not have, nor totals.
     """
     by = ["protocol", "model", *keys]
     supervised = _is_supervised(results, images)
@@ -104,16 +105,14 @@ def quality(
     table = pd.concat([estimated(rows, names, by, unit) for rows, names, unit in parts if len(rows)])
     names = {"value": "paper", "std": "paper_std", "version": "paper_version"}
     paper = published(artefact).rename(columns=names)
+    paper = pd.concat([comparable(results, sets, paper), paper[paper.protocol == SUPERVISED]])
     same = ["protocol", "metric", "model"]
     table = table.merge(paper[[*same, *names.values()]], how="left", on=same)
-    size = sets.groupby(["task", "simulation"], observed=True).position.nunique().max()
-    if size != PAPER_SET:
-        totals = set(metrics) - set(means)
-        table.loc[table.metric.isin(totals), list(names.values())] = np.nan
     table["difference"] = table["mean"] - table["paper"]
     weights = _weights(results, images)
     table["weights"] = [weights.get(model) or "none" for model in table.model]
     table["tasks"] = table.protocol.map(images.astype({"protocol": str}).groupby("protocol").task.nunique())
+    size = sets.groupby(["task", "simulation"], observed=True).position.nunique().max()
     table["set_size"] = np.where(_is_supervised(results, table), np.nan, size)
     return estimates.in_reading_order(table, [*same, *keys], metric=list(metrics))
 
@@ -254,10 +253,10 @@ ARTEFACTS = {
         "image diagonal, where exactly one of prediction and label is empty; the number of these pairs is in "
         "brackets. Total steps are the interactions that a whole set of images needs; failures are its "
         "images that never reached the target Dice, which count with the maximum number of interactions. The "
-        "paper's numbers are of the official weights on its own tasks, and its totals of 18 images: they are "
-        "compared with sets of 18 only. Supervised networks are trained on each task, with true labels; they "
-        "segment every test image, and their deviations and intervals are over trainings instead of "
-        "simulations (the paper does not say over what its networks' deviation is).",
+        f"paper's numbers are those of its own networks and tasks ({PREPRINT}). {RULES} Supervised networks "
+        "are trained on each task, with true labels; they segment every test image, so these rules do not "
+        "apply to them, and their deviations and intervals are over trainings instead of simulations (the "
+        "paper does not say over what its networks' deviation is).",
         f"{BOOTSTRAP}; {INTERVALS}",
         requires=REQUIRES,
         data=_methods_data,
@@ -269,7 +268,7 @@ ARTEFACTS = {
         "Mean over tasks ± standard deviation over simulations of the mean of each, as in the paper; it does "
         "not shrink with the number of simulations. Failures are the images of a set with less than the "
         "target Dice. The paper has one number for UniverSeg and does not say whether its context holds "
-        "thresholded or soft predictions; both are compared with it.",
+        f"thresholded or soft predictions; both are compared with it ({PREPRINT}). {RULES}",
         f"±: standard deviation over simulations; {INTERVALS}",
         requires=bootstrapped.REQUIRES,
         data=_bootstrapped_data,

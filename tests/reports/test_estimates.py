@@ -11,8 +11,10 @@ from conftest import TASKS, UNUSED, by_hand
 from PIL import Image
 
 from segbench.reports import selection, style
+from segbench.reports.registry import get
 from segbench.reports.requirement import InsufficientRecords, Requirement
 from segbench.results import Results
+from segbench.results.reference import VERSIONS
 from segbench.results.schema import IMAGES, STEPS, typed
 
 # Interactions by (model, cohort): two simulations of two images. The maximum is 10, and 10 here is a failure.
@@ -105,17 +107,15 @@ def test_fig4_shows_the_change_of_mean_totals_and_lists_that_of_the_tasks():
     assert rows == [("Change of mean totals", "−33.3%"), ("Mean of the tasks' changes", "−37.5%")]
 
 
-def test_table7_counts_steps_and_failures_of_a_set_and_has_the_papers_numbers(tiny):
+def test_table7_counts_steps_and_failures_of_a_set(tiny):
     table = data_of("table7", tiny)
     steps = only(table, model="scribbleprompt", metric="total_steps")
     assert steps["mean"] == pytest.approx((8 + 19) / 2)
     assert only(table, model="scribbleprompt", metric="failures")["mean"] == pytest.approx((0 + 1.5) / 2)
     assert only(table, model="multiverseg", metric="failures")["mean"] == pytest.approx((0 + 0.5) / 2)
-    quality = only(table, model="multiverseg", metric="dice_percent")
-    assert quality["mean"] == pytest.approx(93.0)
-    assert quality["difference"] == pytest.approx(93.0 - quality["paper"])
+    assert only(table, model="multiverseg", metric="dice_percent")["mean"] == pytest.approx(93.0)
     assert only(table, model="multiverseg", metric="hd95")["mean"] == pytest.approx(1.5)
-    assert table[table.metric == "failures"].paper.isna().all()
+    assert table.paper.isna().all()  # these are sets of two images
 
 
 @pytest.mark.parametrize("protocols", [("center-clicks",), ("center-clicks", "centerline-scribbles")])
@@ -199,6 +199,25 @@ def papers_size(run_of):
     return run_of(tasks=TASKS[:2], simulations=2, count=18)
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("fig3", "fig4", "fig6", "fig19", "table1", "table4", "table5", "table6", "table7", "table17b"),
+        *("interconv-table1", "interconv-table3", "interconv-table4", "interconv-table5", "interconv-table6"),
+        "upper-bounds",
+    ],
+)
+def test_captions_of_published_numbers_name_their_version(name):
+    assert any(version in get(name).caption for version in VERSIONS)
+
+
+def test_differences_of_table7_are_ours_minus_the_papers(papers_size):
+    table = data_of("table7", papers_size).dropna(subset="paper")
+    assert len(table) == 2 * 3 * 3
+    assert (table.difference == table["mean"] - table.paper).all()
+    assert set(table.paper_version) == {"preprint"}
+
+
 def test_published_numbers_are_in_the_data_and_drawn_hollow(papers_size):
     run, data = papers_size, data_of("fig4", papers_size)
     shown = (data.baseline == "scribbleprompt") & (data.measure == "change_percent")
@@ -280,13 +299,13 @@ def test_the_papers_numbers_need_sets_of_its_size(run_of, count):
 
 
 @pytest.mark.parametrize(("count", "comparable"), [(18, True), (3, False)])
-def test_totals_are_compared_with_the_papers_only_for_sets_of_its_size(run_of, count, comparable):
-    table = data_of(
-        "table7", run_of(models=("multiverseg",), protocols=("center-clicks",), simulations=1, count=count)
-    )
+def test_table7_has_the_papers_numbers_only_for_sets_of_its_size(run_of, count, comparable):
+    results = run_of(models=("multiverseg",), protocols=("center-clicks",), simulations=1, count=count)
+    table = data_of("table7", results)
     of = table.set_index("metric")
-    assert (of.paper["total_steps"] == 84.39) == comparable
+    assert (of.paper["total_steps"] == 84.39) == (of.paper["dice_percent"] == 91.35) == comparable
     assert of.difference.notna()["total_steps"] == comparable
-    assert of.paper["dice_percent"] == 91.35
+    head = "Paper (preprint)" if comparable else "Paper"
+    assert head in get("table7").reading_grid(results, table).columns
     assert set(of.weights) == {"bundled"}
     assert set(of.tasks) == {6} and set(of.set_size) == {count}
