@@ -180,7 +180,8 @@ def _winner(changes: pd.DataFrame, best: str, second: str, only_two: bool, unit:
     mean = rows["mean"].iloc[0]
     titles = model_title(best), model_title(second)
     if not abs(mean) > 0:  # also if neither needs any
-        return f"{titles[0]} and {titles[1]} need equally many {unit}."
+        amount = f"equally many {unit}" if only_two else f"the fewest {unit}, equally many"
+        return f"{titles[0]} and {titles[1]} need {amount}."
     other = titles[1] if only_two else f"the next best, {titles[1]}"
     difference = f"a change of {change(mean)} from {other} {_intervals(rows, change)}"
     known = rows.dropna(subset="low")

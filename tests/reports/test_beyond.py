@@ -135,6 +135,10 @@ def test_methods_without_a_common_image_are_left_out_and_alone_there_is_nothing_
             "ScribblePrompt and MultiverSeg need equally many clicks.",
         ),
         (
+            {"scribbleprompt": [[8, 8]] * 2, "sp_uvs": [[8, 8]] * 2, "multiverseg": [[9, 9]] * 2},
+            "ScribblePrompt and SP+UVS need the fewest clicks, equally many.",
+        ),
+        (
             {"scribbleprompt": [[4, 6]] * 2},
             "ScribblePrompt needs 5.0 clicks per image [5.0, 5.0 over 2 simulations; 4.0, 6.0 over "
             "2 subjects]; there is no other method on the same images to compare with.",
