@@ -56,15 +56,19 @@ def unit(protocol: str, model: str, task: tuple[str, ...], number: int, simulati
             "reached": needed <= most,
             "dice": np.where(needed <= most, rng.uniform(0.9, 0.95, count), rng.uniform(0.6, 0.9, count)),
             "hd95": rng.gamma(4, 0.3, count),
+            "nsd_1px": rng.uniform(0.5, 1, count),
+            "nsd_2px": rng.uniform(0.7, 1, count),
             "seconds": rng.gamma(4, 0.01, count),
         }
     )
     images["subject"] = "s" + images.image.astype(str)
+    images = images.assign(annotator=protocol, training=0, person=-1, set_size=1)
+    images = images.assign(hd95_imputed=False, empty_scribbles=0)
     images = images[list(IMAGES)].astype(IMAGES)
     steps = images[list(IDENTITY)].loc[images.index.repeat(images.interactions + 1)]
     steps["step"] = steps.groupby(level=0).cumcount()
     steps = steps.assign(
-        kind="click+", row=1, column=1, dice=rng.uniform(0.5, 0.95, len(steps)), tp=9, fp=1, fn=1
+        kind="click+", row=1, column=1, drawn=1, dice=rng.uniform(0.5, 0.95, len(steps)), tp=9, fp=1, fn=1
     )
     return steps[list(STEPS)].astype(STEPS), images
 

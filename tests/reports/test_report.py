@@ -25,8 +25,8 @@ def changed(results: Results, images: pd.DataFrame | None = None, **manifest) ->
     return Results(images, [results.manifests[0] | manifest], results.read)
 
 
-# The made-up runs keep no pictures of single images and have no scribbles of people.
-NOT_DRAWN = ("fig5", "fig10", "manual-scribbles")
+# The made-up runs keep no pictures of single images and have no seed images and no scribbles of people.
+NOT_DRAWN = ("fig5", "fig10", "seed-images", "manual-scribbles")
 
 
 def expected_files(name: str, formats=("png", "pdf", "svg")) -> list[str]:
