@@ -34,8 +34,8 @@ def labels(results: Results, name: str) -> ProtocolLabels:
     for manifest in results.manifests:
         entry = (manifest.get("protocols") or {}).get(name)
         if entry:
-            facts = [entry[fact] for fact in ("unit", "family", "ordered")]
-            return ProtocolLabels(entry["title"] or str(name), *facts, entry.get("max_steps", 0))
+            facts = entry["unit"], entry["family"], entry["ordered"], entry.get("max_steps", 0)
+            return ProtocolLabels(entry["title"] or str(name), *facts)
     return _registered(str(name))
 
 

@@ -39,8 +39,9 @@ def measures(results: Results) -> pd.DataFrame:
     names += ["dice_auc", "nsd_1px", "nsd_2px", "hd95", "hd95_measured", "empty_scribbles"]
     names += SECONDS
     # One protocol at a time, as steps are many.
-    rows = [_with_effort(results, *part) for part in images.groupby("protocol", observed=True)]
-    table = estimated(pd.concat(rows), names, ["protocol", "model"])
+    parts = images.groupby("protocol", observed=True)
+    rows = pd.concat(_with_effort(results, str(protocol), part) for protocol, part in parts)
+    table = estimated(rows, names, ["protocol", "model"])
     timed = table.metric.isin(SECONDS)
     table.loc[timed, SPREAD] = np.nan
     table["device"] = np.where(timed, _device(results), "")

@@ -101,8 +101,9 @@ def quality(
     supervised = _is_supervised(results, images)
     sets, trained = images[~supervised], images[supervised]
     means = [name for name in metrics if METRICS[name].statistic == "mean"]
-    parts = (sets, metrics, "simulation"), (trained, means, "training")
-    table = pd.concat([estimated(rows, names, by, unit) for rows, names, unit in parts if len(rows)])
+    tables = [estimated(sets, metrics, by)] if len(sets) else []
+    tables += [estimated(trained, means, by, "training")] if len(trained) else []
+    table = pd.concat(tables)
     names = {"value": "paper", "std": "paper_std", "version": "paper_version"}
     paper = published(artefact).rename(columns=names)
     paper = pd.concat([comparable(results, sets, paper), paper[paper.protocol == SUPERVISED]])
