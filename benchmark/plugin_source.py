@@ -35,6 +35,8 @@ def source_of(registry: Registry, name: str) -> dict[str, str]:
     >>> source_of(MODELS, "multiverseg")
     {}
     """
+    if name in registry.builtin:
+        return {}
     entry = registry.get(name)
     defined_in = (entry if isinstance(entry, type) else type(entry)).__module__
     named = registry.targets().get(name, name).partition(":")[0]

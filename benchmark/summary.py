@@ -28,7 +28,8 @@ def plan_lines(plan: RunPlan) -> Iterator[str]:
     ]
     if any(protocol.data_kind != "scribbles" for protocol in selection.protocols().values()):
         simulations = count_of(settings.simulations, "simulation")
-        sizes.append(f"{simulations} of {settings.config.images or 'all'} images")
+        images = settings.config.images
+        sizes.append(f"{simulations} of {count_of(images, 'image') if images else 'all images'}")
     yield (
         f"{', '.join(sizes)}: {count_of(len(plan.units), 'unit')}, {settings.precision} on {settings.device}"
     )

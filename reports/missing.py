@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from segbench.datasets.registry import EMBEDDED
 from segbench.reports import selection
 from segbench.reports.artefact import Artefact
+from segbench.reports.preparation import fetching_commands, lack_public_weights, training_commands
 from segbench.reports.protocols import expected, in_order, labels, recorded
 from segbench.reports.requirement import NO_CONTEXT, Requirement
-from segbench.reports.trainings import lack_public_weights, training_commands
 from segbench.text import render_command
 
 if TYPE_CHECKING:
@@ -29,21 +29,21 @@ class Gap:
     ----------
     what : str
     command : str
-    trainings : tuple of str
-        Commands that train the models first; they end at once where the training is finished.
+    preparation : tuple of str
+        Commands that come first: they train the models and fetch the data, where they have to.
     separate : bool
         Whether the command starts a run of its own, because the models have no public weights.
     """
 
     what: str
     command: str
-    trainings: tuple[str, ...] = ()
+    preparation: tuple[str, ...] = ()
     separate: bool = False
 
     @property
     def commands(self) -> tuple[str, ...]:
         """All commands in their order."""
-        return (*self.trainings, self.command)
+        return (*self.preparation, self.command)
 
 
 class Coverage:
@@ -117,7 +117,8 @@ class Coverage:
         official = (_arguments(self.results) or {}).get("weights") == "official"
         separate = official and (lack_public_weights(models) or bool(families & {"sets", "scans"}))
         command = self._command(requirement, protocols, models, separate)
-        return Gap(what, command, training_commands(self.results, models), separate)
+        before = fetching_commands(self.results, families) + training_commands(self.results, models)
+        return Gap(what, command, before, separate)
 
     def _command(
         self, requirement: Requirement, protocols: Sequence[str], models: Sequence[str], separate: bool
@@ -142,10 +143,11 @@ class Coverage:
             return render_command("run", chosen)
         rest = {name: value for name, value in arguments.items() if name not in (*SELECTED, *chosen)}
         if "manual" in families:  # people's scribbles are on data sets of their own
-            rest.pop("datasets", None)
+            rest = {name: value for name, value in rest.items() if name not in ("datasets", "split_from")}
         if "scans" in families and not self._has_scans():
-            named = rest.get("datasets") or _sources(self.results)
-            named = [named] if isinstance(named, str) else named
+            split_from = rest.pop("split_from", None)  # which the embedded scans do not have
+            named = None if split_from else rest.get("datasets")
+            named = [named] if isinstance(named, str) else named or _sources(self.results)
             rest["datasets"] = ",".join([*named, EMBEDDED["scans"]])
         if separate:
             own = {name: value for name, value in rest.items() if name not in ("weights", "output")}

@@ -57,7 +57,7 @@ def abbreviated(keys: Iterable[str]) -> str:
     return " ".join(sorted(key[:DIGITS] for key in keys))
 
 
-def progress(manifest: Mapping[str, Any], keys: Iterable[str]) -> Progress:
+def progress(manifest: Mapping[str, Any], keys: Iterable[str], address: Path | str) -> Progress:
     """Compare the plans in a manifest with the finished units.
 
     Parameters
@@ -67,10 +67,12 @@ def progress(manifest: Mapping[str, Any], keys: Iterable[str]) -> Progress:
         ``units``.
     keys : iterable of str
         Keys of the finished units.
+    address : Path or str
+        Where the run is; the commands write there, also if it was started elsewhere.
     """
     stored = {key[:DIGITS] for key in keys}
     planned = {
-        render_command("run", plan["arguments"]): set(plan["units"].split())
+        render_command("run", plan["arguments"] | {"output": address}): set(plan["units"].split())
         for plan in manifest.get("plans") or ()
     }
     everything = set().union(*planned.values())

@@ -141,7 +141,7 @@ def load(run: str | Path | Sequence[str | Path], data_root: Path | None = None) 
 
 def _progress(run: Run, manifest: dict[str, Any], keys: list[str]) -> Progress:
     try:
-        return progress(manifest, keys)
+        return progress(manifest, keys, run.path)
     except MALFORMED:
         raise StoreError(f"{run.path}/manifest.json is damaged; run it again in another folder") from None
 

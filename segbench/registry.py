@@ -69,7 +69,8 @@ class Registry:
 
     def targets(self) -> dict[str, str]:
         """Return all names with their ``module:attribute``, built-in names first."""
-        return self.builtin | {e.name: e.value for e in entry_points(group=self.group)}
+        plugins = {entry.name: entry.value for entry in entry_points(group=self.group)}
+        return self.builtin | {name: value for name, value in plugins.items() if name not in self.builtin}
 
     def names(self) -> list[str]:
         """Return all names, built-in names first."""
@@ -85,11 +86,11 @@ class Registry:
         PluginError
             If the module of a plug-in cannot be imported.
         """
-        targets = self.targets()
-        target = targets.get(name, name)
+        # Reading the entry points of all installed packages takes a while.
+        target = self.builtin.get(name) or self.targets().get(name, name)
         module, colon, attribute = target.partition(":")
         if not colon or not all(part.isidentifier() for part in module.split(".")):
-            raise UnknownName(self.kind, name, list(targets))
+            raise UnknownName(self.kind, name, self.names())
         try:
             imported = importlib.import_module(module)
         except KeyboardInterrupt:
@@ -99,13 +100,13 @@ class Registry:
                 raise
             missing = isinstance(error, ModuleNotFoundError) and error.name
             if missing and f"{module}.".startswith(f"{missing}."):
-                raise UnknownName(self.kind, name, list(targets)) from error
+                raise UnknownName(self.kind, name, self.names()) from error
             reason = f"{type(error).__name__}: {error}"
             raise PluginError(
                 f"the {self.kind} {name} cannot be imported ({reason}); correct {module}"
             ) from error
         if not hasattr(imported, attribute):
-            raise UnknownName(self.kind, name, list(targets))
+            raise UnknownName(self.kind, name, self.names())
         if name not in self.builtin:
             PLUGINS.add(module.partition(".")[0])
         return getattr(imported, attribute)

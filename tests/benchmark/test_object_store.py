@@ -46,6 +46,7 @@ def test_run_resume_and_report(tmp_path: Path, bucket: str) -> None:
     [lost, *kept] = store.units()
     store.storage.files.rm_file(f"study/first/units/{lost}/unit.json")  # as a writer that died leaves it
     assert "3 of 4 units are finished" in invoke(*WORDS, "--output", bucket, "--dry-run")
+    assert f"{bucket} is not finished: 3 of 4 units" in invoke("compare", bucket, bucket)
     assert "3 of 4 units are finished already" in invoke(*WORDS, "--output", bucket)
     assert store.units() == sorted([lost, *kept])
     assert results.load(bucket).steps.equals(local.steps)

@@ -1,19 +1,30 @@
-"""Commands that train the models which a run lacks, where no weights of theirs come with this project."""
+"""Commands that come before a run: they train models and fetch data sets that have to be there."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from segbench.datasets.registry import EMBEDDED, open_dataset
 from segbench.datasets.scans import ALL
 from segbench.models.registry import MODELS, capabilities, required_weights
 from segbench.models.weights import OFFICIAL, WeightsError, trained_files, trained_folder
+from segbench.reports.protocols import of_families
 from segbench.text import render_command
 
 if TYPE_CHECKING:
     from segbench.results import Results
+
+
+SCRIBBLED = "medscribble"  # people's scribbles, which can be downloaded
+
+
+def fetching_commands(results: Results, families: Iterable[str]) -> tuple[str, ...]:
+    """Return the command that downloads people's scribbles, if protocols need them and the run has none."""
+    if "manual" not in families or of_families(results, "manual"):
+        return ()
+    return (render_command("data", {"data_root": _arguments(results).get("data_root")}, "fetch", SCRIBBLED),)
 
 
 def training_commands(results: Results, models: Sequence[str]) -> tuple[str, ...]:
@@ -21,23 +32,28 @@ def training_commands(results: Results, models: Sequence[str]) -> tuple[str, ...
 
     Their weights end up where the run looks for them. A command ends at once if the training is finished.
     """
-    arguments = results.manifests[0].get("arguments") or {} if results.manifests else {}
+    arguments = _arguments(results)
     weights = arguments.get("weights", "bundled")
     places = {"data_root": arguments.get("data_root")}
-    if weights not in ("bundled", "official"):
+    own = weights not in ("bundled", "official")
+    if own:
         places["output"] = weights
     return tuple(
         render_command("train", {"datasets": sorted(set(tasks.values()))} | places, model)
         for model in _known(models)
         if capabilities(model).needs_training
         for tasks in [_tasks(results, capabilities(model).automatic)]
-        if not all(_has_bundled_weights(model, task) for task in tasks)
+        if own or not all(_has_bundled_weights(model, task) for task in tasks)
     )
 
 
 def lack_public_weights(models: Sequence[str]) -> bool:
     """Return whether any of some models has weights, but none that are published."""
     return any(file not in OFFICIAL for model in _known(models) for file in required_weights(model))
+
+
+def _arguments(results: Results) -> Mapping[str, Any]:
+    return results.manifests[0].get("arguments") or {} if results.manifests else {}
 
 
 def _known(models: Sequence[str]) -> list[str]:
