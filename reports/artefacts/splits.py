@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 TRAINING, VALIDATION, TEST = "Training data sets", "Validation data sets", "Test data sets"
 SEEN = "Data sets that a model was trained on"
 LEFT_OUT = "Data sets left out"
+UNFINISHED = "Data sets not yet segmented"  # of an unfinished run
 # Their validation splits decided how the bundled weights were trained (models/bundled/README.md).
 DECIDING = ("phantoms", "wbc")
 TRAINING_OF = "training of "
@@ -48,7 +49,7 @@ def _uses_data(results: Results) -> pd.DataFrame:
     paper = published("table1").rename(columns={"datasets": "paper_datasets", "use": "paper_use"})
     groups = _groups(results)
     ours = [_training(results, paper)]
-    for group in (VALIDATION, TEST, *(group for group in (SEEN, LEFT_OUT) if group in groups)):
+    for group in (VALIDATION, TEST, *(group for group in (SEEN, UNFINISHED, LEFT_OUT) if group in groups)):
         ours.append(_used(group, groups.get(group, {})))
     table = pd.concat(ours, ignore_index=True).merge(paper, how="left", on=["group", "split"])
     return table[["group", "split", "paper_datasets", "paper_use", "datasets", "names", "use"]]
@@ -70,6 +71,7 @@ def _training(results: Results, paper: pd.DataFrame) -> pd.DataFrame:
 def _groups(results: Results) -> dict[str, dict[str, dict[str, list[str]]]]:
     """Return the uses of the run's data sets by group, data set and split."""
     bundled = "bundled" in catalogue.models(results).values()
+    planned = {task.split("/")[0] for manifest in results.manifests for task in manifest.get("tasks") or ()}
     groups: dict[str, dict[str, dict[str, list[str]]]] = {}
     for name in sorted(catalogue.tasks(results).dataset.unique()):
         images = results.images[results.images.dataset == name]
@@ -81,7 +83,9 @@ def _groups(results: Results) -> dict[str, dict[str, dict[str, list[str]]]]:
         deciding = [use for use in uses["val"] if not use.startswith(TRAINING_OF)]
         seen = [style.model_title(model) for model in catalogue.trained_before(results, name)]
         uses["train"] += [f"{TRAINING_OF}{title} by its authors" for title in seen]
-        group = LEFT_OUT if images.empty else SEEN if seen else VALIDATION if deciding else TEST
+        group = SEEN if seen else VALIDATION if deciding else TEST
+        if images.empty:
+            group = UNFINISHED if name in planned else LEFT_OUT
         groups.setdefault(group, {})[name] = uses
     return groups
 

@@ -71,6 +71,9 @@ def test_table_1_lists_the_uses_of_each_split():
     names = table.drop_duplicates("group").set_index("group").names.to_dict()
     assert names["Test data sets"] == "buid, scd"
     assert names["Data sets left out"] == "drive"
+    run.manifests[0]["tasks"][LEFT_OUT] = SIZES  # planned: the run is not finished
+    assert set(uses(data_of("table1", run), "Data sets not yet segmented").values()) == {"not used"}
+    assert "Data sets left out" not in set(data_of("table1", run).group)
     counts = table[table.split == "val"].set_index("group")
     assert counts.datasets.tolist() == [0, 1, 2, 1]
     assert counts.paper_datasets.tolist()[:3] == [67, 9, 2]
