@@ -173,7 +173,6 @@ def report(
     from segbench.reports.build import build
     from segbench.reports.registry import get
     from segbench.results import load
-    from segbench.results.progress import unfinished_sentences
     from segbench.results.reading import empty_results
     from segbench.results.storage import open_storage
 
@@ -187,7 +186,7 @@ def report(
     if target.exists() and not target.is_dir():
         raise Failure(f"{target} is a file; give another folder for the report")
     results = load(folders, root)
-    for sentence in unfinished_sentences(results):
+    for sentence in results.unfinished_sentences():
         click.echo(f"Note: {sentence}", err=True)
     return build(results, target, chosen)
 

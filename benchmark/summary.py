@@ -54,14 +54,13 @@ def result_lines(results: Results) -> Iterator[str]:
     from segbench.reports.catalogue import trainings
     from segbench.reports.cautions import missed_seeds
     from segbench.reports.selection import in_standard_sets
-    from segbench.results.progress import unfinished_sentences
 
     images = results.images[in_standard_sets(results, results.images)]  # longer ones have their own figures
     yield f"\n{result_table(images)}\n"
     yield from shortened_trainings(trainings(results))
     if seeds := missed_seeds(results):
         yield f"Seed images: {seeds}"
-    yield from unfinished_sentences(results)
+    yield from results.unfinished_sentences()
     yield f"Report: {render_command('report', {}, results.folders[0])}"
 
 

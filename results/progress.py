@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from segbench.text import count_of, printable, render_command
-
-if TYPE_CHECKING:
-    from segbench.results import Results
+from segbench.text import count_of, render_command
 
 DIGITS = 12  # of a key in the manifest, where a study may have a hundred thousand
 
@@ -36,20 +33,6 @@ class Progress:
         """The numbers as a sentence."""
         verb = "is" if self.planned == 1 else "are"
         return f"{self.finished} of {count_of(self.planned, 'unit')} {verb} finished"
-
-
-def unfinished(results: Results) -> list[tuple[Path | str, Progress]]:
-    """Return the runs that lack planned units, each with its progress."""
-    runs = zip(results.folders, results.progress, strict=False)
-    return [(folder, one) for folder, one in runs if one.commands]
-
-
-def unfinished_sentences(results: Results) -> list[str]:
-    """Return a sentence about each run that lacks planned units."""
-    return [
-        printable(f"{folder} is not finished: {one.share}; continue by: {' && '.join(one.commands)}")
-        for folder, one in unfinished(results)
-    ]
 
 
 def abbreviated(keys: Iterable[str]) -> str:

@@ -14,6 +14,7 @@ import pyarrow as pa
 from segbench.results.progress import Progress, progress
 from segbench.results.schema import ARROW, COLUMNS, IMAGE_KEY, IMAGES, KEYS, TIMINGS, typed
 from segbench.results.store import MALFORMED, READERS, Run, StoreError, differences
+from segbench.text import printable
 
 BATCH = 500  # units whose tables are joined at once
 
@@ -75,6 +76,18 @@ class Results:
     @cached_property
     def pictures(self) -> pd.DataFrame:
         return self.read("pictures", None)
+
+    def unfinished(self) -> list[tuple[Path | str, Progress]]:
+        """Return the runs that lack planned units, each with its progress."""
+        runs = zip(self.folders, self.progress, strict=False)
+        return [(folder, one) for folder, one in runs if one.commands]
+
+    def unfinished_sentences(self) -> list[str]:
+        """Return a sentence about each run that lacks planned units."""
+        return [
+            printable(f"{folder} is not finished: {one.share}; continue by: {' && '.join(one.commands)}")
+            for folder, one in self.unfinished()
+        ]
 
     def steps_of(self, protocols: Sequence[str]) -> pd.DataFrame:
         """Read the steps of some protocols only, which saves memory in a large study."""

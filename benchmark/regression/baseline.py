@@ -64,10 +64,9 @@ def from_run(run: str | Path) -> Baseline:
         If the run is not finished, or its manifest lacks what a comparison needs.
     """
     from segbench.results import load
-    from segbench.results.progress import unfinished_sentences
 
     results = load(run)
-    for sentence in unfinished_sentences(results):
+    for sentence in results.unfinished_sentences():
         raise UsageError(sentence)
     manifest = _reduced({name: results.manifests[0].get(name) for name in ENTRIES}, str(run))
     images = results.images[list(COLUMNS)].sort_values(list(KEY), ignore_index=True)

@@ -66,7 +66,6 @@ def compare(first: str | Path, second: str | Path) -> Comparison:
     True
     """
     from segbench.results import load
-    from segbench.results.progress import unfinished_sentences
     from segbench.results.regression import differences
 
     runs = [load(run) for run in (first, second)]
@@ -77,7 +76,7 @@ def compare(first: str | Path, second: str | Path) -> Comparison:
     equal = before.drop(columns="seconds").equals(after.drop(columns="seconds"))
     equal = equal and runs[0].steps.equals(runs[1].steps)
     measures: tuple[str, ...] = MEASURES
-    notes = [sentence for run in runs for sentence in unfinished_sentences(run)]
+    notes = [sentence for run in runs for sentence in run.unfinished_sentences()]
     other_goals = [name for name in GOALS if old["settings"][name] != new["settings"][name]]
     if other_goals:
         measures = ("dice", "hd95")

@@ -17,7 +17,6 @@ from segbench.reports.missing import whole_study
 from segbench.reports.page import provenance
 from segbench.reports.replay import BUDGET, Replay, replay
 from segbench.reports.requirement import InsufficientRecords
-from segbench.results.progress import unfinished
 from segbench.text import count_of
 
 if TYPE_CHECKING:
@@ -184,7 +183,7 @@ def page(
             style=Markup(css),
             script=Markup(script),
             summary=_summary(results),
-            unfinished=[(str(folder), one) for folder, one in unfinished(results)],
+            unfinished=[(str(folder), one) for folder, one in results.unfinished()],
             answer=_answer(results, comparisons),
             warnings=provenance.warnings(results),
             groups=_grouped(sections),
@@ -273,5 +272,5 @@ def _summary(results: Results) -> str:
     }
     optional = ("simulation", "training") if trained.any() else ("training",)
     counts = [count_of(size, noun) for noun, size in sizes.items() if size or noun not in optional]
-    counts += [f"{one.finished} of {one.planned} units" for _, one in unfinished(results)]
+    counts += [f"{one.finished} of {one.planned} units" for _, one in results.unfinished()]
     return " · ".join([", ".join(titles) or "no protocols", *counts])
