@@ -229,15 +229,15 @@ def _exclude_untrained(selection: Selection, named: Sequence[str] | None, weight
             continue
         plans = [plan for plan in selection.experiments if model in plan.models and plan.tasks]
         tasks = {task.task.name: task for plan in plans for task in plan.tasks}
-        reasons = {name: _unusable(model, task, weights) for name, task in tasks.items()}
-        reasons = {name: reason for name, reason in reasons.items() if reason}
+        unusable = {name: _unusable(model, task, weights) for name, task in tasks.items()}
+        reasons = {name: reason for name, reason in unusable.items() if reason}
         if reasons and len(reasons) == len(tasks):
             reason = reasons[next(iter(tasks))]
             if named:
                 raise Failure(f"{model} cannot take part: {reason}")
             excluded.append(Excluded("model", model, reason))
         else:
-            excluded += [Excluded("model", f"{model} on {name}", str(why)) for name, why in reasons.items()]
+            excluded += [Excluded("model", f"{model} on {name}", why) for name, why in reasons.items()]
         for plan in plans:
             plan.untrained |= {(model, name) for name in reasons}
             if not any(name == model for _, name in plan.pairs()):

@@ -10,11 +10,21 @@ from segbench.reports import protocols
 from segbench.reports.artefact import Artefact
 from segbench.reports.cautions import seed_images
 from segbench.reports.estimates import in_reading_order
-from segbench.reports.layout import Grid, number
+from segbench.reports.layout import Grid, plain
 from segbench.reports.requirement import InsufficientRecords, Requirement
 
 if TYPE_CHECKING:
     from segbench.results import Results
+
+COLUMNS = {
+    "protocol": "Protocol",
+    "dataset": "Data set",
+    "seeds": "Seed images",
+    "missed": "Missed",
+    "interactions": "Mean interactions",
+    "dice": "Mean Dice",
+    "lowest_dice": "Lowest Dice",
+}
 
 
 def _data(results: Results) -> pd.DataFrame:
@@ -33,15 +43,8 @@ def _data(results: Results) -> pd.DataFrame:
 
 
 def _grid(results: Results, table: pd.DataFrame) -> Grid:
-    heads = ["Protocol", "Data set", "Seed images", "Missed", "Mean interactions", "Mean Dice", "Lowest Dice"]
-    rows = [
-        [
-            *(protocols.labels(results, row.protocol).title, row.dataset, str(row.seeds), str(row.missed)),
-            *map(number, (row.interactions, row.dice, row.lowest_dice)),
-        ]
-        for row in table.itertuples()
-    ]
-    return Grid(heads, rows, heads=2)
+    titles = [protocols.labels(results, name).title for name in table.protocol]
+    return plain(table.assign(protocol=titles).round(2), COLUMNS, heads=2)
 
 
 ARTEFACTS = {

@@ -237,8 +237,13 @@ def test_a_manifest_of_any_json(examples: int, good: Path, tmp_path: Path) -> No
         lambda parts: st.lists(parts, max_size=3) | st.dictionaries(st.text(max_size=5), parts, max_size=3),
         max_leaves=6,
     )
-    entries = {"format": st.just(2), "settings": st.dictionaries(st.text(max_size=5), anything, max_size=2)}
     import json
+
+    from segbench.results.store import FORMAT
+
+    settings = st.dictionaries(st.text(max_size=5), anything, max_size=2)
+    plans = st.lists(st.fixed_dictionaries({"arguments": anything, "units": anything}), max_size=2) | anything
+    entries = {"format": st.just(FORMAT), "settings": settings, "plans": plans}
 
     def read(content: str | bytes) -> None:
         (run / "manifest.json").write_bytes(content if isinstance(content, bytes) else content.encode())
