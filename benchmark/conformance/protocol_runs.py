@@ -17,9 +17,13 @@ MAX_STEPS = 2
 
 
 def protocol_runs(under_test: AdapterUnderTest) -> Iterator[tuple[str, Callable[[], Result]]]:
-    """Yield a short run of every built-in protocol that can use the model, each with its title."""
+    """Yield a short run of every built-in protocol that can use the model, each with its title.
+
+    Variants of a protocol ask a model nothing new.
+    """
     for name in PROTOCOLS.builtin:
-        if PROTOCOLS.get(name).unsupported_model(under_test.capabilities) is None:
+        protocol = PROTOCOLS.get(name)
+        if not protocol.variant and protocol.unsupported_model(under_test.capabilities) is None:
             yield f"run {name}", partial(_run, name, under_test)
 
 

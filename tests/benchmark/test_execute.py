@@ -17,8 +17,10 @@ from segbench.benchmark.execution.dask_workers import versions
 from segbench.benchmark.execution.run_units import execute
 from segbench.benchmark.execution.worker import Job, with_absolute_paths
 from segbench.benchmark.plan import Unit
+from segbench.benchmark.plugin_source import source_of
 from segbench.benchmark.settings import Settings
 from segbench.datasets.task import Task
+from segbench.models.registry import MODELS
 from segbench.protocols.config import Config
 from segbench.results.store import Run, StoreError
 
@@ -80,7 +82,8 @@ def unit() -> Unit:
     task = Task("toys", "drawn", "synthetic", "0", "one")
     config = Config(images=2, max_steps=2)
     model, source = "toys:Brush", "test_execute:Counted"
-    return Unit("center-clicks", model, source, task, (0,), config, "bundled", False, {}, 1, "first")
+    identity = source_of(MODELS, model)
+    return Unit("center-clicks", model, source, task, (0,), config, "bundled", False, identity, 1, "first")
 
 
 @pytest.fixture

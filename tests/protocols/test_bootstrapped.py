@@ -73,7 +73,7 @@ def test_records_have_one_prediction_and_no_interaction(toy_task, toy_model):
     assert set(records.steps[0]) == set(STEPS)
     assert set(records.images[0]) == set(IMAGES)
     assert records.pictures == []
-    assert set(PICTURES) > set(STEPS) - {"tp", "fp", "fn"}
+    assert set(PICTURES) > set(STEPS) - {"drawn", "tp", "fp", "fn"}
 
 
 def test_simulations_do_not_depend_on_each_other(toy_task, toy_model):
