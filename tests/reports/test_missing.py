@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from functools import cache
 from pathlib import Path
 
 import click
@@ -10,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from segbench.benchmark.cli import cli
+from segbench.datasets.phantoms import BrainPhantom, Phantoms
 from segbench.datasets.registry import open_dataset
 from segbench.models.registry import capabilities
 from segbench.reports.missing import Coverage, Gap, whole_study
@@ -136,8 +138,16 @@ def test_a_command_would_run(phantoms, part, tmp_path, monkeypatch):
     accepted(gap, tmp_path, monkeypatch)
 
 
+def draw_once(source: type, monkeypatch) -> None:
+    """Keep the images of an embedded data set from one command to the next."""
+    load = cache(source().load)
+    monkeypatch.setattr(source, "load", lambda self, task, root: load(task, root))
+
+
 @pytest.mark.slow
 def test_every_command_without_preparation_would_run(phantoms, tmp_path, monkeypatch):
+    for source in (Phantoms, BrainPhantom):
+        draw_once(source, monkeypatch)
     for gap in gaps(phantoms()):
         if not gap.preparation:
             accepted(gap, tmp_path, monkeypatch)
