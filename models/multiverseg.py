@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cached_property
 from typing import Self
 
 import torch
 from torch import Tensor, nn
 
+from segbench.models.min_context import with_min_context
 from segbench.models.network_adapter import NetworkAdapter, stack_inputs
 from segbench.models.networks import MultiverSeg as Network
 from segbench.models.scribbleprompt import ScribblePrompt
@@ -76,15 +76,6 @@ class MultiverSegDummy(MultiverSeg):
     default_protocols = ()
 
 
-def _with_min_context(entries: int) -> type[MultiverSeg]:
-    """MultiverSeg with another minimum context, the argument ``min_context`` of the release."""
-    attributes = {
-        "__doc__": f"MultiverSeg with a minimum context of {entries}.",
-        "title": f"MultiverSeg, min. {entries}",
-        "capabilities": replace(MultiverSeg.capabilities, min_context=entries),
-        "default_protocols": (),
-    }
-    return type(f"MultiverSeg{entries}", (MultiverSeg,), attributes)
-
-
-MIN_CONTEXT_2, MIN_CONTEXT_5 = map(_with_min_context, (2, 5))
+MIN_CONTEXT_2, MIN_CONTEXT_5 = (
+    with_min_context(MultiverSeg, entries, "the argument min_context of the release") for entries in (2, 5)
+)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from torch import Tensor
 
+from segbench.models.min_context import with_min_context
 from segbench.models.scribbleprompt import ScribblePrompt
 from segbench.models.universeg import UniverSeg
 from segbench.protocols.adapter import Capabilities, Query
@@ -42,15 +41,6 @@ class ScribblePromptUniverSeg:
         return self.interactive.predict(query)
 
 
-def _with_min_context(entries: int) -> type[ScribblePromptUniverSeg]:
-    """SP+UVS with another minimum context; only Fig. 15 shows these."""
-    attributes = {
-        "__doc__": f"SP+UVS with a minimum context of {entries} (Fig. 15).",
-        "title": f"SP+UVS, min. {entries}",
-        "capabilities": replace(ScribblePromptUniverSeg.capabilities, min_context=entries),
-        "default_protocols": (),
-    }
-    return type(f"ScribblePromptUniverSeg{entries}", (ScribblePromptUniverSeg,), attributes)
-
-
-MIN_CONTEXT_1, MIN_CONTEXT_2, MIN_CONTEXT_10 = map(_with_min_context, (1, 2, 10))
+MIN_CONTEXT_1, MIN_CONTEXT_2, MIN_CONTEXT_10 = (
+    with_min_context(ScribblePromptUniverSeg, entries, "Fig. 15") for entries in (1, 2, 10)
+)

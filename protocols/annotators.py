@@ -131,29 +131,30 @@ def _empty(regions: Masks, drawings: np.ndarray) -> list[int]:
     return [int(some and not drawing.any()) for some, drawing in zip(has_pixels, drawings, strict=True)]
 
 
-@dataclass(frozen=True)
-class CenterClicks(Annotator):
-    """Clicks at the centre of the largest error; first in the largest component of the label."""
+class ErrorClicks(Annotator):
+    """Base class of annotators that click on errors; at first all of the label is an error."""
 
-    name: str = "center-clicks"
-    random: bool = False
+    random = False
 
     def start(self, labels: Masks, rngs: Sequence[RngFor]) -> list[Interaction]:
         return self.correct(labels, labels & ~labels, rngs)
+
+
+@dataclass(frozen=True)
+class CenterClicks(ErrorClicks):
+    """Clicks at the centre of the largest error; first in the largest component of the label."""
+
+    name: str = "center-clicks"
 
     def correct(self, labels: Masks, predictions: Masks, rngs: Sequence[RngFor]) -> list[Interaction]:
         return [_from_click(click, labels.shape[1:]) for click in center_clicks(labels, predictions)]
 
 
 @dataclass(frozen=True)
-class RitmClicks(Annotator):
+class RitmClicks(ErrorClicks):
     """Clicks by the rule of RITM's evaluation, never twice on a pixel; see `interactions.ritm_click`."""
 
     name: str = "ritm-clicks"
-    random: bool = False
-
-    def start(self, labels: Masks, rngs: Sequence[RngFor]) -> list[Interaction]:
-        return self.correct(labels, labels & ~labels, rngs)
 
     def correct(self, labels: Masks, predictions: Masks, rngs: Sequence[RngFor]) -> list[Interaction]:
         return self.correct_after(labels, predictions, rngs, [()] * len(rngs))

@@ -44,9 +44,8 @@ def comparable(results: Results, images: pd.DataFrame, paper: pd.DataFrame) -> p
 def _as_in_paper(results: Results, images: pd.DataFrame, protocol: str) -> bool:
     sets = images[images.protocol == protocol].groupby(["model", "task", "simulation"], observed=True)
     own = PROTOCOLS.get(protocol).max_steps if protocol in PROTOCOLS.builtin else 0
-    limits = {(manifest.get("settings") or {}).get("max_steps") or own for manifest in results.manifests}
     return (
         estimates.target_dice(results) == PAPER_TARGET
-        and (not own or limits <= {own})
+        and (not own or protocols.step_limit(results, protocol) in (0, own))
         and bool((sets.position.nunique() == PAPER_SET).all())
     )

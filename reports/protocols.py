@@ -51,6 +51,12 @@ def _registered(name: str) -> ProtocolLabels:
     return ProtocolLabels(protocol.title or name, *facts)
 
 
+def step_limit(results: Results, name: str) -> int:
+    """Return the maximum of interactions per image: of the run, else of the protocol; 0 if unknown."""
+    settings = [(manifest.get("settings") or {}).get("max_steps") for manifest in results.manifests]
+    return next(filter(None, settings), None) or labels(results, name).max_steps
+
+
 def in_order(names: Iterable[str]) -> list[str]:
     """Sort protocols: built-in ones as the registry lists them, then all others by name."""
     present = {str(name) for name in names}

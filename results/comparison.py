@@ -57,8 +57,8 @@ def paired_change(
     -------
     DataFrame
         Columns model, baseline, ``by``, mean, std, low, high (percent; negative: the model needs fewer), unit
-        and n_units. Without any interaction of the baseline there is no change (NaN); of ``tasks``, such a
-        task is left out of the average.
+        and n_units. The change from a baseline without interactions is NaN; ``tasks`` leaves such tasks out
+        of the average.
 
     Raises
     ------

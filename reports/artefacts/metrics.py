@@ -51,7 +51,8 @@ def measures(results: Results) -> pd.DataFrame:
 def _with_effort(results: Results, protocol: str, images: pd.DataFrame) -> pd.DataFrame:
     """Return the images of a protocol with the columns that their steps give."""
     steps = selection.select_steps(results, Requirement(protocols=(protocol,)))
-    given = effort(steps, _max_interactions(results, protocol, images), estimates.target_dice(results))
+    most = protocols.step_limit(results, protocol) or max(1, int(images.interactions.max()))
+    given = effort(steps, most, estimates.target_dice(results))
     if len(given) != len(images):
         raise InsufficientRecords(f"There are steps of {len(given)} images of {protocol}, not {len(images)}.")
     added = given.columns.difference(images.columns, sort=False)
@@ -60,13 +61,6 @@ def _with_effort(results: Results, protocol: str, images: pd.DataFrame) -> pd.Da
     images = images.iloc[order].reset_index(drop=True).assign(**{name: given[name] for name in added})
     failed = {name.replace("reached", "failed"): ~given[name] for name in added if "reached_" in name}
     return images.assign(**failed, seconds_per_prediction=images.seconds / images.predictions)
-
-
-def _max_interactions(results: Results, protocol: str, images: pd.DataFrame) -> int:
-    """Return the maximum per image: of the run, else of the protocol, else of its records."""
-    settings = [(manifest.get("settings") or {}).get("max_steps") for manifest in results.manifests]
-    known = next(filter(None, settings), None) or protocols.labels(results, protocol).max_steps
-    return known or max(1, int(images.interactions.max()))
 
 
 def _device(results: Results) -> str:
