@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -97,14 +96,13 @@ def line_styles(models: Iterable[str]) -> dict[str, LineStyle]:
     return {name: LineStyle(model_title(name), *style) for name, style in styles.items()}
 
 
-@cache
 def model_title(name: str) -> str:
     """Return the title that a model's adapter declares; its name if it is not installed here."""
     from segbench.models.registry import MODELS as ADAPTERS
     from segbench.models.registry import title
 
     try:  # a name such as module:Class from a record is not imported
-        return title(name) if name in ADAPTERS.names() else name
+        return title(name) if ":" not in name and name in ADAPTERS else name
     except PluginError:
         return name
 

@@ -76,6 +76,10 @@ class Registry:
         """Return all names, built-in names first."""
         return list(self.targets())
 
+    def __contains__(self, name: str) -> bool:
+        # Reading the entry points of all installed packages takes a while.
+        return name in self.builtin or name in self.targets()
+
     def get(self, name: str) -> Any:
         """Return the object of a name, or of ``module:attribute``.
 
@@ -86,7 +90,6 @@ class Registry:
         PluginError
             If the module of a plug-in cannot be imported.
         """
-        # Reading the entry points of all installed packages takes a while.
         target = self.builtin.get(name) or self.targets().get(name, name)
         module, colon, attribute = target.partition(":")
         if not colon or not all(part.isidentifier() for part in module.split(".")):
