@@ -138,7 +138,7 @@ def dice_grid(results: Results, table: pd.DataFrame) -> Grid:
     rows = []
     for (group, model), part in table.groupby(["group", "model"], sort=False):
         by_annotator = {name: row for (_, row), name in zip(part.iterrows(), part.annotator, strict=True)}
-        cells = [str(group), model_title(model), number(part.images.max(), 0)]
+        cells = [str(group), model_title(str(model)), number(part.images.max(), 0)]
         cells += [interval(by_annotator[name], 1) for name in present]
         cells += [interval(_difference(by_annotator[name]), 1) for name in simulated]
         rows.append(cells + [number(by_annotator[name].agreement, 1) for name in present])

@@ -10,14 +10,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from segbench.reports import bounds, catalogue, protocols
-from segbench.reports.artefacts import comparisons, set_gains
+from segbench.reports import answer
 from segbench.reports.layout import Grid
 from segbench.reports.missing import whole_study
 from segbench.reports.page import provenance
 from segbench.reports.replay import BUDGET, Replay, replay
 from segbench.reports.requirement import InsufficientRecords
-from segbench.text import count_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,6 +28,7 @@ INTERCONV = "InterConv, "
 PICTURES = "Pictures of single images"
 # Artefacts in the order of the page; the last group takes all that no other group names.
 GROUPS: dict[str, tuple[str, ...]] = {
+    "Results by task": ("tasks", "dice-by-step", "worst-images"),
     "Experiment 1: one image after another": (
         *("fig3", "fig4", "table7", "metrics", "fig11", "fig16", "fig12", "fig13", "fig14", "fig15"),
         "seed-images",
@@ -182,9 +181,9 @@ def page(
             policy=POLICY.format(style=_hash(css), script=_hash(script)),
             style=Markup(css),
             script=Markup(script),
-            summary=_summary(results),
+            summary=answer.heading(results),
             unfinished=[(str(folder), one) for folder, one in results.unfinished()],
-            answer=_answer(results, comparisons),
+            answer=answer.answer(results, comparisons),
             warnings=provenance.warnings(results),
             groups=_grouped(sections),
             pictures=PICTURES,
@@ -229,18 +228,6 @@ def _hash(text: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
-def _answer(results: Results, table: pd.DataFrame | None) -> list[str]:
-    """Summarise the results in sentences: fewest interactions, gain of sets, supervised upper bounds.
-
-    Without any of these, the one sentence gives the reason.
-    """
-    gains = [*set_gains.sentences(results), *bounds.sentences(results)]
-    try:
-        return [*comparisons.sentences(results, table), *gains]
-    except InsufficientRecords as error:
-        return gains or [str(error)]
-
-
 def _replay(results: Results, budget: int) -> tuple[Replay | None, str]:
     """Return the replay, or the reason why there is none."""
     try:
@@ -257,20 +244,3 @@ def _grouped(sections: Sequence[Section]) -> dict[str, list[Section]]:
     }
     groups[list(GROUPS)[-1]] += by_name.values()
     return groups
-
-
-def _summary(results: Results) -> str:
-    """Return one line: protocols, numbers of models, tasks, simulations and trainings, unfinished units."""
-    images = results.images
-    titles = [protocols.labels(results, name).title for name in protocols.in_order(images.protocol)]
-    trained = images.protocol.isin(protocols.of_families(results, "supervised"))
-    sizes = {
-        "model": images.model.nunique(),
-        "task": len(catalogue.task_names(results)),
-        "simulation": images.simulation[~trained].nunique(),
-        "training": images.training[trained].nunique(),
-    }
-    optional = ("simulation", "training") if trained.any() else ("training",)
-    counts = [count_of(size, noun) for noun, size in sizes.items() if size or noun not in optional]
-    counts += [f"{one.finished} of {one.planned} units" for _, one in results.unfinished()]
-    return " · ".join([", ".join(titles) or "no protocols", *counts])

@@ -9,7 +9,7 @@ import pytest
 from artefact_helpers import data_of, text_of
 from conftest import TASKS
 
-from segbench.reports.artefacts.comparisons import sentences
+from segbench.reports.answer import sentences
 from segbench.reports.build import build
 from segbench.reports.layout import number
 from segbench.reports.registry import get

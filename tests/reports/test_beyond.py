@@ -9,7 +9,7 @@ import pytest
 from artefact_helpers import data_of, figure_of, grid_of
 from conftest import UNUSED
 
-from segbench.reports.artefacts.comparisons import sentences
+from segbench.reports.answer import sentences
 from segbench.reports.registry import get
 from segbench.reports.requirement import InsufficientRecords
 from segbench.results import statistics

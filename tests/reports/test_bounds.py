@@ -9,7 +9,7 @@ from conftest import MANIFEST, schedule
 from discs import disc_run
 
 from segbench.reports import bounds
-from segbench.reports.artefacts.comparisons import sentences
+from segbench.reports.answer import sentences
 from segbench.reports.build import build
 from segbench.reports.missing import Coverage
 from segbench.reports.registry import get
