@@ -1,4 +1,7 @@
-"""The replay of single images step by step, packed for the page; ``page/replay.js`` unpacks it."""
+"""The replay of single images step by step, packed for the page; ``page/replay.js`` unpacks it.
+
+A link ``#replay:...`` opens the replay at one image, see `link`.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
@@ -33,6 +37,7 @@ class Replay:
     data : dict
         JSON for the script. ``images`` has one entry per protocol, task and position; its ``group``,
         ``task``, ``scene`` and the method of each of its ``runs`` are indices into the other lists.
+        The ``id`` of images and methods is the part of a `link` that names them.
     shown, stored : int
         Number of images in ``data``, and of images that the run stored.
     refusals : list of str
@@ -43,6 +48,33 @@ class Replay:
     shown: int
     stored: int
     refusals: list[str]
+
+
+def link(protocol: str, split: str, task: str, image: int, model: str = "", context: str = "") -> str:
+    """Return the address on the page that opens the replay at one image, and scrolls to one method.
+
+    The replay holds simulation 0 of sequential protocols, and on large runs only a part of it. A link to an
+    image that it does not hold leads to a sentence that says so.
+
+    Parameters
+    ----------
+    protocol, split, task : str
+        As in the records.
+    image : int
+        Index in the task's data, as in the records.
+    model, context : str
+        The method, as in the records; without a model the link names all methods.
+
+    Examples
+    --------
+    >>> link("center-clicks", "test", "wbc/jtsc/Microscopy/0/nucleus", 12, "multiverseg", "binary")
+    '#replay:center-clicks:test:wbc/jtsc/Microscopy/0/nucleus:12&multiverseg:binary'
+    """
+    return f"#replay:{_id(protocol, split, task, image)}" + (f"&{_id(model, context)}" if model else "")
+
+
+def _id(*names: object) -> str:
+    return ":".join(quote(str(name), safe="/") for name in names)
 
 
 def replay(results: Results, budget: int = BUDGET) -> Replay:
@@ -86,7 +118,9 @@ def replay(results: Results, budget: int = BUDGET) -> Replay:
     data = {
         "colors": pictures.COLORS,
         "target": estimates.target_dice(results),
-        "methods": [_method_title(results, frames, *method) for method in methods],
+        "methods": [
+            {"id": _id(*method), "title": _method_title(results, frames, *method)} for method in methods
+        ],
         "seed": _seed_title(results),
         "groups": [
             {
@@ -149,6 +183,7 @@ def _images(
             runs.append([methods.index(method), _steps(by_method[method].sort_values("step"), label, planes)])
         entries.append(
             {
+                "id": _id(protocol, split, rows.task.iloc[0], image),
                 "group": groups.index((str(protocol), str(split))),
                 "position": rows.position.iloc[0].item(),
                 "image": image,

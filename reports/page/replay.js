@@ -55,7 +55,8 @@ if (document.getElementById("replay-data")) {
         }
         return { step, dice, interactions, prediction: unpacked(previous, count) };
       });
-      return { title: entry.position ? data.methods[method] : data.seed, frames };
+      const { id, title } = data.methods[method];
+      return { id, title: entry.position ? title : data.seed, frames };
     });
     return { picture, label: unpacked(label, count), runs };
   };
@@ -162,6 +163,7 @@ if (document.getElementById("replay-data")) {
   };
 
   const open = async () => {
+    field(".absent").hidden = true;
     const entry = data.images[image.value];
     const unpackedImage = await unpack(entry);
     if (entry !== data.images[image.value]) return; // the reader has chosen another image meanwhile
@@ -224,7 +226,35 @@ if (document.getElementById("replay-data")) {
     item.append(swatch, meaning);
     field(".legend").append(item);
   }
+  // ---- links to one image: #replay:IMAGE, or #replay:IMAGE&METHOD, with the ids of reports/replay.py
+
+  const follow = async (hash) => {
+    if (!hash.startsWith("#replay:")) return;
+    const [id, method] = hash.slice("#replay:".length).split("&");
+    const index = data.images.findIndex((entry) => entry.id === id);
+    if (index >= 0) {
+      protocol.value = data.images[index].group;
+      listTasks();
+      task.value = data.images[index].task;
+      listImages();
+      image.value = index;
+      await open();
+    }
+    field(".absent").hidden = index >= 0;
+    const linked = index < 0 ? -1 : shown.runs.findIndex((run) => run.id === method);
+    [...panels.children].forEach((panel, number) => panel.classList.toggle("linked", number === linked));
+    root.scrollIntoView();
+    panels.children[linked]?.scrollIntoView({ block: "nearest" });
+  };
+
+  addEventListener("hashchange", () => follow(location.hash));
+  // A second click on the same link changes no hash.
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a[href^='#replay:']");
+    if (link) follow(link.hash);
+  });
+
   listTasks();
   listImages();
-  open();
+  open().then(() => follow(location.hash));
 }

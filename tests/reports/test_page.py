@@ -7,12 +7,13 @@ import shutil
 
 import numpy as np
 import pytest
-from discs import EVIL, PLUGIN, disc_run, joined_runs
+from discs import EVIL, PLUGIN, SCRIBBLES, Discs, disc_run, joined_runs
 from PIL import Image
 
 from segbench.reports.layout import Grid
 from segbench.reports.missing import Gap
 from segbench.reports.page.render import Missing, Section, page
+from segbench.reports.replay import link
 
 LAPTOP, PHONE = (1366, 768), (375, 812)
 # The column "Value" in its original order, and sorted.
@@ -261,6 +262,24 @@ def test_the_protocol_task_and_image_are_chosen_and_kept(browser):
     choose(browser, "image", "Example 0, the seed image")
     wait(browser, "return document.querySelectorAll('#replay canvas').length === 1")
     assert texts(browser, "#replay .title") == ["ScribblePrompt, for all methods"]
+
+
+def test_a_link_opens_the_replay_at_an_image_and_shows_the_method(browser):
+    task = next(task.name for task in Discs().tasks(None) if "/usual/" in task.name)
+    open_image(browser, "Center clicks", "hard", "Example 2")
+    address = link(SCRIBBLES, "test", task, 5, "multiverseg", "binary")  # the image at position 4
+    follow = "const a = document.createElement('a'); a.href = arguments[0]; document.body.append(a); a.click()"
+    for _ in range(2):  # also if the address stays the same
+        browser.execute_script("scrollTo(0, 0)")
+        browser.execute_script(follow, address)
+        wait(browser, "return !!document.querySelector('#replay .linked') && scrollY > 0")
+    chosen = "return [...document.querySelectorAll('#replay select')].map((s) => s.selectedOptions[0].text)"
+    assert browser.execute_script(chosen) == ["Centerline scribbles", task, "Example 4"]
+    assert texts(browser, "#replay .linked .title") == ["MultiverSeg"]
+    assert not find(browser, "#replay .absent").is_displayed()
+    browser.execute_script("location.hash = arguments[0]", link(SCRIBBLES, "test", task, 99))
+    wait(browser, "return !document.querySelector('#replay .absent').hidden")
+    assert browser.execute_script("return document.querySelector('#replay .linked')") is None
 
 
 def test_a_page_with_large_figures_stays_below_30_megabytes(tmp_path):
