@@ -268,7 +268,8 @@ def test_a_link_opens_the_replay_at_an_image_and_shows_the_method(browser):
     task = next(task.name for task in Discs().tasks(None) if "/usual/" in task.name)
     open_image(browser, "Center clicks", "hard", "Example 2")
     address = link(SCRIBBLES, "test", task, 5, "multiverseg", "binary")  # the image at position 4
-    follow = "const a = document.createElement('a'); a.href = arguments[0]; document.body.append(a); a.click()"
+    follow = """const a = document.body.appendChild(document.createElement('a'));
+        a.href = arguments[0]; a.click()"""
     for _ in range(2):  # also if the address stays the same
         browser.execute_script("scrollTo(0, 0)")
         browser.execute_script(follow, address)
