@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,13 +14,28 @@ from segbench.reports.layout import CHANGE, change, number
 from segbench.reports.requirement import InsufficientRecords
 from segbench.reports.style import model_title
 from segbench.results import statistics
-from segbench.text import count_of
+from segbench.text import count_of, join_names
 
 if TYPE_CHECKING:
     from segbench.results import Results
 
+MOST_NAMES = 3  # in a sentence; more are counted
+
 
 def heading(results: Results) -> str:
+    """Return the page's title: models and data sets, by name up to three of each."""
+    models = [style.model_title(name) for name in style.line_styles(results.images.model)]
+    datasets = sorted(results.images.dataset.unique())
+    if not models:
+        return "Benchmark report"
+    return f"{_named(models, 'model')} on {_named(datasets, 'data set')}"
+
+
+def _named(names: Sequence[str], noun: str) -> str:
+    return count_of(len(names), noun) if len(names) > MOST_NAMES else join_names(names)
+
+
+def summary(results: Results) -> str:
     """Return one line: protocols, numbers of models, tasks, simulations and trainings, unfinished units."""
     images = results.images
     titles = [protocols.labels(results, name).title for name in protocols.in_order(images.protocol)]

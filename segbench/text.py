@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -23,6 +23,20 @@ def count_of(count: int, noun: str) -> str:
     ('1 task', '2 tasks')
     """
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def join_names(names: Sequence[str], most: int | None = None) -> str:
+    """Join names by commas and "and"; with ``most``, the names beyond it are counted.
+
+    Examples
+    --------
+    >>> join_names(["teeth", "vessels", "lungs"]), join_names(["teeth", "vessels", "lungs"], most=1)
+    ('teeth, vessels and lungs', 'teeth and 2 more')
+    """
+    names = list(names)
+    if most is not None and len(names) > most:
+        names = [*names[:most], f"{len(names) - most} more"]
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
 def first_line(error: Exception) -> str:

@@ -7,17 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from segbench.reports import bounds, catalogue, cautions, pictures, protocols, selection, style
 from segbench.reports.layout import Grid
-from segbench.text import render_command
+from segbench.text import join_names, render_command
 
 if TYPE_CHECKING:
     from segbench.results import Results
 
 Manifest = Mapping[str, Any]
-
-
-def join_names(names: Sequence[str]) -> str:
-    """Join names by commas and "and"."""
-    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
 def warnings(results: Results) -> list[dict[str, str]]:
@@ -115,8 +110,8 @@ def _models_with(results: Results, weights: Callable[[object], bool]) -> str:
 def _bundled_weights(results: Results) -> str:
     titles = _models_with(results, lambda weights: weights == "bundled")
     return titles and (
-        f"{titles} used the small networks that come with this project, not the official weights of the "
-        "papers. These numbers describe the small networks and are not the papers' result."
+        f"{titles} used the small networks that come with this project, not the official weights. These "
+        "numbers describe the small networks and are not the published methods' result."
     )
 
 
@@ -124,7 +119,7 @@ def _other_weights(results: Results) -> str:
     titles = _models_with(results, lambda weights: weights not in (None, "none", "official", "bundled"))
     return titles and (
         f"{titles} used weights that are not the official ones, or of unknown origin. These numbers are not "
-        "the papers' result."
+        "the published methods' result."
     )
 
 
@@ -136,7 +131,7 @@ def _short_trainings(results: Results) -> str:
     ]
     return "; ".join(labels) and (
         f"{'; '.join(labels)}: trained with less than the full schedule. Longer training may give a higher "
-        "Dice, so this is not an upper bound in the sense of the paper."
+        "Dice, so this is not an upper bound."
     )
 
 
@@ -154,9 +149,9 @@ def _different_images(results: Results) -> str:
             if count < total:
                 method = pictures.method_title(str(model), str(context))
                 incomplete.append(f"{method}, {title}: {count} of {total} images")
+    advice = "" if results.unfinished() else " Run all methods on the same images."
     return "; ".join(incomplete) and (
-        f"{'; '.join(incomplete)}. Averages over different images are not comparable. Run all methods on "
-        "the same images."
+        f"{'; '.join(incomplete)}. Averages over different images are not comparable.{advice}"
     )
 
 

@@ -10,12 +10,14 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from segbench.reports import answer
+from segbench.reports import answer, papers
 from segbench.reports.layout import Grid
 from segbench.reports.missing import whole_study
 from segbench.reports.page import provenance
+from segbench.reports.registry import PAPER_FACTS
 from segbench.reports.replay import BUDGET, Replay, replay
 from segbench.reports.requirement import InsufficientRecords
+from segbench.text import join_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,32 +26,29 @@ if TYPE_CHECKING:
     from segbench.reports.missing import Gap
     from segbench.results import Results
 
-INTERCONV = "InterConv, "
 PICTURES = "Pictures of single images"
-# Artefacts in the order of the page; the last group takes all that no other group names.
+OTHERS = "Further figures and tables"
+# Artefacts in the order of the page; `OTHERS` takes all that no group names.
 GROUPS: dict[str, tuple[str, ...]] = {
     "Results by task": ("tasks", "dice-by-step", "worst-images"),
-    "Experiment 1: one image after another": (
-        *("fig3", "fig4", "table7", "metrics", "fig11", "fig16", "fig12", "fig13", "fig14", "fig15"),
-        "seed-images",
+    "One image after another": (
+        *("fig3", "profiles", "fig4", "table7", "comparisons", "metrics", "fig11", "fig16", "fig12", "fig13"),
+        *("fig14", "fig15", "seed-images", "convergence"),
     ),
     "Bootstrapping UniverSeg": ("fig17a", "table17b", "fig18"),
-    "Experiment 2: a given context": ("fig6", "fig7", "fig19", "fig20", "fig21"),
+    "Predictions from a given context": ("fig6", "fig7", "fig19", "fig20", "fig21"),
     PICTURES: ("fig5", "fig10"),
-    "Data, training and methods": (
-        *("table1", "table2", "fig9", "table3", "fig8", "table4", "table5", "table6"),
-    ),
-    "InterConv: interactive segmentation of sets": (
-        *("interconv-fig4", "interconv-fig5", "interconv-fig11"),
-    ),
-    "InterConv: automatic segmentation of sets": (
+    "Interactive segmentation of sets": ("interconv-fig4", "interconv-fig5", "interconv-fig11"),
+    "Automatic segmentation of sets": (
         *("interconv-table1", "interconv-fig6", "interconv-fig9", "interconv-fig10", "interconv-fig7"),
+        "interconv-fig8",
     ),
-    "InterConv: data and networks": (
-        *("interconv-fig8", "interconv-table2", "interconv-table3", "interconv-table4", "interconv-table5"),
-        *("interconv-table6", "interconv-table7", "interconv-table8"),
+    "Networks trained on each task": ("upper-bounds",),
+    "People's scribbles": (
+        *("manual-scribbles", "manual-scribbles-examples", "manual-scribbles-dice", "manual-scribbles-marks"),
     ),
-    "Beyond the papers": (),
+    OTHERS: (),
+    "The papers' figures and tables": PAPER_FACTS,
 }
 
 MAX_PICTURES = 28_000_000  # bytes of all pictures in base64, which keeps the page below 30 MB
@@ -87,7 +86,9 @@ class Section:
 
     @property
     def short(self) -> str:
-        return display_name(self.name)
+        """The name that a paper gives the artefact; the title of one that has none there."""
+        name = papers.display_name(self.name)
+        return name if self.title.endswith(f" ({name})") else self.title
 
     @property
     def topic(self) -> str:
@@ -115,31 +116,20 @@ class Section:
 
 @dataclass(frozen=True)
 class Missing:
-    """Artefacts that lack the same records; ``reason`` explains a failure that these do not explain."""
+    """Artefacts that lack the same records; ``reason`` explains a failure that these do not explain.
 
-    names: Sequence[str]
+    Without the papers no artefacts are named, only the records that the run's own protocols lack.
+    """
+
+    names: Sequence[str]  # for people
     blocked: bool  # the artefacts could not be drawn
     gaps: Sequence[Gap]
     reason: str = ""
 
     @property
     def title(self) -> str:
-        first, *others = (display_name(name) for name in self.names)
-        return provenance.join_names([first, *(name.removeprefix(INTERCONV) for name in others)])
-
-
-def display_name(name: str) -> str:
-    """Return the name of an artefact for people.
-
-    Examples
-    --------
-    >>> display_name("fig3"), display_name("interconv-table1")
-    ('Fig. 3', 'InterConv, Table 1')
-    """
-    paper = INTERCONV if name.startswith("interconv-") else ""
-    for old, new in (("interconv-", ""), ("fig", "Fig. "), ("table", "Table "), ("-", " ")):
-        name = name.replace(old, new)
-    return paper + name[:1].upper() + name[1:]
+        first, *others = self.names
+        return join_names([first, *(name.removeprefix(papers.INTERCONV) for name in others)])
 
 
 def page(
@@ -181,7 +171,8 @@ def page(
             policy=POLICY.format(style=_hash(css), script=_hash(script)),
             style=Markup(css),
             script=Markup(script),
-            summary=answer.heading(results),
+            heading=answer.heading(results),
+            summary=answer.summary(results),
             unfinished=[(str(folder), one) for folder, one in results.unfinished()],
             answer=answer.answer(results, comparisons),
             warnings=provenance.warnings(results),
@@ -190,7 +181,7 @@ def page(
             replay=replayed,
             refusal=refusal,
             missing=missing,
-            study=whole_study(results),
+            study=whole_study(results) if papers.shown(results) else "",
             runs=[
                 (
                     provenance.facts(manifest),
@@ -242,5 +233,5 @@ def _grouped(sections: Sequence[Section]) -> dict[str, list[Section]]:
     groups = {
         title: [by_name.pop(name) for name in names if name in by_name] for title, names in GROUPS.items()
     }
-    groups[list(GROUPS)[-1]] += by_name.values()
+    groups[OTHERS] += by_name.values()
     return groups
