@@ -11,11 +11,14 @@ import click
 
 from segbench.errors import Failure, UsageError
 from segbench.paths import RUNS
+from segbench.protocols.adapter import ModelAdapter
 
 if TYPE_CHECKING:
     from segbench.benchmark.plan import RunPlan
 
 Names = str | Sequence[str]
+Model = str | type | ModelAdapter
+Models = Model | Sequence[Model]
 
 BUILD = Path("reports/build")
 
@@ -23,7 +26,7 @@ BUILD = Path("reports/build")
 def run(
     *,
     protocol: Names | None = None,
-    models: Names = "all",
+    models: Models = "all",
     datasets: Names | None = None,
     data_root: str | Path | None = None,
     preset: Literal["smoke", "quick", "full", "paper"] = "quick",
@@ -78,9 +81,11 @@ def run(
     """
     options = dict(locals())
     from segbench.benchmark.execution import Backend, count_finished, resume
+    from segbench.benchmark.local_models import as_names
     from segbench.benchmark.provenance import manifest
     from segbench.benchmark.summary import plan_lines, result_lines
 
+    options["models"] = as_names(models)
     processes = Backend(workers, backend, scheduler).validated(connect=not dry_run)
     plan = _plan(options)
     for line in plan_lines(plan):
@@ -126,6 +131,7 @@ def _plan(options: Mapping[str, Any]) -> RunPlan:
 
 def _given(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options of a run that differ from the defaults, as values for JSON."""
+    from segbench.benchmark.local_models import in_commands
 
     def plain(value: Any) -> Any:
         if isinstance(value, str | int | float):
@@ -134,6 +140,8 @@ def _given(options: Mapping[str, Any]) -> dict[str, Any]:
 
     defaults = inspect.signature(run).parameters
     changed = {name: value for name, value in options.items() if value != defaults[name].default}
+    if "models" in changed:
+        changed["models"] = in_commands(changed["models"])
     return {name: plain(value) for name, value in changed.items() if name != "dry_run"}
 
 

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 from segbench.registry import PluginError, Registry
 
 SUFFIXES = (*SOURCE_SUFFIXES, *EXTENSION_SUFFIXES)
-OURS = {"segbench", "builtins"}
+UNREAD = {"segbench", "builtins", "__main__"}  # modules whose files are not those of a plug-in
 
 # By imported module; a process goes on with the code that it has imported, whatever the file contains later.
 _imported: WeakKeyDictionary[ModuleType, str] = WeakKeyDictionary()
@@ -22,7 +22,8 @@ def source_of(registry: Registry, name: str) -> dict[str, str]:
     """Return the digest of the source of a plug-in, by what it is called; empty for built-in entries.
 
     The source is the file of the module, or all source and compiled files of the package it lies in. Modules
-    outside that package which the plug-in imports are not included.
+    outside that package which the plug-in imports are not included. Of a class or object of a notebook, the
+    digest of its content counts, and the files of its class's package if that can be imported.
 
     Raises
     ------
@@ -37,11 +38,13 @@ def source_of(registry: Registry, name: str) -> dict[str, str]:
     """
     if name in registry.builtin:
         return {}
+    local = registry.local.get(name)
     entry = registry.get(name)
     defined_in = (entry if isinstance(entry, type) else type(entry)).__module__
-    named = registry.targets().get(name, name).partition(":")[0]
-    packages = {module.partition(".")[0] for module in (named, defined_in)} - OURS
+    named = defined_in if local else registry.targets().get(name, name).partition(":")[0]
+    packages = {module.partition(".")[0] for module in (named, defined_in)} - UNREAD
     digests = [_digest(package, f"{registry.kind} {name}") for package in sorted(packages)]
+    digests += [local.digest] if local else []
     if not digests:
         return {}
     return {f"source of {registry.kind} {name}": hashlib.sha256("".join(digests).encode()).hexdigest()}

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 from segbench.text import count_of, render_command
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from segbench.benchmark.plan import RunPlan
     from segbench.benchmark.selection import ExperimentPlan
     from segbench.protocols.config import Config
@@ -54,45 +52,15 @@ def result_lines(results: Results) -> Iterator[str]:
     from segbench.reports.catalogue import trainings
     from segbench.reports.cautions import missed_seeds
     from segbench.reports.selection import in_standard_sets
+    from segbench.results.overview import mean_table
 
     images = results.images[in_standard_sets(results, results.images)]  # longer ones have their own figures
-    yield f"\n{result_table(images)}\n"
+    yield f"\n{mean_table(images).to_string(index=False)}\n"
     yield from shortened_trainings(trainings(results))
     if seeds := missed_seeds(results):
         yield f"Seed images: {seeds}"
     yield from results.unfinished_sentences()
     yield f"Report: {render_command('report', {}, results.folders[0])}"
-
-
-def result_table(images: pd.DataFrame) -> str:
-    """Return mean interactions to the target Dice, Dice and failures by protocol and model.
-
-    Parameters
-    ----------
-    images : DataFrame
-        The records, one row per image. Means are hierarchical: every data set has the same weight. Splits and
-        contexts have separate rows if a model has several, and so do context and set sizes if the same image
-        has several results.
-    """
-    from segbench.results.statistics import hierarchical_mean
-
-    varying = images.groupby(["protocol", "model"], observed=True)[
-        ["split", "context", "annotator"]
-    ].nunique()
-    by = ["protocol", "model", *varying.columns[varying.max() > 1]]
-    same_image = [*by, "task", "training", "simulation", "person", "image"]
-    for size in ("context_size", "set_size"):
-        counts = images.groupby(same_image, observed=True)[size].nunique().groupby("protocol").max()
-        repeated = counts.index[counts > 1]
-        if len(repeated):
-            images = images.assign(**{size: images[size].where(images.protocol.isin(repeated), -1)})
-            by.append(size)
-    table = hierarchical_mean(images, "interactions", by)
-    table["Dice"] = hierarchical_mean(images, "dice", by).dice
-    table["failures"] = (1 - hierarchical_mean(images, "reached", by).reached).map("{:.0%}".format)
-    for size in set(by) & {"context_size", "set_size"}:
-        table[size] = table[size].map(lambda number: "" if number < 0 else str(number))
-    return table.to_string(index=False, float_format="{:.2f}".format)
 
 
 def shortened_trainings(trainings: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Iterator[str]:

@@ -77,6 +77,16 @@ class Results:
     def pictures(self) -> pd.DataFrame:
         return self.read("pictures", None)
 
+    def __repr__(self) -> str:
+        from segbench.results.overview import as_text
+
+        return as_text(self)
+
+    def _repr_html_(self) -> str:
+        from segbench.results.overview import as_html
+
+        return as_html(self)
+
     def unfinished(self) -> list[tuple[Path | str, Progress]]:
         """Return the runs that lack planned units, each with its progress."""
         runs = zip(self.folders, self.progress, strict=False)

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import Any
 
 from segbench.errors import PLUGINS, USAGE, SegbenchError
+from segbench.text import suggestion
+
+
+@dataclass(frozen=True)
+class Local:
+    """An entry that only this process and its workers know, with the digest of its content."""
+
+    value: Any
+    digest: str
 
 
 class UnknownName(SegbenchError, LookupError):
@@ -18,9 +27,7 @@ class UnknownName(SegbenchError, LookupError):
     exit_status = USAGE
 
     def __init__(self, kind: str, name: str, known: list[str]) -> None:
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
-        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
-        super().__init__(f"unknown {kind} {name!r}; {hint}")
+        super().__init__(f"unknown {kind} {name!r}; {suggestion(name, known)}")
 
 
 class PluginError(SegbenchError, RuntimeError):
@@ -62,10 +69,16 @@ class Registry:
     builtin : mapping of name to ``module:attribute``
     group : str
         Entry-point group of third-party entries.
+
+    Attributes
+    ----------
+    local : dict of name to `Local`
+        Classes and objects that a notebook or script has given; `names` does not list them.
     """
 
     def __init__(self, kind: str, builtin: Mapping[str, str], group: str) -> None:
         self.kind, self.builtin, self.group = kind, dict(builtin), group
+        self.local: dict[str, Local] = {}
 
     def targets(self) -> dict[str, str]:
         """Return all names with their ``module:attribute``, built-in names first."""
@@ -78,7 +91,7 @@ class Registry:
 
     def __contains__(self, name: str) -> bool:
         # Reading the entry points of all installed packages takes a while.
-        return name in self.builtin or name in self.targets()
+        return name in self.builtin or name in self.local or name in self.targets()
 
     def get(self, name: str) -> Any:
         """Return the object of a name, or of ``module:attribute``.
@@ -88,12 +101,21 @@ class Registry:
         UnknownName
             If the name, module or attribute does not exist.
         PluginError
-            If the module of a plug-in cannot be imported.
+            If the module of a plug-in cannot be imported, or is a notebook or script.
         """
+        if name in self.local:
+            value = self.local[name].value
+            PLUGINS.add(value.__module__.partition(".")[0])
+            return value
         target = self.builtin.get(name) or self.targets().get(name, name)
         module, colon, attribute = target.partition(":")
         if not colon or not all(part.isidentifier() for part in module.split(".")):
             raise UnknownName(self.kind, name, self.names())
+        if module == "__main__":
+            raise PluginError(
+                f"the {self.kind} {name} is defined in a notebook or script; call segbench.run there again, "
+                "or put it into a file"
+            )
         try:
             imported = importlib.import_module(module)
         except KeyboardInterrupt:

@@ -105,6 +105,7 @@ def _compute(units: list[Unit], store: Run, plan: RunPlan, backend: Backend) -> 
     from segbench.benchmark.execution.batches import make_batches
     from segbench.benchmark.execution.run_units import execute
     from segbench.benchmark.execution.worker import Job, with_absolute_paths
+    from segbench.benchmark.local_models import for_workers
     from segbench.benchmark.settings import resolve_workers
 
     device = plan.settings.device
@@ -114,7 +115,8 @@ def _compute(units: list[Unit], store: Run, plan: RunPlan, backend: Backend) -> 
             processes = len(client.nthreads())
         batches = make_batches(units, device, processes)
         progress = None if len(batches) == len(units) else _finished_cost(store, units)
-        batches, job = with_absolute_paths(batches, Job(plan.settings, plan.root, store.path))
+        local = for_workers({unit.model for unit in units}, others=processes > 1 or client is not None)
+        batches, job = with_absolute_paths(batches, Job(plan.settings, plan.root, store.path, local))
         execute(batches, job, device, processes, size=len, finished_cost=progress, client=client)
 
 

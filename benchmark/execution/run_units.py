@@ -160,6 +160,7 @@ def _in_pool(
             batch_size=1,
             idle_worker_timeout=10,  # seconds; gives memory back early
             inner_max_num_threads=1 if device == "cpu" else None,
+            max_nbytes=None,  # a notebook's model keeps arrays that it can write to
             initializer=_prepare_worker,
             initargs=(os.getpid(), Path.cwd()),
         )

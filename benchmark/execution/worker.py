@@ -14,8 +14,10 @@ from segbench.benchmark.execution.batches import Batch
 from segbench.benchmark.plan import SEED_MODEL, Unit
 from segbench.benchmark.settings import Settings
 from segbench.errors import Failure, describe
+from segbench.models.registry import MODELS
 from segbench.models.weights import companion
 from segbench.paths import expanded
+from segbench.registry import Local
 
 if TYPE_CHECKING:
     from segbench.protocols.records import Records
@@ -30,6 +32,7 @@ class Job:
     settings: Settings
     root: Path  # the data folder
     output: Path | str  # the run: a folder, or the address of an object store
+    models: dict[str, Local] = field(default_factory=dict)  # those that workers cannot import by name
     # Identifies this job among the jobs of a long-lived worker process.
     token: str = field(default_factory=lambda: uuid4().hex)
 
@@ -46,7 +49,7 @@ class Job:
         """
         from segbench.results.store import Run
 
-        _start_job(self.token)
+        _start_job(self)
         store = Run(self.output)
         batch = Batch(unit for unit in batch if not store.finished(unit.key))
         if not batch:
@@ -97,12 +100,13 @@ def _named_in_failures(unit: Unit, others: str = "") -> Iterator[None]:
 _token: str | None = None
 
 
-def _start_job(token: str) -> None:
-    """Clear the caches if the last batch of this process belonged to another job."""
+def _start_job(job: Job) -> None:
+    """Clear the caches and take over the job's models if the last batch belonged to another job."""
     global _token
-    if token != _token:
+    if job.token != _token:
         clear_caches()
-    _token = token
+        MODELS.local.update(job.models)
+    _token = job.token
 
 
 def clear_caches() -> None:
@@ -140,7 +144,6 @@ def _compute(batch: Batch, job: Job, device: str) -> Iterator[tuple[Unit, Record
 def _require_same_source(unit: Unit) -> None:
     """Raise a Failure if this process has imported other plug-ins than the run was planned with."""
     from segbench.benchmark.plugin_source import source_of
-    from segbench.models.registry import MODELS
     from segbench.protocols.registry import PROTOCOLS
 
     for name, digest in (source_of(MODELS, unit.model) | source_of(PROTOCOLS, unit.protocol)).items():

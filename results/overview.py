@@ -1,0 +1,80 @@
+"""A run at a glance: the table that ``run`` prints, and what `Results` show in a notebook."""
+
+from __future__ import annotations
+
+import html
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from segbench.results.statistics import hierarchical_mean
+from segbench.text import count_of, printable
+
+if TYPE_CHECKING:
+    from segbench.results.reading import Results
+
+
+def mean_table(images: pd.DataFrame) -> pd.DataFrame:
+    """Return mean interactions to the target Dice, Dice and failures by protocol and model, as text.
+
+    Parameters
+    ----------
+    images : DataFrame
+        The records, one row per image. Means are hierarchical: every data set has the same weight. Splits and
+        contexts have separate rows if a model has several, and so do context and set sizes if the same image
+        has several results.
+    """
+    varying = images.groupby(["protocol", "model"], observed=True)[
+        ["split", "context", "annotator"]
+    ].nunique()
+    by = ["protocol", "model", *varying.columns[varying.max() > 1]]
+    same_image = [*by, "task", "training", "simulation", "person", "image"]
+    for size in ("context_size", "set_size"):
+        counts = images.groupby(same_image, observed=True)[size].nunique().groupby("protocol").max()
+        repeated = counts.index[counts > 1]
+        if len(repeated):
+            images = images.assign(**{size: images[size].where(images.protocol.isin(repeated), -1)})
+            by.append(size)
+    table = hierarchical_mean(images, "interactions", by)
+    table["interactions"] = table.interactions.map("{:.2f}".format)
+    table["Dice"] = hierarchical_mean(images, "dice", by).dice.map("{:.2f}".format)
+    table["failures"] = (1 - hierarchical_mean(images, "reached", by).reached).map("{:.0%}".format)
+    for size in set(by) & {"context_size", "set_size"}:
+        table[size] = table[size].map(lambda number: "" if number < 0 else str(number))
+    return table
+
+
+def title(results: Results) -> str:
+    """Return one line about the data, models, protocols and records of a run."""
+    images = results.images
+    data, models, protocols = (
+        ", ".join(sorted(images[column].unique())) for column in ("dataset", "model", "protocol")
+    )
+    tasks = count_of(images.task.nunique(), "task")
+    return printable(f"{data} ({tasks}); {models}; {protocols}; {count_of(len(images), 'segmented image')}")
+
+
+def in_standard_sets(results: Results) -> pd.DataFrame:
+    """Return the records of images without those by which longer simulations go on."""
+    images = results.images
+    sizes = [manifest["images"] for manifest in results.manifests if manifest.get("images")]
+    named = [manifest.get("protocols") or {} for manifest in results.manifests]
+    ordered = {name for facts in named for name in facts if facts[name].get("ordered")}
+    return images[~images.protocol.isin(ordered) | (images.position <= min(sizes, default=len(images)))]
+
+
+def as_text(results: Results) -> str:
+    """Return the title, the means and what is unfinished, for a terminal."""
+    if results.images.empty:
+        return "no records"
+    table = mean_table(in_standard_sets(results)).to_string(index=False)
+    return "\n".join([title(results), table, *results.unfinished_sentences()])
+
+
+def as_html(results: Results) -> str:
+    """Return the same for a notebook."""
+    if results.images.empty:
+        return "<p>no records</p>"
+    table = mean_table(in_standard_sets(results)).to_html(index=False, border=0)
+    notes = "".join(f"<p>{html.escape(sentence)}</p>" for sentence in results.unfinished_sentences())
+    return f"<p><b>{html.escape(title(results))}</b></p>{table}{notes}"
