@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -37,6 +38,19 @@ def join_names(names: Sequence[str], most: int | None = None) -> str:
     if most is not None and len(names) > most:
         names = [*names[:most], f"{len(names) - most} more"]
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+
+
+def suggestion(name: str, known: Iterable[str], cutoff: float = 0.4) -> str:
+    """Return a question for the known name that is nearest to an unknown one, or all known names.
+
+    Examples
+    --------
+    >>> suggestion("subjct", ["file", "subject"]), suggestion("x", ["file", "subject"])
+    ('did you mean subject?', 'known: file, subject')
+    """
+    names = [*known]
+    near = difflib.get_close_matches(name, names, n=1, cutoff=cutoff)
+    return f"did you mean {near[0]}?" if near else f"known: {', '.join(names)}"
 
 
 def first_line(error: Exception) -> str:
