@@ -151,6 +151,7 @@ def report(
     only: Names | None = None,
     data_root: str | Path | None = None,
     output: str | Path | None = None,
+    papers: bool = False,
 ) -> Path:
     """Draw every figure and table for which the runs have records.
 
@@ -158,13 +159,16 @@ def report(
     ----------
     runs : path or sequence of paths
         Folders of runs with the same settings, or addresses of an object store. Without any: the newest run
-        under ``results/runs``, or none if `only` names artefacts that need no records.
+        under ``results/runs``, or none if `only` names tables of the papers that need no records.
     only : str or sequence of str, optional
         Names of figures and tables.
     data_root : path, optional
         Folder of the data sets, for pictures of the segmented images.
     output : path, optional
         Folder of the report; without it, one under ``reports/build``.
+    papers : bool
+        Whether the papers' numbers, figures and tables stand beside the results. They always do if a data set
+        of the runs is one on which the papers evaluate.
 
     Returns
     -------
@@ -179,7 +183,7 @@ def report(
     from segbench.benchmark.dataset_choice import names
     from segbench.benchmark.settings import resolve_root
     from segbench.reports.build import build
-    from segbench.reports.registry import get
+    from segbench.reports.registry import PAPER_FACTS
     from segbench.results import load
     from segbench.results.reading import empty_results
     from segbench.results.storage import open_storage
@@ -187,13 +191,14 @@ def report(
     chosen = names(only) if only is not None else None
     root = resolve_root(data_root)
     folders = [open_storage(run).address for run in ([runs] if isinstance(runs, str | Path) else runs)]
-    if not folders and chosen is not None and not any(get(name).requires for name in chosen):
+    if not folders and chosen is not None and set(chosen) <= set(PAPER_FACTS):
         return build(empty_results(root), Path(output or BUILD / "no-run"), chosen)
     folders = folders or [_newest_run()]
     target = Path(output or BUILD / "+".join(Path(folder).resolve().name for folder in folders))
     if target.exists() and not target.is_dir():
         raise Failure(f"{target} is a file; give another folder for the report")
     results = load(folders, root)
+    results.papers = papers
     for sentence in results.unfinished_sentences():
         click.echo(f"Note: {sentence}", err=True)
     return build(results, target, chosen)

@@ -28,7 +28,7 @@ class Artefact:
     ----------
     kind : {"figure", "table"}
     title, caption : str
-        Heading and explanation on the page.
+        Heading and explanation on the page. The title ends with the name that a paper gives it, if any.
     interval : str
         Description of the intervals. ``{simulation}``, ``{subject}``, ``{image}`` and ``{training}`` become
         the numbers of resampled units. Empty without intervals.
@@ -43,6 +43,8 @@ class Artefact:
         `figure`, which applies the theme and adds the description of the intervals.
     grid : callable, optional
         ``grid(results, data) -> Grid``, of a table: the rows for reading.
+    beside_papers : str
+        Further sentences of the caption, about the papers (see `segbench.reports.papers.shown`).
     """
 
     kind: Literal["figure", "table"]
@@ -55,6 +57,7 @@ class Artefact:
     data: Callable[[Results], pd.DataFrame] | None = None
     draw: Callable[[Results, Any], Figure] | None = None
     grid: Callable[[Results, pd.DataFrame], Grid] | None = None
+    beside_papers: str = ""
 
     def figure(self, results: Results, data: pd.DataFrame | None = None) -> Figure:
         """Draw under the theme of all figures, with the description of the intervals below the panels.

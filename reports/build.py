@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from segbench.files import write_file
-from segbench.reports import style
+from segbench.reports import papers, style
 from segbench.reports.artefact import Artefact
 from segbench.reports.missing import Coverage, Gap
-from segbench.reports.registry import PAPERS, get, names
+from segbench.reports.registry import PAPER_FACTS, PAPERS, get, names
 from segbench.reports.requirement import InsufficientRecords
 from segbench.text import significant
 
@@ -32,7 +32,8 @@ def build(
 ) -> Path:
     """Write figures (PNG, PDF, SVG), numbers and tables (CSV, Markdown, LaTeX), and the page.
 
-    The same results give the same bytes.
+    The same results give the same bytes. `segbench.reports.papers.shown` decides whether the page shows the
+    papers.
 
     Parameters
     ----------
@@ -41,7 +42,7 @@ def build(
     output : Path
         Folder of the report, which is created if needed. Files of an earlier report are removed.
     only : iterable of str, optional
-        Names of artefacts; all of them by default.
+        Names of artefacts; by default all of them, or all but the papers' own if the papers are not shown.
     formats : iterable of {"png", "pdf", "svg"}
         Formats of the figures. The page shows those in PNG, which is always written.
 
@@ -62,8 +63,10 @@ def build(
     from segbench.results.resampling import StatisticsError
 
     coverage = Coverage(results)
-    absent = _absent_papers(coverage) if only is None else {}
-    excluded = {name for paper in absent for name in PAPERS[paper]}
+    # Whoever names artefacts wants to know what each of them lacks.
+    own = only is None and not papers.shown(results)
+    absent = _absent_papers(coverage) if only is None and not own else {}
+    excluded = set(PAPER_FACTS) if own else {name for paper in absent for name in PAPERS[paper]}
     artefacts = {name: get(name) for name in (names() if only is None else only) if name not in excluded}
     formats = tuple(dict.fromkeys(["png", *formats]))
     _clear(output)
@@ -79,24 +82,25 @@ def build(
                 sections.append(section)
                 comparisons = data if name == "comparisons" else comparisons
             except (StatisticsError, InsufficientRecords) as error:
-                drawn, reason = False, str(error)
+                drawn, reason = False, "" if results.unfinished() else str(error)
         if gaps or reason:
-            missing.setdefault((not drawn, gaps, reason), []).append(name)
-    entries = [Missing(artefacts_of, *why) for why, artefacts_of in missing.items()]
+            missing.setdefault((not drawn, gaps, reason), []).append(papers.display_name(name))
+    entries = [Missing(titles, *why) for why, titles in missing.items()]
     entries += [Missing([paper], True, [gap]) for paper, gap in absent.items()]
+    if own:
+        lacking = coverage.lacking(artefacts.values())
+        entries = [Missing([], False, lacking)] if lacking else []
     text = page(results, sections, entries, whole=only is None, comparisons=comparisons)
     return write_file(output / "index.html", text)
 
 
 def _absent_papers(coverage: Coverage) -> dict[str, Gap]:
     """Return the papers of which the run has nothing; empty if it has nothing of any paper."""
-    papers = {paper: [get(name) for name in artefacts] for paper, artefacts in PAPERS.items()}
-    present = [paper for paper, artefacts in papers.items() if coverage.has_any(artefacts)]
-    if not present:
+    of_papers = {paper: [get(name) for name in artefacts] for paper, artefacts in PAPERS.items()}
+    absent = {paper: them for paper, them in of_papers.items() if not coverage.has_any(them)}
+    if len(absent) == len(of_papers):
         return {}
-    return {
-        paper: coverage.whole_paper(artefacts) for paper, artefacts in papers.items() if paper not in present
-    }
+    return {paper: coverage.whole_paper(artefacts) for paper, artefacts in absent.items()}
 
 
 def _write(
@@ -107,6 +111,7 @@ def _write(
     from segbench.reports.page.render import Section
 
     data = artefact.data(results) if artefact.data else None
+    title, caption = papers.wording(results, name, artefact)
     picture, files, width = None, [], 0
     if artefact.draw is not None:
         figure = artefact.figure(results, data)
@@ -114,12 +119,12 @@ def _write(
         width, picture = round(PIXELS_PER_INCH * figure.get_figwidth()), files[0]
     grid = None if data is None else artefact.reading_grid(results, data)
     if data is not None and grid is not None:
-        files += _write_numbers(data, grid, output / "tables" / name)
+        files += _write_numbers(papers.own_columns(results, data), grid, output / "tables" / name)
     section = Section(
         name=name,
         kind=artefact.kind,
-        title=artefact.title,
-        caption=artefact.caption,
+        title=title,
+        caption=caption,
         interval=estimates.describe_interval(artefact.interval, data),
         numbers=grid,
         files=[path.relative_to(output).as_posix() for path in files],

@@ -6,18 +6,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from segbench.datasets.all_test import ALL_BUT_ONE
 from segbench.datasets.registry import EMBEDDED
 from segbench.reports import selection
 from segbench.reports.artefact import Artefact
 from segbench.reports.preparation import fetching_commands, lack_public_weights, training_commands
 from segbench.reports.protocols import expected, in_order, labels, recorded
 from segbench.reports.requirement import NO_CONTEXT, Requirement
-from segbench.text import render_command
+from segbench.reports.style import model_title
+from segbench.text import join_names, render_command
 
 if TYPE_CHECKING:
     from segbench.results import Results
 
 SELECTED = ("protocol", "models", "split", "context")  # options that the command of a gap sets itself
+NEED_SPLITS = {"supervised", "in-context", "interactive-in-context"}  # families refused by --split all
+OF_TASKS = ("datasets", "tasks", "split_from")  # which people's scribbles do not have
 DEFAULT = Requirement()
 
 
@@ -49,6 +53,8 @@ class Gap:
 class Coverage:
     """The combinations of protocol, model, split and context with records.
 
+    What an unfinished run will still compute is not missing.
+
     Parameters
     ----------
     results : Results
@@ -61,14 +67,18 @@ class Coverage:
             longer=~selection.in_standard_sets(results, images)
         )
         self._kinds = kinds.drop_duplicates().astype({"protocol": str, "model": str})
+        parts = [part for manifest in results.manifests for part in manifest.get("parts") or ()]
+        self._planned = parts if results.unfinished() else []
 
     def drawable(self, artefact: Artefact) -> bool:
         """Return whether the records suffice for the artefact to show anything."""
         return not artefact.requires or any(map(self._suffices, artefact.requires))
 
     def has_any(self, artefacts: Iterable[Artefact]) -> bool:
-        """Return whether a protocol that one of the artefacts requires has records."""
-        return any(recorded(self.results, r) for artefact in artefacts for r in artefact.requires)
+        """Return whether a protocol that one of the artefacts requires has records, or will have some."""
+        return any(
+            recorded(self.results, r) or self._to_come(r) for artefact in artefacts for r in artefact.requires
+        )
 
     def whole_paper(self, artefacts: Iterable[Artefact]) -> Gap:
         """Return the gap of a paper none of whose protocols has records."""
@@ -79,6 +89,34 @@ class Coverage:
     def gaps(self, artefact: Artefact) -> list[Gap]:
         """Return what is missing: models of the protocols with records, and protocols without."""
         return list(dict.fromkeys(gap for r in artefact.requires for gap in self._gaps(r)))
+
+    def lacking(self, artefacts: Iterable[Artefact]) -> list[Gap]:
+        """Return the models that the run's own protocols lack, each once; nothing about other protocols."""
+        lacking: dict[tuple[str, str], dict[str, None]] = {}
+        for requirement in (r for artefact in artefacts for r in artefact.requires):
+            if (requirement.split, requirement.longer) == (DEFAULT.split, DEFAULT.longer):
+                protocols, models = self._expected(requirement)
+                absent = [name for name in requirement.models if name not in models]
+                for protocol in protocols if absent else ():
+                    lacking.setdefault((protocol, requirement.context), {}).update(dict.fromkeys(absent))
+        alike: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+        for (protocol, context), names in lacking.items():
+            alike.setdefault((context, tuple(names)), []).append(protocol)
+        return [
+            self._gap(
+                f"{join_names(list(map(model_title, names)))} with {self._titles(protocols)}",
+                Requirement(models=names, context=context),
+                protocols,
+                names,
+            )
+            for (context, names), protocols in alike.items()
+        ]
+
+    def _family(self, protocol: str) -> str:
+        return labels(self.results, protocol).family
+
+    def _titles(self, protocols: Sequence[str]) -> str:
+        return join_names([labels(self.results, name).title.lower() for name in protocols])
 
     def _suffices(self, requirement: Requirement) -> bool:
         _, models = self._present(requirement)
@@ -96,8 +134,25 @@ class Coverage:
         ]
         return in_order(matching.protocol), sorted(matching.model.unique())
 
-    def _gaps(self, requirement: Requirement) -> list[Gap]:
+    def _to_come(self, requirement: Requirement) -> list[Mapping[str, Any]]:
+        """Return the parts of an unfinished run that a requirement asks for, whatever their context."""
+        wanted, families = requirement.protocols, requirement.families
+        return [
+            part
+            for part in self._planned
+            if part.get("split") == requirement.split
+            and (part["protocol"] in wanted if wanted else self._family(part["protocol"]) in families)
+        ]
+
+    def _expected(self, requirement: Requirement) -> tuple[list[str], list[str]]:
+        """Return the required protocols and all their models that have records or will have some."""
         protocols, models = self._present(requirement)
+        parts = self._to_come(requirement)
+        planned = [name for part in parts for name in part.get("models") or ()]
+        return in_order([*protocols, *(part["protocol"] for part in parts)]), sorted({*models, *planned})
+
+    def _gaps(self, requirement: Requirement) -> list[Gap]:
+        protocols, models = self._expected(requirement)
         variant, gaps = _variant(requirement), []
         missing_models = [name for name in requirement.models if name not in models]
         if missing_models and protocols:
@@ -113,7 +168,7 @@ class Coverage:
     def _gap(
         self, what: str, requirement: Requirement, protocols: Sequence[str], models: Sequence[str]
     ) -> Gap:
-        families = {labels(self.results, name).family for name in protocols}
+        families = {self._family(name) for name in protocols}
         official = (_arguments(self.results) or {}).get("weights") == "official"
         separate = official and (lack_public_weights(models) or bool(families & {"sets", "scans"}))
         command = self._command(requirement, protocols, models, separate)
@@ -135,16 +190,19 @@ class Coverage:
             chosen["context"] = requirement.context
         if requirement.longer:
             chosen["images"] = "all"
-        families = {labels(self.results, name).family for name in protocols}
+        families = {self._family(name) for name in protocols}
         arguments = _arguments(self.results)
         if arguments is None:
             if not families & {"scans", "manual"}:
                 chosen["datasets"] = ",".join(sorted(map(str, self.results.images.dataset.unique())))
             return render_command("run", chosen)
+        if arguments.get("split") == "all" and families & NEED_SPLITS:
+            chosen["split"] = DEFAULT.split
         rest = {name: value for name, value in arguments.items() if name not in (*SELECTED, *chosen)}
         if "manual" in families:  # people's scribbles are on data sets of their own
-            rest = {name: value for name, value in rest.items() if name not in ("datasets", "split_from")}
+            rest = {name: value for name, value in rest.items() if name not in OF_TASKS}
         if "scans" in families and not self._has_scans():
+            rest.pop("tasks", None)  # whose patterns match no scan
             split_from = rest.pop("split_from", None)  # which the embedded scans do not have
             named = None if split_from else rest.get("datasets")
             named = [named] if isinstance(named, str) else named or _sources(self.results)
@@ -152,10 +210,10 @@ class Coverage:
         if separate:
             own = {name: value for name, value in rest.items() if name not in ("weights", "output")}
             return render_command("run", chosen | own)
-        return render_command("run", chosen | rest | _output(self.results, rest))
+        return _continuation(self.results, chosen, rest)
 
     def _has_scans(self) -> bool:
-        return any(labels(self.results, name).family == "scans" for name in self._kinds.protocol.unique())
+        return any(self._family(name) == "scans" for name in self._kinds.protocol.unique())
 
 
 def _variant(requirement: Requirement) -> str:
@@ -172,7 +230,22 @@ def whole_study(results: Results) -> str:
     if arguments is None:
         return render_command("run", {"protocol": "all"})
     rest = {name: value for name, value in arguments.items() if name not in SELECTED}
-    return render_command("run", {"protocol": "all"} | rest | _output(results, rest))
+    return _continuation(results, {"protocol": "all"}, rest)
+
+
+def _continuation(results: Results, chosen: dict[str, Any], rest: Mapping[str, Any]) -> str:
+    """Return the command that adds to the run, or a run of its own if it segments other images."""
+    if (_arguments(results) or {}).get("split") == "all":
+        chosen = {"split": "all"} | chosen
+        elsewhere = {name: value for name, value in rest.items() if name != "output"}
+        if chosen["split"] != "all":
+            return render_command("run", chosen | elsewhere)
+        # Without models that need a context, no subject of the run stays train.
+        if not any(source.endswith(f"@{ALL_BUT_ONE}") for source in _sources(results)):
+            models = [*results.manifests[0]["models"], *str(chosen.get("models", "all")).split(",")]
+            chosen["models"] = "all" if "all" in models else ",".join(dict.fromkeys(models))
+            return render_command("run", chosen | elsewhere)
+    return render_command("run", chosen | rest | _output(results, rest))
 
 
 def _sources(results: Results) -> list[str]:

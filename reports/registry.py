@@ -63,6 +63,12 @@ ARTEFACTS: dict[str, str] = {
     "manual-scribbles-dice": "manual_scribbles_tables",
     "manual-scribbles-marks": "manual_scribbles_tables",
 }
+# Facts of the papers, and comparisons of a run's data with theirs. Pages show them beside the papers only.
+PAPER_FACTS = (
+    *("table1", "table2", "fig9", "table3", "fig8", "table4", "table5", "table6"),
+    *("interconv-table2", "interconv-table3", "interconv-table4", "interconv-table5", "interconv-table6"),
+    *("interconv-table7", "interconv-table8"),
+)
 PAPERS = {
     "MultiverSeg": tuple(name for name in ARTEFACTS if name.startswith(("fig", "table"))),
     "InterConv": tuple(name for name in ARTEFACTS if name.startswith("interconv-")),

@@ -44,6 +44,8 @@ class Results:
 
     Attributes
     ----------
+    papers : bool
+        Whether a report shows the papers' numbers and tables whatever the data; False until it is set.
     steps : DataFrame
         One row per prediction: columns `segbench.results.schema.STEPS`. Read on first access.
     seeds : DataFrame
@@ -64,6 +66,7 @@ class Results:
     ) -> None:
         self.images, self.manifests, self.read = images, manifests, read
         self.data_root, self.folders, self.progress = data_root, folders, progress
+        self.papers = False
 
     @cached_property
     def steps(self) -> pd.DataFrame:

@@ -10,9 +10,14 @@ from segbench.paths import RUNS
 
 
 def _report(
-    runs: tuple[str, ...], only: str | None, data_root: str | None, output: str | None, format: str
+    runs: tuple[str, ...],
+    only: str | None,
+    papers: bool,
+    data_root: str | None,
+    output: str | None,
+    format: str,
 ) -> None:
-    page = report(runs, only=only, data_root=data_root, output=output)
+    page = report(runs, only=only, data_root=data_root, output=output, papers=papers)
     files = [page] if format == "html" else sorted(page.parent.glob("tables/*.csv"))
     for file in files:
         click.echo(file)
@@ -20,6 +25,7 @@ def _report(
 
 TEXTS = {
     "only": "Figures and tables, comma-separated.  [default: all]",
+    "papers": "Show the papers' numbers, figures and tables too.  [default: only with data of the papers]",
     "data_root": FOLDER_TEXT,
     "output": f"Folder of the report.  [default: a folder in {BUILD}]",
 }

@@ -87,7 +87,8 @@ ARTEFACTS = {
     ),
     "fig18": _artefact(
         "Bootstrapping UniverSeg by data set (Fig. 18)",
-        "As Fig. 17a, for each data set separately; for each cohort if the run has only one data set.",
+        "Dice of UniverSeg on its own predictions by example number, for each data set separately; for each "
+        "cohort if the run has only one data set.",
         ("group", "model", "example"),
         grouped=True,
     ),

@@ -103,12 +103,12 @@ ARTEFACTS = {
         "table",
         "Every pair of methods compared",
         "Each method is compared with each other one on the images that both segmented at the same position "
-        "of the same simulation. The first change is that of the mean interactions per set of images, as in "
-        "Table 7 and in the bars of Fig. 4; the second is the mean of the changes of the tasks. Negative is "
-        "less work. Changes stand in both directions: 50% less one way is 100% more the other way. The "
-        "probability is the share of simulations in which a set takes the method fewer interactions, where "
-        "ties count half; it is not defined over subjects. The interquartile mean is the mean of the middle "
-        "half of the images, without failures and easy images.",
+        "of the same simulation. The first change is that of the mean interactions per set of images; the "
+        "second is the mean of the changes of the tasks. Negative is less work. Changes stand in both "
+        "directions: 50% less one way is 100% more the other way. The probability is the share of "
+        "simulations in which a set takes the method fewer interactions, where ties count half; it is not "
+        "defined over subjects. The interquartile mean is the mean of the middle half of the images, without "
+        "failures and easy images.",
         interval="95% bootstrap intervals over the units named.",
         requires=(COMPARED,),
         data=comparisons,

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from segbench.reports import bounds, estimates, selection, style
+from segbench.reports import bounds, estimates, papers, selection, style
 from segbench.reports.artefact import Artefact
 from segbench.reports.curves import dice_axis, doubling_axis, draw_bounds, draw_curves, draw_published, note
 from segbench.reports.panels import by_group, by_protocol, dice_labels
 from segbench.reports.requirement import Requirement
-from segbench.results import published
 from segbench.results.reference import CAMERA_READY, UNIVERSEG
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from segbench.results import Results
 
 REPS = 100  # bootstrap replicates of experiment 2 in the paper
-INTERVAL = "Shading: 95% bootstrap interval over {subject}, 100 replicates as in the paper."
+INTERVAL = "Shading: 95% bootstrap interval over {subject}, 100 replicates."
 ENSEMBLE = "universeg-ensemble"
 IN_CONTEXT = Requirement(("in-context",), ("universeg", "multiverseg"), context="ground-truth")
 
@@ -34,12 +33,12 @@ def _data(images: pd.DataFrame, paper: pd.DataFrame, level: str = "") -> pd.Data
 
 
 def _overall_data(results: Results) -> pd.DataFrame:
-    return _data(selection.select(results, IN_CONTEXT), published("fig6"))
+    return _data(selection.select(results, IN_CONTEXT), papers.published(results, "fig6"))
 
 
 def _grouped_data(results: Results) -> pd.DataFrame:
     images = selection.select(results, IN_CONTEXT)
-    paper = published("fig19")
+    paper = papers.published(results, "fig19")
     if ENSEMBLE not in set(images.model):
         paper = paper.replace({"model": {ENSEMBLE: "universeg"}})
     return _data(images, paper.rename(columns={"dataset": "group"}), estimates.grouping(images))
@@ -52,10 +51,10 @@ def _draw(results: Results, data: pd.DataFrame) -> Figure:
     grouped = "group" in data
     images = selection.select(results, IN_CONTEXT)
     supervised = bounds.bounds_of(results, images, grouped)
-    paper = published("fig19" if grouped else "fig6")
+    paper = papers.published(results, "fig19" if grouped else "fig6")
     paper = paper[paper.model == bounds.NNUNET]
     cohorts = grouped and estimates.grouping(images) == "cohort"
-    label = f"nnU-Net ({paper.version.iloc[0]}{', whole data set' if cohorts else ''})"
+    label = f"nnU-Net ({', '.join(paper.version.unique())}{', whole data set' if cohorts else ''})"
 
     def draw(axes: Axes, part: pd.DataFrame) -> None:
         dataset = images.dataset.iloc[0] if cohorts else part.group.iloc[0] if grouped else ""
@@ -82,30 +81,32 @@ ARTEFACTS = {
         "figure",
         "Dice by context size (Fig. 6)",
         "Dice of the prediction from the context alone. Contexts hold true labels of random training images; "
-        "each test image is predicted with ten contexts of every size. Hollow markers and the grey line are "
-        f"the papers' numbers, of other images: MultiverSeg and nnU-Net of MultiverSeg ({CAMERA_READY}), "
-        f"UniverSeg of its own paper ({UNIVERSEG}). They stand beside every run: a prediction from a given "
-        "context depends neither on the size of a set nor on the target Dice.",
+        "each test image is predicted with ten contexts of every size.",
         INTERVAL,
         requires=(IN_CONTEXT,),
         rows=("context_size",),
         column="model",
         data=_overall_data,
         draw=_draw,
+        beside_papers="Hollow markers and the grey line are the papers' numbers, of other images: those of "
+        f"MultiverSeg and nnU-Net by MultiverSeg ({CAMERA_READY}), those of UniverSeg by its own paper "
+        f"({UNIVERSEG}). A prediction from a given context depends neither on the size of a set nor on the "
+        "target Dice.",
     ),
     "fig19": Artefact(
         "figure",
         "Dice by context size and data set (Fig. 19)",
-        "As Fig. 6, for each data set separately; for each cohort if the run has only one data set. Hollow "
-        f"markers and grey lines are numbers of the UniverSeg paper ({UNIVERSEG}) for the data sets in it: "
-        "UniverSeg, which averages predictions over random contexts there (a run with universeg-ensemble has "
-        "the numbers beside it), and nnU-Net, whose number is that of the whole data set also if the panels "
-        "are cohorts.",
+        "Dice by context size, for each data set separately; for each cohort if the run has only one data "
+        "set.",
         INTERVAL,
         requires=(IN_CONTEXT,),
         rows=("group", "context_size"),
         column="model",
         data=_grouped_data,
         draw=_draw,
+        beside_papers=f"Hollow markers and grey lines are numbers of the UniverSeg paper ({UNIVERSEG}) for "
+        "the data sets in it: UniverSeg, which averages predictions over random contexts there (a run with "
+        "universeg-ensemble has the numbers beside it), and nnU-Net, whose number is that of the whole data "
+        "set also if the panels are cohorts.",
     ),
 }

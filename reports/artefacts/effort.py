@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from segbench.reports import bounds, estimates, selection, style
+from segbench.reports import bounds, estimates, papers, selection, style
 from segbench.reports.artefact import Artefact
 from segbench.reports.comparable import RULES, comparable
 from segbench.reports.curves import LONG_LABEL, draw_at_zero, draw_curves, draw_published, note
 from segbench.reports.panels import by_group, by_protocol, effort_labels
 from segbench.reports.requirement import InsufficientRecords, Requirement
-from segbench.results import published
 from segbench.results.reference import CAMERA_READY
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ def _by_example(images: pd.DataFrame, group: str = "", by: tuple[str, ...] = ("m
 def _overall_data(results: Results) -> pd.DataFrame:
     """Estimate means over all tasks; ``paper_set_mean`` is the paper's mean over the images of a set."""
     images = selection.select(results, Requirement())
-    paper = comparable(results, images, published("fig3"))
+    paper = comparable(results, images, papers.published(results, "fig3"))
     return estimates.with_published(_by_example(images), paper, "paper_set_mean")
 
 
@@ -152,15 +151,15 @@ def _longer(number: int, interactions: str, protocol: str, dataset: str, paper: 
     return Artefact(
         "figure",
         f"{interactions} to the target Dice on longer sets, by task (Fig. {number})",
-        "As Fig. 3, for tasks with more test images than the standard set has, all of which are segmented. "
-        f"The paper shows {paper}; if the run has no longer sets of it, the data set with the most such "
-        "tasks is shown.",
+        "Interactions by example number, for the tasks of one data set with more test images than the "
+        "standard set has, all of which are segmented. It is the data set with the most such tasks.",
         INTERVAL,
         requires=(Requirement(protocols=(protocol,), longer=True),),
         rows=("protocol", "group", "example"),
         column="model",
         data=partial(_longer_data, protocol=protocol, dataset=dataset),
         draw=_draw_tasks,
+        beside_papers=f"If the run has longer sets of {paper}, which the paper shows, it is that one.",
     )
 
 
@@ -199,19 +198,21 @@ ARTEFACTS = {
         "Interactions that an image needs to reach the target Dice against its place in the sequence, "
         "averaged over all tasks. Before the n-th image the context holds n images: the seed image and the "
         "n − 1 images before. An image that never reaches the target counts with the maximum number of "
-        f"interactions. Hollow markers at the right edge are the paper's means over a set ({CAMERA_READY}). "
-        f"{RULES} A line at zero stands for networks trained on each task, if there are any: they segment "
-        "all test images without interactions.",
+        "interactions. A line at zero stands for networks trained on each task, if there are any: they "
+        "segment all test images without interactions.",
         INTERVAL,
         rows=("protocol", "example"),
         column="model",
         data=_overall_data,
         draw=_draw_overall,
+        beside_papers=f"Hollow markers at the right edge are the paper's means over a set ({CAMERA_READY}). "
+        f"{RULES}",
     ),
     "fig11": Artefact(
         "figure",
         "Interactions to the target Dice by data set (Fig. 11)",
-        "As Fig. 3, for each data set separately; for each cohort if the run has only one data set.",
+        "Interactions by example number, for each data set separately; for each cohort if the run has only "
+        "one data set.",
         INTERVAL,
         rows=("protocol", "group", "example"),
         column="model",
@@ -223,9 +224,9 @@ ARTEFACTS = {
     "fig14": Artefact(
         "figure",
         "Interactions to the target Dice with different contexts (Fig. 14)",
-        "As Fig. 3, on validation images, by what joins the context after each image: the thresholded "
-        "prediction (binary), its probabilities (soft), or the true label. Nobody has true labels in "
-        "practice; they show what better contexts could save.",
+        "Interactions by example number, on validation images, by what joins the context after each image: "
+        "the thresholded prediction (binary), its probabilities (soft), or the true label. Nobody has true "
+        "labels in practice; they show what better contexts could save.",
         INTERVAL,
         requires=KINDS_OF_CONTEXT,
         rows=("protocol", "model", "example"),
@@ -236,9 +237,9 @@ ARTEFACTS = {
     "fig15": Artefact(
         "figure",
         "SP+UVS with different minimum context sizes (Fig. 15)",
-        "As Fig. 3, on validation images. While the context holds fewer images than the minimum, SP+UVS "
-        "ignores it and predicts like ScribblePrompt; from then on ScribblePrompt corrects the prediction of "
-        "UniverSeg. In all other figures the minimum is 5.",
+        "Interactions by example number, on validation images. While the context holds fewer images than the "
+        "minimum, SP+UVS ignores it and predicts like ScribblePrompt; from then on ScribblePrompt corrects "
+        "the prediction of UniverSeg. In all other figures the minimum is 5.",
         INTERVAL,
         requires=(CUT_OFFS,),
         rows=("protocol", "example"),

@@ -158,8 +158,8 @@ ARTEFACTS = {
         "figure",
         "Label maps of four scans of a subject (InterConv, Fig. 7)",
         "Four evenly spaced scans of the test subject with the most scans, whole and as a close-up of the "
-        "part in which the two predictions differ most. The paper shows nnU-Net; without pictures of that "
-        "pair, SimpleUNet or SwinUNet is shown.",
+        "part in which the two predictions differ most. The pair is that of nnU-Net; without pictures of it, "
+        "SimpleUNet or SwinUNet is shown.",
         requires=(replace(AUTOMATIC, least=2),),
         draw=draw,
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from segbench.reports import bounds, catalogue, estimates, protocols, selection
+from segbench.reports import bounds, catalogue, estimates, papers, protocols, selection
 from segbench.reports.artefact import Artefact
 from segbench.reports.artefacts import bootstrapped
 from segbench.reports.comparable import RULES, comparable
@@ -17,7 +17,7 @@ from segbench.reports.curves import paper_label
 from segbench.reports.layout import Grid, joined, number
 from segbench.reports.requirement import SUPERVISED, Requirement
 from segbench.reports.style import model_title
-from segbench.results import published, statistics
+from segbench.results import statistics
 from segbench.results.effort import THRESHOLDS
 from segbench.results.reference import PREPRINT
 from segbench.results.resampling import Statistic, Unit, as_text
@@ -93,9 +93,9 @@ def quality(
     -------
     DataFrame
         Columns of `estimated`, for supervised networks over trainings instead of simulations; ``paper``,
-        ``paper_std``, ``paper_version`` and ``difference`` (ours minus the paper's), NaN without a number
-        that is `comparable`; ``weights`` of the model; ``tasks`` of the protocol; ``set_size`` of the run,
-        which supervised networks do not have, nor totals.
+        ``paper_std``, ``paper_version`` and ``paper_difference`` (ours minus the paper's), NaN without a
+        number that is `comparable`; ``weights`` of the model; ``tasks`` of the protocol; ``set_size`` of the
+        run, which supervised networks do not have, nor totals.
     """
     by = ["protocol", "model", *keys]
     supervised = _is_supervised(results, images)
@@ -105,11 +105,11 @@ def quality(
     tables += [estimated(trained, means, by, "training")] if len(trained) else []
     table = pd.concat(tables)
     names = {"value": "paper", "std": "paper_std", "version": "paper_version"}
-    paper = published(artefact).rename(columns=names)
+    paper = papers.published(results, artefact).rename(columns=names)
     paper = pd.concat([comparable(results, sets, paper), paper[paper.protocol == SUPERVISED]])
     same = ["protocol", "metric", "model"]
     table = table.merge(paper[[*same, *names.values()]], how="left", on=same)
-    table["difference"] = table["mean"] - table["paper"]
+    table["paper_difference"] = table["mean"] - table["paper"]
     weights = _weights(results, images)
     table["weights"] = [weights.get(model) or "none" for model in table.model]
     table["tasks"] = table.protocol.map(images.astype({"protocol": str}).groupby("protocol").task.nunique())
@@ -202,12 +202,15 @@ def _bootstrapped_grid(results: Results, table: pd.DataFrame) -> Grid:
 
 
 def _grid(table: pd.DataFrame, heads: Mapping[str, str]) -> Grid:
-    """Lay out the spread, the paper's numbers and the difference; ``heads`` as for `spread_grid`."""
+    """Lay out spread, weights and the paper's numbers, if there are any; ``heads`` as for `spread_grid`."""
     grid = spread_grid(table, heads)
-    paper = paper_label(table.paper_version.dropna()) if table.paper.notna().any() else "Paper"
-    cells = [_comparison(row, METRICS[row.metric].digits) for _, row in table.iterrows()]
-    rows = [[*row, *more] for row, more in zip(grid.rows, cells, strict=True)]
-    return Grid([*grid.columns, paper, "Difference", "Our weights"], rows, grid.heads)
+    columns = [*grid.columns, "Weights"]
+    rows = [[*row, weights] for row, weights in zip(grid.rows, table.weights, strict=True)]
+    if table.paper.notna().any():
+        columns += [paper_label(table.paper_version.dropna()), "Difference"]
+        cells = [_comparison(row, METRICS[row.metric].digits) for _, row in table.iterrows()]
+        rows = [[*row, *more] for row, more in zip(rows, cells, strict=True)]
+    return Grid(columns, rows, grid.heads)
 
 
 def spread_grid(table: pd.DataFrame, heads: Mapping[str, str]) -> Grid:
@@ -237,42 +240,40 @@ def _spread(row: pd.Series, deviation: str, digits: int) -> list[str]:
 
 
 def _comparison(row: pd.Series, digits: int) -> list[str]:
-    difference = number(row.difference, digits)
-    return [
-        joined(row.paper, "±", row.paper_std, digits),
-        f"+{difference}" if row.difference > 0 else difference,
-        row.weights,
-    ]
+    difference = number(row.paper_difference, digits)
+    sign = "+" if row.paper_difference > 0 else ""
+    return [joined(row.paper, "±", row.paper_std, digits), sign + difference]
 
 
 ARTEFACTS = {
     "table7": Artefact(
         "table",
         "Segmentation quality and total interactions per task (Table 7)",
-        "Mean over tasks ± standard deviation of the bootstrap, as in the paper. Dice and 95th-percentile "
+        "Mean over tasks ± standard deviation of the bootstrap. Dice and 95th-percentile "
         "Hausdorff distance (HD95) are those of the last prediction of every image. HD95 is imputed, by the "
         "image diagonal, where exactly one of prediction and label is empty; the number of these pairs is in "
         "brackets. Total steps are the interactions that a whole set of images needs; failures are its "
-        "images that never reached the target Dice, which count with the maximum number of interactions. The "
-        f"paper's numbers are those of its own networks and tasks ({PREPRINT}). {RULES} Supervised networks "
-        "are trained on each task, with true labels; they segment every test image, so these rules do not "
-        "apply to them, and their deviations and intervals are over trainings instead of simulations (the "
-        "paper does not say over what its networks' deviation is).",
+        "images that never reached the target Dice, which count with the maximum number of interactions. "
+        "Supervised networks are trained on each task, with true labels; they segment every test image, and "
+        "their deviations and intervals are over trainings instead of simulations.",
         f"{BOOTSTRAP}; {INTERVALS}",
         requires=REQUIRES,
         data=_methods_data,
         grid=_methods_grid,
+        beside_papers=f"The paper's numbers are those of its own networks and tasks ({PREPRINT}). {RULES} "
+        "These rules do not apply to supervised networks; the paper does not say over what the deviation of "
+        "its own is.",
     ),
     "table17b": Artefact(
         "table",
         "Bootstrapping UniverSeg: Dice and failures per task (Fig. 17b)",
-        "Mean over tasks ± standard deviation over simulations of the mean of each, as in the paper; it does "
-        "not shrink with the number of simulations. Failures are the images of a set with less than the "
-        "target Dice. The paper has one number for UniverSeg and does not say whether its context holds "
-        f"thresholded or soft predictions; both are compared with it ({PREPRINT}). {RULES}",
+        "Mean over tasks ± standard deviation over simulations of the mean of each; it does not shrink with "
+        "the number of simulations. Failures are the images of a set with less than the target Dice.",
         f"±: standard deviation over simulations; {INTERVALS}",
         requires=bootstrapped.REQUIRES,
         data=_bootstrapped_data,
         grid=_bootstrapped_grid,
+        beside_papers="The paper has one number for UniverSeg and does not say whether its context holds "
+        f"thresholded or soft predictions; both are compared with it ({PREPRINT}). {RULES}",
     ),
 }

@@ -152,19 +152,20 @@ ARTEFACTS = {
         "Predictions for sets of eight images (InterConv, Fig. 5)",
         "Eight images of one task with two positive and two negative line scribbles each, and eight images "
         "of another task with eight random clicks of either kind. ScribblePrompt-InterConv segments the "
-        "eight images together, the baseline each image alone. The paper shows PanDental and ACDC; without "
-        "pictures of these, the first tasks by name are shown. Simulation 0.",
+        "eight images together, the baseline each image alone. The tasks are the first by name, simulation "
+        "0.",
         requires=(INTERACTIVE,),
         draw=draw_kinds,
+        beside_papers="Tasks of PanDental and ACDC, which the paper shows, come before all others.",
     ),
     "interconv-fig11": Artefact(
         "figure",
         "Predictions with one and with eight clicks (InterConv, Fig. 11)",
         "Four images of one task with one positive and one negative random click each, and with eight of "
         "either kind. ScribblePrompt-InterConv segments the four images together, the baseline each image "
-        "alone. The paper shows DRIVE; without pictures of it, the first task by name is shown. Simulation "
-        "0.",
+        "alone. The task is the first by name, simulation 0.",
         requires=(Requirement((), INTERACTIVE_PAIR, ("set-clicks",), required=INTERACTIVE_PAIR),),
         draw=draw_clicks,
+        beside_papers="Tasks of DRIVE, which the paper shows, come before all others.",
     ),
 }

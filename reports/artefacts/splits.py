@@ -193,11 +193,12 @@ ARTEFACTS = {
     "table1": Artefact(
         "table",
         "Use of the splits (Table 1)",
-        f"For what each split was used, in the paper ({PREPRINT}) and in this run. Every data set is split "
-        "by subject: 60% training, 20% validation, 20% test. Validation data sets are those whose validation "
-        "split decided something: here a comparison of variants, or the choice of synthetic tasks on which "
-        "the bundled weights were trained. A data set on which the authors of a model trained the weights "
-        "used here is not held out for it.",
+        f"For what each split was used, in the paper ({PREPRINT}) and in this run. The paper splits by "
+        "subject: 60% training, 20% validation, 20% test; the provenance lists the images of this run's own "
+        "splits, task by task. Validation data sets are those whose validation split decided something: here "
+        "a comparison of variants, or the choice of synthetic tasks on which the bundled weights were "
+        "trained. A data set on which the authors of a model trained the weights used here is not held out "
+        "for it.",
         requires=(),
         data=_uses_data,
         grid=_uses_grid,

@@ -81,7 +81,8 @@ def _artefact(title: str, caption: str, requirement: Requirement, rows: tuple[st
 def _by_data_set(number: int, interactions: str, protocol: str) -> Artefact:
     return _artefact(
         f"Dice by step of {interactions} in context, by data set (Fig. {number})",
-        "As Fig. 7, for each data set separately; for each cohort if the run has only one data set.",
+        "Dice of MultiverSeg after each interaction, for each data set separately; for each cohort if the "
+        "run has only one data set.",
         replace(IN_CONTEXT, protocols=(protocol,)),
         ("group", "step"),
     )

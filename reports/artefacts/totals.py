@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from segbench.reports import estimates, protocols, selection, style
+from segbench.reports import estimates, papers, protocols, selection, style
 from segbench.reports.artefact import Artefact
 from segbench.reports.bars import draw_bars, wrapped
 from segbench.reports.comparable import RULES, comparable
 from segbench.reports.curves import hollow, paper_label, shared_legend, top
 from segbench.reports.layout import CHANGE, change
 from segbench.reports.requirement import Requirement
-from segbench.results import published
 from segbench.results.reference import CAMERA_READY
 
 if TYPE_CHECKING:
@@ -29,7 +28,8 @@ def _change_data(results: Results) -> pd.DataFrame:
     """Estimate both averages of the change in percent with MultiverSeg; ``paper`` is that of mean totals."""
     images = selection.select(results, Requirement())
     baselines = [name for name in style.line_styles(images.model) if name != MODEL]
-    paper = comparable(results, images, published("fig4").rename(columns={"metric": "measure"}))
+    paper = papers.published(results, "fig4").rename(columns={"metric": "measure"})
+    paper = comparable(results, images, paper)
     return estimates.with_published(estimates.changes(images, MODEL, baselines), paper)
 
 
@@ -99,17 +99,18 @@ ARTEFACTS = {
         "figure",
         "Change in total interactions per task (Fig. 4)",
         "Change in the interactions that a whole set of images needs with MultiverSeg instead of each other "
-        "method. Negative is less work. Bars show the change of the mean over tasks, as the paper's numbers "
-        "do; the mean of the tasks' changes stands beside it in the table. The comparison is paired: both "
-        "methods saw the same images in the same order. An image that never reaches the target counts with "
-        "the maximum number of interactions. Hollow markers are the paper's numbers "
-        f"({CAMERA_READY}). {RULES}",
+        "method. Negative is less work. Bars show the change of the mean over tasks; the mean of the tasks' "
+        "changes stands beside it in the table. The comparison is paired: both methods saw the same images "
+        "in the same order. An image that never reaches the target counts with the maximum number of "
+        "interactions.",
         INTERVAL,
         requires=(Requirement(required=(MODEL,), least=2),),
         rows=("protocol", "baseline", "measure"),
         column="unit",
         data=_change_data,
         draw=_draw_change,
+        beside_papers="Hollow markers are the paper's numbers, which are changes of the mean over tasks too "
+        f"({CAMERA_READY}). {RULES}",
     ),
     "fig16": Artefact(
         "figure",

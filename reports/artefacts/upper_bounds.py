@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from segbench.reports import bounds, estimates, selection
+from segbench.reports import bounds, estimates, papers, selection
 from segbench.reports.artefact import Artefact
 from segbench.reports.artefacts.context_size import IN_CONTEXT
 from segbench.reports.layout import Grid, joined, number
 from segbench.reports.requirement import SUPERVISED, InsufficientRecords, Requirement
 from segbench.reports.style import model_title
-from segbench.results import published, statistics
+from segbench.results import statistics
 from segbench.results.reference import PREPRINT, UNIVERSEG
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ def upper_bounds(results: Results) -> pd.DataFrame:
     DataFrame
         A row per ``level`` (overall, dataset, task), ``group`` (its name; "all" for overall) and ``model``,
         with the columns of `segbench.reports.bounds.bounds`; ``target``, the target Dice in percent;
-        ``paper``, ``paper_std``, ``paper_version`` and ``source`` of the published nnU-Net on that data set
-        or over all tasks;
+        ``paper``, ``paper_std``, ``paper_version`` and ``paper_source`` of the published nnU-Net on that data
+        set or over all tasks;
         ``context_size``, the largest of protocol ``in-context``, and the Dice times 100 of ``universeg`` and
         ``multiverseg`` with it, NaN if a task of the row has no such record.
 
@@ -55,7 +55,7 @@ def upper_bounds(results: Results) -> pd.DataFrame:
         bounds.label(results, model, names) for model, names in zip(table.model, tasks, strict=True)
     ]
     table["target"] = estimates.target(results)
-    table = table.merge(_published(), how="left", on=["level", "group", "model"])
+    table = table.merge(_published(results), how="left", on=["level", "group", "model"])
     in_context = _in_context(results)
     table["context_size"] = in_context.context_size.max()
     for model in IN_CONTEXT.models:
@@ -73,14 +73,14 @@ def _tasks(trained: pd.DataFrame, row: pd.Series) -> list[str]:
     )
 
 
-def _published() -> pd.DataFrame:
+def _published(results: Results) -> pd.DataFrame:
     """Return the papers' nnU-Net: of single data sets, and over all tasks of MultiverSeg."""
-    by_dataset, overall = published("fig19"), published("table7")
+    by_dataset, overall = (papers.published(results, name) for name in ("fig19", "table7"))
     by_dataset = by_dataset[by_dataset.model == bounds.NNUNET].rename(columns={"dataset": "group"})
     overall = overall[overall.protocol == SUPERVISED].assign(level="overall", group="all")
     paper = pd.concat([by_dataset.assign(level="dataset"), overall])
-    paper = paper.rename(columns={"value": "paper", "std": "paper_std", "version": "paper_version"})
-    return paper[["level", "group", "model", "paper", "paper_std", "paper_version", "source"]]
+    named = {"value": "paper", "std": "paper_std", "version": "paper_version", "source": "paper_source"}
+    return paper.rename(columns=named)[["level", "group", "model", *named.values()]]
 
 
 def _in_context(results: Results) -> pd.DataFrame:
@@ -101,6 +101,7 @@ def _mean_dice(rows: pd.DataFrame, tasks: list[str]) -> float:
 
 def upper_bounds_grid(results: Results, table: pd.DataFrame) -> Grid:
     """Lay out a row per group and model."""
+    with_paper = bool(table.paper.notna().any())
     size = "" if table.context_size.isna().all() else f", context of {table.context_size.iloc[0]:.0f}"
     columns = [
         "Tasks",
@@ -111,13 +112,15 @@ def upper_bounds_grid(results: Results, table: pd.DataFrame) -> Grid:
         "95% over subjects",
         "HD95 (pixels) ↓",
         f"Images at {table.target.iloc[0]} Dice or better",
-        "nnU-Net, papers",
+        *(["nnU-Net, papers"] if with_paper else []),
         *(f"{model_title(model)}{size}" for model in IN_CONTEXT.models),
     ]
-    return Grid(columns, [_cells(row) for _, row in table.iterrows()], heads=2)
+    return Grid(columns, [_cells(row, with_paper) for _, row in table.iterrows()], heads=2)
 
 
-def _cells(row: pd.Series) -> list[str]:
+def _cells(row: pd.Series, with_paper: bool) -> list[str]:
+    paper = joined(row.paper, "±", row.paper_std)
+    paper += "" if pd.isna(row.paper) else f" ({row.paper_version})"
     group = {"overall": "All tasks", "dataset": f"Data set: {row.group}"}.get(row.level, row.group)
     return [
         group,
@@ -128,7 +131,7 @@ def _cells(row: pd.Series) -> list[str]:
         joined(row.subject_low, "to", row.subject_high),
         number(row.hd95),
         f"{number(row.at_target, 0)}%",
-        joined(row.paper, "±", row.paper_std) + ("" if pd.isna(row.paper) else f" ({row.paper_version})"),
+        *([paper] if with_paper else []),
         *(number(row[model]) for model in IN_CONTEXT.models),
     ]
 
@@ -138,14 +141,14 @@ ARTEFACTS = {
         "table",
         "Supervised upper bounds",
         "Networks that were trained on each task with its true labels, and segment every test image without "
-        "interactions. For comparison: nnU-Net of the papers, on the whole data set (UniverSeg, "
-        f"{UNIVERSEG}) or on all of MultiverSeg's tasks ({PREPRINT}); and the models that use a context, on "
-        "the same tasks with the largest context of the run and without interactions. Train the networks "
-        "first: python -m benchmark train nnunet --datasets NAME.",
+        "interactions. For comparison: the models that use a context, on the same tasks with the largest "
+        "context of the run and without interactions.",
         interval="± standard deviation of the bootstrap over trainings; 95% bootstrap intervals over the "
         "units named.",
         requires=(TRAINED,),
         data=upper_bounds,
         grid=upper_bounds_grid,
+        beside_papers=f"nnU-Net of the papers: on the whole data set (UniverSeg, {UNIVERSEG}), or on all "
+        f"of MultiverSeg's tasks ({PREPRINT}).",
     )
 }

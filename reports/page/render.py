@@ -87,13 +87,12 @@ class Section:
     @property
     def short(self) -> str:
         """The name that a paper gives the artefact; the title of one that has none there."""
-        name = papers.display_name(self.name)
-        return name if self.title.endswith(f" ({name})") else self.title
+        return papers.split_title(self.title)[1] or self.title
 
     @property
     def topic(self) -> str:
         """The title without the name of the artefact."""
-        return self.title.removesuffix(f" ({self.short})")
+        return papers.split_title(self.title)[0]
 
     @property
     def alt(self) -> str:

@@ -288,7 +288,9 @@ def by_hand(rows: list[dict], steps: list[dict] | None = None, /, images=None, *
 
     rows = [complete(row) for row in rows]
     steps = [complete(row | step_of(row["step"], row["dice"])) for row in steps or []]
-    return as_results(rows, steps, {"settings": settings, "images": images})
+    results = as_results(rows, steps, {"settings": settings, "images": images})
+    results.papers = True
+    return results
 
 
 def sequential(

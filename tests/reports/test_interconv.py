@@ -17,7 +17,7 @@ from segbench.reports.artefacts import set_gains
 from segbench.reports.build import build
 from segbench.reports.missing import Coverage
 from segbench.reports.page import provenance
-from segbench.reports.page.render import display_name
+from segbench.reports.papers import display_name
 from segbench.reports.registry import PAPERS, get
 from segbench.reports.replay import replay
 from segbench.reports.requirement import InsufficientRecords, Requirement

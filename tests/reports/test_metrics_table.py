@@ -151,7 +151,7 @@ def test_the_deviation_of_figure_17b_is_that_over_simulations(records):
     grid = grid_of("table17b", results)
     assert grid.columns[3:] == [
         *("Mean ± std over simulations", "95% over simulations", "95% over subjects"),
-        *("Paper", "Difference", "Our weights"),  # sets of two images are not compared
+        "Weights",  # sets of two images are not compared
     ]
     assert grid.rows[0][3] == f"50.75 ± {np.std([35, 66.5], ddof=1):.2f}"
 
