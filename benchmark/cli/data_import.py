@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from segbench.benchmark.cli.options import DATA_ROOT, POSITIVE, command_of
+from segbench.benchmark.cli.options import DATA_ROOT, POSITIVE, Choice, command_of
 from segbench.errors import Failure, UsageError
 from segbench.text import count_of
 
@@ -88,8 +88,10 @@ def _import_options(labels: str | None, axes: str | None, **others: Any) -> Any:
     from segbench.datasets.importing import ImportOptions
     from segbench.datasets.task import DataError
 
-    if others["modality"] is not None and not others["modality"].strip():
-        raise UsageError("--modality is empty; give one such as CT, or leave it out")
+    for name, example in (("modality", "CT"), ("mask_suffix", "_lesion")):
+        if others[name] is not None and not others[name].strip():
+            option = name.replace("_", "-")
+            raise UsageError(f"--{option} is empty; give one such as {example}, or leave it out")
     options: dict[str, Any] = {"axes": _axes(axes), **others}
     if labels is None:
         return ImportOptions(**options)
@@ -198,6 +200,12 @@ command = command_of(
         "image is a subject]",
     ),
     click.Option(
+        ["--mask-suffix"],
+        metavar="TEXT",
+        help="What names of masks have after the names of their images: _lesion for a.png and a_lesion.png.  "
+        "[default: _mask, _seg, _label, _gt and the like]",
+    ),
+    click.Option(
         ["--axes"],
         metavar="NAMES",
         help="Axes along which volumes are sliced: axial, coronal, sagittal, all, or stored (does not turn "
@@ -205,8 +213,9 @@ command = command_of(
     ),
     click.Option(
         ["--rule"],
-        type=click.Choice(["maxslice", "midslice"]),
-        help="Slice of a volume: the one with the largest label, or the middle one.  [default: maxslice]",
+        type=Choice(["maxslice", "midslice"]),
+        help="Slice of a volume, or of a subject's pictures: the one with the largest label, or the middle "
+        "one.  [default: maxslice of volumes, all pictures]",
     ),
     click.Option(
         ["--split"],

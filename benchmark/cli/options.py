@@ -8,6 +8,8 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import click
 
+from segbench.text import suggestion
+
 POSITIVE = click.IntRange(1, 100_000)  # a larger number is a typing error that would fill the memory
 
 
@@ -31,6 +33,13 @@ class Share(click.FloatRange):
         return self.fail(f"{value} is not a number.", param, ctx) if number != number else number
 
 
+class Choice(click.Choice[str]):
+    """One of a few words; the error for another word suggests the nearest."""
+
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
+        return f"{value!r} is unknown; {suggestion(str(value), self.choices)}"
+
+
 IMAGES = NumberOrAll()
 SHARE = Share()
 METAVARS = {"output": "DIR", "data_root": "DIR", "protocol": "NAMES", "models": "NAMES", "datasets": "NAMES"}
@@ -38,7 +47,7 @@ FOLDER_TEXT = "Folder that contains the data sets.  [default: $SEGBENCH_DATA, el
 DATA_ROOT = click.Option(["--data-root"], metavar="DIR", help=FOLDER_TEXT)
 FORMAT = click.Option(
     ["--format"],
-    type=click.Choice(["text", "json"]),
+    type=Choice(["text", "json"]),
     default="text",
     help="Print text for people, or JSON for programs.",
 )

@@ -6,13 +6,14 @@ import difflib
 import os
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 from segbench.datasets.examples import SPLIT_NAMES
 from segbench.datasets.task import DataError
+from segbench.text import join_names
 
 IGNORED = (".", "__MACOSX", "Thumbs.db", "desktop.ini")  # starts of names that systems add
 
@@ -31,6 +32,7 @@ MASK_WORDS = "seg|segmentation|dseg|mask|masks|label|labels|labelmap|gt|groundtr
 
 _WORDS = rf"(?:{IMAGE_WORDS}|{MASK_WORDS})"
 _KIND = re.compile(rf"^{_WORDS}[\W_]+(?=.)|(?<=.)[\W_]+{_WORDS}$")
+MAX_NAMED = 5  # files that an error names
 
 
 class Part(NamedTuple):
@@ -69,8 +71,12 @@ def named_folders(folder: Path, names: Iterable[str]) -> list[Path]:
     if not folder.is_dir():
         return []
     known = {*names}
-    paths = [path for path in visible(folder) if re.sub(r"[\s_-]+", "", path.name).casefold() in known]
-    return [path for path in paths if path.is_dir()]
+    return [path for path in visible(folder) if plain_folder(path.name) in known and path.is_dir()]
+
+
+def plain_folder(name: str) -> str:
+    """The name of a folder without capitals, blanks, hyphens and underscores."""
+    return re.sub(r"[\s_-]+", "", name).casefold()
 
 
 def find_parts(folder: Path) -> list[Part]:
@@ -145,10 +151,10 @@ def match_files(
     """
     by_kind = {kind: by_key(key, paths) for kind, paths in kinds.items()}
     for files in by_kind.values():
-        for name, file in files.items():
-            for kind, others in by_kind.items():
-                if name not in others:
-                    raise DataError(f"{file} has no {kind}; add it or remove the file")
+        for kind, others in by_kind.items():
+            lone = [file for name, file in files.items() if name not in others]
+            if lone:
+                raise without_partners(key, lone, (), kind)
     keys = sorted({name for files in by_kind.values() for name in files})
     return [(name, {kind: files[name] for kind, files in by_kind.items()}) for name in keys]
 
@@ -158,7 +164,7 @@ def pair_files(
 ) -> list[tuple[Path, Path]]:
     """Pair images and masks by `match_names`, in the order of the images' names.
 
-    `kinds` says how errors call them. DataError if a file has no partner; it names a similar one.
+    `kinds` says how errors call them. DataError if files have no partner.
     """
     images, masks = [*images], [*masks]
     image_of = match_names(name_of, images, masks)
@@ -166,7 +172,7 @@ def pair_files(
     lone = [[path for path in sorted(paths) if path not in matched] for paths in (images, masks)]
     for files, others, kind in ((lone[0], lone[1], kinds[1]), (lone[1], lone[0], kinds[0])):
         if files:
-            raise without_partner(name_of, files[0], others, kind)
+            raise without_partners(name_of, files, others, kind)
     return sorted(((image, mask) for mask, image in image_of.items()), key=lambda pair: name_of(pair[0]))
 
 
@@ -195,13 +201,32 @@ def match_names(
     return image_of
 
 
-def without_partner(
-    name_of: Callable[[Path], str], file: Path, others: Iterable[Path], kind: str
+def without_partners(
+    name_of: Callable[[Path], str], files: Sequence[Path], others: Iterable[Path], kind: str
 ) -> DataError:
-    """Make the error for a file that lacks one of another kind; it names the one with the nearest name."""
-    near = nearest(name_of(file), {name_of(other): other for other in others})
+    """Make the error for files that lack one of another kind, with a hint if another file may be meant."""
+    names = {name_of(other): other for other in others}
+    near, suffix = nearest(name_of(files[0]), names), _shared_suffix([*map(name_of, files)], names)
     hint = f", or rename {near.name} if it is meant" if near else ""
-    return DataError(f"{file} has no {kind}; add it or remove the file{hint}")
+    hint = f", or give --mask-suffix={suffix}" if suffix else hint
+    if len(files) == 1:
+        return DataError(f"{files[0]} has no {kind}; add it or remove the file{hint}")
+    return DataError(f"{list_files(files)} have no {kind}; add one for each or remove the files{hint}")
+
+
+def _shared_suffix(names: Sequence[str], others: Iterable[str]) -> str:
+    """The text, such as ``_lesion``, that follows each of several names in another one; else empty."""
+    found = [
+        {other.removeprefix(name) for other in others if re.match(re.escape(name) + r"[\W_]", other)}
+        for name in names[:MAX_NAMED]
+    ]
+    return min(set.intersection(*found), default="") if len(found) > 1 else ""
+
+
+def list_files(files: Sequence[Path]) -> str:
+    """Name a few files, and the folder that holds them, for an error about all of them."""
+    folder = os.path.commonpath([file.parent for file in files])
+    return f"{folder}: {join_names([file.relative_to(folder).as_posix() for file in files], MAX_NAMED)}"
 
 
 def nearest(name: str, files: Mapping[str, Path]) -> Path | None:
@@ -212,8 +237,9 @@ def nearest(name: str, files: Mapping[str, Path]) -> Path | None:
 
 
 def loose_name(name: str) -> str:
-    """A name without capitals and without a word that says what the file is."""
-    return _KIND.sub("", _nfc(name).casefold(), count=1)
+    """A name, or a path, without capitals and without the words that say what the file is."""
+    folder, slash, last = _nfc(name).casefold().rpartition("/")
+    return folder + slash + _KIND.sub("", last)
 
 
 def _by_loose_name(name_of: Callable[[Path], str], paths: Iterable[Path]) -> dict[str, list[Path]]:

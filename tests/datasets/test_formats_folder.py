@@ -66,8 +66,15 @@ def test_options_must_not_repeat_the_settings(
     assert f"dataset.toml already states this; leave out {option}" in refused(folder, tmp_path, given)
 
 
-def test_options_for_volumes_are_refused(tmp_path: Path) -> None:
-    assert "leave them out" in refused(pictures(tmp_path / "data"), tmp_path, ImportOptions(rule="midslice"))
+def test_options_that_have_nothing_to_choose_are_refused(tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "data")
+    assert "--axes is for volumes, leave it out" in refused(
+        folder, tmp_path, ImportOptions(axes={"axial": 2})
+    )
+    message = refused(folder, tmp_path, ImportOptions(rule="midslice"))
+    assert (
+        "--rule takes one slice of each subject, and here 10 images are of 10 subjects; name the" in message
+    )
 
 
 def by_label(folder: Path) -> Path:
@@ -110,12 +117,16 @@ def test_labels_with_equal_names_in_tasks_are_refused(tmp_path: Path) -> None:
     assert "label 'left lung' and label 'left_lung' would both be left_lung" in refused(folder, tmp_path)
 
 
-def test_other_folders_are_not_a_dicom_series(tmp_path: Path) -> None:
+def test_folders_of_pictures_are_subjects_and_not_a_dicom_series(tmp_path: Path) -> None:
     for part in ("early", "late"):
-        save(tmp_path / "data" / "images" / part / "a.png", noise(*WIDE))
-        save(tmp_path / "data" / "masks" / part / "a.png", square())
-    message = refused(tmp_path / "data", tmp_path)
-    assert f"{tmp_path / 'data' / 'images' / 'early'} is a folder; put its files into" in message
+        for name in "ab":
+            save(
+                tmp_path / "data" / "images" / part / f"{name}.png", noise(*WIDE, seed=len(part) + ord(name))
+            )
+            save(tmp_path / "data" / "masks" / part / f"{name}.png", square())
+    manifest = imported(tmp_path / "data", tmp_path)
+    assert (set(manifest["subjects"]), manifest["pictures"]) == ({"early", "late"}, 4)
+    assert manifest["subjects_from"] == "the folders of the images"
 
 
 def test_one_label_with_two_values_must_be_named(tmp_path: Path) -> None:
@@ -214,7 +225,10 @@ def test_every_file_type_gives_the_same_picture_and_mask(tmp_path: Path, name: s
         (lambda f: (f / "masks" / "p3.png").write_bytes(b"\x89PNG"), "masks/p3.png cannot be read"),
         (lambda f: (f / "images" / "p3.png").write_bytes(b""), "images/p3.png cannot be read"),
         (lambda f: save(f / "images" / "p3.jpg", noise(20, 30)), "both belong to p3"),
-        (lambda f: [p.unlink() for p in (f / "masks").iterdir()], "has no mask"),
+        (
+            lambda f: [p.unlink() for p in (f / "masks").iterdir()],
+            "images: p0.png, p1.png, p2.png, p3.png, p4.png and 5 more have no mask; add one for each",
+        ),
     ],
 )
 def test_faults_name_the_file(tmp_path: Path, break_it, sentence: str) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from segbench.datasets.files.finding import find_files
 from segbench.datasets.importing.formats.base import FormatReader
 from segbench.datasets.importing.formats.case import ImportOptions
 from segbench.datasets.importing.formats.folder import FolderReader
 from segbench.datasets.importing.formats.nifti import VolumeReader
 from segbench.datasets.importing.formats.nnunet import NNUNetReader
+from segbench.datasets.importing.formats.pairs import PAIRED_SUFFIXES, without_suffix
 from segbench.datasets.importing.formats.table import TableReader
 from segbench.datasets.task import DataError
 from segbench.registry import UnknownName
@@ -29,9 +31,13 @@ def find_reader(path: Path, name: str | None = None, options: ImportOptions | No
         raise UnknownName("format", name, list(FORMATS))
     if not path.exists():
         raise DataError(f"there is no {path}; give the folder of the data set")
-    if name is None:
-        name = next((name for name, reader in FORMATS.items() if reader.fits(path)), None)
-    if name is None:
-        layouts = "; ".join(f"{reader.layout} ({each})" for each, reader in FORMATS.items())
-        raise DataError(f"{path} has no known layout; looked for: {layouts}")
-    return FORMATS[name](options or ImportOptions())
+    given = options or ImportOptions()
+    readers = {each: reader(given) for each, reader in FORMATS.items() if name in (None, each)}
+    found = next((reader for reader in readers.values() if name or reader.fits(path)), None)
+    if found is not None:
+        return found
+    files = [file for file in find_files(path, "*") if file.name.lower().endswith(PAIRED_SUFFIXES)]
+    if given.mask_suffix and files:
+        raise without_suffix(files, given.mask_suffix)
+    layouts = "; ".join(f"{reader.layout} ({each})" for each, reader in FORMATS.items())
+    raise DataError(f"{path} has no known layout; looked for: {layouts}")

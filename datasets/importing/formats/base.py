@@ -15,9 +15,11 @@ from segbench.datasets.files.labels import Labels, labels_by_value
 from segbench.datasets.files.volumes import read_volume
 from segbench.datasets.importing.formats.case import Case, ImportOptions
 from segbench.datasets.importing.formats.pictures import picture
+from segbench.datasets.importing.formats.stacks import Stack, named_subjects, select_slices, stacks
 from segbench.datasets.importing.formats.subjects import EACH, with_clean_subjects
 from segbench.datasets.importing.formats.volumes import is_volume, named_by_file, slices
 from segbench.datasets.task import DataError, name_part
+from segbench.text import count_of
 
 T = TypeVar("T")
 
@@ -31,28 +33,35 @@ class FormatReader(ABC):
 
     name: ClassVar[str]
     layout: ClassVar[str]  # the files that the format consists of, in a few words
+    names_masks: ClassVar[bool] = False  # whether the names of masks say to which image they belong
 
     def __init__(self, options: ImportOptions) -> None:
         self.options = options
         self.masks = MaskReader()
         self.facts = Facts(EACH + "image")
 
-    @staticmethod
     @abstractmethod
-    def fits(folder: Path) -> bool:
+    def fits(self, folder: Path) -> bool:
         """Whether a folder has this format, judged by names of files."""
 
     @abstractmethod
     def list_cases(self, folder: Path) -> list[Case]:
         """List the cases in order, without opening an image, and set ``facts``."""
 
-    def cases(self, folder: Path) -> Sequence[Case]:
+    def cases(self, folder: Path) -> Sequence[Case | Stack]:
+        cases = self.labelled_cases(folder)
+        return self._stacks(cases, folder) if self.options.rule else cases
+
+    def labelled_cases(self, folder: Path) -> list[Case]:
+        """List the cases with the labels of all masks; errors as of `Reader.cases`."""
+        if self.options.mask_suffix and not self.names_masks:
+            raise DataError(f"{folder} itself says which mask belongs to an image; leave out --mask-suffix")
         cases = self.list_cases(folder)
         if not cases:
             raise DataError(f"{folder} does not have {self.layout} ({self.name})")
         cases = with_clean_subjects(cases, stated=not self.facts.subjects.startswith(EACH))
-        if (self.options.axes or self.options.rule) and not any(is_volume(case.image) for case in cases):
-            raise DataError(f"{folder} contains 2D images; --axes and --rule are for volumes, leave them out")
+        if self.options.axes and not any(is_volume(case.image) for case in cases):
+            raise DataError(f"{folder} contains 2D images; --axes is for volumes, leave it out")
         masks = [mask for case in cases for mask in case.masks]
         for path in (mask.path for mask in masks):
             if not is_volume(path) and path.suffix.lower() not in MASK_SUFFIXES:
@@ -72,8 +81,26 @@ class FormatReader(ABC):
         _require_distinct_names(cases, folder)
         return cases
 
-    def examples(self, case: Case) -> Iterator[Example]:
-        if is_volume(case.image):
+    def _stacks(self, cases: Sequence[Case], folder: Path) -> Sequence[Case | Stack]:
+        """Gather the slices of each subject, by names with the number of a slice if nothing else says it."""
+        pictures = sum(not is_volume(case.image) for case in cases)
+        if pictures and self.facts.subjects.startswith(EACH):
+            cases = named_subjects(cases)
+            self.facts = self.facts._replace(subjects="the names of the images without the slice's number")
+        found = stacks(cases)
+        subjects = {case.subject for case in cases}
+        if pictures and (len(found) == len(cases) or len(subjects) == 1):
+            raise DataError(
+                f"{folder}: --rule takes one slice of each subject, and here {len(cases)} images are of "
+                f"{count_of(len(subjects), 'subject')}; name the subjects (subjects.csv, --subject-pattern) "
+                "or leave out --rule"
+            )
+        return found
+
+    def examples(self, case: Case | Stack) -> Iterator[Example]:
+        if isinstance(case, Stack):
+            yield from select_slices(case, self.options.rule or "maxslice", self.masks)
+        elif is_volume(case.image):
             yield from slices(case, self.options.axes, self.options.rule)
         else:
             yield picture(case, self.masks)

@@ -53,7 +53,10 @@ class ImportOptions:
     subject_pattern : str
         A regular expression with one group, the subject, searched in an image's name without suffix.
     axes : mapping of names to axes of volumes
-    rule : {"maxslice", "midslice"}, the slice of a volume
+    rule : {"maxslice", "midslice"}
+        The slice of a volume, or of the pictures of a subject.
+    mask_suffix : str
+        What the names of masks have after those of their images, such as ``_lesion``.
     """
 
     labels: Labels | None = None
@@ -61,3 +64,4 @@ class ImportOptions:
     subject_pattern: str | None = None
     axes: Mapping[str, int] | None = None
     rule: Rule | None = None
+    mask_suffix: str | None = None

@@ -2,37 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from typing import NamedTuple
 
-from segbench.datasets.examples import SPLIT_NAMES, Facts, named_split
-from segbench.datasets.files.finding import (
-    IMAGE_WORDS,
-    MASK_WORDS,
-    find_files,
-    find_parts,
-    loose_name,
-    pair_files,
-    visible,
-)
+from segbench.datasets.examples import Facts, named_split
+from segbench.datasets.files.finding import find_parts, pair_files, visible
 from segbench.datasets.importing.formats.base import FormatReader, of_folders
 from segbench.datasets.importing.formats.case import Case, MaskFile
-from segbench.datasets.importing.formats.subjects import EACH, Subjects, without_sessions
-from segbench.datasets.importing.formats.volumes import VOLUME_SUFFIXES, is_volume, stem
+from segbench.datasets.importing.formats.pairs import Pair, named_volumes, pair_stem, with_suffix
+from segbench.datasets.importing.formats.subjects import EACH, Subjects
+from segbench.datasets.importing.formats.volumes import is_volume
 
 KINDS = ("volume", "label map")  # their names in errors
-PAIR = re.compile(rf"(.+)[_.-](?:(?P<image>{IMAGE_WORDS})|(?P<mask>{MASK_WORDS}))", re.IGNORECASE)
-
-
-class _Pair(NamedTuple):
-    """A volume and its label map, its name, the folder of its subject and the one of its split, or ``""``."""
-
-    image: Path
-    mask: Path
-    name: str
-    split: str
-    place: str = ""
 
 
 class VolumeReader(FormatReader):
@@ -47,23 +27,25 @@ class VolumeReader(FormatReader):
 
     name = "nifti"
     layout = "volumes in images/ and labels/ (or masks/), or pairs NAME_img and NAME_seg"
+    names_masks = True
 
-    @staticmethod
-    def fits(folder: Path) -> bool:
+    def fits(self, folder: Path) -> bool:
         parts = find_parts(folder)
         if parts:
             return any(is_volume(path) for part in parts for path in visible(part.images))
-        return any(_find_named(folder))
+        found = named_volumes(folder, self.options.mask_suffix)
+        return bool(found.images or found.masks)
 
     def list_cases(self, folder: Path) -> list[Case]:
         subjects = Subjects(folder, self.options.subject_pattern, each="volume")
         modality = self.options.modality or "unknown"
-        pairs = _pairs_in_folders(folder) or _named_pairs(folder)
+        suffix = self.options.mask_suffix
+        pairs = _pairs_in_folders(folder, suffix) or named_volumes(folder, suffix).pairs(KINDS)
         cases = []
-        for image, mask, name, split, place in pairs:
-            subject = subjects.of(image, name, place or "/".join(filter(None, (split, name))))
-            named = named_split(split, str(folder)) if split else None
-            cases.append(Case(image, (MaskFile(mask, None),), subject, modality=modality, split=named))
+        for pair in pairs:
+            subject = subjects.of(pair.image, pair.name, pair.subject())
+            split = named_split(pair.split, str(folder)) if pair.split else None
+            cases.append(Case(pair.image, pair.masks, subject, modality=modality, split=split))
         origin = subjects.origin
         if origin.startswith(EACH) and any(pair.place for pair in pairs):
             origin = "the folders of the volumes"
@@ -71,40 +53,15 @@ class VolumeReader(FormatReader):
         return cases
 
 
-def _pairs_in_folders(folder: Path) -> list[_Pair]:
+def _pairs_in_folders(folder: Path, suffix: str | None) -> list[Pair]:
     """Pairs in a folder of volumes and one of label maps."""
+
+    def name_of(path: Path) -> str:
+        return pair_stem(path, suffix)
+
     pairs = []
     for part in find_parts(folder):
         images, masks = (filter(is_volume, visible(path)) for path in part[:2])
-        found = pair_files(stem, images, masks, KINDS)
-        pairs += [_Pair(image, mask, stem(image), part.split) for image, mask in found]
+        found = pair_files(name_of, images, with_suffix(masks, suffix), KINDS)
+        pairs += [Pair(image, (MaskFile(mask, None),), name_of(image), part.split) for image, mask in found]
     return pairs
-
-
-def _named_pairs(folder: Path) -> list[_Pair]:
-    """Pairs at any depth whose names say which file is the label map."""
-    images, masks = _find_named(folder)
-    names = images | masks
-    pairs = []
-    for image, mask in pair_files(names.__getitem__, images, masks, KINDS):
-        *folders, name = names[image].split("/")
-        split = next((each for each in folders if each.lower() in SPLIT_NAMES), "")
-        place = without_sessions(each for each in folders if each != split)
-        pairs.append(_Pair(image, mask, name, split, place))
-    if len({pair.place for pair in pairs}) == 1:  # a folder of many subjects
-        return [pair._replace(place="") for pair in pairs]
-    return pairs
-
-
-def _find_named(folder: Path) -> tuple[dict[Path, str], dict[Path, str]]:
-    """Volumes and label maps, and the path of each pair, which ends in its name."""
-    volumes = [path for path in find_files(folder, "*") if path.name.lower().endswith(VOLUME_SUFFIXES)]
-    kinds: dict[str, dict[Path, str]] = {"image": {}, "mask": {}, "": {}}
-    for path in volumes:
-        match = PAIR.fullmatch(stem(path))
-        name = stem(path) if match is None else match[1]
-        kind = "" if match is None else str(match.lastgroup)
-        kinds[kind][path] = (path.parent.relative_to(folder) / name).as_posix()
-    images, masks, others = kinds.values()
-    wanted = {*map(loose_name, masks.values())} - {*map(loose_name, images.values())}
-    return images | {path: name for path, name in others.items() if loose_name(name) in wanted}, masks

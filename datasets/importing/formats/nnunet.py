@@ -34,8 +34,7 @@ class NNUNetReader(FormatReader):
     name = "nnunet"
     layout = "dataset.json, imagesTr/ and labelsTr/"
 
-    @staticmethod
-    def fits(folder: Path) -> bool:
+    def fits(self, folder: Path) -> bool:
         return (folder / "dataset.json").is_file() and (folder / "imagesTr").is_dir()
 
     def list_cases(self, folder: Path) -> list[Case]:

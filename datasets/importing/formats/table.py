@@ -47,8 +47,7 @@ class TableReader(FormatReader):
         "metadata.csv, .jsonl or .parquet in it or in train/, validation/ and test/, or such a file itself"
     )
 
-    @staticmethod
-    def fits(folder: Path) -> bool:
+    def fits(self, folder: Path) -> bool:
         return bool(_tables(folder))
 
     def list_cases(self, folder: Path) -> list[Case]:
