@@ -29,7 +29,7 @@ def run(
     models: Models = "all",
     datasets: Names | None = None,
     data_root: str | Path | None = None,
-    preset: Literal["smoke", "quick", "full", "paper"] = "quick",
+    preset: Literal["smoke", "quick", "full", "paper", "check"] = "quick",
     simulations: int | None = None,
     images: int | str | None = None,
     target_dice: float = 0.9,

@@ -12,7 +12,8 @@ TEXTS = {
     "models": "Models, comma-separated, or all that the protocol can use.",
     "datasets": "Data sets, comma-separated.  [default: all installed ones, else the embedded phantoms]",
     "data_root": FOLDER_TEXT,
-    "preset": "Size of the run: smoke takes seconds, quick minutes, full longer, paper as in the papers.",
+    "preset": "Size of the run: smoke takes seconds, quick minutes, full longer, paper as in the papers; check "
+    "is that of the bundled baseline.",
     "simulations": "Seeded passes over each task.  [default: from the preset]",
     "images": "Images of each simulation.  [default: from the preset]",
     "target_dice": "Dice at which an image is finished.",

@@ -20,11 +20,12 @@ from segbench.benchmark.regression.comparison import (
 )
 from segbench.errors import UsageError, reason_of
 from segbench.paths import PACKAGE, RUNS
+from segbench.text import render_command
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SMOKE = PACKAGE / "results" / "baselines" / "smoke.csv"
+BUNDLED = PACKAGE / "results" / "baselines" / "phantoms.csv"
 CODE = ("benchmark", "datasets", "models", "protocols", "results")  # packages that decide the records
 
 
@@ -97,7 +98,7 @@ def check(
     """
     if update and run is not None and baseline is None:
         raise UsageError("--update with a RUN needs --baseline FILE; without RUN it updates the bundled one")
-    baseline = SMOKE if baseline is None else baseline
+    baseline = BUNDLED if baseline is None else baseline
     file = Path(baseline)
     if update and ("://" in str(baseline) or (file.exists() and not file.is_file())):
         raise UsageError(f"{baseline} is not a file; give a file to --baseline")
@@ -144,7 +145,7 @@ def check_records(old: Baseline, new: Baseline) -> CheckResult:
 
     reason = _incomparable(old.manifest, new.manifest)
     if reason:
-        raise UsageError(f"{new.name} cannot be compared with the baseline {old.name}: {reason}")
+        raise UsageError(f"{new.name} cannot be compared with {old.name}: {reason}")
     same_draws = old.manifest["settings"]["seed"] == new.manifest["settings"]["seed"]
     missing = missing_records(old.images, new.images, same_draws)
     table = with_verdicts(differences(old.images, new.images, [measure.name for measure in MEASURES]))
@@ -153,21 +154,27 @@ def check_records(old: Baseline, new: Baseline) -> CheckResult:
 
 
 def _incomparable(old: dict[str, Any], new: dict[str, Any]) -> str | None:
-    """Return why two runs do not measure the same, or None."""
-    advice = "run it with the baseline's settings"
+    """Return why two runs do not measure the same, and what to do, or None."""
+    advice = f"this makes a run that can be compared: {' && '.join(_commands(old['all_arguments']))}"
     for name in GOALS:
         before, now = (manifest["settings"][name] for manifest in (old, new))
         if before != now:
-            return f"{name} is {now} and was {before}; {advice}"
+            return f"{name} is {now} and was {before} in the baseline; {advice}"
     parts, new_parts = experiments(old), experiments(new)
     for name in parts.keys() & new_parts.keys():
         before, now = parts[name]["images"], new_parts[name]["images"]
         if before != now:
-            return f"{name} has simulations of {now} images and had {before}; {advice}"
+            return f"{name} has simulations of {now} images and had {before} in the baseline; {advice}"
     changed = changed_tasks(old, new)
     if changed:
         return f"the data of {', '.join(changed)} have changed; replace the baseline with --update"
     return None
+
+
+def _commands(all_arguments: list[dict[str, Any]]) -> list[str]:
+    """Return the commands of a baseline; several write into one folder."""
+    output = {"output": "comparable"} if len(all_arguments) > 1 else {}
+    return [render_command("run", arguments | output) for arguments in all_arguments]
 
 
 def rerun(baseline: Baseline) -> str | Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -60,7 +60,7 @@ class ImportedDataset:
                 row_of = {image: i for i, image in enumerate(pictures["image"].to_pylist())}
                 pixels = _to_array(pictures["pixels"], "<u2", SIDE**2)[[row_of[image] for image in images]]
                 masks = np.unpackbits(_to_array(rows["mask"], np.uint8, SIDE**2 // 8), axis=1)
-                subjects = rows["subject"].to_pylist()
+                subjects, names = rows["subject"].to_pylist(), _short_names(rows["file"].to_pylist())
             except (OSError, ValueError, TypeError, KeyError, pa.ArrowException) as error:
                 raise damaged(folder, self.name, error) from error
         split = manifest["subjects"]
@@ -75,6 +75,7 @@ class ImportedDataset:
             masks.astype(bool).reshape(shape),
             np.array(subjects),
             np.array([split[subject] for subject in subjects]),
+            names=names,
         )
 
 
@@ -121,6 +122,14 @@ class SecondReader:
         """Load one task; errors as of the data set."""
         data = self.dataset.load(replace(task, dataset=self.dataset.name), root)
         return replace(data, task=task)
+
+
+def _short_names(files: Sequence[str]) -> np.ndarray:
+    """Names of files without the folders that all of them are in, str array (N,)."""
+    paths = [PurePosixPath(file) for file in files]
+    folders = (folder for path in paths[:1] for folder in path.parents)
+    shared = next((folder for folder in folders if all(p.is_relative_to(folder) for p in paths)), None)
+    return np.array([(path.relative_to(shared) if shared else path).as_posix() for path in paths])
 
 
 def _to_array(column: pyarrow.ChunkedArray, dtype: Any, length: int) -> np.ndarray:

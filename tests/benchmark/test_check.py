@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import re
+import shlex
 import shutil
 from pathlib import Path
 
@@ -19,11 +20,13 @@ from segbench.benchmark import api
 from segbench.benchmark.cli import cli
 from segbench.benchmark.cli.check import result_lines
 from segbench.benchmark.cli.compare import table_lines
+from segbench.benchmark.cli.run import command as run_command
 from segbench.benchmark.provenance import source_digest
 from segbench.benchmark.regression import baseline, checking
 from segbench.errors import Failure, UsageError
 from segbench.models.weights import BUNDLED
 from segbench.protocols.adapter import Click
+from segbench.text import render_command
 
 RUN = (
     *("run", "--datasets", "checked_toys:Plenty", "--images", "20", "--simulations", "1"),
@@ -131,21 +134,34 @@ def test_a_protocol_that_is_missing_fails_and_a_further_one_does_not(base, first
     [
         (
             lambda manifest: manifest["settings"].update(target_dice=0.8),
-            "target_dice is 0.8 and was 0.9; run it with the baseline's settings",
+            "target_dice is 0.8 and was 0.9 in the baseline; this makes a run that can be compared: ",
         ),
         (
             lambda manifest: manifest["settings"].update(max_steps=5),
-            "max_steps is 5 and was 6; run it with the baseline's settings",
+            "max_steps is 5 and was 6 in the baseline; this makes a run that can be compared: ",
         ),
         (
             lambda manifest: manifest["parts"][0].update(images=6),
-            "center-clicks (test, binary) has simulations of 6 images and had 20",
+            "center-clicks (test, binary) has simulations of 6 images and had 20 in the baseline; ",
         ),
     ],
 )
 def test_other_settings_are_refused(base, first, tmp_path, change, message):
     other = with_manifest(first, tmp_path / "run", change)
-    assert message in refused(tool("check", other, "--baseline", base))
+    sentence = refused(tool("check", other, "--baseline", base))
+    assert message in sentence
+    # The sentence ends with the command: the run that it makes can be checked.
+    command = shlex.split(sentence.partition("compared: ")[2])
+    assert command[:4] == ["python", "-m", "benchmark", "run"]
+    comparable = tmp_path / "comparable"
+    assert tool(*command[3:], "--workers", "1", "--output", comparable).exit_code == 0
+    assert tool("check", comparable, "--baseline", base).exit_code == 0
+
+
+def test_the_command_of_the_bundled_baseline_is_one_that_the_tool_takes():
+    (arguments,) = baseline.read(checking.BUNDLED).manifest["all_arguments"]
+    words = shlex.split(render_command("run", arguments))
+    assert run_command.make_context("run", words[4:]).params["preset"] == "check"
 
 
 def test_other_data_are_refused(base, first, tmp_path):
@@ -313,7 +329,7 @@ def test_a_baseline_has_finite_dice(base, tmp_path):
 
 
 def test_the_bundled_baseline_is_not_overwritten_with_a_run(first, tmp_path, monkeypatch):
-    monkeypatch.setattr(checking, "SMOKE", tmp_path / "smoke.csv")
+    monkeypatch.setattr(checking, "BUNDLED", tmp_path / "bundled.csv")
     assert "needs --baseline FILE" in refused(tool("check", first, "--update"))
     assert [*tmp_path.iterdir()] == []
 
@@ -433,7 +449,7 @@ def test_the_committed_baseline(tmp_path, monkeypatch):
             if value.is_floating_point() and value.ndim > 1:
                 state[name] = value + 0.3 * value.std() * torch.randn(value.shape, generator=noise)
         save_file(state, folder / file.name)
-    (arguments,) = baseline.read(checking.SMOKE).manifest["all_arguments"]
+    (arguments,) = baseline.read(checking.BUNDLED).manifest["all_arguments"]
     found = benchmark.check(benchmark.run(**arguments, weights=folder, output=tmp_path / "bad"))
     learnt = {"scribbleprompt", "multiverseg", "sp-uvs-1", "universeg"}
     assert learnt <= set(found.regressions.model)

@@ -19,7 +19,7 @@ import pandas as pd
 import torch
 
 from segbench.benchmark.regression.baseline import read
-from segbench.benchmark.regression.checking import SMOKE
+from segbench.benchmark.regression.checking import BUNDLED
 from segbench.datasets.registry import find_source
 from segbench.models import create_model
 from segbench.protocols.cache import forget
@@ -96,7 +96,7 @@ def main() -> None:
     print(f"mean interactions:\n{means.to_string()}")
     baseline = [first] * len(others)
     print(f"alarms: {alarms(baseline, others):.1%} of {len(others)} repetitions")
-    bundled = [read(SMOKE).images] * len(others)
+    bundled = [read(BUNDLED).images] * len(others)
     rng = np.random.default_rng(0)
     for added in ADDED:
         same, other = alarms(others, worse(others, added, rng)), alarms(baseline, worse(others, added, rng))
