@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import astuple
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from segbench.datasets.registry import DATASETS, EMBEDDED, installed_datasets
-from segbench.datasets.task import base_name
+from segbench.datasets.task import Task, base_name
 from segbench.errors import Failure, UsageError
+from segbench.registry import UnknownName
 
 KINDS = {
     "tasks": "evaluation data set",
@@ -80,6 +83,38 @@ def _with_split(name: str, split_from: str) -> str:
             return variant
     having = ",".join(map(base_name, known))
     raise UsageError(f"{name} has no split from {split_from}; name data sets that have: --datasets {having}")
+
+
+def matching_tasks(patterns: Sequence[str], tasks: Sequence[Task]) -> set[Task]:
+    """Return the tasks that match any of some shell patterns, whatever the case of letters.
+
+    A pattern matches the full name of a task, with or without the variant of its data set, or one of its
+    five parts: ``nucleus``, ``*ventricle`` and ``acdc/*``.
+
+    Raises
+    ------
+    UnknownName
+        If a pattern matches no task; the message names the nearest name.
+    """
+    texts = {task: _texts_of(task) for task in tasks}
+    matching: set[Task] = set()
+    for pattern in patterns:
+        found = {
+            task
+            for task, names in texts.items()
+            if any(fnmatchcase(name.casefold(), pattern.casefold()) for name in names)
+        }
+        if not found:
+            known = [name for names in texts.values() for name in names if ("/" in name) == ("/" in pattern)]
+            raise UnknownName("task", pattern, list(dict.fromkeys(known)))
+        matching |= found
+    return matching
+
+
+def _texts_of(task: Task) -> list[str]:
+    """Return what a pattern may match: the label first, then the other parts and the full names."""
+    base = base_name(task.dataset)
+    return [*reversed(astuple(task)), base, task.name, task.name.replace(task.dataset, base, 1)]
 
 
 def _choose(value: str | Sequence[str] | None, root: Path, kinds: Iterable[str]) -> tuple[list[str], str]:

@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-from segbench.benchmark.dataset_choice import KINDS
+from segbench.benchmark.dataset_choice import KINDS, matching_tasks
+from segbench.benchmark.excluded import Excluded
 from segbench.benchmark.study import Experiment, find_protocol
 from segbench.benchmark.task_weights import read_training, weight_files
+from segbench.datasets.all_test import with_all_test
 from segbench.datasets.registry import EMBEDDED, open_dataset
 from segbench.datasets.splits import digest
-from segbench.datasets.task import Task
-from segbench.errors import Failure
+from segbench.datasets.task import ImageData, Task, base_name
+from segbench.errors import Failure, UsageError
 from segbench.models.registry import MODELS, capabilities, required_weights, runs_by_default
 from segbench.models.weights import OFFICIAL
-from segbench.protocols.protocol import Protocol
+from segbench.protocols.config import Config
+from segbench.protocols.protocol import NO_TRAIN_IMAGE, Protocol
 from segbench.text import render_command
-
-
-@dataclass(frozen=True)
-class Excluded:
-    """Something that cannot take part; ``kind`` is ``model``, ``task`` or ``protocol``."""
-
-    kind: str
-    name: str
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -47,6 +41,7 @@ class ExperimentPlan:
 
     experiment: Experiment
     protocol: Protocol
+    adapts: bool = False  # whether a task with fewer images than a simulation takes part with all of them
     models: list[str] = field(default_factory=list)
     tasks: list[SelectedTask] = field(default_factory=list)
     # Pairs of a model and the name of a task on which it has not been trained.
@@ -56,6 +51,34 @@ class ExperimentPlan:
         """Return every task with every model that can run on it."""
         pairs = product(self.tasks, self.models)
         return ((task, model) for task, model in pairs if (model, task.task.name) not in self.untrained)
+
+    def config_for(self, task: SelectedTask) -> Config:
+        """Return the configuration for a task, in which small tasks may have shorter simulations."""
+        config = self.experiment.config
+        available = max(1, task.counts[config.split])
+        shorter = self.adapts and self.protocol.ordered and available < (config.images or 0)
+        return replace(config, images=available) if shorter else config
+
+    def needs_train_images(self) -> bool:
+        """Return whether any of the models gets a context that begins with images of the train split."""
+        return any(self.protocol.needs_train_images(capabilities(name)) for name in self.models)
+
+    def needed_split(self) -> str | None:
+        """Return why the experiment needs another split than test, or None."""
+        if self.experiment.config.split != "test":
+            return "it segments images of that split"
+        if self.protocol.per_training:
+            return "its models are trained on the train split"
+        if self.protocol.context == "ground-truth":
+            return "its contexts are images of the train split"
+        return None
+
+    def unsupported_task(self, task: SelectedTask, data: ImageData) -> str | None:
+        """Return why a task cannot be used by all models alike, or None."""
+        if self.needs_train_images() and not task.counts["train"]:
+            return f"it has {NO_TRAIN_IMAGE}; --split all keeps a subject for it"
+        reason = self.protocol.unsupported_task(data, self.config_for(task))
+        return reason and reason.replace(f"{data.task} ", "it ", 1)
 
     def simulations(self, requested: int) -> int:
         """Return the number of simulations that the protocol runs if `requested` are asked for."""
@@ -80,9 +103,9 @@ class Selection:
         return {plan.experiment.protocol: plan.protocol for plan in self.experiments}
 
 
-def plan_experiments(experiments: Sequence[Experiment]) -> list[ExperimentPlan]:
+def plan_experiments(experiments: Sequence[Experiment], adapts: bool = False) -> list[ExperimentPlan]:
     """Return each experiment with its protocol, without models and tasks; errors as of `find_protocol`."""
-    return [ExperimentPlan(experiment, find_protocol(experiment.protocol)) for experiment in experiments]
+    return [ExperimentPlan(one, find_protocol(one.protocol), adapts) for one in experiments]
 
 
 def data_kinds(experiments: Sequence[ExperimentPlan]) -> list[str]:
@@ -98,6 +121,8 @@ def select(
     max_tasks: int | None = None,
     phantoms: Sequence[str] = (),
     weights: str = "bundled",
+    tasks: Sequence[str] = (),
+    all_test: bool = False,
 ) -> Selection:
     """Choose models and tasks for some experiments, and exclude what a protocol cannot use.
 
@@ -113,30 +138,57 @@ def select(
     max_tasks : int or None
         Maximum of tasks, evenly spaced over all tasks of a kind; None takes all.
     phantoms : sequence of str
-        Labels of the embedded phantoms that take part; empty takes all.
+        Labels of the embedded phantoms that take part; empty takes all. Without effect if tasks are named.
     weights : str
         ``bundled``, ``official``, a file or a folder.
+    tasks : sequence of str
+        Patterns, as of `matching_tasks`; empty takes all.
+    all_test : bool
+        Whether all images are test, except those of one subject where contexts begin with train images.
 
     Raises
     ------
     UnknownName
-        If there is no such model or data set.
+        If there is no such model or data set, or a pattern matches no task.
+    UsageError
+        If all images are test, and all protocols need another split.
     Failure
         If a named model fits none of the protocols or has been trained on none of the tasks, or no task or
         model remains.
     """
     selection = Selection(experiments)
+    if all_test:
+        _exclude_other_splits(selection)
     named = None if list(models) == ["all"] else models
-    _choose_models(selection, named, weights)
+    _choose_models(selection, named, weights, all_test)
+    if all_test:
+        keep_one = any(plan.needs_train_images() for plan in selection.experiments)
+        datasets = [with_all_test(name, keep_one) for name in datasets]
     kinds = {name: open_dataset(name, root).kind for name in datasets}
-    _choose_tasks(selection, kinds, root, max_tasks, phantoms)
+    found = _find_tasks(kinds, root, phantoms, tasks)
+    _choose_tasks(selection, found, kinds, root, max_tasks)
     _exclude_untrained(selection, named, weights)
-    _exclude_protocols(selection, set(kinds.values()))
+    _exclude_protocols(selection, {kinds[name] for name, _ in found})
     selection.experiments = [plan for plan in selection.experiments if plan.models and plan.tasks]
     return selection
 
 
-def _choose_models(selection: Selection, named: Sequence[str] | None, weights: str) -> None:
+def _exclude_other_splits(selection: Selection) -> None:
+    """Exclude the experiments that need train or val images; refuse them if no other remains."""
+    reasons: dict[str, str] = {}
+    for plan in selection.experiments:
+        if reason := plan.needed_split():
+            split = plan.experiment.config.split
+            reasons[plan.experiment.protocol + (f" on {split} images" if split != "test" else "")] = reason
+    selection.experiments = [plan for plan in selection.experiments if not plan.needed_split()]
+    if not selection.experiments:
+        why = "; ".join(f"{protocol}: {reason}" for protocol, reason in reasons.items())
+        raise UsageError(f"--split all leaves only test images ({why}); run without it")
+    for name, reason in reasons.items():
+        selection.excluded.append(Excluded("protocol", name, f"{reason}, and --split all leaves none"))
+
+
+def _choose_models(selection: Selection, named: Sequence[str] | None, weights: str, all_test: bool) -> None:
     reasons: dict[str, str] = {}
     candidates: list[str] = []
     for plan in selection.experiments:
@@ -148,6 +200,8 @@ def _choose_models(selection: Selection, named: Sequence[str] | None, weights: s
             available = [name for name in of_variant if not named or name in named]
         for name in available:
             reason = plan.protocol.unsupported_model(capabilities(name))
+            if not reason and all_test and capabilities(name).needs_training:
+                reason = "it was trained on images of the train split, which --split all counts as test"
             if not named and not reason:
                 reason = _unpublished(name, weights)
             if reason:
@@ -161,7 +215,8 @@ def _choose_models(selection: Selection, named: Sequence[str] | None, weights: s
             raise Failure(f"{name} cannot take part in {protocols}: {reason}")
         selection.excluded.append(Excluded("model", name, reason))
     if not chosen:
-        raise Failure(f"no model can take part in {protocols}")
+        first = next((f" ({name}: {reason})" for name, reason in reasons.items()), "")
+        raise Failure(f"no model can take part in {protocols}{first}")
 
 
 def _unpublished(name: str, weights: str) -> str | None:
@@ -171,20 +226,29 @@ def _unpublished(name: str, weights: str) -> str | None:
     return "it has no public weights; run it with --weights bundled into another folder"
 
 
+def _find_tasks(
+    datasets: Iterable[str], root: Path, phantoms: Sequence[str], patterns: Sequence[str]
+) -> list[tuple[str, Task]]:
+    """Return the tasks of some data sets that match the patterns, each after the name of its data set."""
+    tasks = [(name, task) for name in datasets for task in open_dataset(name, root).tasks()]
+    if patterns:
+        matching = matching_tasks(patterns, [task for _, task in tasks])
+        return [(name, task) for name, task in tasks if task in matching]
+    left = phantoms and [name for name in datasets if base_name(name) == EMBEDDED["tasks"]]
+    return [(name, task) for name, task in tasks if name not in left or task.label in phantoms]
+
+
 def _choose_tasks(
-    selection: Selection, kinds: Mapping[str, str], root: Path, maximum: int | None, phantoms: Sequence[str]
+    selection: Selection,
+    found: Sequence[tuple[str, Task]],
+    kinds: Mapping[str, str],
+    root: Path,
+    maximum: int | None,
 ) -> None:
     """Add to each experiment the tasks that its protocol can use, of data sets given with their kinds."""
     chosen: list[tuple[str, Task]] = []
     for of_kind in dict.fromkeys(kinds.values()):
-        found = [
-            (name, task)
-            for name in kinds
-            if kinds[name] == of_kind
-            for task in open_dataset(name, root).tasks()
-            if not phantoms or name != EMBEDDED["tasks"] or task.label in phantoms
-        ]
-        chosen += _spread(found, maximum)
+        chosen += _spread([item for item in found if kinds[item[0]] == of_kind], maximum)
     _require_distinct(chosen)
     for name, task in chosen:
         data = open_dataset(name, root).load(task)
@@ -195,9 +259,8 @@ def _choose_tasks(
         plans = [plan for plan in selection.experiments if plan.protocol.data_kind == kinds[name]]
         reasons: dict[str, None] = {}
         for plan in plans or selection.experiments:
-            reason = plan.protocol.unsupported_task(data, plan.experiment.config)
-            if reason:
-                reasons[reason.replace(f"{task.name} ", "it ", 1)] = None
+            if reason := plan.unsupported_task(selected, data):
+                reasons[reason] = None
             else:
                 plan.tasks.append(selected)
         selection.excluded += [Excluded("task", task.name, reason) for reason in reasons]
@@ -257,7 +320,10 @@ def _unusable(model: str, task: SelectedTask, weights: str) -> str | None:
         return f"it has no weights; train it: {render_command('train', options, model)}"
     for file in files:
         if read_training(file).get("splits", task.splits) != task.splits:
-            return f"{file} was trained on another split of the subjects; train it into another --output"
+            return (
+                "its network was trained on another split of the subjects; train it into another --output "
+                f"than {file}"
+            )
     return None
 
 

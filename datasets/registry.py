@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from segbench.datasets.all_test import ALL_BUT_ONE, AllTest, original
 from segbench.datasets.importing import ImportedDataset
 from segbench.datasets.importing.store import imported_names
 from segbench.datasets.task import DataError, ImageData, Task, TaskData, base_name
@@ -173,6 +174,8 @@ def installed_datasets(root: Path | None, kind: str | None = None) -> list[str]:
 
 def find_source(name: str, root: Path | None = None) -> Source:
     """Find the source of a name; parameters and errors as of `load_dataset`."""
+    if (base := original(name)) != name:
+        return AllTest(find_source(base, root), keep_one=name.endswith(ALL_BUT_ONE))
     if name.startswith("folder:"):
         from segbench.datasets.folder import Folder
 

@@ -1,4 +1,4 @@
-"""Sentences about seed images that miss the target Dice, and about scribbles without a pixel."""
+"""Sentences about the images of a run: their split and number, missed seed images, empty scribbles."""
 
 from __future__ import annotations
 
@@ -6,13 +6,42 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from segbench.reports import estimates, protocols
-from segbench.text import count_of
+from segbench.datasets.all_test import is_all_test
+from segbench.reports import catalogue, estimates, protocols, selection
+from segbench.text import count_of, join_names
 
 if TYPE_CHECKING:
     from segbench.results import Results
 
 SEED = ["protocol", "task", "simulation"]  # identify a seed image, which all methods share (section 6.1)
+
+
+def all_test(results: Results) -> str:
+    """State that all images count as test, if they do; empty otherwise."""
+    tasks = catalogue.tasks(results)
+    tasks = tasks[tasks.evaluated & tasks.dataset.map(is_all_test)]
+    if tasks.empty:
+        return ""
+    train, names = int(tasks.train.sum()), join_names(sorted(tasks.dataset.unique()), most=3)
+    kept = f" but {train} of one subject of each task, with which contexts begin," if train else ""
+    return (
+        f"All images of {names}{kept} count as test ({tasks.test.sum():.0f}), whatever the data set's own "
+        "split. A model that was trained on some of them is not measured on unseen images."
+    )
+
+
+def small_tasks(results: Results) -> str:
+    """Name the tasks with fewer images than the run's sets; empty without any."""
+    size, images = selection.standard_size(results) or 0, results.images
+    ordered = [name for name in images.protocol.unique() if protocols.labels(results, str(name)).ordered]
+    counts = images[images.protocol.isin(ordered)].groupby("task", observed=True).position.max()
+    small = counts[counts < size].sort_values()
+    names = join_names([f"{task} ({count})" for task, count in small.items()], most=6)
+    return names and (
+        f"{names}: fewer images than the {size} of a set, so all of them are segmented. Totals per set count "
+        "these smaller sets as they are; methods are compared on the same images. Curves by image average "
+        "over fewer tasks beyond the last image of such a task."
+    )
 
 
 def seed_images(results: Results) -> pd.DataFrame:

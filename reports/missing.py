@@ -233,7 +233,7 @@ def whole_study(results: Results) -> str:
     return _continuation(results, {"protocol": "all"}, rest)
 
 
-def _continuation(results: Results, chosen: dict[str, Any], rest: Mapping[str, Any]) -> str:
+def _continuation(results: Results, chosen: dict[str, Any], rest: dict[str, Any]) -> str:
     """Return the command that adds to the run, or a run of its own if it segments other images."""
     if (_arguments(results) or {}).get("split") == "all":
         chosen = {"split": "all"} | chosen

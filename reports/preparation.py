@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from segbench.datasets.all_test import original
 from segbench.datasets.registry import EMBEDDED, open_dataset
 from segbench.datasets.scans import ALL
 from segbench.models.registry import MODELS, capabilities, required_weights
@@ -64,7 +65,7 @@ def _known(models: Sequence[str]) -> list[str]:
 def _tasks(results: Results, scans: bool) -> dict[str, str]:
     """Return the data set of each task of a run that has scans or not, else of the embedded data."""
     sources = {
-        name: str(entry["source"])
+        name: original(str(entry["source"]))
         for manifest in results.manifests
         for name, entry in (manifest.get("tasks_found") or {}).items()
         if name.endswith(f"/{ALL}") == scans and "source" in entry

@@ -78,7 +78,7 @@ def _draw_total(results: Results, data: pd.DataFrame) -> Figure:
     names = protocols.in_order(data.protocol)
     groups = sorted(data.group.unique())
     styles = style.line_styles(data.model)
-    size = int(selection.select(results, Requirement()).position.max())
+    sizes = selection.select(results, Requirement()).groupby("task", observed=True).position.max()
     width = max(len(groups) * max(0.2 * len(styles) + 0.15, 1.05) + 1.2, 6.4)
     figure = Figure(figsize=(width, 2.7 * len(names) + 0.9), layout="constrained")
     panels = figure.subplots(len(names), 1, sharex=True, squeeze=False)[:, 0]
@@ -87,7 +87,7 @@ def _draw_total(results: Results, data: pd.DataFrame) -> Figure:
         draw_bars(axes, part, groups, styles, "group", "model")
         labels = protocols.labels(results, protocol)
         axes.set_title(labels.title)
-        axes.set_ylabel(f"{labels.unit.capitalize()}\nper {size} images")
+        axes.set_ylabel(f"{labels.unit.capitalize()}\nper {estimates.range_of(sizes, 'image')}")
         axes.set_ylim(0, top(part))
     panels[-1].set_xlabel(estimates.group_title(data))
     shared_legend(figure, list(panels))

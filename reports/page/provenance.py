@@ -23,6 +23,8 @@ def warnings(results: Results) -> list[dict[str, str]]:
         "Shortened training.": _short_trainings(results),
         "Seed images.": cautions.missed_seeds(results),
         "Empty scribbles.": cautions.empty_scribbles(results),
+        "All images are test.": cautions.all_test(results),
+        "Small tasks.": cautions.small_tasks(results),
         "Different images.": _different_images(results),
     }
     return [{"title": title, "text": text} for title, text in texts.items() if text]
