@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import ClassVar
 
@@ -57,6 +57,8 @@ class ImageData:
     labels : array (N, 1, H, W) of `LABEL_TYPE`
     subjects : str array (N,)
     split : str array (N,), each of `SPLITS`; a subject has one split
+    names : str array (N,), or empty if unknown
+        File or slice of each image, for people who look for it. No result depends on it, nor the fingerprint.
 
     Raises
     ------
@@ -73,6 +75,7 @@ class ImageData:
     labels: np.ndarray
     subjects: np.ndarray
     split: np.ndarray
+    names: np.ndarray = field(default_factory=lambda: np.empty(0, str), kw_only=True)
 
     def __post_init__(self) -> None:
         n, label_type = len(self.images), np.dtype(self.LABEL_TYPE)
@@ -87,6 +90,8 @@ class ImageData:
             )
         if self.subjects.shape != (n,) or self.split.shape != (n,):
             raise DataError(f"{self.task}: subjects and split must have one entry per image")
+        if self.names.shape not in ((n,), (0,)):
+            raise DataError(f"{self.task}: names must have one entry per image, or none")
         if not np.isfinite(self.images).all():
             raise DataError(f"{self.task}: an image contains NaN or infinite values")
         if self.images.min() < 0 or self.images.max() > 1:

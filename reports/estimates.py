@@ -52,7 +52,7 @@ KEYS = (
 
 def estimates(
     rows: pd.DataFrame,
-    value: str,
+    value: str | Sequence[str],
     by: Sequence[str],
     group: str = "",
     statistic: Statistic = "mean",
@@ -65,8 +65,8 @@ def estimates(
     ----------
     rows : DataFrame
         Result of `select` or `select_steps`.
-    value : str
-        Column to average.
+    value : str or sequence of str
+        Column to average; several have a row each, with the column ``metric``.
     by : sequence of str
         Columns that identify an estimate, besides the protocol.
     group : str

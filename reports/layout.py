@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -44,11 +44,15 @@ SIGNS = {
 
 @dataclass(frozen=True)
 class Grid:
-    """A table as text; the first ``heads`` columns name the row."""
+    """A table as text; the first ``heads`` columns name the row.
+
+    ``links`` are addresses on the page, by the row and column of a cell.
+    """
 
     columns: list[str]
     rows: list[list[str]]
     heads: int = 1
+    links: Mapping[tuple[int, int], str] = field(default_factory=dict)
 
     def markdown(self) -> str:
         """Return the table in Markdown."""

@@ -37,7 +37,8 @@ class Replay:
     data : dict
         JSON for the script. ``images`` has one entry per protocol, task and position; its ``group``,
         ``task``, ``scene`` and the method of each of its ``runs`` are indices into the other lists.
-        The ``id`` of images and methods is the part of a `link` that names them.
+        The ``id`` of images and methods is the part of a `link` that names them. ``scenes`` are pictures
+        as `pictures.displayed` returns them, and ``stretched`` whether they differ from the images.
     shown, stored : int
         Number of images in ``data``, and of images that the run stored.
     refusals : list of str
@@ -91,9 +92,7 @@ def replay(results: Results, budget: int = BUDGET) -> Replay:
     InsufficientRecords
         If no pictures are stored, the images of no task are available, or not one image fits.
     """
-    frames = pictures.stored(results)
-    # The prompts of sets and of people come all at once: there are no steps to replay.
-    frames = frames[~frames.protocol.isin(protocols.of_families(results, "sets", "scans", "manual"))]
+    frames = _with_steps(results, pictures.stored(results))
     if frames.empty:
         raise InsufficientRecords(
             "The runs store pictures of sets only; the replay shows sequential protocols."
@@ -113,10 +112,11 @@ def replay(results: Results, budget: int = BUDGET) -> Replay:
         tasks[str(task)] = scenes, _images(rows, scenes, groups, methods)
     if not tasks:
         raise InsufficientRecords(refusals[0])
-    images, pngs = _fitting(tasks, budget)
+    images, shown = _fitting(tasks, budget)
     stored = sum(len(entries) for _, entries in tasks.values())
     data = {
         "colors": pictures.COLORS,
+        "note": f"Dark or low-contrast image: {pictures.STRETCHED}",
         "target": estimates.target_dice(results),
         "methods": [
             {"id": _id(*method), "title": _method_title(results, frames, *method)} for method in methods
@@ -130,10 +130,22 @@ def replay(results: Results, budget: int = BUDGET) -> Replay:
             for protocol, split in groups
         ],
         "tasks": list(tasks),
-        "scenes": pngs,
+        "scenes": [png for png, _ in shown],
+        "stretched": [changed for _, changed in shown],
         "images": images,
     }
     return Replay(data, len(images), stored, refusals)
+
+
+def links(results: Results) -> set[str]:
+    """Return the `link` of every image whose steps the runs stored."""
+    frames = _with_steps(results, results.pictures)[["protocol", "split", "task", "image"]]
+    return {link(*image) for image in frames.drop_duplicates().itertuples(index=False)}
+
+
+def _with_steps(results: Results, frames: pd.DataFrame) -> pd.DataFrame:
+    """Leave out sets and people's scribbles, whose prompts come all at once: there are no steps to replay."""
+    return frames[~frames.protocol.isin(protocols.of_families(results, "sets", "scans", "manual"))]
 
 
 def _methods(frames: pd.DataFrame) -> list[Method]:
@@ -211,15 +223,19 @@ def _steps(frames: pd.DataFrame, label: np.ndarray, planes: list[bytes]) -> list
 
 def _fitting(
     tasks: dict[str, tuple[Scenes, list[dict[str, Any]]]], budget: int
-) -> tuple[list[dict[str, Any]], list[str]]:
-    """Choose as many evenly spaced images of every task as fit; return them and their scenes as PNG.
+) -> tuple[list[dict[str, Any]], list[tuple[str, bool]]]:
+    """Choose as many evenly spaced images of every task as fit; return them and their scenes.
+
+    A scene is a PNG, and whether its grey values are stretched.
 
     Raises
     ------
     InsufficientRecords
         If not one image fits.
     """
-    pngs = [{image: _png(picture) for image, (picture, _) in scenes.items()} for scenes, _ in tasks.values()]
+    encoded = [
+        {image: _scene(picture) for image, (picture, _) in scenes.items()} for scenes, _ in tasks.values()
+    ]
     share = 1.0
     while True:
         chosen = [
@@ -230,8 +246,8 @@ def _fitting(
         if not chosen:
             raise InsufficientRecords("The stored pictures are too large for the page.")
         keys = sorted({(task, entry["image"]) for task, entry in chosen})
-        scenes = [pngs[task][image] for task, image in keys]
-        size = sum(map(len, scenes)) + sum(len(entry["masks"]) for _, entry in chosen)
+        scenes = [encoded[task][image] for task, image in keys]
+        size = sum(len(png) for png, _ in scenes) + sum(len(entry["masks"]) for _, entry in chosen)
         if size <= budget:
             break
         share *= min(0.95, budget / size)
@@ -246,13 +262,13 @@ def _evenly(images: list[dict[str, Any]], share: float) -> list[dict[str, Any]]:
     return [image for image in images if image["position"] in chosen]
 
 
-def _png(picture: np.ndarray) -> str:
-    """Encode a picture in [0, 1] as PNG with 256 greys, in base64."""
+def _scene(image: np.ndarray) -> tuple[str, bool]:
+    """Encode an image in [0, 1] as PNG with 256 greys, in base64; tell whether its greys are stretched."""
     from PIL import Image
 
-    stream = io.BytesIO()
+    stream, picture = io.BytesIO(), pictures.displayed(image)
     Image.fromarray((255 * picture).round().astype(np.uint8)).save(stream, "png", optimize=True)
-    return _base64(stream.getvalue())
+    return _base64(stream.getvalue()), picture is not image
 
 
 def _base64(content: bytes) -> str:

@@ -49,18 +49,9 @@ def effort(steps: pd.DataFrame, max_interactions: int, target_dice: float) -> pd
     StatisticsError
         If the table is empty, lacks a column, or has a step beyond the maximum.
     """
-    require(steps, [*IDENTITY, "step", "dice"])
-    if steps.empty:
-        raise StatisticsError("the table has no rows, so there is no effort to compute")
-    if max_interactions < max(1, steps.step.max()):
-        raise StatisticsError(
-            f"the maximum of interactions must be at least 1 and at least the last step, {steps.step.max()}, "
-            f"not {max_interactions}"
-        )
-    code = group_codes(steps[name] for name in IMAGE_KEY)
-    order = np.lexsort((steps.step, code))
-    code, step, dice = code[order], steps.step.to_numpy(np.int64)[order], steps.dice.to_numpy()[order]
-    first = np.flatnonzero(np.diff(code, prepend=-1))
+    _validate(steps, max_interactions)
+    order, code, first = _by_image(steps)
+    step, dice = steps.step.to_numpy(np.int64)[order], steps.dice.to_numpy()[order]
     columns: dict[str, np.ndarray] = {}
     for percent, threshold in thresholds_up_to(target_dice).items():
         needed = np.minimum.reduceat(np.where(dice >= threshold, step, max_interactions + 1), first)
@@ -69,6 +60,57 @@ def effort(steps: pd.DataFrame, max_interactions: int, target_dice: float) -> pd
     columns["dice_auc"] = _area(step, dice, first, max_interactions)
     columns["predictions"] = np.diff(first, append=len(code))
     return steps[list(IDENTITY)].iloc[order[first]].reset_index(drop=True).assign(**columns)
+
+
+def dice_by_step(steps: pd.DataFrame, max_interactions: int) -> tuple[pd.DataFrame, np.ndarray]:
+    """Return the Dice of each image after 0, 1, ..., ``max_interactions`` interactions.
+
+    Dice after k interactions is that of the last prediction with at most k interactions; a finished image
+    keeps its last Dice.
+
+    Parameters
+    ----------
+    steps, max_interactions
+        As in `effort`.
+
+    Returns
+    -------
+    images : DataFrame
+        The columns of `segbench.results.schema.IDENTITY`, a row per image, sorted by its key.
+    dice : float array (number of images, ``max_interactions`` + 1)
+        NaN before the first prediction.
+
+    Raises
+    ------
+    StatisticsError
+        As `effort`.
+    """
+    _validate(steps, max_interactions)
+    order, code, first = _by_image(steps)
+    step = steps.step.to_numpy(np.int64)[order]
+    latest = np.full((len(first), max_interactions + 1), -1)  # row of the last prediction so far
+    latest[code, step] = np.arange(len(order))
+    latest = np.maximum.accumulate(latest, axis=1)
+    dice = np.where(latest < 0, np.nan, steps.dice.to_numpy()[order][latest])
+    return steps[list(IDENTITY)].iloc[order[first]].reset_index(drop=True), dice
+
+
+def _validate(steps: pd.DataFrame, max_interactions: int) -> None:
+    require(steps, [*IDENTITY, "step", "dice"])
+    if steps.empty:
+        raise StatisticsError("the table has no rows, so there is no effort to compute")
+    if max_interactions < max(1, steps.step.max()):
+        raise StatisticsError(
+            f"the maximum of interactions must be at least 1 and at least the last step, {steps.step.max()}, "
+            f"not {max_interactions}"
+        )
+
+
+def _by_image(steps: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Order of the rows by image and step, the code of the image of each, the first row of each image."""
+    code = group_codes(steps[name] for name in IMAGE_KEY)
+    order = np.lexsort((steps.step, code))
+    return order, code[order], np.flatnonzero(np.diff(code[order], prepend=-1))
 
 
 def _area(step: np.ndarray, dice: np.ndarray, first: np.ndarray, most: int) -> np.ndarray:

@@ -191,6 +191,7 @@ def task_from_files(
         labels=np.stack([pairs[i][1] for i in kept]),
         subjects=np.array([files[i].subject for i in kept]),
         split=split[kept],
+        names=np.array([files[i].image.name for i in kept]),
     )
 
 

@@ -99,9 +99,9 @@ class MedScribble(InPlace):
         images, labels, scribbles = zip(*map(_example, cases), strict=True)
         subjects = np.array([_subject_and_axis(case)[0] for case in cases])
         split = np.full(len(cases), "test")
-        return ScribbledData(
-            task, np.stack(images), np.stack(labels), subjects, split, scribbles=np.stack(scribbles)
-        )
+        arrays = np.stack(images), np.stack(labels)
+        names = np.array([case.name for case in cases])
+        return ScribbledData(task, *arrays, subjects, split, names=names, scribbles=np.stack(scribbles))
 
 
 def _cases(folder: Path) -> list[Path]:
