@@ -80,6 +80,7 @@ def run(
     PosixPath('results/runs/smoke-1b2d3c4a')
     """
     options = dict(locals())
+    from segbench.benchmark.changed import changed_lines
     from segbench.benchmark.execution import Backend, count_finished, resume
     from segbench.benchmark.local_models import as_names
     from segbench.benchmark.provenance import manifest
@@ -89,6 +90,8 @@ def run(
     processes = Backend(workers, backend, scheduler).validated(connect=not dry_run)
     plan = _plan(options)
     for line in plan_lines(plan):
+        click.echo(line)
+    for line in changed_lines(plan):
         click.echo(line)
     if dry_run:
         click.echo(f"{count_finished(plan.units, plan.output)} of {len(plan.units)} units are finished")

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import html
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
 from segbench.results.statistics import hierarchical_mean
 from segbench.text import count_of, printable
-
-if TYPE_CHECKING:
-    from segbench.results.reading import Results
 
 
 def mean_table(images: pd.DataFrame) -> pd.DataFrame:
@@ -44,9 +42,8 @@ def mean_table(images: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def title(results: Results) -> str:
+def title(images: pd.DataFrame) -> str:
     """Return one line about the data, models, protocols and records of a run."""
-    images = results.images
     data, models, protocols = (
         ", ".join(sorted(images[column].unique())) for column in ("dataset", "model", "protocol")
     )
@@ -54,27 +51,26 @@ def title(results: Results) -> str:
     return printable(f"{data} ({tasks}); {models}; {protocols}; {count_of(len(images), 'segmented image')}")
 
 
-def in_standard_sets(results: Results) -> pd.DataFrame:
+def in_standard_sets(images: pd.DataFrame, manifests: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Return the records of images without those by which longer simulations go on."""
-    images = results.images
-    sizes = [manifest["images"] for manifest in results.manifests if manifest.get("images")]
-    named = [manifest.get("protocols") or {} for manifest in results.manifests]
+    sizes = [manifest["images"] for manifest in manifests if manifest.get("images")]
+    named = [manifest.get("protocols") or {} for manifest in manifests]
     ordered = {name for facts in named for name in facts if facts[name].get("ordered")}
     return images[~images.protocol.isin(ordered) | (images.position <= min(sizes, default=len(images)))]
 
 
-def as_text(results: Results) -> str:
-    """Return the title, the means and what is unfinished, for a terminal."""
-    if results.images.empty:
+def as_text(images: pd.DataFrame, manifests: Sequence[Mapping[str, Any]], notes: Sequence[str]) -> str:
+    """Return title, means and notes for a terminal."""
+    if images.empty:
         return "no records"
-    table = mean_table(in_standard_sets(results)).to_string(index=False)
-    return "\n".join([title(results), table, *results.unfinished_sentences()])
+    table = mean_table(in_standard_sets(images, manifests)).to_string(index=False)
+    return "\n".join([title(images), table, *notes])
 
 
-def as_html(results: Results) -> str:
-    """Return the same for a notebook."""
-    if results.images.empty:
+def as_html(images: pd.DataFrame, manifests: Sequence[Mapping[str, Any]], notes: Sequence[str]) -> str:
+    """Return title, means and notes for a notebook."""
+    if images.empty:
         return "<p>no records</p>"
-    table = mean_table(in_standard_sets(results)).to_html(index=False, border=0)
-    notes = "".join(f"<p>{html.escape(sentence)}</p>" for sentence in results.unfinished_sentences())
-    return f"<p><b>{html.escape(title(results))}</b></p>{table}{notes}"
+    table = mean_table(in_standard_sets(images, manifests)).to_html(index=False, border=0)
+    below = "".join(f"<p>{html.escape(note)}</p>" for note in notes)
+    return f"<p><b>{html.escape(title(images))}</b></p>{table}{below}"

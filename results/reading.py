@@ -83,12 +83,12 @@ class Results:
     def __repr__(self) -> str:
         from segbench.results.overview import as_text
 
-        return as_text(self)
+        return as_text(self.images, self.manifests, self.unfinished_sentences())
 
     def _repr_html_(self) -> str:
         from segbench.results.overview import as_html
 
-        return as_html(self)
+        return as_html(self.images, self.manifests, self.unfinished_sentences())
 
     def unfinished(self) -> list[tuple[Path | str, Progress]]:
         """Return the runs that lack planned units, each with its progress."""

@@ -75,8 +75,14 @@ def test_an_edited_model_is_measured_again_in_another_folder(write):
     first = output_of(run(*words))
     assert "Nothing to compute" in run(*words).output
     write("edited.py", MODEL.format(level=2))
-    second = output_of(run(*words))
-    assert second != first
+    planned = run(*words, "--dry-run").stdout
+    changed = (
+        f"edited:Threshold changed since the last run (2 units in {first}); its units are computed again"
+    )
+    assert changed in planned.splitlines()
+    again = run(*words)
+    second = output_of(again)
+    assert second != first and changed in again.stdout.splitlines()
     assert load(first).images.dice.min() > 0.9 and load(second).images.dice.max() == 0
     with pytest.raises(
         StoreError, match=r"the source of model edited:Threshold differs between units of .* read"
@@ -85,6 +91,7 @@ def test_an_edited_model_is_measured_again_in_another_folder(write):
     write("edited.py", MODEL.format(level=0.45))
     result = run(*words)
     assert output_of(result) == first and "Nothing to compute" in result.output
+    assert "changed since" not in result.output  # since the last run, but nothing is computed again
 
 
 @pytest.mark.parametrize("kind", ["model", "protocol"])
@@ -104,6 +111,8 @@ def test_a_folder_with_units_of_another_source_is_refused_before_anything_is_com
     assert result.exit_code == 1
     message = f"the output folder holds a run in which {name} had another source; choose another --output"
     assert message in result.stderr
+    line = f"{name} changed since the last run (2 units in mine); another --output computes them again"
+    assert line in result.stdout.splitlines()
     assert sorted(Path("mine/units").iterdir()) == units
 
 
