@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 # Column of image records, factor, heading and digits of each measure.
 MEASURES: dict[str, tuple[str, float, str, int]] = {
-    "interactions": ("interactions", 1, "Interactions ↓", 2),
-    "failed_percent": ("failed", 100, "Failed ↓", 0),
-    "dice_percent": ("dice", 100, "Dice (×100) ↑", 1),
-    "hd95": ("hd95", 1, "HD95 (pixels) ↓", 1),
-    "nsd_1px": ("nsd_1px", 100, "NSD at 1 pixel (×100) ↑", 1),
-    "nsd_2px": ("nsd_2px", 100, "NSD at 2 pixels (×100) ↑", 1),
+    "interactions": ("interactions", 1, "Interactions", 2),
+    "failed_percent": ("failed", 100, "Failed", 0),
+    "dice_percent": ("dice", 100, "Dice (×100)", 1),
+    "hd95": ("hd95", 1, "HD95 (pixels)", 1),
+    "nsd_1px": ("nsd_1px", 100, "NSD 1 px (×100)", 1),
+    "nsd_2px": ("nsd_2px", 100, "NSD 2 px (×100)", 1),
 }
 WITH_INTERVAL = ("interactions", "dice_percent")
 ALL_TASKS = "all tasks"

@@ -1,6 +1,8 @@
 "use strict";
 // Tables: a click on a column head sorts the rows upwards, then downwards, then restores the original order.
+// The field above a long table hides the rows that lack one of its words.
 {
+  const LONG = 15; // rows
   const NUMBER = /^([+\u2212-]?)(\d[\d,]*\.?\d*)(?=$|[\s%\u00d7([,;])/;
   const MISSING = /^\s*[\u2013-]?\s*$/;
   const NEXT = { none: "ascending", ascending: "descending", descending: "none" };
@@ -23,13 +25,35 @@
     return [...known, ...missing];
   };
 
+  const element = (tag, properties) => Object.assign(document.createElement(tag), properties);
+
+  const addFilter = (table, rows) => {
+    const label = element("label", { textContent: "Show rows with " });
+    const field = element("input", { type: "search", autocomplete: "off", placeholder: "words, such as a task" });
+    const count = element("output", {});
+    const line = element("div", { className: "filter" });
+    label.append(field);
+    line.append(label, count);
+    table.parentElement.before(line);
+    field.addEventListener("input", () => {
+      const words = field.value.toLowerCase().split(/\s+/).filter(Boolean);
+      for (const row of rows) {
+        const content = row.textContent.toLowerCase();
+        row.hidden = !words.every((word) => content.includes(word));
+      }
+      table.classList.toggle("filtered", words.length > 0);
+      const shown = rows.filter((row) => !row.hidden).length;
+      count.textContent = words.length ? `${shown} of ${rows.length} rows` : "";
+    });
+  };
+
   for (const table of document.querySelectorAll("table")) {
     const body = table.tBodies[0];
     const original = [...body.rows];
     const heads = [...table.tHead.rows[0].cells];
+    if (original.length > LONG) addFilter(table, original);
     heads.forEach((head, column) => {
-      const button = document.createElement("button");
-      button.type = "button";
+      const button = element("button", { type: "button" });
       button.append(...head.childNodes);
       head.append(button);
       head.setAttribute("aria-sort", "none");
