@@ -47,7 +47,7 @@ def _sources(manifest: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _newest_runs() -> dict[Path | str, dict[str, str]]:
-    """Return the digests of all runs in the folder of runs, the newest first; unreadable ones are left out."""
+    """Return the digests of all readable runs in the folder of runs, the newest first."""
     runs: dict[Path | str, dict[str, str]] = {}
     for file in sorted(RUNS.glob("*/manifest.json"), key=lambda file: file.stat().st_mtime, reverse=True):
         with suppress(*MALFORMED):
