@@ -2,37 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import product
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from segbench.reports import bounds, catalogue, estimates, protocols, selection, style
+from segbench.reports import bounds, catalogue, estimates, pictures, protocols, selection, style, targets
 from segbench.reports.artefacts import comparisons, set_gains
-from segbench.reports.layout import CHANGE, change, number
-from segbench.reports.requirement import InsufficientRecords
-from segbench.reports.style import model_title
-from segbench.results import statistics
-from segbench.text import count_of, join_names
+from segbench.reports.layout import CHANGE
+from segbench.reports.ranking import MOST_NAMES, Effort, dice, named_amounts, ranking
+from segbench.reports.requirement import InsufficientRecords, Requirement
+from segbench.text import count_of, join_names, printable
 
 if TYPE_CHECKING:
     from segbench.results import Results
 
-MOST_NAMES = 3  # in a sentence; more are counted
+FEW = 10  # resampled units; a bootstrap interval over fewer is an indication
 
 
 def heading(results: Results) -> str:
     """Return the page's title: models and data sets, by name up to three of each."""
     models = [style.model_title(name) for name in style.line_styles(results.images.model)]
-    datasets = sorted(results.images.dataset.unique())
     if not models:
         return "Benchmark report"
-    return f"{_named(models, 'model')} on {_named(datasets, 'data set')}"
+    return f"{_named(models, 'model')} on {_datasets(results.images)}"
 
 
 def _named(names: Sequence[str], noun: str) -> str:
     return count_of(len(names), noun) if len(names) > MOST_NAMES else join_names(names)
+
+
+def _datasets(images: pd.DataFrame) -> str:
+    return _named(sorted(images.dataset.unique()), "data set")
 
 
 def summary(results: Results) -> str:
@@ -52,127 +55,165 @@ def summary(results: Results) -> str:
     return " · ".join([", ".join(titles) or "no protocols", *counts])
 
 
-def answer(results: Results, table: pd.DataFrame | None) -> list[str]:
-    """Summarise the results in sentences: fewest interactions, gain of sets, supervised upper bounds.
-
-    Without any of these, the one sentence gives the reason.
-    """
-    gains = [*set_gains.sentences(results), *bounds.sentences(results)]
-    try:
-        return [*sentences(results, table), *gains]
-    except InsufficientRecords as error:
-        return gains or [str(error)]
-
-
-def sentences(results: Results, table: pd.DataFrame | None = None) -> list[str]:
-    """State for each protocol which method needs the fewest interactions, the change, and the failures.
+def answer(results: Results, table: pd.DataFrame | None = None) -> list[str]:
+    """Answer for each protocol in sentences, and say what the intervals lack.
 
     Parameters
     ----------
     results : Results
     table : DataFrame, optional
         Result of `comparisons`, if it is already computed.
-
-    Raises
-    ------
-    InsufficientRecords
-        If there are no results to compare.
     """
-    images = selection.select(results, comparisons.COMPARED)
-    table = comparisons.compared(images) if table is None else table
-    target = f"{estimates.target(results)} Dice"
+    texts = [*_unstarted(results), *sentences(results, table), *qualities(results)]
+    gains = [*set_gains.sentences(results), *bounds.sentences(results)]
+    return [*texts, *gains, *_indications(results)]
+
+
+def plain_lines(results: Results) -> list[str]:
+    """Return the answer for a terminal, with a minus sign that every terminal can print."""
+    return [printable(text.replace("−", "-")) for text in answer(results)]
+
+
+def _unstarted(results: Results) -> list[str]:
+    """Name the protocols, models and data sets of an unfinished run without any record."""
+    if not results.unfinished():
+        return []
+    images = results.images
+
+    def planned(entry: str, present: pd.Series) -> list[str]:
+        names = [name for manifest in results.manifests for name in manifest.get(entry) or {}]
+        names = [name.split("/")[0] for name in names] if entry == "tasks" else names
+        return [name for name in dict.fromkeys(names) if name not in set(present)]
+
+    missing = [protocols.labels(results, name).title for name in planned("protocols", images.protocol)]
+    missing += [style.model_title(name) for name in planned("models", images.model)]
+    missing += planned("tasks", images.dataset)
+    return [f"There is no result yet of {join_names(missing)}."] if missing else []
+
+
+def sentences(results: Results, table: pd.DataFrame | None = None) -> list[str]:
+    """State for each protocol of experiment 1 which method needs the fewest interactions, and the failures.
+
+    Parameters
+    ----------
+    results : Results
+    table : DataFrame, optional
+        Result of `comparisons`, if it is already computed.
+    """
+    requirement, images = _compared(results)
+    usual = requirement == comparisons.COMPARED
     texts = []
     for protocol in protocols.in_order(images.protocol):
-        labels = protocols.labels(results, protocol)
-        changes = table[(table.protocol == protocol) & (table.measure == CHANGE)]
-        ranking = _ranking(images[images.protocol == protocol], changes, labels.unit, target)
-        texts.append(f"{labels.title}: {ranking}")
+        rows = images[images.protocol == protocol]
+        changes = None
+        if usual and table is not None:
+            changes = table[(table.protocol == protocol) & (table.measure == CHANGE)]
+        text = _of_protocol(results, replace(requirement, protocols=(protocol,)), rows, changes)
+        texts.append(f"{_place(results, rows)}: {text}")
     return texts
 
 
-def _ranking(images: pd.DataFrame, changes: pd.DataFrame, unit: str, target: str) -> str:
-    """Answer for one protocol, with the failures of the methods that the answer names."""
-    if not images.reached.any():
-        return f"No method reached {target} on any image, so there is nothing to rank."
-    if changes.empty:
-        text, named = _means(images, unit, target), list(style.line_styles(images.model))
-    else:
-        best, second, only_two = _leaders(changes)
-        text, named = _winner(changes, best, second, only_two, unit), [best, second]
-    return text + _failures(images, named, unit, target)
-
-
-def _means(images: pd.DataFrame, unit: str, target: str) -> str:
-    """State the mean interactions of methods that cannot be compared."""
-    texts = []
-    means = estimates.estimates(images, "interactions", ["model"])
-    for model, rows in means.groupby("model", sort=False):
-        if not images.reached[images.model == model].any():
-            texts.append(f"{model_title(str(model))} reached {target} on no image")
+def _compared(results: Results) -> tuple[Requirement, pd.DataFrame]:
+    """Return the records of experiment 1: of binary contexts on the test split, else of the first others."""
+    for split, context in product(("test", "val"), estimates.CONTEXTS):
+        requirement = replace(comparisons.COMPARED, split=split, context=context)
+        try:
+            return requirement, selection.select(results, requirement)
+        except InsufficientRecords:
             continue
-        mean = number(rows["mean"].iloc[0], 1)
-        ends = _intervals(rows, partial(number, digits=1))
-        texts.append(f"{model_title(str(model))} needs {mean} {unit} per image {ends}")
-    return f"{', '.join(texts)}; there is no other method on the same images to compare with."
+    return comparisons.COMPARED, results.images[:0]
 
 
-def _failures(images: pd.DataFrame, models: Iterable[str], unit: str, target: str) -> str:
-    """State how many images of these methods missed the target, and on how many tasks all methods did."""
-    missed = ~images.reached.astype(bool)
-    shares = statistics.hierarchical_mean(images.assign(missed=missed), "missed", ["model"])
-    of_model = shares.set_index("model").missed
-    parts = [f"{_share(of_model[name])} with {model_title(name)}" for name in models if of_model[name] > 0]
-    if not parts:
-        return ""
-    maximum = int(images.interactions[missed].max())
-    shares_of_all = ", ".join(parts)
-    text = f" Images that missed {target}: {shares_of_all}; each counts with the maximum, {maximum} {unit}."
+def _place(results: Results, images: pd.DataFrame) -> str:
+    """Return the protocol of some records, their split and context if unusual, and their data sets."""
+    (protocol,), (split,) = images.protocol.unique(), images.split.unique()
+    title = pictures.protocol_title(results, str(protocol), str(split))
+    contexts = set(images.context.unique()) & {"soft", "ground-truth"}
+    usual = "ordered" if not protocols.labels(results, str(protocol)).ordered else ""
+    context = "" if usual or len(contexts) != 1 else f", {contexts.pop()} contexts"
+    return f"{title}{context} on {_datasets(images)}"
+
+
+def _of_protocol(
+    results: Results, requirement: Requirement, images: pd.DataFrame, changes: pd.DataFrame | None
+) -> str:
+    """Answer for one protocol: rank the methods on the tasks that some method solves, and name the others."""
+    (protocol,) = requirement.protocols
+    target = f"{estimates.target(results)} Dice"
+    unit = protocols.labels(results, protocol).unit
     solved = images.groupby("task", observed=True).reached.any()
-    if not solved.all():
-        text += f" No method reached it on any image of {(~solved).sum()} of {count_of(len(solved), 'task')}."
-    return text
+    if solved.all():
+        return ranking(Effort(images, unit, target), changes)
+    unsolved = images[~images.task.isin(solved.index[solved])]
+    advice = targets.advice(results, requirement, set(unsolved.task))
+    if not solved.any():
+        table = dice(images)
+        titles = [style.model_title(name) for name in table.model]
+        quality = join_names(named_amounts(table, titles))
+        after = f"after {int(images.interactions.max())} {unit}"
+        return f"No method reached {target} on any image. Dice (×100) {after}: {quality}. {advice}"
+    known = _task_names(results.images)
+    names = [known[str(name)] for name in solved.index[~solved]]
+    rest = images[images.task.isin(solved.index[solved])]
+    others = "task" if solved.sum() == 1 else f"{solved.sum()} tasks"
+    return (
+        f"No method reached {target} on any image of {join_names(names, MOST_NAMES)}. {advice} "
+        f"On the other {others}: {ranking(Effort(rest, unit, target))}"
+    )
 
 
-def _share(share: float) -> str:
-    return "less than 0.1%" if share < 0.0005 else f"{number(100 * share, 1)}%"
+def _task_names(images: pd.DataFrame) -> dict[str, str]:
+    """Return the shortest names of the tasks: data set, if there are several, and what differs within it."""
+    names = {}
+    for dataset, rows in images.groupby("dataset", observed=True):
+        titles = estimates.task_titles(rows)
+        first = [str(dataset)] if images.dataset.nunique() > 1 else []
+        for task, title in titles.items():
+            parts = [*first, *(title.split(", ") if len(titles) > 1 or not first else [])]
+            names[task] = "/".join(parts)
+    return names
 
 
-def _winner(changes: pd.DataFrame, best: str, second: str, only_two: bool, unit: str) -> str:
-    """State which method needs the fewest interactions, and the change from the next best."""
-    rows = changes[(changes.model == best) & (changes.baseline == second)]
-    mean = rows["mean"].iloc[0]
-    titles = model_title(best), model_title(second)
-    if not abs(mean) > 0:  # also if neither needs any
-        amount = f"equally many {unit}" if only_two else f"the fewest {unit}, equally many"
-        return f"{titles[0]} and {titles[1]} need {amount}."
-    other = titles[1] if only_two else f"the next best, {titles[1]}"
-    difference = f"a change of {change(mean)} from {other} {_intervals(rows, change)}"
-    known = rows.dropna(subset="low")
-    undecided = ((known.low <= 0) & (known.high >= 0)).tolist()
-    if undecided and undecided[0]:
-        return f"{titles[0]} needs the fewest {unit}, but {difference} is too small to rank the two."
-    doubt = "; with other subjects the order could be different" if any(undecided) else ""
-    return f"{titles[0]} needs the fewest {unit}: {difference}{doubt}."
+def qualities(results: Results) -> list[str]:
+    """State Dice for each protocol that counts no interactions to a target, except supervised networks."""
+    counted = protocols.of_families(results, "sequential", "supervised")
+    names = [name for name in protocols.in_order(results.images.protocol) if name not in counted]
+    return [_quality(results, name) for name in names]
 
 
-def _leaders(changes: pd.DataFrame) -> tuple[str, str, bool]:
-    """Return the method that beats most others, its best opponent, and whether this is its only opponent."""
-    rows = estimates.first_unit(changes)
-    wins = (rows["mean"] < 0).groupby(rows.model).sum()
-    ranking = sorted(style.line_styles(wins.index), key=lambda name: -wins[name])
-    best = ranking[0]
-    opponents = set(rows.baseline[rows.model == best])
-    return best, next(name for name in ranking[1:] if name in opponents), len(opponents) == 1
+def _quality(results: Results, protocol: str) -> str:
+    """State Dice of the best methods of a protocol, with its largest contexts or sets."""
+    labels = protocols.labels(results, protocol)
+    images = results.images[results.images.protocol == protocol]
+    images = images[images.split == ("test" if (images.split == "test").any() else images.split.iloc[0])]
+    manual = labels.family == "manual"
+    size = ""
+    if labels.family.endswith("in-context"):
+        images = images[images.context_size == images.context_size.max()]
+        size = f" with a context of {count_of(int(images.context_size.max()), 'image')}"
+    elif labels.family in ("sets", "scans"):
+        images = images[images.set_size == images.groupby("model", observed=True).set_size.transform("max")]
+        size = f" in sets of {images.set_size.max()}"
+    elif manual and (images.annotator == "human").any():
+        images = images[images.annotator == "human"]
+    table = dice(images, ["model", "context"], ("person", "subject") if manual else estimates.UNITS)
+    titles = [pictures.method_title(*names) for names in table[["model", "context"]].to_numpy()]
+    listed = join_names(named_amounts(table, titles), MOST_NAMES)
+    return f"{_place(results, images)}: Dice (×100){size} is {listed}."
 
 
-def _intervals(rows: pd.DataFrame, formatted: Callable[[float], str]) -> str:
-    """Return both intervals in brackets."""
-    texts = []
-    for _, row in rows.sort_values("low", key=pd.isna, kind="stable").iterrows():
-        if pd.notna(row.low):
-            units = count_of(row.n_units, row.unit)
-            texts.append(f"{formatted(row.low)}, {formatted(row.high)} over {units}")
-        else:
-            reason = ", because there is only one" if row.n_units == 1 else ""
-            texts.append(f"no interval over {row.unit}s{reason}")
-    return f"[{'; '.join(texts)}]"
+def _indications(results: Results) -> list[str]:
+    """Say once which intervals do not exist, and which are over few units."""
+    _, images = _compared(results)
+    if images.empty:
+        return []
+    subjects = images.drop_duplicates(["protocol", "dataset", "cohort", "subject"])
+    counts = {
+        "simulation": images.groupby("protocol", observed=True).simulation.nunique().min(),
+        "subject": subjects.groupby("protocol", observed=True).size().min(),
+    }
+    texts = [f"One {unit} only: no interval over {unit}s." for unit, count in counts.items() if count == 1]
+    few = [f"{unit}s" for unit, count in counts.items() if 1 < count < FEW]
+    if few:
+        texts.append(f"Intervals over fewer than ten {' or '.join(few)} are only an indication.")
+    return [" ".join(texts)] if texts else []

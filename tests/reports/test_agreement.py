@@ -25,6 +25,7 @@ def value(text: str) -> float:
     return float(text)
 
 
+NAMES_OF = {"ScribblePrompt": "scribbleprompt", "SP+UVS": "sp-uvs", "MultiverSeg": "multiverseg"}
 NAMES = ("fig3", "fig4", "fig16", "table7", "comparisons")
 
 
@@ -73,12 +74,27 @@ def test_bars_and_tick_labels_of_fig4_are_the_changes_of_mean_totals(results, da
 
 
 def test_the_answer_takes_its_change_from_the_comparisons(answers, rows):
-    pattern = r"(.+): (.+) needs the fewest .+: a change of (\S+) from the next best, (.+?) \[(.+?)\]"
     for sentence in answers:
-        protocol, best, change, second, ends = re.match(pattern, sentence).groups()
+        protocol, best, second, change, ends = parts(sentence)
         mean, *intervals = rows["comparisons"][protocol, best, second, CHANGE]
         assert change == mean
         assert re.findall(r"(\S+), (\S+) over", ends) == [tuple(end.split(" to ")) for end in intervals]
+
+
+def parts(sentence: str) -> tuple[str, ...]:
+    """Return protocol, best and second method of an answer, and the change between them with its ends."""
+    pattern = r"(.+) on .+: (.+) needs .+ The next best, (.+), needs .+ of the total is (\S+) \[(.+?)\]"
+    return re.match(pattern, sentence).groups()
+
+
+def test_the_interactions_of_the_answer_are_those_of_the_metrics(results, answers):
+    metrics = data_of("metrics", results).query("metric == 'noi_90'").set_index(["protocol", "model"])
+    for sentence in answers:
+        protocol, best, second, *_ = parts(sentence)
+        amounts = re.findall(r"([\d.]+)(?: per image)? \[([\d.]+), ([\d.]+)", sentence)
+        for title, stated in zip((best, second), amounts, strict=True):
+            row = metrics.loc[protocol.lower().replace(" ", "-"), NAMES_OF[title]]
+            assert stated == tuple(number(row[name], 1) for name in ("mean", "low", "high"))
 
 
 def test_the_page_shows_these_answers_and_rows(results, answers, rows, tmp_path):
@@ -119,9 +135,9 @@ def test_totals_of_fig16_average_to_table_7_and_fig3_to_both(data):
 def test_failures_of_the_answer_are_those_of_table_7(answers, rows):
     failures = {key: value(cells[0].split(" ±")[0]) for key, cells in rows["table7"].items()}
     stated = [
-        (100 * failures[sentence.split(":")[0], "Failures ↓", model] / 18, value(share))
+        (100 * failures[sentence.split(" on ")[0], "Failures ↓", model] / 18, value(share))
         for sentence in answers
-        for share, model in re.findall(r"(\S+)% with (.+?)[,;]", sentence)
+        for share, model in re.findall(r"(\S+)% with (\S+?)[,;]? ", sentence)
     ]
     assert stated
     assert all(share == pytest.approx(expected, abs=0.08) for expected, share in stated)

@@ -6,48 +6,11 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
-from artefact_helpers import data_of, figure_of, grid_of
-from conftest import UNUSED
+from artefact_helpers import data_of, figure_of, grid_of, needing, with_categories
 
-from segbench.reports.answer import sentences
 from segbench.reports.registry import get
 from segbench.reports.requirement import InsufficientRecords
 from segbench.results import statistics
-from segbench.results.schema import IMAGES, typed
-
-NAMES = [name for name, kind in IMAGES.items() if kind == "string"]
-
-
-def needing(**efforts: list[list[int]]) -> SimpleNamespace:
-    """Return clicks by model, (simulations, images); each position has a subject, 20 clicks are a failure."""
-    rows = [
-        {
-            "protocol": "center-clicks",
-            "model": model.replace("_", "-"),
-            **dict.fromkeys(("dataset", "cohort", "modality", "axis", "label", "task"), "x"),
-            **UNUSED,
-            "simulation": simulation,
-            "position": position,
-            "image": position,
-            "subject": f"s{position}",
-            "context_size": 0,
-            "context": "none",
-            "split": "test",
-            "interactions": needed,
-            "reached": needed < 20,
-            **dict.fromkeys(("dice", "hd95", "seconds"), 0.5),
-        }
-        for model, simulations in efforts.items()
-        for simulation, images in enumerate(simulations)
-        for position, needed in enumerate(images, start=1)
-    ]
-    return SimpleNamespace(images=typed(rows, IMAGES), manifests=[])
-
-
-def with_categories(results) -> SimpleNamespace:
-    """Return the same records with text as categories."""
-    images = results.images.astype(dict.fromkeys(NAMES, "category"))
-    return SimpleNamespace(images=images, manifests=results.manifests)
 
 
 @pytest.fixture(scope="module")
@@ -99,119 +62,6 @@ def test_methods_without_a_common_image_are_left_out_and_alone_there_is_nothing_
     assert set(table.model) | set(table.baseline) == {"scribbleprompt", "multiverseg"}
     with pytest.raises(InsufficientRecords, match="none can be compared"):
         data_of("comparisons", needing(scribbleprompt=[[4], [5]]))
-
-
-@pytest.mark.parametrize(
-    ("efforts", "answer"),
-    [
-        (
-            {"scribbleprompt": [[10, 10]] * 3, "sp_uvs": [[8, 8]] * 3, "multiverseg": [[6, 6]] * 3},
-            "MultiverSeg needs the fewest clicks: a change of −25.0% from the next best, SP+UVS "
-            "[−25.0%, −25.0% over 3 simulations; −25.0%, −25.0% over 2 subjects].",
-        ),
-        (
-            {"scribbleprompt": [[9, 9]] * 3, "multiverseg": [[12, 12]] * 3},
-            "ScribblePrompt needs the fewest clicks: a change of −25.0% from MultiverSeg "
-            "[−25.0%, −25.0% over 3 simulations; −25.0%, −25.0% over 2 subjects].",
-        ),
-        (
-            {"scribbleprompt": [[10, 10]] * 3, "multiverseg": [[4, 12]] * 3},
-            "MultiverSeg needs the fewest clicks: a change of −20.0% from ScribblePrompt "
-            "[−20.0%, −20.0% over 3 simulations; −60.0%, +20.0% over 2 subjects]; "
-            "with other subjects the order could be different.",
-        ),
-        (
-            {"scribbleprompt": [[10, 10]] * 2, "multiverseg": [[11, 11], [8, 8]]},
-            "MultiverSeg needs the fewest clicks, but a change of −5.0% from ScribblePrompt [−20.0%, +10.0% "
-            "over 2 simulations; −5.0%, −5.0% over 2 subjects] is too small to rank the two.",
-        ),
-        (
-            {"scribbleprompt": [[10, 10]], "multiverseg": [[8, 6]]},
-            "MultiverSeg needs the fewest clicks: a change of −30.0% from ScribblePrompt "
-            "[−40.0%, −20.0% over 2 subjects; no interval over simulations, because there is only one].",
-        ),
-        (
-            {"scribbleprompt": [[10, 4]] * 2, "multiverseg": [[4, 10]] * 2},
-            "ScribblePrompt and MultiverSeg need equally many clicks.",
-        ),
-        (
-            {"scribbleprompt": [[8, 8]] * 2, "sp_uvs": [[8, 8]] * 2, "multiverseg": [[9, 9]] * 2},
-            "ScribblePrompt and SP+UVS need the fewest clicks, equally many.",
-        ),
-        (
-            {"scribbleprompt": [[4, 6]] * 2},
-            "ScribblePrompt needs 5.0 clicks per image [5.0, 5.0 over 2 simulations; 4.0, 6.0 over "
-            "2 subjects]; there is no other method on the same images to compare with.",
-        ),
-        (
-            {
-                "scribbleprompt": [[2, 3]] * 2,
-                "multiverseg": [[0, 0]] * 2,
-            },  # −100%; the other way is undefined
-            "MultiverSeg needs the fewest clicks: a change of −100.0% from ScribblePrompt "
-            "[−100.0%, −100.0% over 2 simulations; −100.0%, −100.0% over 2 subjects].",
-        ),
-    ],
-)
-def test_the_answer_in_words(efforts, answer):
-    assert sentences(needing(**efforts)) == [f"Center clicks: {answer}"]
-
-
-@pytest.mark.parametrize(
-    ("efforts", "answer"),
-    [
-        (
-            {"scribbleprompt": [[20, 20]] * 2, "multiverseg": [[20, 10]] * 2},
-            "MultiverSeg needs the fewest clicks: a change of −25.0% from ScribblePrompt "
-            "[−25.0%, −25.0% over 2 simulations; −50.0%, 0.0% over 2 subjects]; with other subjects the "
-            "order could be different. Images that missed 90% Dice: 50.0% with MultiverSeg, 100.0% with "
-            "ScribblePrompt; each counts with the maximum, 20 clicks.",
-        ),
-        (
-            {"scribbleprompt": [[20, 20]] * 2, "multiverseg": [[20, 20]] * 2},
-            "No method reached 90% Dice on any image, so there is nothing to rank.",
-        ),
-        (
-            {"scribbleprompt": [[20, 20]] * 2},
-            "No method reached 90% Dice on any image, so there is nothing to rank.",
-        ),
-        (
-            {"scribbleprompt": [[4, 20, 6, 10]] * 2},
-            "ScribblePrompt needs 10.0 clicks per image [10.0, 10.0 over 2 simulations; 4.5, 16.5 over "
-            "4 subjects]; there is no other method on the same images to compare with. Images that missed "
-            "90% Dice: 25.0% with ScribblePrompt; each counts with the maximum, 20 clicks.",
-        ),
-    ],
-)
-def test_the_answer_states_failures(efforts, answer):
-    (text,) = sentences(needing(**efforts))
-    assert text == f"Center clicks: {answer}"
-
-
-def test_a_method_that_never_reached_the_target_needs_no_number_of_clicks():
-    results = needing(scribbleprompt=[[4, 6]] * 2, multiverseg=[[20, 20]] * 2)
-    results.images.loc[results.images.model == "multiverseg", "simulation"] += 10  # no image in common
-    (text,) = sentences(results)
-    assert "MultiverSeg reached 90% Dice on no image" in text
-    assert "20.0 clicks" not in text
-
-
-def test_the_answer_counts_tasks_that_no_method_solves():
-    easy = needing(scribbleprompt=[[10, 10]] * 2, multiverseg=[[5, 5]] * 2)
-    hard = needing(scribbleprompt=[[20, 20]] * 2, multiverseg=[[20, 20]] * 2)
-    images = pd.concat([easy.images, hard.images.assign(label="hard", task="hard")], ignore_index=True)
-    (text,) = sentences(SimpleNamespace(images=images, manifests=[]))
-    assert "a change of −16.7% from ScribblePrompt" in text  # 30 to 25
-    assert text.endswith(
-        "Images that missed 90% Dice: 50.0% with MultiverSeg, 50.0% with ScribblePrompt; each counts with "
-        "the maximum, 20 clicks. No method reached it on any image of 1 of 2 tasks."
-    )
-
-
-def test_there_is_one_sentence_per_protocol_also_from_a_computed_table(small):
-    texts = sentences(small)
-    assert [text.split(":")[0] for text in texts] == ["Center clicks", "Centerline scribbles"]
-    assert sentences(small, data_of("comparisons", small)) == texts
 
 
 def test_a_profile_ends_where_the_failures_begin():
@@ -278,7 +128,3 @@ def test_only_binary_contexts_of_the_test_split_and_standard_sets_are_used(name,
 @pytest.mark.parametrize("name", NAMED)
 def test_names_may_be_categories(name, small):
     pd.testing.assert_frame_equal(data_of(name, with_categories(small)), data_of(name, small))
-
-
-def test_sentences_read_categories(small):
-    assert sentences(with_categories(small)) == sentences(small)

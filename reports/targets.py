@@ -1,0 +1,53 @@
+"""A lower target Dice at which methods differ, where none reaches the target of the run."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from segbench.reports import estimates, selection
+from segbench.reports.requirement import InsufficientRecords, Requirement
+from segbench.results.resampling import PASS
+
+if TYPE_CHECKING:
+    from segbench.results import Results
+
+GRID = (0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.65, 0.6, 0.55, 0.5)
+SHARE = 0.5  # least share of the images on which some method reaches the target
+IMAGE = ["task", *PASS, "position", "image"]
+
+
+def advice(results: Results, requirement: Requirement, tasks: Collection[str]) -> str:
+    """Suggest a target for some tasks in a sentence, or point to the Dice after each step.
+
+    Parameters
+    ----------
+    results : Results
+    requirement : Requirement
+        The records that count.
+    tasks : collection of str
+        Tasks on which no method reached the target of the run.
+    """
+    try:
+        steps = selection.select_steps(results, requirement)
+    except InsufficientRecords:
+        steps = pd.DataFrame()
+    if len(steps):
+        steps = steps[steps.task.isin(tasks)]
+        for target in GRID:
+            share = _share(steps, target) if target < estimates.target_dice(results) else 0
+            if share >= SHARE:
+                option = f"--target-dice {target:g}"
+                return f"With {option} some method reaches the target on {share:.0%} of these images."
+    return f"No target from {GRID[-1]:g} up separates the methods; see Dice by step."
+
+
+def _share(steps: pd.DataFrame, target: float) -> float:
+    """Return the share of images on which a method reaches a target; 0 if all methods need equally many."""
+    reached = steps[steps.dice >= target]
+    models = [str(name) for name in steps.model.unique()]
+    first = reached.groupby([*IMAGE, "model"], observed=True).step.min().unstack("model")
+    differ = len(models) == 1 or first.reindex(columns=models).nunique(axis=1, dropna=False).gt(1).any()
+    return len(first) / len(steps.drop_duplicates(IMAGE)) if differ else 0
