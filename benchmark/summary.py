@@ -5,20 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from segbench.benchmark.excluded import MOST_NAMES, excluded_lines
+from segbench.datasets.all_test import is_all_test
 from segbench.text import count_of, render_command
 
 if TYPE_CHECKING:
     from segbench.benchmark.plan import RunPlan
-    from segbench.benchmark.selection import ExperimentPlan
+    from segbench.benchmark.selection import ExperimentPlan, Selection
     from segbench.protocols.config import Config
     from segbench.results import Results
 
 
-def plan_lines(plan: RunPlan) -> Iterator[str]:
-    """Yield what is excluded and why, the size of the run, its experiments and its output."""
+def plan_lines(plan: RunPlan, all_names: bool = False) -> Iterator[str]:
+    """Yield what is excluded and why, the size of the run, its experiments and its output.
+
+    Parameters
+    ----------
+    plan : RunPlan
+    all_names : bool
+        Whether lines about more than a few tasks or models name all of them.
+    """
     selection, settings = plan.selection, plan.settings
-    for excluded in selection.excluded:
-        yield f"Left out: {excluded.kind} {excluded.name}: {excluded.reason}"
+    yield from excluded_lines(selection.excluded, all_names)
+    yield from _image_lines(selection, settings.config, all_names)
     sizes = [
         count_of(len(selection.protocols()), "protocol"),
         count_of(len(selection.models()), "model"),
@@ -36,6 +45,29 @@ def plan_lines(plan: RunPlan) -> Iterator[str]:
     yield f"Output: {plan.output}"
 
 
+def _image_lines(selection: Selection, common: Config, all_names: bool) -> Iterator[str]:
+    """Yield what is particular about the images: all are test, or a task has fewer than a simulation."""
+    of_splits = [task.counts for task in selection.tasks() if is_all_test(task.task.dataset)]
+    if of_splits:
+        train, test = (sum(counts[split] for counts in of_splits) for split in ("train", "test"))
+        kept = f", except {train} of one subject of each task, with which contexts begin" if train else ""
+        yield f"All images count as test ({test}){kept}"
+    fewer = {
+        task.task.name: task.counts[common.split]
+        for plan in selection.experiments
+        for task in plan.tasks
+        if plan.experiment.config.images == common.images != plan.config_for(task).images
+    }
+    if fewer:
+        listed = ", ".join(f"{name} {count}" for name, count in fewer.items())
+        if len(fewer) > MOST_NAMES and not all_names:
+            listed = f"{min(fewer.values())} to {max(fewer.values())}"
+        yield (
+            f"{count_of(len(fewer), 'task')} {'has' if len(fewer) == 1 else 'have'} fewer than "
+            f"{common.images} {common.split} images, and all of them are used: {listed}"
+        )
+
+
 def _experiment(plan: ExperimentPlan, common: Config) -> str:
     """Return the protocol of an experiment, and its settings that differ from those of the run."""
     config = plan.experiment.config
@@ -49,13 +81,13 @@ def _experiment(plan: ExperimentPlan, common: Config) -> str:
 
 def result_lines(results: Results) -> Iterator[str]:
     """Yield the table of results, what to consider about them, and the command of the report."""
+    from segbench.benchmark.result_table import result_table
     from segbench.reports.catalogue import trainings
     from segbench.reports.cautions import missed_seeds
     from segbench.reports.selection import in_standard_sets
-    from segbench.results.overview import mean_table
 
     images = results.images[in_standard_sets(results, results.images)]  # longer ones have their own figures
-    yield f"\n{mean_table(images).to_string(index=False)}\n"
+    yield f"\n{result_table(images)}\n"
     yield from shortened_trainings(trainings(results))
     if seeds := missed_seeds(results):
         yield f"Seed images: {seeds}"

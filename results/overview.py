@@ -12,7 +12,7 @@ from segbench.results.statistics import hierarchical_mean
 from segbench.text import count_of, printable
 
 
-def mean_table(images: pd.DataFrame) -> pd.DataFrame:
+def mean_table(images: pd.DataFrame, levels: Sequence[str] = ()) -> pd.DataFrame:
     """Return mean interactions to the target Dice, Dice and failures by protocol and model, as text.
 
     Parameters
@@ -21,12 +21,14 @@ def mean_table(images: pd.DataFrame) -> pd.DataFrame:
         The records, one row per image. Means are hierarchical: every data set has the same weight. Splits and
         contexts have separate rows if a model has several, and so do context and set sizes if the same image
         has several results.
+    levels : sequence of str
+        Further columns that a row is of, such as ``task``.
     """
     varying = images.groupby(["protocol", "model"], observed=True)[
         ["split", "context", "annotator"]
     ].nunique()
-    by = ["protocol", "model", *varying.columns[varying.max() > 1]]
-    same_image = [*by, "task", "training", "simulation", "person", "image"]
+    by = ["protocol", *levels, "model", *varying.columns[varying.max() > 1]]
+    same_image = [*dict.fromkeys([*by, "task"]), "training", "simulation", "person", "image"]
     for size in ("context_size", "set_size"):
         counts = images.groupby(same_image, observed=True)[size].nunique().groupby("protocol").max()
         repeated = counts.index[counts > 1]
