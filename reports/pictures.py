@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,8 +27,18 @@ if TYPE_CHECKING:
 PREDICTION, LABEL, POSITIVE, NEGATIVE = "#56B4E9", "#F0E442", "#00E58B", "#FF5A1F"
 COLORS = {"prediction": PREDICTION, "label": LABEL, "positive": POSITIVE, "negative": NEGATIVE}
 SIGNS = (("positive", POSITIVE, "+"), ("negative", NEGATIVE, "_"))  # column of the frames, colour, marker
-OUTLINES = "Yellow: outline of the label. Blue: prediction."
-LEGEND = f"{OUTLINES} Green and orange: positive and negative interactions."
+OUTLINES = "Yellow: line around the label. Blue: prediction, its edge drawn inside it."
+INTERACTIONS = "Green and orange: positive and negative interactions."
+
+FINENESS = 512  # image points along the longer side; a pixel of the image is a square of at least 3 x 3
+WINDOW = (1, 99.5)  # percentiles of the grey values that are shown black and white ...
+CONTRAST = 0.75  # ... where these two are nearer to each other than this
+STRETCHED = (
+    f"grey values from percentile {WINDOW[0]} to {WINDOW[1]} are shown from black to white, for display "
+    "only; models get the original."
+)
+
+Scenes = dict[int, tuple[np.ndarray, np.ndarray]]  # image and label by index in the task's data
 
 
 def stored(results: Results) -> pd.DataFrame:
@@ -74,18 +84,31 @@ def scene(results: Results, task: str, image: int) -> tuple[np.ndarray, np.ndarr
     InsufficientRecords
         If the data are absent, or differ from the data of the run.
     """
-    frames = results.pictures[results.pictures.task == task]
-    key = Task(*(str(frames[name].iloc[0]) for name in TASK))
-    indices = tuple(sorted({int(index) for index in frames.image}))
-    return _scenes(key, *_origin(results, task), results.data_root, indices)[image]
+    scenes, _ = _of_task(results, task)
+    return scenes[image]
+
+
+def file_names(results: Results, task: str) -> np.ndarray:
+    """Return the file or slice of every image of a task, empty if unknown; raises as `scene` does."""
+    _, names = _of_task(results, task)
+    return names
+
+
+def _of_task(results: Results, task: str) -> tuple[Scenes, np.ndarray]:
+    indices = tuple(sorted({int(index) for index in results.pictures.image[results.pictures.task == task]}))
+    first = results.images[results.images.task == task].iloc[0]  # its name alone is ambiguous
+    key = Task(*(str(first[part]) for part in TASK))
+    return _scenes(key, *_origin(results, task), results.data_root, indices)
 
 
 @lru_cache(maxsize=64)  # load each task once for all figures, and keep only the images with pictures
 def _scenes(
     task: Task, name: str, fingerprint: str, root: Path | None, indices: tuple[int, ...]
-) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+) -> tuple[Scenes, np.ndarray]:
+    """Return images and labels by index, and the names of all images."""
     data = _load(task, name, fingerprint, root)
-    return {index: (data.images[index, 0].copy(), data.labels[index, 0].copy()) for index in indices}
+    scenes = {index: (data.images[index, 0].copy(), data.labels[index, 0].copy()) for index in indices}
+    return scenes, data.names
 
 
 def scan_data(results: Results, task: str) -> ScanData:
@@ -143,8 +166,34 @@ def protocol_title(results: Results, protocol: str, split: str) -> str:
     return title if split == "test" else f"{title}, validation images"
 
 
+def displayed(image: np.ndarray) -> np.ndarray:
+    """Return an image (H, W) in [0, 1] as people see it: dark ones and those of low contrast are stretched.
+
+    All other images are returned themselves. Models always get the original.
+    """
+    low, high = np.percentile(image, WINDOW)
+    if not 0 < high - low < CONTRAST:
+        return image
+    return ((image - low) / (high - low)).clip(0, 1).astype(np.float32)
+
+
+def legend(images: Iterable[np.ndarray], interactions: str = INTERACTIONS) -> str:
+    """Return the note of a figure: its colours, and that images are stretched if some of these are."""
+    return f"{OUTLINES} {interactions}{stretched(images)}"
+
+
+def stretched(images: Iterable[np.ndarray]) -> str:
+    """Return a sentence about images that are shown with other grey values, or an empty text."""
+    changed = [displayed(image) is not image for image in images]
+    return (
+        f" Dark or low-contrast images ({sum(changed)} of {len(changed)}): {STRETCHED}"
+        if any(changed)
+        else ""
+    )
+
+
 def draw(axes: Axes, image: np.ndarray, label: np.ndarray, frames: pd.DataFrame | None = None) -> None:
-    """Show an image with the outline of its label, the last prediction and all interactions.
+    """Show an image with a line around its label, the last prediction and all interactions.
 
     Parameters
     ----------
@@ -155,15 +204,51 @@ def draw(axes: Axes, image: np.ndarray, label: np.ndarray, frames: pd.DataFrame 
         Stored frames of one method and image, from the first to the one shown. The interactions of the last
         one are drawn larger or stronger than earlier ones.
     """
-    axes.imshow(image, cmap="gray", vmin=0, vmax=1)
     steps = [] if frames is None else frames.to_dict("records")
-    if steps:
-        _tint(axes, unpacked(steps[-1]["prediction"], *image.shape), PREDICTION, 0.45)
-    if label.any() and not label.all():
-        axes.contour(label, [0.5], colors=[LABEL], linewidths=0.9)
+    prediction = unpacked(steps[-1]["prediction"], *image.shape) if steps else None
+    height, width = image.shape
+    picture = composed(image, label, prediction)
+    axes.imshow(picture, extent=(-0.5, width - 0.5, height - 0.5, -0.5))
     for frame in steps:
         _draw_interactions(axes, frame, image.shape, newest=frame is steps[-1])
     without_axes(axes)
+
+
+def composed(image: np.ndarray, label: np.ndarray, prediction: np.ndarray | None = None) -> np.ndarray:
+    """Colour an image at several points per pixel, which keeps thin structures distinct.
+
+    The line of the label is drawn outside the label, half a pixel wide, and that of the prediction inside the
+    prediction. Neither hides the other, also where masks coincide or are one pixel apart.
+
+    Parameters
+    ----------
+    image : float32 array (H, W) in [0, 1]
+    label : bool array (H, W)
+    prediction : bool array (H, W), optional
+
+    Returns
+    -------
+    float32 array (k H, k W, 3) in [0, 1]
+    """
+    from scipy.ndimage import maximum_filter, minimum_filter
+
+    k = max(3, -(-FINENESS // max(image.shape)))
+    points = np.ones((k, k), bool)
+    picture = np.repeat(np.kron(displayed(image), points)[..., None], 3, axis=2).astype(np.float32)
+    if prediction is not None:
+        inside = np.kron(prediction, points)
+        _mix(picture, inside, PREDICTION, 0.4)
+        core = minimum_filter(inside, 2 * (k // 3) + 1, mode="nearest")
+        _mix(picture, inside & ~core, PREDICTION, 1)
+    inside = np.kron(label, points)
+    _mix(picture, maximum_filter(inside, 2 * (k // 2) + 1) & ~inside, LABEL, 1)
+    return picture
+
+
+def _mix(picture: np.ndarray, mask: np.ndarray, color: str, alpha: float) -> None:
+    from matplotlib.colors import to_rgb
+
+    picture[mask] += alpha * (np.array(to_rgb(color), np.float32) - picture[mask])
 
 
 def without_axes(axes: Axes) -> None:
@@ -191,7 +276,7 @@ def _draw_interactions(
 
 
 def draw_prompts(axes: Axes, frame: Mapping[Hashable, Any], shape: tuple[int, ...]) -> None:
-    """Draw all prompts of one image of a set: clicks as discs, scribbles as their pixels."""
+    """Draw all prompts of one image of a set onto it: clicks as discs, scribbles as their pixels."""
     for name, color, _ in SIGNS:
         mask = unpacked(frame[name], *shape)
         if frame["kind"].startswith("click"):
@@ -205,13 +290,16 @@ def draw_prompts(axes: Axes, frame: Mapping[Hashable, Any], shape: tuple[int, ..
 def _draw_scribble(axes: Axes, mask: np.ndarray, color: str, newest: bool) -> None:
     from scipy.ndimage import binary_dilation
 
+    inside = np.kron(mask, np.ones((3, 3), bool))
     if newest:
-        _tint(axes, binary_dilation(mask) & ~mask, "white", 0.85)
-    _tint(axes, mask, color, 1.0 if newest else 0.7)
+        _tint(axes, binary_dilation(inside, np.ones((3, 3), bool)) & ~inside, "white", 0.85)
+    _tint(axes, inside, color, 1.0 if newest else 0.7)
 
 
-def _tint(axes: Axes, mask: np.ndarray, color: str, alpha: float) -> None:
+def _tint(axes: Axes, points: np.ndarray, color: str, alpha: float) -> None:
+    """Colour points of the picture that `draw` has shown."""
     from matplotlib.colors import to_rgba
 
-    if mask.any():
-        axes.imshow(mask[..., None] * np.array(to_rgba(color, alpha), np.float32), interpolation="nearest")
+    if points.any():
+        layer = points[..., None] * np.array(to_rgba(color, alpha), np.float32)
+        axes.imshow(layer, interpolation="nearest", extent=axes.images[0].get_extent())

@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 ROWS, COLUMNS = 6, 8
 SUSPECTS = ROWS * COLUMNS // 3  # maximum number of images with findings
 EXTREMES = 2  # number of smallest labels, and of largest labels
-DPI = 110
+DPI = 160
 SUSPECT, EXTREME = style.VERMILION, style.BLUE
 INSIDE, OUTSIDE = style.ORANGE, style.GREY
 WIDTH = 23  # letters per line below an image
 BINS = 50
 LEGEND = (
-    "Yellow: outline of the label. Orange frame: finding of `data verify`. "
+    "Yellow: line around the label. Orange frame: finding of `data verify`. "
     "Blue frame: smallest and largest labels. The other images are spaced evenly over each split."
 )
 
@@ -82,7 +82,8 @@ def sheet(view: View, findings: Iterable[Finding] = ()) -> Figure:
     grid = figure.add_gridspec(
         1, 2, width_ratios=(3.2, 1), wspace=0.16, left=0.012, right=0.985, top=0.925, bottom=0.085
     )
-    _draw_images(figure, grid[0], view, select(view, findings))
+    cells = select(view, findings)
+    _draw_images(figure, grid[0], view, cells)
     right = grid[1].subgridspec(4, 2, height_ratios=(1, 1, 0.8, 0.8), hspace=0.62, wspace=0.12)
     _draw_intensities(figure.add_subplot(right[0, :]), view)
     _draw_label_sizes(figure.add_subplot(right[1, :]), view)
@@ -98,7 +99,8 @@ def sheet(view: View, findings: Iterable[Finding] = ()) -> Figure:
     figure.text(
         0.012, 0.945, f"{len(view.images)} images of {subjects} subjects ({counts})", fontsize=10, va="center"
     )
-    figure.text(0.012, 0.015, LEGEND, fontsize=9, va="center")
+    legend = LEGEND + pictures.stretched(view.images[cell.image] for cell in cells)
+    figure.text(0.012, 0.015, legend, fontsize=9, va="center", wrap=True)
     return figure
 
 

@@ -79,6 +79,7 @@ CONTEXTS: dict[str, tuple[str, float, str, str]] = {
 
 MARKERS = "ov^sD<>"
 PNG_DPI = 160
+PICTURE_DPI = 320  # of figures with images, whose pixels and thin lines are small
 _METADATA = {
     "png": {"Software": None},
     "pdf": {"CreationDate": None, "Producer": None, "Creator": None},
@@ -189,8 +190,8 @@ def save(figure: Figure, stem: Path, formats: Iterable[str] = FORMATS) -> list[P
 def _rendered(figure: Figure, kind: str) -> bytes:
     """Return the content of a figure's file."""
     content = BytesIO()
-    figure.savefig(content, format=kind, dpi=PNG_DPI, metadata=_METADATA[kind])
     images = any(axes.images for axes in figure.axes)  # they keep all their colours
+    figure.savefig(content, format=kind, dpi=PICTURE_DPI if images else PNG_DPI, metadata=_METADATA[kind])
     return _reduced(content) if kind == "png" and not images else content.getvalue()
 
 

@@ -79,7 +79,8 @@ def _draw_methods(results: Results, data: None = None) -> Figure:
             _draw_method(axes, image, label, part[part.model == model].sort_values("step"))
     for axes, heading in zip(grid[0], ["Image", *(look.title for look in styles.values())], strict=True):
         axes.set_title(heading, fontsize="small")
-    note(figure, " ".join([pictures.LEGEND, *dict.fromkeys(refusals)]))
+    images = [image for _, image, _ in rows]
+    note(figure, " ".join([pictures.legend(images), *dict.fromkeys(refusals)]))
     return figure
 
 
@@ -135,8 +136,8 @@ def _draw_process(results: Results, data: None = None) -> Figure:
     size = (STEP_CELL * columns + 0.5, (STEP_CELL + 0.42) * len(rows) + 0.7)
     figure = Figure(figsize=size, layout="constrained")
     grid = figure.subplots(len(rows), columns, squeeze=False)
-    for cells, part, steps in zip(grid, rows, steps_of_rows, strict=True):
-        image, label = pictures.scene(results, task, int(part.image.iloc[0]))
+    scenes = [pictures.scene(results, task, int(part.image.iloc[0])) for part in rows]
+    for cells, part, steps, (image, label) in zip(grid, rows, steps_of_rows, scenes, strict=True):
         pictures.draw(cells[0], image, label)
         cells[0].set_ylabel(f"Example {part.position.iloc[0]}", fontsize="small", fontweight="bold")
         for axes, step in zip(cells[1:], steps, strict=False):
@@ -146,7 +147,7 @@ def _draw_process(results: Results, data: None = None) -> Figure:
             axes.set_axis_off()
     grid[0][0].set_title("Image", fontsize="x-small")
     figure.suptitle(f"{task}, simulation 0", fontsize="small")
-    note(figure, pictures.LEGEND)
+    note(figure, pictures.legend(image for image, _ in scenes))
     return figure
 
 

@@ -204,10 +204,12 @@ def draw_examples(results: Results, data: None) -> Figure:
     size = (CELL * len(columns) + 0.9, (CELL + 0.3) * len(tasks) + 0.7)
     figure = Figure(figsize=size, layout="constrained")
     grid = figure.subplots(len(tasks), len(columns), squeeze=False)
+    images = []
     for cells, task in zip(grid, tasks, strict=True):
         of_task = stored[stored.task == task]
         first = of_task.iloc[0]
         image, label = pictures.scene(results, task, int(first.image))
+        images.append(image)
         cells[0].set_ylabel(f"{first.cohort}\n{first.label}", fontsize="x-small")
         for axes, (annotator, drawing) in zip(cells, columns, strict=True):
             frame = of_task[(of_task.annotator == annotator) & (of_task.drawing == drawing)]
@@ -217,7 +219,7 @@ def draw_examples(results: Results, data: None) -> Figure:
     for axes, (annotator, drawing) in zip(grid[0], columns, strict=True):
         title = f"Person {drawing + 1}" if annotator == HUMAN else ANNOTATORS[annotator]
         axes.set_title(title, fontsize="small")
-    note(figure, f"Predictions of {look.title}. {pictures.LEGEND}")
+    note(figure, f"Predictions of {look.title}. {pictures.legend(images)}")
     return figure
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from segbench.results import Results
 
-LEGEND = f"{pictures.OUTLINES} Green and orange: positive and negative prompts."
+PROMPTS = "Green and orange: positive and negative prompts."
 ROWS = 3  # prompts and label, InterConv, baseline
 # Fig. 5: protocol, data set of the paper and prompts of a kind.
 KINDS = (("set-scribbles", "pandental", 2), ("set-clicks", "acdc", 8))
@@ -64,9 +64,10 @@ def draw_kinds(results: Results, data: None) -> Figure:
         raise InsufficientRecords("The runs store no pictures of sets of eight images of both models.")
     figure = Figure(figsize=(cell * size + 0.6, 3.7 * cell * len(examples) + 0.4), layout="constrained")
     grid = figure.subplots(ROWS * len(examples), size, squeeze=False)
+    images = []
     for cells, example in zip(np.split(grid, len(examples)), examples, strict=True):
-        _draw_example(cells, results, example)
-    note(figure, LEGEND)
+        images += _draw_example(cells, results, example)
+    note(figure, pictures.legend(images, PROMPTS))
     return figure
 
 
@@ -83,8 +84,8 @@ def draw_clicks(results: Results, data: None) -> Figure:
     for axes in grid[:, size]:
         axes.set_axis_off()
     for cells, example in zip((grid[:, :size], grid[:, size + 1 :]), examples, strict=True):
-        _draw_example(cells, results, example)
-    note(figure, LEGEND)
+        images = _draw_example(cells, results, example)
+    note(figure, pictures.legend(images, PROMPTS))
     return figure
 
 
@@ -118,8 +119,8 @@ def _example(frames: pd.DataFrame, dataset: str, prompts: int, used: Sequence[st
     return Example(task, str(frames.protocol.iloc[0]), prompts, frames)
 
 
-def _draw_example(cells: np.ndarray, results: Results, example: Example) -> None:
-    """Fill three rows of axes, a column per image."""
+def _draw_example(cells: np.ndarray, results: Results, example: Example) -> list[np.ndarray]:
+    """Fill three rows of axes, a column per image; return the images."""
     for axes in cells[0]:
         axes.set_title(" \n ", fontsize="small")  # room for the title, which is wider than its column
     heading = {"fontsize": "small", "fontweight": "bold", "in_layout": False}
@@ -127,9 +128,11 @@ def _draw_example(cells: np.ndarray, results: Results, example: Example) -> None
     titles = ["Prompts and label", *(style.model_title(name) for name in reversed(INTERACTIVE_PAIR))]
     for axes, title in zip(cells[:, 0], titles, strict=True):
         axes.set_ylabel(title.replace(" (", "\n(").replace("-Inter", "-\nInter"), fontsize="x-small")
-    images = [frames for _, frames in example.frames.groupby("position")]
-    for column, frames in zip(cells.T, images, strict=False):
+    frames_of_images = [frames for _, frames in example.frames.groupby("position")]
+    images = []
+    for column, frames in zip(cells.T, frames_of_images, strict=False):
         image, label = pictures.scene(results, example.task, int(frames.image.iloc[0]))
+        images.append(image)
         by_model = {str(frame["model"]): frame for frame in frames.to_dict("records")}
         pictures.draw(column[0], image, label)
         pictures.draw_prompts(column[0], next(iter(by_model.values())), image.shape)
@@ -137,6 +140,7 @@ def _draw_example(cells: np.ndarray, results: Results, example: Example) -> None
             _draw_prediction(axes, image, label, by_model.get(model))
     for axes in cells[:, len(images) :].ravel():
         axes.set_axis_off()
+    return images
 
 
 def _draw_prediction(axes: Axes, image: np.ndarray, label: np.ndarray, frame: dict | None) -> None:

@@ -52,7 +52,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
 }
 
 MAX_PICTURES = 28_000_000  # bytes of all pictures in base64, which keeps the page below 30 MB
-SCRIPTS = ("tables.js", "replay.js", "contents.js")
+SCRIPTS = ("tables.js", "replay.js", "contents.js", "enlarge.js")
 POLICY = "default-src 'none'; img-src data:; style-src '{style}'; script-src '{script}'; base-uri 'none'"
 
 

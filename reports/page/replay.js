@@ -6,7 +6,7 @@ if (document.getElementById("replay-data")) {
   const [protocol, task, image] = ["protocol", "task", "image"].map((name) => field(`select[name=${name}]`));
   const slider = field("input");
   const panels = field(".panels");
-  const SIDE = 512; // canvas pixels along the longer side, enough for fine outlines
+  const SIDE = 768; // canvas pixels along the longer side at least, enough for lines within a pixel of the image
 
   const element = (tag, className, text = "") => {
     const node = document.createElement(tag);
@@ -74,59 +74,65 @@ if (document.getElementById("replay-data")) {
     context.globalAlpha = 1;
   };
 
-  const outline = (context, mask, width, color, line) => {
+  // A line along the edge of a mask: inside it or, with a negative width, outside it.
+  const edge = (context, mask, width, color, line) => {
     const scale = context.canvas.width / width;
     const inside = (row, column) =>
       row >= 0 && column >= 0 && column < width && row * width + column < mask.length && mask[row * width + column];
-    context.beginPath();
+    const [t, outwards] = [Math.abs(line), Math.max(0, -line)];
+    context.fillStyle = color;
     mask.forEach((value, i) => {
       if (!value) return;
       const [row, column] = [Math.floor(i / width), i % width];
-      const [top, left, bottom, right] = [row, column, row + 1, column + 1].map((edge) => edge * scale);
-      if (!inside(row - 1, column)) { context.moveTo(left, top); context.lineTo(right, top); }
-      if (!inside(row + 1, column)) { context.moveTo(left, bottom); context.lineTo(right, bottom); }
-      if (!inside(row, column - 1)) { context.moveTo(left, top); context.lineTo(left, bottom); }
-      if (!inside(row, column + 1)) { context.moveTo(right, top); context.lineTo(right, bottom); }
+      const [x, y, far] = [column * scale, row * scale, scale - t + outwards];
+      for (const side of [-1, 1]) {
+        if (!inside(row, column + side)) context.fillRect(x + (side < 0 ? -outwards : far), y, t, scale);
+        if (inside(row + side, column)) continue;
+        // Outside, the strip turns the corner unless the mask continues there.
+        const left = inside(row + side, column - 1) ? 0 : outwards;
+        const right = inside(row + side, column + 1) ? 0 : outwards;
+        context.fillRect(x - left, y + (side < 0 ? -outwards : far), left + scale + right, t);
+      }
     });
-    context.strokeStyle = color;
-    context.lineWidth = line;
-    context.stroke();
   };
 
   const disc = (context, click, scale, newest) => {
     const [x, y] = [(click.column + 0.5) * scale, (click.row + 0.5) * scale];
-    const radius = newest ? 13 : 9;
+    const radius = newest ? 20 : 14;
     context.beginPath();
     context.arc(x, y, radius, 0, 2 * Math.PI);
     context.fillStyle = click.color;
     context.fill();
-    context.lineWidth = newest ? 4 : 2;
+    context.lineWidth = newest ? 6 : 3;
     context.strokeStyle = newest ? "#ffffff" : "#000000";
     context.stroke();
     context.beginPath();
     context.moveTo(x - 0.6 * radius, y);
     context.lineTo(x + 0.6 * radius, y);
     if (click.plus) { context.moveTo(x, y - 0.6 * radius); context.lineTo(x, y + 0.6 * radius); }
-    context.lineWidth = 3;
+    context.lineWidth = 4;
     context.strokeStyle = "#000000";
     context.stroke();
   };
 
   const draw = (canvas, { picture, label }, frames) => {
     const width = picture.naturalWidth;
-    const scale = SIDE / Math.max(width, picture.naturalHeight);
+    const scale = Math.ceil(SIDE / Math.max(width, picture.naturalHeight));
     canvas.width = width * scale;
     canvas.height = picture.naturalHeight * scale;
     const context = canvas.getContext("2d");
     context.drawImage(picture, 0, 0, canvas.width, canvas.height);
     const last = frames.at(-1);
-    if (last) paint(context, last.prediction, width, data.colors.prediction, 0.4);
-    outline(context, label, width, data.colors.label, 3);
+    if (last) {
+      paint(context, last.prediction, width, data.colors.prediction, 0.4);
+      edge(context, last.prediction, width, data.colors.prediction, scale / 3);
+    }
+    edge(context, label, width, data.colors.label, -scale / 2);
     for (const frame of frames) {
       for (const interaction of frame.interactions) {
         const { mask, color } = interaction;
         if (!mask) { disc(context, interaction, scale, frame === last); continue; }
-        if (frame === last) outline(context, mask, width, "#ffffff", 5);
+        if (frame === last) edge(context, mask, width, "#ffffff", -scale / 3);
         paint(context, mask, width, color, frame === last ? 1 : 0.7);
       }
     }
@@ -168,6 +174,7 @@ if (document.getElementById("replay-data")) {
     const unpackedImage = await unpack(entry);
     if (entry !== data.images[image.value]) return; // the reader has chosen another image meanwhile
     shown = unpackedImage;
+    field(".stretched").hidden = !data.stretched[entry.scene];
     slider.max = Math.max(...shown.runs.map((run) => run.frames.at(-1).step));
     panels.replaceChildren(...shown.runs.map((run) => {
       const panel = element("figure", "panel");
@@ -217,7 +224,7 @@ if (document.getElementById("replay-data")) {
   task.addEventListener("change", () => { listImages(); open(); });
   image.addEventListener("change", open);
   slider.addEventListener("input", show);
-  const legend = { label: "outline of the label", prediction: "prediction" };
+  const legend = { label: "line around the label", prediction: "prediction, its edge drawn inside it" };
   Object.assign(legend, { positive: "positive interactions (+)", negative: "negative interactions (\u2212)" });
   for (const [name, meaning] of Object.entries(legend)) {
     const swatch = element("i", "");
@@ -254,6 +261,7 @@ if (document.getElementById("replay-data")) {
     if (link) follow(link.hash);
   });
 
+  field(".stretched").textContent = data.note;
   listTasks();
   listImages();
   open().then(() => follow(location.hash));

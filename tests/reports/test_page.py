@@ -25,7 +25,7 @@ DESCENDING = [*ASCENDING[-2::-1], "–"]
 def sections(folder) -> list[Section]:
     """Return a wide figure and a table whose first column repeats, both with hostile text."""
     picture = folder / "fig3.png"
-    Image.fromarray(np.zeros((40, 120), np.uint8)).save(picture)
+    Image.fromarray(np.zeros((640, 1920), np.uint8)).save(picture)
     grid = Grid(["Group", "Name", "Value"], [[EVIL, f"n{i % 4}", v] for i, v in enumerate(VALUES)], heads=2)
     return [
         Section(
@@ -141,6 +141,26 @@ def test_nothing_is_wider_than_the_screen(browser, size):
     assert browser.execute_script(small) == 0
 
 
+def test_a_figure_fits_the_phone_and_is_enlarged_by_tap_and_by_keyboard(browser):
+    resize(browser, PHONE)
+    width = "return document.querySelector(arguments[0]).getBoundingClientRect().width"
+    state = """const dialog = document.querySelector('dialog');
+        return [dialog.open, dialog.contains(document.activeElement), dialog.scrollWidth]"""
+    assert browser.execute_script(width, ".picture img") <= PHONE[0]
+    find(browser, ".picture img").click()
+    assert browser.execute_script(width, "dialog img") == 1200
+    assert browser.execute_script(state) == [True, True, 1200]
+    assert browser.execute_script("return document.documentElement.scrollWidth") == PHONE[0]
+    find(browser, "dialog img").click()
+    assert browser.execute_script(state)[0] is False
+    for end in ("ESCAPE", "ENTER"):
+        key(browser, ".picture button", "ENTER")
+        assert browser.execute_script(state)[:2] == [True, True]
+        key(browser, "dialog button", end)
+        assert browser.execute_script(state)[0] is False
+    assert browser.execute_script("return document.activeElement.textContent") == "Enlarge"
+
+
 def test_the_contents_are_folded_on_a_phone_only(browser):
     assert find(browser, "nav a[href='#table7']").is_displayed()
     resize(browser, PHONE)
@@ -213,6 +233,8 @@ def test_repeated_heads_are_shown_again_where_rows_are_sorted(browser):
     hidden = """return [...document.querySelectorAll('#table7 tbody th:first-child')]
         .filter((cell) => getComputedStyle(cell).color === 'rgba(0, 0, 0, 0)').length"""
     assert browser.execute_script(hidden) == len(VALUES) - 1
+    heights = "return [...document.querySelectorAll('#table7 tbody tr')].map((row) => row.offsetHeight)"
+    assert max(browser.execute_script(heights)[1:]) < 2 * 16 * 1.55  # a hidden head stretches no row
     find(browser, "#table7 th:nth-child(3) button").click()
     assert browser.execute_script(hidden) == 0
 
@@ -249,6 +271,9 @@ def test_the_replay_draws_the_prediction_and_the_interactions(browser):
     assert blue > red + 20
     red, green, _ = browser.execute_script(colour, 11, 2)
     assert green > red + 100
+    # Where both coincide, the line of the label is outside, and that of the prediction inside.
+    assert browser.execute_script(colour, 14, 7 - 0.5) == [0xF0, 0xE4, 0x42]
+    assert browser.execute_script(colour, 14, 7) == [0x56, 0xB4, 0xE9]
 
 
 def test_the_protocol_task_and_image_are_chosen_and_kept(browser):

@@ -53,6 +53,46 @@ def test_a_scene_is_the_image_and_the_label_of_its_index(run):
     assert (label == data.labels[7, 0]).all()
 
 
+def test_dark_and_low_contrast_images_are_stretched_for_display_only():
+    dark = np.linspace(0.1, 0.3, 1000, dtype=np.float32).reshape(25, 40)
+    original = dark.copy()
+    shown = pictures.displayed(dark)
+    assert (shown.min(), shown.max()) == (0, 1)
+    assert shown[12, 20] == pytest.approx((0.2 - 0.102) / (0.299 - 0.102), abs=0.01)
+    assert (dark == original).all()
+    assert shown.tobytes() == pictures.displayed(dark).tobytes()
+    bright = np.linspace(0, 1, 1000, dtype=np.float32).reshape(25, 40)
+    for image in (bright, np.full((9, 9), 0.3, np.float32)):
+        assert pictures.displayed(image) is image
+    assert pictures.stretched([bright, bright]) == ""
+    assert "(1 of 2): grey values from percentile 1 to 99.5" in pictures.legend([bright, dark])
+
+
+def column(index: int) -> np.ndarray:
+    """A structure that is one pixel wide."""
+    mask = np.zeros((24, 24), bool)
+    mask[4:20, index] = True
+    return mask
+
+
+def across(label: np.ndarray, prediction: np.ndarray | None) -> list[str]:
+    """Return the colours across pixels 9 to 12 of a row: label, prediction, mixed or grey."""
+    image = np.full(label.shape, 0.6, np.float32)
+    picture = pictures.composed(image, label, prediction)
+    k = len(picture) // len(label)
+    letters = {0xF0: "l", 0x56: "p", 0x99: "."}  # red of the label, of the prediction and of the image
+    row = [letters.get(round(255 * red), "m") for red in picture[12 * k + k // 2, :, 0]]
+    return ["".join(row[pixel * k + place] for place in (1, k // 2, k - 2)) for pixel in (9, 10, 11, 12)]
+
+
+def test_label_and_prediction_of_one_pixel_differ_where_they_coincide_and_where_not():
+    label = column(10)
+    assert across(label, None) == [".ll", "...", "l..", "..."]
+    assert across(label, column(10)) == [".ll", "pmp", "l..", "..."]
+    assert across(label, column(11)) == [".ll", "...", "lmp", "..."]  # one pixel beside
+    assert across(label, column(12)) == [".ll", "...", "l..", "pmp"]
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
@@ -96,6 +136,7 @@ def test_fig5_shows_every_method_after_one_step(run):
     kinds = [row[0].get_ylabel().splitlines()[-2] for row in rows]
     assert kinds == ["Centerline scribbles", "Centerline scribbles", "Center clicks"]
     assert all("10 earlier images" in row[0].get_ylabel() for row in rows)
+    assert "low-contrast images (3 of 3)" in rows[0][0].figure.get_supxlabel().replace("\n", " ")
     label = Discs().load(Discs().tasks(None)[0], None).labels[11, 0]
     one_step = 100 * discs.dice(prediction(label, 2), label)
     for row in rows:
@@ -214,7 +255,9 @@ def test_the_replay_holds_each_image_once_for_both_protocols(run, replayed):
     entry = found.data["images"][5]
     picture = np.asarray(Image.open(io.BytesIO(base64.b64decode(found.data["scenes"][entry["scene"]]))))
     image, _ = pictures.scene(run, found.data["tasks"][entry["task"]], entry["image"])
-    assert (picture == np.round(255 * image)).all()
+    assert (picture == np.where(image > 0.5, 255, 0)).all()  # discs of 0.8 on 0.2: stretched
+    assert found.data["stretched"] == [True] * 33
+    assert "percentile 1 to 99.5" in found.data["note"]
 
 
 def test_the_seed_image_is_replayed_once_for_all_methods(run):

@@ -120,5 +120,5 @@ def test_the_file_is_named_after_the_task_and_is_the_same_again(tmp_path):
     assert path.name == "preview-toy-all-Optical_camera-0-square.png"
     first = path.read_bytes()
     with Image.open(path) as picture:
-        assert picture.size == (1650, 1199)
+        assert picture.size == (2400, 1744)
     assert save(sheet(view), tmp_path, view).read_bytes() == first
