@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from segbench.datasets.task import DataError
+from segbench.text import suggestion
 
 FileCase = tuple[str, dict[str, Path]]
 """A case of some files: its name, and its files by kind, such as ``image`` and ``label map``."""
@@ -102,7 +103,8 @@ class Reader(Protocol):
 def named_split(name: str, where: str) -> str:
     """Translate a data set's name of a split to ``train``, ``val`` or ``test``; DataError if unknown."""
     if name.lower() not in SPLIT_NAMES:
-        raise DataError(f"{where} names the split {name!r}; name train, val or test")
+        hint = suggestion(name.lower(), dict.fromkeys(SPLIT_NAMES.values()), 0.6)
+        raise DataError(f"{where} names the split {name!r}; {hint}")
     return SPLIT_NAMES[name.lower()]
 
 

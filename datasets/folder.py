@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from segbench.datasets.examples import Example, two_splits
-from segbench.datasets.files.finding import find_parts
 from segbench.datasets.importing.formats.case import Case, ImportOptions
 from segbench.datasets.importing.formats.folder import FolderReader, read_settings
 from segbench.datasets.preprocess import preprocess
@@ -46,13 +45,13 @@ class Folder:
 
     def installed(self, root: Path | None) -> bool:
         try:
-            return bool(find_parts(self.path))
+            return FolderReader(ImportOptions()).fits(self.path)
         except DataError:  # it is there; the other methods tell what is wrong
             return True
 
     def tasks(self, root: Path | None) -> list[Task]:
         """One task per label, in the order of the mask values; reads the masks, not the images."""
-        cases = FolderReader(ImportOptions()).cases(self.path)
+        cases = FolderReader(ImportOptions()).labelled_cases(self.path)
         labels = dict.fromkeys(label for case in cases for mask in case.masks for label in mask.labels or ())
         cohort, modality = name_part(cases[0].cohort), name_part(cases[0].modality)
         return [Task(self.name, cohort, modality, "0", name_part(label)) for label in labels]
@@ -64,7 +63,7 @@ class Folder:
         be simulated.
         """
         reader = FolderReader(ImportOptions())
-        cases = reader.cases(self.path)
+        cases = reader.labelled_cases(self.path)
         split = self._split(cases)
         images, labels, kept, unused = [], [], [], set[int]()
         for number, case in enumerate(cases):
@@ -86,7 +85,9 @@ class Folder:
                 f"{self.path}: {values} in the masks belong to no label, and are not used", stacklevel=2
             )
         subjects = np.array([case.subject for case in cases])
-        return TaskData(task, np.stack(images), np.stack(labels), subjects[kept], split[kept])
+        names = np.array([case.image.name for case in cases])
+        arrays = np.stack(images), np.stack(labels)
+        return TaskData(task, *arrays, subjects[kept], split[kept], names=names[kept])
 
     def _split(self, cases: Sequence[Case]) -> np.ndarray:
         """The split of each case, of its folder or drawn."""

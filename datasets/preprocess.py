@@ -71,6 +71,24 @@ def prepare_mask(mask: np.ndarray, shape: tuple[int, ...], name: str) -> np.ndar
     return (covered > 0.5 - 1e-4)[None]  # a tie is foreground on every machine, whatever its rounding
 
 
+def resolution_dice(mask: np.ndarray, reduced: np.ndarray) -> float:
+    """Dice between a mask and its preprocessed label that is enlarged again: the best that a label of the
+    benchmark's size can reach on the original.
+
+    Parameters
+    ----------
+    mask : bool array (H, W), with a pixel
+    reduced : bool array (1, SIDE, SIDE), of `prepare_mask`
+    """
+    side = max(mask.shape)
+    method = cv2.INTER_LINEAR if side > SIDE else cv2.INTER_AREA
+    square = cv2.resize(reduced[0].astype(np.float32), (side, side), interpolation=method) > 0.5 - 1e-4
+    top, left = (side - np.array(mask.shape)) // 2
+    enlarged = square[top : top + mask.shape[0], left : left + mask.shape[1]]
+    sizes = np.count_nonzero(mask) + np.count_nonzero(square)
+    return 2 * np.count_nonzero(mask.astype(bool) & enlarged) / sizes
+
+
 def _to_gray(image: np.ndarray, name: str) -> np.ndarray:
     channels = image.shape[2] if image.ndim == 3 else 1
     if image.ndim not in (2, 3) or channels > 4 or image.dtype.kind not in "buif":

@@ -87,6 +87,26 @@ def split_as_universeg(count: int) -> np.ndarray:
     return split
 
 
+MIN_CONTEXT_SUBJECTS = 3  # fewer in the train split show a model hardly any variation
+
+
+def dominant_subject(counts: Mapping[str, int]) -> str | None:
+    """The subject with most train images of a task, if contexts drawn from these show hardly any other.
+
+    So it is if several images are of one subject, and it has more than half of all, or there are fewer than
+    `MIN_CONTEXT_SUBJECTS`.
+
+    Parameters
+    ----------
+    counts : mapping of each subject to its number of train images
+    """
+    most = max(counts, key=lambda subject: counts[subject], default=None)
+    if most is None or counts[most] < 2:
+        return None
+    dominated = 2 * counts[most] > sum(counts.values()) or len(counts) < MIN_CONTEXT_SUBJECTS
+    return most if dominated else None
+
+
 def digest(subjects: np.ndarray, split: np.ndarray) -> str:
     """SHA-256 of the split of each subject, hexadecimal; independent of images and their order.
 

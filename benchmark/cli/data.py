@@ -1,4 +1,4 @@
-"""``data``: download data sets, import your own, and check them."""
+"""``data``: download data sets, import your own, check and remove them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 
 import click
 
-from segbench.benchmark.cli import data_import, data_preview, data_verify
+from segbench.benchmark.cli import data_import, data_preview, data_remove, data_verify
 from segbench.benchmark.cli.options import DATA_ROOT, command_of
 from segbench.errors import Failure, UsageError
 
 
 @click.group(
-    help="Download data sets, import your own, and check them.",
+    help="Download data sets, import your own, check and remove them.",
     epilog="\b\nExample:\n  python -m benchmark data fetch wbc",
 )
 def command() -> None:
@@ -100,5 +100,11 @@ fetch = command_of(
     ),
 )
 
-for subcommand in (fetch, data_import.command, data_verify.command, data_preview.command):
+for subcommand in (
+    fetch,
+    data_import.command,
+    data_verify.command,
+    data_preview.command,
+    data_remove.command,
+):
     command.add_command(subcommand)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ import click
 
 from segbench.benchmark.cli.options import DATA_ROOT, POSITIVE, Choice, command_of
 from segbench.errors import Failure, UsageError
-from segbench.text import count_of
+from segbench.text import count_of, join_names
 
 NAME_PATTERN = re.compile(r"[\w+][\w.+-]*")
+SIMILAR = 0.7  # names of data sets, as difflib measures it
 MAX_SHOWN = 5  # columns, values or labels that are not used
 
 
@@ -55,6 +57,7 @@ def _reader(name: str, path: Path, layout: dict[str, Any]) -> tuple[str, Any]:
     """Return the name of the data set, and its reader."""
     from segbench.datasets.importing import find_reader
     from segbench.datasets.registry import DATASETS, find_source
+    from segbench.datasets.task import DataError
 
     if name in DATASETS.names() or ":" in name:
         source = find_source(name)
@@ -67,7 +70,18 @@ def _reader(name: str, path: Path, layout: dict[str, Any]) -> tuple[str, Any]:
             )
         return source.name, source
     _require_free(name, DATASETS.names())
-    return name, find_reader(path, layout.pop("format", None), _import_options(**layout))
+    try:
+        return name, find_reader(path, layout.pop("format", None), _import_options(**layout))
+    except DataError as error:
+        raise DataError("; ".join(filter(None, (str(error), _public(name))))) from error
+
+
+def _public(name: str) -> str:
+    """A question whether a public data set is meant; empty if none has a similar name."""
+    from segbench.datasets.registry import DATASETS
+
+    near = [] if name in DATASETS else difflib.get_close_matches(name, DATASETS.names(), 1, SIMILAR)
+    return f"did you mean the public data set {near[0]}?" if near else ""
 
 
 def _require_free(name: str, registered: list[str]) -> None:
@@ -129,6 +143,7 @@ def _with_bar(cases: Iterable[Any], count: int) -> Iterable[Any]:
 
 def _lines(manifest: dict[str, Any], root: Path) -> Iterator[str]:
     from segbench.datasets.importing.store import folder_of
+    from segbench.datasets.preprocess import SIDE
 
     name, tasks = manifest["name"], manifest["tasks"]
     yield (
@@ -136,10 +151,15 @@ def _lines(manifest: dict[str, Any], root: Path) -> Iterator[str]:
         f"{count_of(len(manifest['subjects']), 'subject')}, in {folder_of(root, name)}"
     )
     for task, counts in tasks.items():
-        yield f"  {task}  " + ", ".join(f"{count} {split}" for split, count in counts.items())
+        dice = manifest["resolution"][task]
+        yield (
+            f"  {task}  {', '.join(f'{count} {split}' for split, count in counts.items())}; "
+            f"Dice kept at {SIDE} x {SIDE}: {dice['mean']}, worst {dice['worst']}"
+        )
     yield f"  subjects: {manifest['subjects_from']}"
     yield f"  split: {manifest['split_from']}"
     yield from _lines_of_unused(manifest)
+    yield from _warnings(manifest)
     yield f"content {manifest['content']}"
     yield f"split   {manifest['split']}"
     yield f"next: python -m benchmark data preview {name}"
@@ -152,9 +172,8 @@ def _lines_of_unused(manifest: dict[str, Any]) -> Iterator[str]:
 
     columns = manifest["unused_columns"]
     if columns:
-        rest = f" and {len(columns) - MAX_SHOWN} more" if columns[MAX_SHOWN:] else ""
         noun = "column" if len(columns) == 1 else "columns"
-        yield f"  not used: {noun} {', '.join(columns[:MAX_SHOWN])}{rest}"
+        yield f"  not used: {noun} {join_names(columns, MAX_SHOWN)}"
     values = sorted(manifest["unused_values"].items(), key=lambda item: -item[1])
     if values[MAX_SHOWN:]:
         few = ", ".join(value for value, _ in values[:MAX_SHOWN])
@@ -170,6 +189,36 @@ def _lines_of_unused(manifest: dict[str, Any]) -> Iterator[str]:
         if labels[MAX_SHOWN:]:
             rest = count_of(len(labels) - MAX_SHOWN, "more label")
             yield f"  left out: {rest} in some pictures"
+
+
+def _warnings(manifest: dict[str, Any]) -> Iterator[str]:
+    """Yield a sentence about the first task of each weakness that measurements would share."""
+    from segbench.datasets.preprocess import SIDE
+    from segbench.protocols.config import Config
+
+    if public := _public(manifest["name"]):
+        yield f"  warning: {manifest['name']} is read as your own data; {public}"
+    if dominant := manifest["dominant"]:
+        task, most = next(iter(dominant.items()))
+        images = f"{most['images']} of {manifest['tasks'][task]['train']} train images"
+        yield (
+            f"  warning: {_and_more(task, dominant)}: {images} are of subject {most['subject']}, of "
+            f"{count_of(most['subjects'], 'subject')}, which fills the contexts; name the subjects "
+            "(subjects.csv, --subject-pattern), or take one slice of each (--rule)"
+        )
+    target = Config.target_dice
+    coarse = {task: dice["mean"] for task, dice in manifest["resolution"].items() if dice["mean"] < target}
+    if coarse:
+        task = min(coarse, key=lambda each: coarse[each])
+        yield (
+            f"  warning: {_and_more(task, coarse)}: the labels keep a mean Dice of {coarse[task]} at "
+            f"{SIDE} x {SIDE}, below the target {target}; no mask of this size reaches the target on the "
+            "original images; crop the images if the structure is small"
+        )
+
+
+def _and_more(task: str, tasks: Collection[str]) -> str:
+    return f"{task} and {count_of(len(tasks) - 1, 'more task')}" if len(tasks) > 1 else task
 
 
 command = command_of(

@@ -11,6 +11,7 @@ import click
 
 from segbench.benchmark.cli.options import DATA_ROOT, command_of
 from segbench.errors import UsageError
+from segbench.text import suggestion
 
 if TYPE_CHECKING:
     from segbench.datasets.checks import View
@@ -35,7 +36,8 @@ def _preview(name: str, task: str, output: Path, data_root: str | None) -> None:
         click.echo(preview.save(preview.sheet(view, list(check(view))), output, view))
         count += 1
     if not count:
-        raise UsageError(f"no task of {name} has {task!r} in its name; `data verify {name}` lists them")
+        known = dict.fromkeys(part for each in dataset.tasks() for part in each.name.split("/")[1:])
+        raise UsageError(f"no task of {name} has {task!r} in its name; {suggestion(task, known)}")
     if count == MAX_SHEETS and not task:
         total = f" of {len(tasks)}" if len(tasks) > MAX_SHEETS else ""
         click.echo(f"{MAX_SHEETS}{total} tasks, the maximum; --task TEXT draws all with TEXT in their names")

@@ -8,8 +8,6 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import click
 
-from segbench.text import suggestion
-
 POSITIVE = click.IntRange(1, 100_000)  # a larger number is a typing error that would fill the memory
 
 
@@ -36,8 +34,12 @@ class Share(click.FloatRange):
 class Choice(click.Choice[str]):
     """One of a few words; the error for another word suggests the nearest."""
 
-    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
-        return f"{value!r} is unknown; {suggestion(str(value), self.choices)}"
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from segbench.registry import UnknownName
+
+        if value not in self.choices and param is not None:
+            raise UnknownName(f"value of {param.opts[0]}:", value, [*self.choices])
+        return super().convert(value, param, ctx)
 
 
 IMAGES = NumberOrAll()

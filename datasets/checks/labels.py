@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
 
 from segbench.datasets.checks.view import Finding, Severity, View
+from segbench.datasets.splits import dominant_subject
 
 TINY = 16 / 128**2  # share of the image: 16 pixels at 128 x 128
 ON_BORDER = 0.5  # share of the border of the image
@@ -15,7 +17,7 @@ MIN_SUBJECTS = 5  # the fewest that give each part of a 60/20/20 split one
 
 
 def sizes(view: View) -> Iterator[Finding]:
-    """Find empty splits, few test images and few subjects."""
+    """Find empty splits, few test images, few subjects, and one that fills contexts."""
     count = {name: int((view.split == name).sum()) for name in view.splits}
     for name in [name for name, images in count.items() if images == 0]:
         severity: Severity = "warning" if name == "test" else "note"
@@ -26,6 +28,16 @@ def sizes(view: View) -> Iterator[Finding]:
             f"fewer than {SEQUENCE} test images",
             "the sequential protocols leave the task out unless --images is lower",
             test=count["test"],
+        )
+    train = Counter(map(str, view.subjects[view.split == "train"]))
+    if (subject := dominant_subject(train)) is not None:
+        yield Finding(
+            "warning",
+            "one subject fills the contexts",
+            "name the subjects (subjects.csv, --subject-pattern), or import one slice of each (--rule)",
+            view.task.name,
+            subjects=(subject,),
+            numbers={"train_images": f"{train[subject]} of {train.total()}", "train_subjects": len(train)},
         )
     if (subjects := len(np.unique(view.subjects))) < MIN_SUBJECTS:
         yield view.finding(

@@ -226,6 +226,8 @@ def _shared_suffix(names: Sequence[str], others: Iterable[str]) -> str:
 def list_files(files: Sequence[Path]) -> str:
     """Name a few files, and the folder that holds them, for an error about all of them."""
     folder = os.path.commonpath([file.parent for file in files])
+    if len(files) == 1:
+        return str(files[0])
     return f"{folder}: {join_names([file.relative_to(folder).as_posix() for file in files], MAX_NAMED)}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import difflib
 import io
 import re
 import unicodedata
@@ -30,6 +31,7 @@ COLUMNS = {
 }
 """Names of the columns of a meaning, as `plain_name` makes them; others have one name."""
 
+NEAR = 0.75  # similarity of a misspelt name, as difflib measures it
 EDGES = re.compile(r"^[\s\u200b\u2060\ufeff]+|[\s\u200b\u2060\ufeff]+$")  # also blanks of no width
 
 
@@ -99,9 +101,20 @@ def find_column(meaning: str, header: Sequence[str], file: Path) -> int | None:
 
 
 def without_column(meaning: str, header: Sequence[str], file: Path) -> DataError:
-    """Make the error for a table that lacks a column; it names those that are there."""
-    names = ", ".join(named_columns(header)) or "missing"
-    return DataError(f"{file} lacks the column {meaning!r}; its columns are {names}")
+    """Make the error for a table that lacks a column; it names the nearest column, or all that are there."""
+    names = named_columns(header)
+    near = difflib.get_close_matches(meaning, {plain_name(name): name for name in names}, 1, NEAR)
+    if near:
+        meant = next(name for name in names if plain_name(name) == near[0])
+        return DataError(f"{file} lacks the column {meaning!r}; did you mean {meant!r}? Rename that column")
+    return DataError(f"{file} lacks the column {meaning!r}; its columns are {', '.join(names) or 'missing'}")
+
+
+def meant_column(name: str, meanings: Iterable[str]) -> str | None:
+    """The meaning that a column without one probably has, by its name; None if no name is near."""
+    known = {each: meaning for meaning in meanings for each in COLUMNS.get(meaning, (meaning,))}
+    near = difflib.get_close_matches(plain_name(name), known, 1, NEAR)
+    return known[near[0]] if near else None
 
 
 def named_columns(header: Iterable[str]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
@@ -14,12 +14,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from segbench.datasets.examples import Example, Facts, Reader, named_split, two_splits
+from segbench.datasets.files.finding import MAX_NAMED
 from segbench.datasets.files.tables import plain_name, read_columns, read_text
 from segbench.datasets.importing.store import LEVELS, folder_of
 from segbench.datasets.importing.writer import Picture, Writer, replacement_of, write_manifest
-from segbench.datasets.preprocess import SIDE, prepare_image, prepare_mask
+from segbench.datasets.preprocess import SIDE, prepare_image, prepare_mask, resolution_dice
 from segbench.datasets.splits import SHARES, digest_of, split_by_subject
 from segbench.datasets.task import DataError, TaskData, name_part
+from segbench.text import join_names
 
 MAX_VALUES = 5  # values that an error lists
 Track = Callable[[Iterable[Any], int], Iterable[Any]]
@@ -70,7 +72,9 @@ def import_dataset(
         The manifest. ``subjects_from`` and ``split_from`` say where subjects and split come from,
         ``unused_columns`` lists columns of a table that were not used. ``unused_values`` counts the mask
         files with each value that belongs to no label; ``empty`` and ``vanished`` count, for each label, the
-        images without it and those in which it has no pixel left after preprocessing.
+        images without it and those in which it has no pixel left after preprocessing. ``resolution`` has for
+        each task the mean and worst Dice of the preprocessed labels with the originals, ``dominant`` the
+        subject that has most train images of a task where contexts show hardly any other.
 
     Raises
     ------
@@ -197,11 +201,12 @@ def _preprocess(example: Example, folder: Path) -> _Prepared:
         raise DataError(f"{name!a} or its subject or label is not UTF-8; rename the file") from error
     prepared = _Prepared(example._replace(image=np.empty(0), masks={}), [], [], [])
     for label, mask in example.masks.items():
-        picture = Picture(row | {"label": name_part(label)}, pixels, prepare_mask(mask, shape, name)[0])
-        if picture.mask.any():
-            prepared.pictures.append(picture)
+        label, reduced = name_part(label), prepare_mask(mask, shape, name)
+        if reduced.any():
+            dice = resolution_dice(mask, reduced)
+            prepared.pictures.append(Picture(row | {"label": label}, pixels, reduced[0], dice))
         else:
-            (prepared.vanished if mask.any() else prepared.empty).append(picture.row["label"])
+            (prepared.vanished if mask.any() else prepared.empty).append(label)
     return prepared
 
 
@@ -258,17 +263,24 @@ def _split_subjects(
         if len(subjects) < len(SHARES):
             how = f"all train, as there are fewer than {len(SHARES)} subjects"
         return dict(zip(subjects, map(str, drawn), strict=True)), how
-    for subject in subjects:
-        if subject not in split:
-            raise _without_split(subject, file_of[subject], split, split_from)
+    if lacking := [subject for subject in subjects if subject not in split]:
+        raise _without_split(lacking, file_of, split, split_from)
     return {subject: split[subject] for subject in subjects}, split_from
 
 
-def _without_split(subject: str, file: str, split: Iterable[str], split_from: str) -> DataError:
+def _without_split(
+    subjects: Sequence[str], file_of: Mapping[str, str], split: Iterable[str], split_from: str
+) -> DataError:
+    subject = subjects[0]
     near = [other for other in split if plain_name(other) == plain_name(subject)]
     if near:
         return DataError(
-            f"no split is given for subject {subject!r} ({file}), only for {near[0]!r} by {split_from}; "
-            "write the name in the same way"
+            f"no split is given for subject {subject!r} ({file_of[subject]}), only for {near[0]!r} by "
+            f"{split_from}; write the name in the same way"
         )
-    return DataError(f"no split is given for subject {subject} ({file}); add it to {split_from}")
+    if len(subjects) == 1:
+        return DataError(
+            f"no split is given for subject {subject} ({file_of[subject]}); add it to {split_from}"
+        )
+    names = join_names(subjects, MAX_NAMED)
+    return DataError(f"no split is given for {len(subjects)} subjects, {names}; add them to {split_from}")

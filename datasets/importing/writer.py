@@ -7,7 +7,7 @@ import json
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -15,18 +15,29 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 
 from segbench.datasets.importing.store import EXAMPLES, FORMAT, GROUP, IMAGES, MANIFEST, ROW, hashed
-from segbench.datasets.splits import digest_of
+from segbench.datasets.splits import digest_of, dominant_subject
 from segbench.datasets.task import DataError, TaskData
 
 TEMPORARY, LOCK = ".import-", "lock"
 
 
 class Picture(NamedTuple):
-    """A preprocessed picture with one label: the columns of `ROW`, uint16 (SIDE, SIDE), bool (SIDE, SIDE)."""
+    """A preprocessed picture with one label.
+
+    Attributes
+    ----------
+    row : dict
+        The columns of `ROW`.
+    pixels : uint16 array (SIDE, SIDE)
+    mask : bool array (SIDE, SIDE)
+    dice : float
+        Of the mask with the original one (`segbench.datasets.preprocess.resolution_dice`).
+    """
 
     row: dict[str, str]
     pixels: np.ndarray
     mask: np.ndarray
+    dice: float = 1.0
 
 
 class Writer:
@@ -43,6 +54,7 @@ class Writer:
         self._number: dict[bytes, int] = {}  # of each picture's SHA-256
         self._content = hashlib.sha256()
         self._counts: Counter[tuple[str, str]] = Counter()  # of tasks and subjects
+        self._dice: dict[str, list[float]] = {}  # of the pictures of each task
         self.file_of: dict[str, str] = {}  # the first file of each subject
 
     def add(self, picture: Picture) -> None:
@@ -57,26 +69,42 @@ class Writer:
         self._content.update(hashed(picture.row, key, mask))
         subject = picture.row["subject"]
         self.file_of.setdefault(subject, picture.row["file"])
-        self._counts["/".join(picture.row[name] for name in ROW[:4]), subject] += 1
+        task = "/".join(picture.row[name] for name in ROW[:4])
+        self._counts[task, subject] += 1
+        self._dice.setdefault(task, []).append(picture.dice)
 
     def manifest(self, name: str, split: Mapping[str, str], **entries: Any) -> dict[str, Any]:
         """Close the tables and return the manifest, with further entries; `split` maps each subject."""
         self._images.close()
         self._examples.close()
         tasks: dict[str, dict[str, int]] = {}
+        train: dict[str, dict[str, int]] = {}
         for (task, subject), count in self._counts.items():
             counts = tasks.setdefault(f"{name}/{task}", dict.fromkeys(TaskData.SPLITS, 0))
             counts[split[subject]] += count
+            if split[subject] == "train":
+                train.setdefault(f"{name}/{task}", {})[subject] = count
+        dominant = {task: dominant_subject(counts) for task, counts in train.items()}
         return {
             "format": FORMAT,
             "name": name,
             **entries,
             "tasks": tasks,
+            "resolution": {f"{name}/{task}": _mean_and_worst(dice) for task, dice in self._dice.items()},
+            "dominant": {
+                task: {"subject": subject, "images": train[task][subject], "subjects": len(train[task])}
+                for task, subject in dominant.items()
+                if subject is not None
+            },
             "pictures": len(self._number),
             "content": self._content.hexdigest(),
             "split": digest_of(split),
             "subjects": dict(sorted(split.items())),
         }
+
+
+def _mean_and_worst(dice: Sequence[float]) -> dict[str, float]:
+    return {"mean": round(sum(dice) / len(dice), 3), "worst": round(min(dice), 3)}
 
 
 def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from segbench.datasets.download import Archive, download_folder, fetch, verify
 from segbench.datasets.task import DataError
+from segbench.files import write_file
 
 
 class InPlace(ABC):
@@ -75,6 +76,14 @@ class InPlace(ABC):
         folder = self.find(root)
         if folder is None:
             target = fetch(self.archives, root / self.unpacked, download_folder(root, self.name), urls)
+            write_file(self._record(root), f"{self.unpacked}\n")
             return target / self.inner
         verify(self.archives, folder.parent if self.inner else folder)
         return folder
+
+    def fetched(self, root: Path) -> list[Path]:
+        """The folder that `fetch` has made, which may be removed; none if the user has put it there."""
+        return [root / self.unpacked] if self._record(root).is_file() else []
+
+    def _record(self, root: Path) -> Path:
+        return download_folder(root, self.name) / "unpacked.txt"

@@ -67,7 +67,7 @@ def test_import_says_what_it_has_taken(tmp_path, knees):
     manifest = json.loads((tmp_path / "root" / "imported" / "knees" / "manifest.json").read_text())
     assert result.stdout.splitlines() == [
         f"knees: 1 task, 20 pictures of 20 subjects, in {tmp_path / 'root' / 'imported' / 'knees'}",
-        "  knees/all/X-Ray/0/foreground  12 train, 4 val, 4 test",
+        "  knees/all/X-Ray/0/foreground  12 train, 4 val, 4 test; Dice kept at 128 x 128: 1.0, worst 1.0",
         "  subjects: each image",
         "  split: 60/20/20 of the subjects, drawn for the name knees",
         "  left out: foreground is empty in 1 picture",
@@ -178,7 +178,7 @@ def test_public_data_sets_have_readers_of_their_own(tmp_path, knees):
         (("knees", "--labels", "1=a,1=b"), 2, "--labels names value 1 twice"),
         (("knees", "--axes", "axal"), 2, "unknown axis 'axal'; did you mean axial?"),
         (("knees", "--axes", "axial"), 1, "--axes is for volumes"),
-        (("knees", "--rule", "maxslise"), 2, "'maxslise' is unknown; did you mean maxslice?"),
+        (("knees", "--rule", "maxslise"), 2, "unknown value of --rule: 'maxslise'; did you mean maxslice?"),
         (("knees", "--mask-suffix", " "), 2, "--mask-suffix is empty; give one such as _lesion"),
         (("knees", "--subject-pattern", "q(.)"), 1, "finds no subject in k00"),
         (("knees", "--split", "gone.csv"), 1, "gone.csv cannot be read"),

@@ -158,7 +158,7 @@ def without_foreground(folder: Path) -> None:
         ),
         (
             lambda f: (f / "subjects.csv").write_text("file,subject\np0_0.png,a\n"),
-            "subjects.csv names no subject for p0_1.png",
+            "images: p0_1.png, p1_0.png, p1_1.png, p2_0.png, p2_1.png and 4 more; add a row for each",
         ),
         (
             lambda f: (f / "subjects.csv").write_text("image;person\np0_0.png;a\n"),

@@ -119,11 +119,10 @@ def test_labels_with_equal_names_in_tasks_are_refused(tmp_path: Path) -> None:
 
 def test_folders_of_pictures_are_subjects_and_not_a_dicom_series(tmp_path: Path) -> None:
     for part in ("early", "late"):
-        for name in "ab":
-            save(
-                tmp_path / "data" / "images" / part / f"{name}.png", noise(*WIDE, seed=len(part) + ord(name))
-            )
-            save(tmp_path / "data" / "masks" / part / f"{name}.png", square())
+        for seed in (1, 2):
+            image = noise(*WIDE, seed=seed * len(part))
+            save(tmp_path / "data" / "images" / part / f"{seed}.png", image)
+            save(tmp_path / "data" / "masks" / part / f"{seed}.png", square())
     manifest = imported(tmp_path / "data", tmp_path)
     assert (set(manifest["subjects"]), manifest["pictures"]) == ({"early", "late"}, 4)
     assert manifest["subjects_from"] == "the folders of the images"

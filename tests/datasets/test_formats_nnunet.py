@@ -116,8 +116,8 @@ def test_a_pattern_names_subjects(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("break_it", "sentence"),
     [
-        (lambda f: (f / "imagesTr/case_3_0001.nii.gz").unlink(), "case_3.nii.gz has no image case_3_0001"),
-        (lambda f: (f / "labelsTr/case_3.nii.gz").unlink(), "imagesTr/case_3_0000.nii.gz has no label map"),
+        (lambda f: (f / "imagesTr/case_3_0001.nii.gz").unlink(), "imagesTr has no image case_3_0001.nii.gz"),
+        (lambda f: (f / "labelsTr/case_3.nii.gz").unlink(), "case_3_0001.nii.gz have no label map in"),
         (lambda f: save(f / "imagesTr/case_3_0002.nii.gz", noise(2, 2, 2)), "imagesTr/case_3_0002.nii.gz"),
         (lambda f: (f / "labelsTr/case_3.nii.gz").write_bytes(b"\x1f\x8b"), "case_3.nii.gz cannot be"),
         (lambda f: save(f / "labelsTr/case_3.nii.gz", square(1, (9, 9, 9))), "case_3.nii.gz is 9 x 9 x 9"),

@@ -252,7 +252,7 @@ def test_a_given_split_overrides_the_split_of_the_data(tmp_path: Path) -> None:
         (example("a", "test"), None, "subject a is in two splits, train by a.png and test by a.png"),
         (example("a"), None, "subject a is in two splits, train by a.png and none by a.png"),
         (example("b"), None, "no split is given for subject b (b.png); add it"),
-        (example("b", "test"), {}, "no split is given for subject a (a.png); add it"),
+        (example("b", "test"), {}, "no split is given for 2 subjects, a and b; add them to split.csv"),
         (example("b", "half"), None, "b.png is in the split 'half'; name train, val or test"),
         (
             example("b", "test"),

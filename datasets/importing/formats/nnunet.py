@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from segbench.datasets.examples import Facts
-from segbench.datasets.files.finding import visible
+from segbench.datasets.files.finding import MAX_NAMED, list_files, visible
 from segbench.datasets.files.images import IMAGE_SUFFIXES
 from segbench.datasets.files.labels import Labels, is_number
 from segbench.datasets.files.tables import read_text
@@ -19,6 +19,7 @@ from segbench.datasets.importing.formats.base import FormatReader, merge_option
 from segbench.datasets.importing.formats.case import Case, MaskFile
 from segbench.datasets.importing.formats.subjects import Subjects
 from segbench.datasets.task import DataError
+from segbench.text import join_names
 
 
 class NNUNetReader(FormatReader):
@@ -48,20 +49,29 @@ class NNUNetReader(FormatReader):
         maps, images = (_list_files(folder / name, suffix) for name in ("labelsTr", "imagesTr"))
         channels = _channels(content, file, images, suffix)
         subjects = Subjects(folder, self.options.subject_pattern, each="case")
-        cases = []
+        cases, absent = [], []
         for name, path in maps.items():
             for number, channel in channels.items():
                 image = images.get(f"{name}_{number}")
                 if image is None and len(channels) == 1:  # as in the Decathlon
                     image = images.get(name)
                 if image is None:
-                    raise DataError(f"{path} has no image {name}_{number}{suffix} in imagesTr; add it")
+                    absent.append(f"{name}_{number}{suffix}")
+                    continue
                 subject = subjects.of(image, name)
                 cases.append(Case(image, (MaskFile(path, labels, declared),), subject, modality=channel))
+        if absent:
+            names = join_names(absent, MAX_NAMED)
+            raise DataError(
+                f"{folder / 'imagesTr'} has no image {names}, and labelsTr has its label map; add it"
+            )
         self.facts = Facts(subjects.origin)
-        strays = set(images.values()) - {case.image for case in cases}
+        strays = sorted({*images.values()} - {case.image for case in cases})
         if strays:
-            raise DataError(f"{min(strays)} has no label map in labelsTr, or is a channel that {file} lacks")
+            verb = "has" if len(strays) == 1 else "have"
+            raise DataError(
+                f"{list_files(strays)} {verb} no label map in labelsTr, or {file} lacks the channel"
+            )
         return cases
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from segbench.datasets.files.finding import list_files
 from segbench.datasets.files.tables import clean, read_columns, spelling
 from segbench.datasets.importing.formats.case import Case
 from segbench.datasets.importing.formats.volumes import stem
@@ -75,7 +76,7 @@ class Subjects:
         Raises
         ------
         DataError
-            If the table or the pattern yields no subject.
+            If the pattern yields no subject. An image that the table lacks has an empty subject.
         """
         if self._rows is not None:
             return self._by_table(self._rows, image, name)
@@ -95,7 +96,7 @@ class Subjects:
                 path = clean("/".join((*folders[start:], last)))
                 if path in rows:
                     return rows[path]
-        raise DataError(f"{self._table} names no subject for {image.name}; add a row for it")
+        return ""
 
 
 def subject_of(name: str, pattern: str, file: Path, source: str = "") -> str:
@@ -129,10 +130,10 @@ def with_clean_subjects(cases: Iterable[Case], stated: bool) -> list[Case]:
         If a subject has no name, or `stated` subjects differ in capitals or blanks only.
     """
     cleaned = [case._replace(subject=clean(case.subject)) for case in cases]
+    if unnamed := [case.image for case in cleaned if not case.subject]:
+        raise DataError(f"no subject is named for {list_files(unnamed)}; add a row for each to {TABLE}")
     first: dict[str, Case] = {}
     for case in cleaned:
-        if not case.subject:
-            raise DataError(f"the subject of {case.image} has no name; give it one")
         other = first.setdefault(spelling(case.subject), case) if stated else case
         if other.subject != case.subject:
             raise DataError(

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from segbench.datasets.examples import SPLIT_NAMES, Facts, named_split
-from segbench.datasets.files.finding import named_folders, nearest
+from segbench.datasets.files.finding import list_files, named_folders, nearest
 from segbench.datasets.files.labels import Labels, Values, labels_from_pairs
 from segbench.datasets.files.tables import (
     clean,
     find_column,
+    meant_column,
     named_columns,
     read_csv,
     read_text,
@@ -56,6 +57,7 @@ class TableReader(FormatReader):
         rows = [row for table in tables for row in table.rows()]
         if tables and not rows:
             raise DataError(f"{files[0]} has no rows; add one for each image")
+        _require_files(rows)
         cases: dict[Case, list[MaskFile]] = {}
         first: dict[str, _Row] = {}  # of each image
         for row in rows:
@@ -106,7 +108,10 @@ class _Table:
 
     def unused(self) -> list[str]:
         used = {clean(str(self.header[column])) for column in self.columns.values()}
-        return [name for name in named_columns(self.header) if name not in used]
+        free = [meaning for meaning in MEANINGS if meaning not in self.columns]
+        names = [name for name in named_columns(self.header) if name not in used]
+        meant = {name: meant_column(name, free) for name in names}
+        return [f"{name} (did you mean {near}?)" if near else name for name, near in meant.items()]
 
 
 class _Row:
@@ -125,6 +130,7 @@ class _Row:
         self.get = self._texts.get
 
     def path(self, meaning: str) -> Path:
+        """The file of a meaning, or where it should be; DataError if the row names none."""
         if meaning not in self.table.columns:
             raise without_column(meaning, self.table.header, self.table.file)
         if meaning not in self._texts:
@@ -136,18 +142,29 @@ class _Row:
             *(unicodedata.normalize(form, text) for form in ("NFC", "NFD")),
         )
         paths = [self.table.file.parent / form for form in forms]
-        found = next((path for path in paths if path.exists()), None)
-        if found is None:
-            raise DataError(
-                f"{self.source}: there is no {meaning} {paths[0]}{_near(paths[1])}; correct the path"
-            )
-        return found
+        return next((path for path in paths if path.exists()), paths[1])
 
     def labels(self) -> Labels | None:
         label, value = self.get("label"), self.get("value")
         if value is not None:
             return labels_from_pairs([(value, label or value)], self.source)
         return None if label is None else {label: ()}
+
+
+def _require_files(rows: Iterable[_Row]) -> None:
+    """DataError, which names a few, if files that rows name do not exist."""
+    named = {row.path(meaning): (row, meaning) for row in rows for meaning in PATHS}
+    missing = [path for path in named if not path.exists()]
+    if not missing:
+        return
+    row, meaning = named[missing[0]]
+    hint = _near(missing[0])
+    if len(missing) == 1:
+        raise DataError(f"{row.source}: there is no {meaning} {missing[0]}{hint}; correct the path")
+    raise DataError(
+        f"{row.table.file} names {len(missing)} files that do not exist, {list_files(missing)}{hint}; "
+        "correct the paths"
+    )
 
 
 def _near(path: Path) -> str:
