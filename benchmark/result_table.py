@@ -36,7 +36,7 @@ def result_table(images: pd.DataFrame) -> str:
                 lambda n: n and "largest"
             )
         parts = parts.sort_values(["protocol", "part"], kind="stable")
-        table = pd.concat([parts, table.assign(part=ALL[level])])
+        table = pd.concat([parts, table.assign(part=ALL[level])]).fillna("")
     return "\n".join(_lines(table.rename(columns={"failures": "failed"})))
 
 

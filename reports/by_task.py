@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from segbench.reports import protocols, selection, style
-from segbench.reports.estimates import CONTEXTS, task_titles
-from segbench.reports.requirement import NO_CONTEXT, InsufficientRecords
+from segbench.reports import protocols, selection
+from segbench.reports.estimates import task_titles
+from segbench.reports.requirement import InsufficientRecords
 from segbench.results.resampling import group_codes
 from segbench.results.schema import IMAGE_KEY
 
@@ -30,6 +29,8 @@ def variants(images: pd.DataFrame) -> list[str]:
 
 def in_several_sizes(images: pd.DataFrame) -> pd.Series:
     """Return which records are of protocols that segment an image in contexts or sets of several sizes."""
+    if images.empty:
+        return pd.Series(False, index=images.index)
     code = group_codes(images[name] for name in SAME_IMAGE)
     repeated = np.bincount(code)[code] > 1
     return images.protocol.isin(images.protocol[repeated].unique())
@@ -74,13 +75,3 @@ def protocol_titles(results: Results, images: pd.DataFrame) -> dict[str, str]:
         largest_ones = [f"{noun} of {size}" for noun, size in sizes.items() if size > 1]
         titles[str(name)] += f", {' and '.join(largest_ones)}" if largest_ones else ""
     return titles
-
-
-def row_order(results: Results, images: pd.DataFrame) -> dict[str, Sequence[str]]:
-    """Return the order of the values of the columns that name a row."""
-    return {
-        "protocol": protocols.in_order(images.protocol),
-        "split": ["test", "val"],
-        "context": [*CONTEXTS, NO_CONTEXT],
-        "model": list(style.line_styles(images.model)),
-    }
