@@ -80,14 +80,16 @@ def _experiment(plan: ExperimentPlan, common: Config) -> str:
 
 
 def result_lines(results: Results) -> Iterator[str]:
-    """Yield the table of results, what to consider about them, and the command of the report."""
+    """Yield the table of results, the answer, what to consider about it, and the command of the report."""
     from segbench.benchmark.result_table import result_table
+    from segbench.reports.answer import plain_lines
     from segbench.reports.catalogue import trainings
     from segbench.reports.cautions import missed_seeds
     from segbench.reports.selection import in_standard_sets
 
     images = results.images[in_standard_sets(results, results.images)]  # longer ones have their own figures
     yield f"\n{result_table(images)}\n"
+    yield from plain_lines(results)
     yield from shortened_trainings(trainings(results))
     if seeds := missed_seeds(results):
         yield f"Seed images: {seeds}"

@@ -9,11 +9,21 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from segbench.reports import bounds, catalogue, estimates, pictures, protocols, selection, style, targets
+from segbench.reports import (
+    bounds,
+    by_task,
+    catalogue,
+    estimates,
+    pictures,
+    protocols,
+    selection,
+    style,
+    targets,
+)
 from segbench.reports.artefacts import comparisons, set_gains
 from segbench.reports.layout import CHANGE
 from segbench.reports.ranking import MOST_NAMES, Effort, dice, named_amounts, ranking
-from segbench.reports.requirement import InsufficientRecords, Requirement
+from segbench.reports.requirement import NO_CONTEXT, InsufficientRecords, Requirement
 from segbench.text import count_of, join_names, printable
 
 if TYPE_CHECKING:
@@ -129,8 +139,7 @@ def _place(results: Results, images: pd.DataFrame) -> str:
     (protocol,), (split,) = images.protocol.unique(), images.split.unique()
     title = pictures.protocol_title(results, str(protocol), str(split))
     contexts = set(images.context.unique()) & {"soft", "ground-truth"}
-    usual = "ordered" if not protocols.labels(results, str(protocol)).ordered else ""
-    context = "" if usual or len(contexts) != 1 else f", {contexts.pop()} contexts"
+    context = f", {contexts.pop()} contexts" if contexts else ""
     return f"{title}{context} on {_datasets(images)}"
 
 
@@ -163,56 +172,62 @@ def _of_protocol(
 
 
 def _task_names(images: pd.DataFrame) -> dict[str, str]:
-    """Return the shortest names of the tasks: data set, if there are several, and what differs within it."""
-    names = {}
-    for dataset, rows in images.groupby("dataset", observed=True):
-        titles = estimates.task_titles(rows)
-        first = [str(dataset)] if images.dataset.nunique() > 1 else []
-        for task, title in titles.items():
-            parts = [*first, *(title.split(", ") if len(titles) > 1 or not first else [])]
-            names[task] = "/".join(parts)
-    return names
+    """Return short names of the tasks: the data set, if there are several, and what differs within it."""
+    names = by_task.short_names(images)
+    if images.dataset.nunique() > 1:
+        alone = images.groupby("dataset", observed=True).task.nunique() == 1
+        datasets = {task: task.split("/")[0] for task in names}
+        names = {
+            task: datasets[task] if alone[datasets[task]] else f"{datasets[task]}/{name}"
+            for task, name in names.items()
+        }
+    return {task: name.replace(", ", "/") for task, name in names.items()}
 
 
 def qualities(results: Results) -> list[str]:
     """State Dice for each protocol that counts no interactions to a target, except supervised networks."""
     counted = protocols.of_families(results, "sequential", "supervised")
-    names = [name for name in protocols.in_order(results.images.protocol) if name not in counted]
-    return [_quality(results, name) for name in names]
+    images = results.images[~results.images.protocol.isin(counted)]
+    if images.empty:
+        return []
+    images = by_task.largest(images)
+    titles = by_task.protocol_titles(results, images)
+    return [
+        f"{titles[name]} on {_quality(results, name, images[images.protocol == name])}"
+        for name in protocols.in_order(images.protocol)
+    ]
 
 
-def _quality(results: Results, protocol: str) -> str:
-    """State Dice of the best methods of a protocol, with its largest contexts or sets."""
-    labels = protocols.labels(results, protocol)
-    images = results.images[results.images.protocol == protocol]
-    images = images[images.split == ("test" if (images.split == "test").any() else images.split.iloc[0])]
-    manual = labels.family == "manual"
-    size = ""
-    if labels.family.endswith("in-context"):
-        images = images[images.context_size == images.context_size.max()]
-        size = f" with a context of {count_of(int(images.context_size.max()), 'image')}"
-    elif labels.family in ("sets", "scans"):
-        images = images[images.set_size == images.groupby("model", observed=True).set_size.transform("max")]
-        size = f" in sets of {images.set_size.max()}"
-    elif manual and (images.annotator == "human").any():
+def _quality(results: Results, protocol: str, images: pd.DataFrame) -> str:
+    """State Dice of the best methods of a protocol, on the test split if it has records of it."""
+    if (images.split == "test").any():
+        images = images[images.split == "test"]
+    manual = protocols.labels(results, protocol).family == "manual"
+    if (images.annotator == "human").any():
         images = images[images.annotator == "human"]
     table = dice(images, ["model", "context"], ("person", "subject") if manual else estimates.UNITS)
-    titles = [pictures.method_title(*names) for names in table[["model", "context"]].to_numpy()]
+    contexts = table.context if table.context.nunique() > 1 else [NO_CONTEXT] * len(table)
+    titles = [pictures.method_title(*names) for names in zip(table.model, contexts, strict=True)]
     listed = join_names(named_amounts(table, titles), MOST_NAMES)
-    return f"{_place(results, images)}: Dice (×100){size} is {listed}."
+    return f"{_datasets(images)}: Dice (×100) of {listed}."
 
 
 def _indications(results: Results) -> list[str]:
     """Say once which intervals do not exist, and which are over few units."""
-    _, images = _compared(results)
+    _, compared = _compared(results)
+    trained = results.images.protocol.isin(protocols.of_families(results, "supervised"))
+    images = results.images[~trained] if compared.empty else compared
     if images.empty:
         return []
+    solved = images.groupby(["protocol", "task"], observed=True).reached.transform("any")
+    images = images[solved] if solved.any() else images
     subjects = images.drop_duplicates(["protocol", "dataset", "cohort", "subject"])
     counts = {
         "simulation": images.groupby("protocol", observed=True).simulation.nunique().min(),
         "subject": subjects.groupby("protocol", observed=True).size().min(),
     }
-    texts = [f"One {unit} only: no interval over {unit}s." for unit, count in counts.items() if count == 1]
+    one = [unit for unit, count in counts.items() if count == 1 and len(compared)]
+    texts = [f"One {unit} only: no interval over {unit}s." for unit in one]
     few = [f"{unit}s" for unit, count in counts.items() if 1 < count < FEW]
     if few:
         texts.append(f"Intervals over fewer than ten {' or '.join(few)} are only an indication.")

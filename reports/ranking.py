@@ -199,6 +199,10 @@ def _failures(effort: Effort, models: Iterable[str]) -> str:
         return f" Every image reached {effort.target}."
     reliable = min([*named, *effort.models], key=lambda name: share[name])
     named = list(dict.fromkeys([*named, reliable]))
+    if not share[named].any():
+        return (
+            f" Every image reached {effort.target} with {join_names([model_title(name) for name in named])}."
+        )
     parts = [f"{_percent(share[name])} with {model_title(name)}" for name in named]
     maximum = int(effort.images.interactions[missed].max())
     text = (

@@ -114,6 +114,10 @@ def test_interactions_change_and_order_in_words(efforts, expected):
             "ScribblePrompt; each counts as 20 clicks. MultiverSeg fails on more images than ScribblePrompt.",
         ),
         (
+            {"scribbleprompt": [[9, 9]] * 2, "sp_uvs": [[6, 6]] * 2, "random_walker": [[20, 9]] * 2},
+            "Every image reached 90% Dice with SP+UVS and ScribblePrompt.",
+        ),
+        (
             {"scribbleprompt": [[4, 20, 6, 10]] * 2},
             "ScribblePrompt needs 10.0 clicks per image [10.0, 10.0 over 2 simulations; 4.5, 16.5 over "
             "4 subjects]. No other method segmented the same images. Images that missed 90% Dice: 25.0% with "
@@ -238,8 +242,8 @@ def test_every_protocol_has_an_answer(whole_run):
     texts = answer.answer(whole_run)
     for title in ("Center clicks", "Centerline scribbles", "Bootstrapped", "In context", "Supervised"):
         assert any(text.lower().startswith(title.lower()) for text in texts), title
-    (context,) = [text for text in texts if text.startswith("In context on")]
-    assert "Dice (×100) with a context of 4 images is " in context
+    (context,) = [text for text in texts if text.startswith("In context, ")]
+    assert context.startswith("In context, context of 4 on buid and wbc: Dice (×100) of ")
 
 
 def test_there_is_one_paragraph_per_protocol_also_from_a_computed_table(small):
