@@ -77,5 +77,5 @@ class MultiverSegDummy(MultiverSeg):
 
 
 MIN_CONTEXT_2, MIN_CONTEXT_5 = (
-    with_min_context(MultiverSeg, entries, "the argument min_context of the release") for entries in (2, 5)
+    with_min_context(MultiverSeg, entries, "an argument of the release") for entries in (2, 5)
 )

@@ -15,7 +15,7 @@ SEED_STRENGTH = 0.5  # a pixel is a seed where the interaction is stronger than 
 
 
 class RandomWalker:
-    """Probability that a random walker from a pixel meets a positive seed before a negative one.
+    """Probability that a random walk meets a positive seed first; no network.
 
     The system is solved on the image at half its size, which is about five times faster. The border of the
     image is background unless an interaction says otherwise. Seeds are dilated to three pixels; a single

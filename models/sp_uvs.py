@@ -11,9 +11,10 @@ from segbench.protocols.adapter import Capabilities, Query
 
 
 class ScribblePromptUniverSeg:
-    """UniverSeg predicts before the first interaction; ScribblePrompt refines its logits from then on.
+    """UniverSeg predicts first; ScribblePrompt refines it by interactions.
 
-    With fewer than five context entries (``capabilities.min_context``) ScribblePrompt works alone (Fig. 15).
+    Before the first interaction UniverSeg predicts; ScribblePrompt then gets its logits. With fewer than five
+    context entries (``capabilities.min_context``) ScribblePrompt works alone (Fig. 15).
     """
 
     title = "SP+UVS"

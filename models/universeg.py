@@ -15,7 +15,7 @@ SMALLEST = 1e-6  # probability, and distance to 1; the logits of a mean are fini
 
 
 class UniverSeg(NetworkAdapter):
-    """Predicts from the image and a context of at least one entry, without ensembling."""
+    """Predicts from the image and a context of at least one entry."""
 
     title = "UniverSeg"
     capabilities = Capabilities(in_context=True)
@@ -36,16 +36,16 @@ class UniverSeg(NetworkAdapter):
 
 
 class UniverSegOracle(UniverSeg):
-    """Upper bound of UniverSeg: the context always holds the true labels (MultiverSeg, D.2.2)."""
+    """UniverSeg with true labels in its context: an upper bound (D.2.2)."""
 
     title = "UniverSeg (oracle)"
     capabilities = Capabilities(in_context=True, true_context=True)
 
 
 class UniverSegEnsemble(UniverSeg):
-    """UniverSeg with ensembling: the mean of its probabilities over ten random contexts of one size.
+    """Mean of UniverSeg's probabilities over ten random contexts of one size.
 
-    MultiverSeg compares with UniverSeg without it (C.1).
+    MultiverSeg compares with UniverSeg without this ensembling (C.1).
     """
 
     title = "UniverSeg (10 contexts)"

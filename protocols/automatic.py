@@ -20,7 +20,7 @@ from segbench.protocols.trajectory import Trajectory
 
 
 class SetAutomatic(Protocol):
-    """Every scan of the split once, without interactions; a set is all scans of a subject.
+    """Each scan once; a subject's scans are a set.
 
     There is a row per scan and structure, but none for a structure that is neither in a scan nor in its
     prediction. A structure that is only in the prediction has Dice 0.

@@ -20,9 +20,9 @@ from segbench.protocols.trajectory import labelled
 
 @dataclass(frozen=True)
 class InContext(Protocol):
-    """Every image of the split, in contexts of every size; a simulation is one draw of these contexts.
+    """Every image in contexts of every size.
 
-    All interactions are made, also on images that have the target Dice. Without an annotator there is one
+    A simulation is one draw of these contexts. All interactions are made, also on images that have the target Dice. Without an annotator there is one
     prediction per context.
     """
 

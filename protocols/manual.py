@@ -21,7 +21,7 @@ SIMULATED: tuple[Annotator, ...] = (CenterlineScribbles(), LineScribbles())
 
 
 class ManualScribbles(Protocol):
-    """Every image of the split, with the scribbles of each person and as many of each simulated annotator.
+    """Each person's scribbles, and as many simulated.
 
     A positive and a negative scribble together are one step; nothing is corrected. Models see one image at a
     time, without a context.

@@ -25,8 +25,9 @@ PICTURED = (0,)  # simulations whose masks are kept
 
 @dataclass(frozen=True)
 class Sequential(Protocol):
-    """Experiment 1 with one annotator; see `Protocol` for the attributes.
+    """Each image joins the context of the next ones.
 
+    Experiment 1 with one annotator; see `Protocol` for the attributes.
     A seed model segments the first image. If it misses the target Dice, it is kept, or replaced by the next
     train image (`Config.seed_image`). Without `needs_seed_image` its true label begins the context.
     """
@@ -111,7 +112,10 @@ class Sequential(Protocol):
 
 
 class Bootstrapped(Sequential):
-    """One prediction per image, from the true label of the first image and all earlier predictions."""
+    """Each prediction joins the context of the next.
+
+    The context begins with the true label of the first image.
+    """
 
     family = "bootstrapped"
     needs_seed_image = False

@@ -28,7 +28,7 @@ Drawn = Callable[[int], list[Interaction]]  # the sums of the first 1, 2, ... in
 
 @dataclass(frozen=True)
 class SetInteraction(Protocol):
-    """Every image of the split, in sets of every size and with every number of interactions.
+    """Sets of every size and number of interactions.
 
     Every prediction is a first one, from all interactions so far. A simulation is one draw of the
     interactions and of the order in which images are divided into sets. Models that are not setwise predict

@@ -18,7 +18,7 @@ PICTURED = 18  # images of the first training whose masks are kept; a simulation
 
 
 class Supervised(Protocol):
-    """Every image of the test split once, without interactions, for each training of the model."""
+    """Every test image once, for each training."""
 
     name = "supervised"
     title = "Supervised (no interactions)"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from segbench.benchmark.cli.options import DATA_ROOT, FORMAT, command_of
+from segbench.text import count_of
 
 if TYPE_CHECKING:
     from segbench.datasets.catalogue import Entry
@@ -18,9 +20,12 @@ Row = dict[str, Any]
 
 
 def _models(_: str | None) -> list[Row]:
-    from segbench.models.registry import MODELS, capabilities
+    from segbench.models.registry import MODELS, capabilities, title
 
-    return [{"name": name, **asdict(capabilities(name))} for name in MODELS.names()]
+    return [
+        {"name": name, **asdict(capabilities(name)), "title": title(name), **_described(MODELS.get(name))}
+        for name in MODELS.names()
+    ]
 
 
 def _protocols(_: str | None) -> list[Row]:
@@ -30,18 +35,25 @@ def _protocols(_: str | None) -> list[Row]:
     protocols = [(name, find_protocol(name)) for name in PROTOCOLS.names()]
     return [
         {"name": name, "version": p.version, "max_steps": p.max_steps, "data": p.data_kind}
+        | {"unit": p.unit, "title": p.title or name, **_described(type(p))}
         for name, p in protocols
     ]
+
+
+def _described(kind: object) -> Row:
+    """Return the description of a class: the first line of its docstring."""
+    return {"description": (getattr(kind, "__doc__", None) or "").strip().partition("\n")[0]}
 
 
 def _datasets(data_root: str | None) -> list[Row]:
     from segbench.benchmark.settings import resolve_root
     from segbench.datasets.catalogue import entry
-    from segbench.datasets.registry import dataset_names, open_dataset, variants
+    from segbench.datasets.registry import DATASETS, dataset_names, open_dataset, variants
 
     root, rows = resolve_root(data_root), []
     for name in dataset_names(root):
         dataset, known = open_dataset(name, root), entry(name)
+        own = _described(type(dataset.source)) if name in DATASETS else {"description": ""}
         rows.append(
             {
                 "name": name,
@@ -52,6 +64,8 @@ def _datasets(data_root: str | None) -> list[Row]:
                 "trained_on_by": " ".join(known.trained_on_by) if known else "",
                 "how": _instructions(name, dataset.source, known),
                 "link": known.link if known else "",
+                "title": known.name if known else name,
+                **({"description": known.description} if known else own),
             }
         )
     return rows
@@ -94,6 +108,14 @@ KINDS = {
     "tasks": _tasks,
     "figures": _figures,
 }
+# What a line for people shows; JSON has everything.
+SHOWN = {
+    "models": ("name", "description"),
+    "protocols": ("name", "max_steps", "description"),
+    "datasets": ("name", "installed", "kind", "description", "trained_on_by", "how"),
+    "tasks": ("name",),
+    "figures": ("name", "title"),
+}
 
 
 def _list(kind: str, format: str, data_root: str | None) -> None:
@@ -101,13 +123,13 @@ def _list(kind: str, format: str, data_root: str | None) -> None:
     if format == "json":
         click.echo(json.dumps(rows, indent=2))
         return
-    for line in _lines(rows):
+    for line in _lines(rows, SHOWN[kind]):
         click.echo(line)
 
 
-def _lines(rows: list[Row]) -> list[str]:
+def _lines(rows: list[Row], columns: Sequence[str]) -> list[str]:
     """Return a line per row with aligned columns."""
-    cells = [[_cell(key, value, row["name"]) for key, value in row.items()] for row in rows]
+    cells = [[_cell(key, row) for key in columns] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return [
         "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True) if width).rstrip()
@@ -115,16 +137,16 @@ def _lines(rows: list[Row]) -> list[str]:
     ]
 
 
-def _cell(key: str, value: Any, name: str) -> str:
-    """Return a value for people; empty if another column of the line contains it."""
-    # The name of a task contains its parts, and `how` contains the link if a person needs it.
-    if key == "link" or (key != "name" and value in name.split("/")):
-        return ""
+def _cell(key: str, row: Row) -> str:
+    """Return a value for people."""
+    value = row[key]
+    if key == "max_steps":
+        return count_of(value, row["unit"].removesuffix("s")) if value else "no interactions"
+    if key == "installed":
+        return "installed" if value else "not installed"
     if key == "trained_on_by":
         return "training data" if value else ""
-    if isinstance(value, bool):
-        return key if value else f"not {key}"
-    return value if isinstance(value, str) else f"{key} {value}"
+    return str(value)
 
 
 command = command_of(

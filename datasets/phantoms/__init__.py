@@ -48,7 +48,7 @@ class Embedded:
 
 
 class Phantoms(Embedded):
-    """The data set ``phantoms``: 8 cohorts of 120 subjects with one image each, 11 tasks.
+    """Drawn images: 8 cohorts of 120 subjects, 11 tasks.
 
     An image depends on its cohort and number only, and is the same in every run and on every machine.
     """
@@ -82,7 +82,7 @@ class Phantoms(Embedded):
 
 
 class BrainPhantom(Embedded):
-    """The data set ``brain-phantom``: about 1,200 scans of 300 subjects in 1 to 12 sessions, 20 structures.
+    """Drawn scans of 300 brains in 1 to 12 sessions.
 
     A scan depends on the numbers of its subject and session only, and is the same on every machine.
     """

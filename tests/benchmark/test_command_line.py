@@ -114,6 +114,11 @@ def test_list_for_people_and_for_programs(kind, tmp_path):
     lines = tool("list", kind, "--data-root", tmp_path).output.splitlines()
     assert names
     assert [line.startswith(name) for line, name in zip(lines, names, strict=True)] == [True] * len(names)
+    if kind in ("models", "protocols"):
+        assert max(map(len, lines)) <= 100  # a terminal shows each in one line
+        assert all(line.endswith(f"  {row['description']}") for line, row in zip(lines, rows, strict=True))
+    if kind in ("models", "protocols", "datasets"):
+        assert all(row["title"] and row["description"] for row in rows)
 
 
 TRAIN = ("train", "universeg", "--preset", "smoke", "--device", "cpu")

@@ -29,7 +29,7 @@ def test_registered_and_catalogued_data_sets_are_listed_once(rows, tmp_path):
     assert set(rows) == registered
     assert len(listed(tmp_path).splitlines()) == len(registered)
     columns = "name", "installed", "kind", "licence", "variants", "trained_on_by", "how", "link"
-    assert {tuple(row) for row in rows.values()} == {columns}
+    assert {tuple(row) for row in rows.values()} == {(*columns, "title", "description")}
 
 
 def test_each_is_told_how_to_get_it(rows):
@@ -42,6 +42,8 @@ def test_each_is_told_how_to_get_it(rows):
         "trained_on_by": "",
         "how": "python -m benchmark data fetch wbc",
         "link": "https://github.com/zxaoyou/segmentation_WBC",
+        "title": "WBC",
+        "description": "white blood cells",
     }
     adni = rows["adni-flair"]
     assert (adni["kind"], adni["how"]) == ("scans", "get it from https://adni.loni.usc.edu")
