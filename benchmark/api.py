@@ -28,6 +28,7 @@ def run(
     protocol: Names | None = None,
     models: Models = "all",
     datasets: Names | None = None,
+    tasks: Names | None = None,
     data_root: str | Path | None = None,
     preset: Literal["smoke", "quick", "full", "paper", "check"] = "quick",
     simulations: int | None = None,
@@ -36,7 +37,7 @@ def run(
     max_steps: int | None = None,
     context: Literal["binary", "soft", "ground-truth"] = "binary",
     seed_image: Literal["keep", "redraw"] = "keep",
-    split: Literal["test", "val"] = "test",
+    split: Literal["test", "val", "all"] = "test",
     split_from: Literal["scribbleprompt", "universeg"] | None = None,
     weights: str | Path = "bundled",
     device: Literal["auto", "cpu", "cuda"] = "auto",
@@ -89,7 +90,7 @@ def run(
     options["models"] = as_names(models)
     processes = Backend(workers, backend, scheduler).validated(connect=not dry_run)
     plan = _plan(options)
-    for line in plan_lines(plan):
+    for line in plan_lines(plan, all_names=dry_run):
         click.echo(line)
     for line in changed_lines(plan):
         click.echo(line)
@@ -115,16 +116,32 @@ def _plan(options: Mapping[str, Any]) -> RunPlan:
         raise UsageError("--output is empty; give a folder or an address, or leave it out")
     size = {name: options[name] for name in ("simulations", "max_steps")}
     preset = resolve_preset(options["preset"], options["images"], **size)
-    chosen = ("seed", "target_dice", "context", "split", "seed_image")
-    config = preset.config(*(options[name] for name in chosen))
+    all_test = options["split"] == "all"
+    if all_test and options["split_from"]:
+        raise UsageError("--split all counts every image as test; leave out --split-from")
+    chosen = ("seed", "target_dice", "context", "seed_image")
+    split = "test" if all_test else options["split"]
+    config = preset.config(**{name: options[name] for name in chosen}, split=split)
     settings = Settings.resolve(config, preset.simulations, options)
     root = resolve_root(options["data_root"])
     protocols = names(options["protocol"] or (ALL if options["preset"] == "paper" else EXPERIMENT_1))
-    planned = plan_experiments(experiments(protocols, config, preset.longer_images))
+    planned = plan_experiments(
+        experiments(protocols, config, preset.longer_images), options["images"] is None
+    )
     datasets, line = choose_datasets(options["datasets"], root, data_kinds(planned), options["split_from"])
     click.echo(line)
     models = names(options["models"])
-    selection = select(planned, models, datasets, root, preset.tasks, preset.phantoms, settings.weights)
+    selection = select(
+        planned,
+        models,
+        datasets,
+        root,
+        preset.tasks,
+        preset.phantoms,
+        settings.weights,
+        names(options["tasks"]) if options["tasks"] is not None else (),
+        all_test,
+    )
     checksums = compute_checksums(selection, settings)
     units = plan_units(selection, settings, checksums)
     key = digest(sorted(unit.key for unit in units))[:8]  # the same command then finds its folder again

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -96,25 +96,21 @@ def matching_tasks(patterns: Sequence[str], tasks: Sequence[Task]) -> set[Task]:
     UnknownName
         If a pattern matches no task; the message names the nearest name.
     """
-    texts = {task: _texts_of(task) for task in tasks}
     matching: set[Task] = set()
     for pattern in patterns:
-        found = {
-            task
-            for task, names in texts.items()
-            if any(fnmatchcase(name.casefold(), pattern.casefold()) for name in names)
-        }
+        found = {task for task in tasks if _matches(pattern, task)}
         if not found:
-            known = [name for names in texts.values() for name in names if ("/" in name) == ("/" in pattern)]
-            raise UnknownName("task", pattern, list(dict.fromkeys(known)))
+            named = [task.name for task in tasks]
+            parts = [*(task.label for task in tasks), *(base_name(task.dataset) for task in tasks)]
+            raise UnknownName("task", pattern, list(dict.fromkeys(named if "/" in pattern else parts)))
         matching |= found
     return matching
 
 
-def _texts_of(task: Task) -> list[str]:
-    """Return what a pattern may match: the label first, then the other parts and the full names."""
-    base = base_name(task.dataset)
-    return [*reversed(astuple(task)), base, task.name, task.name.replace(task.dataset, base, 1)]
+def _matches(pattern: str, task: Task) -> bool:
+    base = replace(task, dataset=base_name(task.dataset))
+    names = (task.name, base.name, *astuple(task), base.dataset)
+    return any(fnmatchcase(name.casefold(), pattern.casefold()) for name in names)
 
 
 def _choose(value: str | Sequence[str] | None, root: Path, kinds: Iterable[str]) -> tuple[list[str], str]:

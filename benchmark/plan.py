@@ -183,7 +183,7 @@ def _units(
     checksums: Checksums,
 ) -> Iterator[Unit]:
     """Return a unit for each block of simulations."""
-    protocol, config = plan.protocol, plan.experiment.config
+    protocol, config = plan.protocol, plan.config_for(task)
     adapter, needs_seed = MODELS.get(model), _needs_seed(plan, model)
     made_from, weights_name, sha256 = settings.weights, f"weights of {model}", checksums.models[model]
     if weights is not None:

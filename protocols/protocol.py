@@ -14,6 +14,8 @@ from segbench.protocols.records import Records, Sample, collect
 from segbench.protocols.scheduler import run_simulations
 from segbench.protocols.simulation import Setup, Simulation, SimulationGroup
 
+NO_TRAIN_IMAGE = "no train image to begin the context with"
+
 
 class Protocol:
     """What is measured: which images are segmented, with which interactions and contexts.
@@ -114,12 +116,14 @@ class Protocol:
         """Return why a task cannot be used, or None."""
         if isinstance(data, ScanData):
             return f"{data.task} has several structures in one label map; set-automatic is for such scans"
-        if self.context != "none" and len(data.indices("train")) == 0:
-            return f"{data.task} has no train image to begin the context with"
         available, needed = len(data.indices(config.split)), self.min_images(config)
         if available < needed:
             return f"{data.task} has {available} {config.split} images, fewer than the {needed} needed"
         return None
+
+    def needs_train_images(self, capabilities: Capabilities) -> bool:
+        """Return whether a model gets a context, which begins with images of the train split."""
+        return self.context != "none" and (capabilities.in_context or capabilities.setwise)
 
     def min_images(self, config: Config) -> int:
         """Return how many images of the evaluated split a task must have."""
@@ -146,6 +150,8 @@ class Protocol:
     ) -> None:
         """Raise ProtocolError if a model or a task is not supported."""
         reason = self.unsupported_model(capabilities) or self.unsupported_task(data, config)
+        if not reason and self.needs_train_images(capabilities) and not len(data.indices("train")):
+            reason = f"{data.task} has {NO_TRAIN_IMAGE}"
         if reason:
             raise ProtocolError(f"{model} cannot run {self.name}: {reason}")
 

@@ -20,10 +20,13 @@ def draw_images(data: ImageData, simulation: int, config: Config) -> np.ndarray:
     Returns
     -------
     int array (1 + number of images,)
+        The seed image is -1 if there are no train images; models without a context need none.
     """
     key = config.seed, data.task.name, simulation
     images = keyed_generator(*key, f"{config.split} images").permutation(data.indices(config.split))
-    return np.append(draw_seed_images(data, simulation, config)[:1], images[: config.images])
+    has_train = len(data.indices("train")) > 0
+    seed_image = draw_seed_images(data, simulation, config)[0] if has_train else -1
+    return np.append(seed_image, images[: config.images])
 
 
 def draw_seed_images(data: ImageData, simulation: int, config: Config) -> np.ndarray:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from segbench.results import Results
 
 SELECTED = ("protocol", "models", "split", "context")  # options that the command of a gap sets itself
-NEED_SPLITS = {"supervised", "in-context", "interactive-in-context"}  # families refused by --split all
+NEED_SPLITS = {"supervised", "in-context", "interactive-in-context", "scans"}  # refused by --split all
 OF_TASKS = ("datasets", "tasks", "split_from")  # which people's scribbles do not have
 DEFAULT = Requirement()
 
@@ -196,8 +196,8 @@ class Coverage:
             if not families & {"scans", "manual"}:
                 chosen["datasets"] = ",".join(sorted(map(str, self.results.images.dataset.unique())))
             return render_command("run", chosen)
-        if arguments.get("split") == "all" and families & NEED_SPLITS:
-            chosen["split"] = DEFAULT.split
+        if arguments.get("split") == "all":
+            chosen.setdefault("split", DEFAULT.split if families & NEED_SPLITS else "all")
         rest = {name: value for name, value in arguments.items() if name not in (*SELECTED, *chosen)}
         if "manual" in families:  # people's scribbles are on data sets of their own
             rest = {name: value for name, value in rest.items() if name not in OF_TASKS}
@@ -230,13 +230,13 @@ def whole_study(results: Results) -> str:
     if arguments is None:
         return render_command("run", {"protocol": "all"})
     rest = {name: value for name, value in arguments.items() if name not in SELECTED}
-    return _continuation(results, {"protocol": "all"}, rest)
+    chosen = {"protocol": "all"} | ({"split": "all"} if arguments.get("split") == "all" else {})
+    return _continuation(results, chosen, rest)
 
 
 def _continuation(results: Results, chosen: dict[str, Any], rest: dict[str, Any]) -> str:
     """Return the command that adds to the run, or a run of its own if it segments other images."""
     if (_arguments(results) or {}).get("split") == "all":
-        chosen = {"split": "all"} | chosen
         elsewhere = {name: value for name, value in rest.items() if name != "output"}
         if chosen["split"] != "all":
             return render_command("run", chosen | elsewhere)

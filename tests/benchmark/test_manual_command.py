@@ -55,9 +55,9 @@ def table(report, name, **keys):
     return found
 
 
-def parts(protocols, datasets, root):
+def parts(protocols, datasets, root, model="toys:Brush"):
     asked = [Experiment(name, Config(images=3)) for name in protocols]
-    return select(plan_experiments(asked), ["toys:Brush"], datasets, root)
+    return select(plan_experiments(asked), [model], datasets, root)
 
 
 def test_without_any_such_data_one_line_says_how_to_get_them(tmp_path):
@@ -90,7 +90,7 @@ def test_such_data_are_for_this_protocol_only(tmp_path):
     found = {p.experiment.protocol: {c.source for c in p.tasks} for p in selection.experiments}
     assert found == {"center-clicks": {"toys:Toys"}, "manual-scribbles": {"scribbled_toys:Drawn"}}
     with pytest.raises(Failure, match="no train image"):
-        parts(["center-clicks"], ["scribbled_toys:Drawn"], tmp_path)
+        parts(["center-clicks"], ["scribbled_toys:Drawn"], tmp_path, "toys:Wide")
     with pytest.raises(Failure, match="it has no scribbles that people drew"):
         parts(["manual-scribbles"], ["toys:Toys"], tmp_path)
 

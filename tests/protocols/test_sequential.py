@@ -299,7 +299,9 @@ def test_unsupported_models_and_tasks(protocol, toy_task, make_task, obedient, t
         assert reason in (protocol.unsupported_model(capabilities) or "")
     assert protocol.unsupported_task(toy_task, Config()) is None
     assert "17 test images" in (protocol.unsupported_task(make_task(test=17), Config()) or "")
-    assert "no train image" in (protocol.unsupported_task(make_task(train=0), Config()) or "")
+    assert protocol.unsupported_task(make_task(train=0), Config()) is None
+    with pytest.raises(ProtocolError, match="no train image to begin the context with"):
+        run(protocol, make_task(train=0), toy_model(nothing, in_context=True))
     with pytest.raises(ProtocolError, match="17 test images"):
         run(protocol, make_task(test=17), obedient)
     with pytest.raises(ProtocolError, match=r"toy cannot run .*: it takes no interactions"):
