@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from segbench.datasets.preprocess import SIDE, preprocess
+from segbench.datasets.preprocess import SIDE, prepare_mask, preprocess, resolution_dice
 from segbench.datasets.task import DataError
 
 
@@ -88,3 +88,19 @@ def test_a_disc_keeps_its_area_and_place(size: int) -> None:
 def test_unusable_images_are_named(image: np.ndarray, mask: np.ndarray, message: str) -> None:
     with pytest.raises(DataError, match=rf"scan\.png.*{message}"):
         preprocess(image, mask, "scan.png")
+
+
+@pytest.mark.parametrize(
+    ("shape", "rows", "columns", "dice"),
+    [
+        ((128, 128), slice(3, 9), slice(50, 51), 1),  # nothing is resized
+        ((256, 256), slice(None), slice(100, 101), 2 / 3),  # one pixel becomes two wide
+        ((256, 256), slice(None), slice(100, 140), 1),  # a multiple of two
+        ((200, 256), slice(None), slice(100, 102), 1),  # padded by 28 rows above and below
+        ((32, 32), slice(4, 20), slice(5, 30), 1),  # enlarged, not reduced
+    ],
+)
+def test_what_a_label_keeps_at_the_benchmarks_size(shape, rows, columns, dice) -> None:
+    mask = blank(shape)
+    mask[rows, columns] = True
+    assert resolution_dice(mask, prepare_mask(mask, shape, "x")) == pytest.approx(dice)

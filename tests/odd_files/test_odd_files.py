@@ -10,13 +10,14 @@ from click.testing import CliRunner
 from odd import Odd
 from odd_commands import COMMANDS
 from odd_imports import IMPORTS
+from odd_names import NAMING
 from odd_pictures import PICTURES
 from odd_subjects import SUBJECTS
 from odd_volumes import VOLUMES
 
 from segbench.benchmark.cli import cli
 
-TABLE = [*PICTURES, *VOLUMES, *SUBJECTS, *IMPORTS, *COMMANDS]
+TABLE = [*PICTURES, *VOLUMES, *SUBJECTS, *NAMING, *IMPORTS, *COMMANDS]
 
 
 @pytest.mark.parametrize("odd", TABLE, ids=lambda odd: f"{odd.kind}: {odd.what}")
