@@ -37,13 +37,23 @@ def sections(folder) -> list[Section]:
     ]
 
 
+def long_table() -> Section:
+    """Return a table of 20 rows, in which one file opens the replay."""
+    tasks = ("lung", "liver", "lung", "liver")
+    rows = [[f"Protocol {i // 10}", tasks[i // 5], f"Image {i}", str(i)] for i in range(20)]
+    links = {(3, 2): link(SCRIBBLES, "test", Discs().tasks(None)[0].name, 5, "multiverseg", "binary")}
+    grid = Grid(["Protocol", "Task", "File", "Value"], rows, 3, links)
+    return Section("worst-images", "table", "Worst images", "", "", grid, [])
+
+
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
     """The path of a page about a run whose tasks, models and reasons try to be markup."""
     folder = tmp_path_factory.mktemp("page")
     run = joined_runs(disc_run(), disc_run([PLUGIN]))
     missing = [Missing(["fig4"], True, [Gap(EVIL, EVIL)], EVIL)]
-    (folder / "index.html").write_text(page(run, sections(folder), missing), encoding="utf-8")
+    text = page(run, [*sections(folder), long_table()], missing)
+    (folder / "index.html").write_text(text, encoding="utf-8")
     return folder / "index.html"
 
 
@@ -237,6 +247,30 @@ def test_repeated_heads_are_shown_again_where_rows_are_sorted(browser):
     assert max(browser.execute_script(heights)[1:]) < 2 * 16 * 1.55  # a hidden head stretches no row
     find(browser, "#table7 th:nth-child(3) button").click()
     assert browser.execute_script(hidden) == 0
+
+
+def test_words_above_a_long_table_choose_its_rows(browser):
+    field, shown = find(browser, ".filter input"), "#worst-images tbody tr:not([hidden]) td"
+    assert len(texts(browser, ".filter")) == 1  # the other table is short
+    assert field.accessible_name == "Show rows with"
+    field.send_keys("LIVER protocol 0")
+    assert texts(browser, shown) == ["5", "6", "7", "8", "9"]
+    assert texts(browser, ".filter output") == ["5 of 20 rows"]
+    colour = (
+        "return getComputedStyle(document.querySelector('#worst-images tr:nth-child(6) .repeated')).color"
+    )
+    assert browser.execute_script(colour) != "rgba(0, 0, 0, 0)"  # the first row of the protocol is hidden
+    key(browser, "#worst-images th:nth-child(4) button", "ENTER")
+    key(browser, "#worst-images th:nth-child(4) button", "ENTER")
+    assert texts(browser, shown) == ["9", "8", "7", "6", "5"]
+    key(browser, ".filter input", "ESCAPE")
+    assert len(texts(browser, shown)) == 20
+
+
+def test_a_cell_can_open_the_replay(browser):
+    find(browser, "#worst-images tbody a").click()
+    wait(browser, "return !!document.querySelector('#replay .linked')")
+    assert texts(browser, "#replay .linked .title") == ["MultiverSeg"]
 
 
 def test_the_slider_replays_every_method_until_it_has_finished(browser):
