@@ -53,15 +53,62 @@ def run(
 
     Parameters
     ----------
-    protocol, models, datasets : str or sequence of str
-        Names. ``models="all"`` takes every model that a protocol can use, ``protocol="all"`` the whole study
-        of both papers with all variants. Without `protocol`: the two protocols of experiment 1, or the whole
-        study with the preset ``paper``.
-    output : path or address, optional
-        A folder, or an address of an object store such as ``s3://bucket/run``. Without it, a folder under
-        ``results/runs`` whose name depends on all units of the run.
-    others
-        As the options of ``python -m benchmark run``; ``python -m benchmark run --help`` explains them.
+    protocol : str or sequence of str
+        Protocols, comma-separated, or all for the whole study of both papers.  [default:
+        center-clicks,centerline-scribbles; all with --preset paper]
+    models : str, class, object, or sequence of these
+        Models, comma-separated, or all that the protocol can use.
+
+        A class or an object needs ``capabilities`` and ``predict``. Its attribute ``name``, or else the name
+        of its class, is its name in the records.
+    datasets : str or sequence of str
+        Data sets, comma-separated.  [default: all installed ones, else the embedded phantoms]
+    tasks : str or sequence of str
+        Tasks, comma-separated patterns of names or of their parts: nucleus, '*ventricle', 'acdc/*'.
+    data_root : path
+        Folder that contains the data sets.  [default: $SEGBENCH_DATA, else the user's cache]
+    preset : {"smoke", "quick", "full", "paper", "check"}
+        Size of the run: smoke takes seconds, quick minutes, full longer, paper as in the papers; check is
+        that of the bundled baseline.
+    simulations : int
+        Seeded passes over each task.  [default: from the preset]
+    images : int or "all"
+        Images of each simulation.  [default: from the preset; all of a task that has fewer]
+    target_dice : float in (0, 1]
+        Dice at which an image is finished.
+    max_steps : int
+        Maximum of interactions per image.  [default: from the protocol]
+    context : {"binary", "soft", "ground-truth"}
+        Mask of a finished image that joins the context: thresholded, probabilities, or the label.
+    seed_image : {"keep", "redraw"}
+        Keep a seed image that misses the target Dice, or redraw it from the train split.
+    split : {"test", "val", "all"}
+        Split of the images that are segmented; all counts every image as test.
+    split_from : {"scribbleprompt", "universeg"}
+        Divide the images as public code does: ScribblePrompt's release (60/20/20) or UniverSeg's example
+        (70/30, no val split).  [default: our 60/20/20 by subject, or the data's own]
+    weights : {"bundled", "official"} or path
+        Weights of the models.
+    device : {"auto", "cpu", "cuda"}
+        Device of the models; auto takes a GPU if there is one.
+    precision : {"auto", "float32", "bfloat16"}
+        Precision of the models; auto takes bfloat16 if the device computes in it.
+    workers : int
+        Number of worker processes.  [default: one per core, or per GPU]
+
+        With 1, this process computes.
+    backend : {"local", "dask"}
+        Start the workers as processes of this machine, or on a Dask cluster.
+    scheduler : str
+        Address of an existing Dask cluster, such as tcp://host:8786.  [default: a cluster of this machine]
+    seed : int
+        Root seed of all random draws.
+    output : path or address
+        Folder or address (s3://...) of the run.  [default: a folder in results/runs]
+
+        The name of the default folder depends on all units: the same call finds it again.
+    dry_run : bool
+        Print the plan and the number of finished units, and stop.
 
     Returns
     -------

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import click
+
+from segbench.benchmark.api import run
 
 POSITIVE = click.IntRange(1, 100_000)  # a larger number is a typing error that would fill the memory
 
@@ -42,10 +45,19 @@ class Choice(click.Choice[str]):
         return super().convert(value, param, ctx)
 
 
+def texts_of(function: Callable[..., Any]) -> dict[str, str]:
+    """Return the first paragraph about each parameter in a docstring, by name; the others are for Python."""
+    text = inspect.getdoc(function) or ""
+    section = text.partition("Parameters\n----------\n")[2].partition("\n\nReturns\n")[0]
+    entries = re.split(r"^(\w+) : .*\n", section, flags=re.MULTILINE)[1:]
+    paragraphs = (inspect.cleandoc(text).partition("\n\n")[0] for text in entries[1::2])
+    return {name: text.replace("\n", " ") for name, text in zip(entries[::2], paragraphs, strict=True)}
+
+
+FOLDER_TEXT = texts_of(run)["data_root"]
 IMAGES = NumberOrAll()
 SHARE = Share()
 METAVARS = {"output": "DIR", "data_root": "DIR", "protocol": "NAMES", "models": "NAMES", "datasets": "NAMES"}
-FOLDER_TEXT = "Folder that contains the data sets.  [default: $SEGBENCH_DATA, else the user's cache]"
 DATA_ROOT = click.Option(["--data-root"], metavar="DIR", help=FOLDER_TEXT)
 FORMAT = click.Option(
     ["--format"],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -191,3 +193,14 @@ def test_what_cannot_be_sent_is_refused_before_anything_is_computed(folder):
     with pytest.raises(UsageError, match=r"Level cannot be sent to worker processes .* workers=1"):
         segbench.run(models=model, **SETTINGS | {"workers": 2}, output="mine")
     assert not list(Path("mine/units").iterdir())
+
+
+@pytest.mark.parametrize(
+    "name", ["run", "report", "check", "compare", "load", "load_dataset", "create_model"]
+)
+def test_tab_completes_a_function_and_its_help_explains_every_argument(name):
+    assert name in dir(segbench)
+    function = getattr(segbench, name)
+    section = inspect.getdoc(function).partition("Parameters\n----------\n")[2].partition("\n\nReturns\n")[0]
+    explained = re.findall(r"^(\w+(?:, \w+)*) : ", section, flags=re.MULTILINE)
+    assert [*inspect.signature(function).parameters] == [n for names in explained for n in names.split(", ")]
