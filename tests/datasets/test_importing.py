@@ -407,3 +407,15 @@ def test_a_split_that_cannot_be_used_is_named(tmp_path: Path, name: str, text: s
 def test_a_missing_split_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"gone.csv cannot be read"):
         read_split(tmp_path / "gone.csv")
+
+
+def test_images_have_the_names_of_their_files_without_the_folders_that_all_share(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    files = [folder / "images" / name for name in ("a/1.png", "a/2.png", "b/1.png")]
+    examples = [example(str(number))._replace(file=file) for number, file in enumerate(files)]
+    manifest = import_dataset("own", Made(*examples), folder, tmp_path)
+    (own,) = data(manifest, tmp_path).values()
+    assert own.names.tolist() == ["a/1.png", "a/2.png", "b/1.png"]
+    manifest = import_dataset("own", Made(*examples[:2]), folder, tmp_path, replace=True)
+    (own,) = data(manifest, tmp_path).values()
+    assert own.names.tolist() == ["1.png", "2.png"]
