@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install -c constraints.t
 .PHONY: run test test-all lint types unit regress
 run: .venv/ready
 	$(BIN)/python -m benchmark run
-	$(BIN)/python -m benchmark report
+	$(BIN)/python -m benchmark report --papers
 
 test: .venv/ready-dev
 	$(MAKE) -j2 lint unit types regress

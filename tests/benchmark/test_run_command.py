@@ -100,10 +100,11 @@ def test_report_of_a_run(finished, tmp_path):
     result = CliRunner().invoke(cli, ["report", str(finished), "--output", str(tmp_path), "--only", "table7"])
     assert result.output == f"{tmp_path / 'index.html'}\n"
     assert (tmp_path / "tables" / "table7.csv").is_file()
-    result = CliRunner().invoke(
-        cli, ["report", str(finished), "--output", str(tmp_path), "--only", "table7", "--format", "csv"]
-    )
+    assert "(Table 7)" not in (tmp_path / "index.html").read_text(encoding="utf-8")
+    command = ["report", str(finished), "--output", str(tmp_path), "--only", "table7", "--papers"]
+    result = CliRunner().invoke(cli, [*command, "--format", "csv"])
     assert result.output == f"{tmp_path / 'tables' / 'table7.csv'}\n"
+    assert "(Table 7)" in (tmp_path / "index.html").read_text(encoding="utf-8")
 
 
 def test_report_knows_its_figures(finished, tmp_path):

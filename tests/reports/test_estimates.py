@@ -56,7 +56,7 @@ def tiny() -> SimpleNamespace:
         for simulation, images in enumerate(simulations)
         for position, needed in enumerate(images, start=1)
     ]
-    return SimpleNamespace(steps=typed([], STEPS), images=typed(rows, IMAGES), manifests=[])
+    return SimpleNamespace(steps=typed([], STEPS), images=typed(rows, IMAGES), manifests=[], papers=False)
 
 
 def only(data, **values):
@@ -189,7 +189,7 @@ def test_a_selection_without_records_names_protocols_context_and_split(run):
 def test_text_may_come_as_categories(run, name):
     text = run.images.columns[[kind.kind not in "ifb" for kind in run.images.dtypes]]
     categories = run.images.astype(dict.fromkeys(text, "category"))
-    same = SimpleNamespace(images=categories, manifests=run.manifests)
+    same = SimpleNamespace(images=categories, manifests=run.manifests, papers=False)
     pd.testing.assert_frame_equal(data_of(name, run), data_of(name, same), check_dtype=False)
 
 
@@ -208,7 +208,8 @@ def papers_size(run_of):
     ],
 )
 def test_captions_of_published_numbers_name_their_version(name):
-    assert any(version in get(name).caption for version in VERSIONS)
+    text = get(name).caption + get(name).beside_papers
+    assert any(version in text for version in VERSIONS)
 
 
 def test_differences_of_table7_are_ours_minus_the_papers(papers_size):
