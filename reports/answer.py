@@ -205,7 +205,7 @@ def _quality(results: Results, protocol: str, images: pd.DataFrame) -> str:
     manual = protocols.labels(results, protocol).family == "manual"
     if (images.annotator == "human").any():
         images = images[images.annotator == "human"]
-    table = dice(images, ["model", "context"], ("person", "subject") if manual else estimates.UNITS)
+    table = dice(images, ["model", "context"], ("subject", "person" if manual else "simulation"))
     contexts = table.context if table.context.nunique() > 1 else [NO_CONTEXT] * len(table)
     titles = [pictures.method_title(*names) for names in zip(table.model, contexts, strict=True)]
     listed = join_names(named_amounts(table, titles), MOST_NAMES)

@@ -60,7 +60,7 @@ def ranking(effort: Effort, changes: pd.DataFrame | None = None) -> str:
 
 
 def dice(
-    images: pd.DataFrame, by: Sequence[str] = ("model",), units: Sequence[Unit] = estimates.UNITS
+    images: pd.DataFrame, by: Sequence[str] = ("model",), units: Sequence[Unit] = estimates.SUBJECTS_FIRST
 ) -> pd.DataFrame:
     """Estimate Dice times 100 of each method, the best first, with the first interval that exists."""
     table = estimates.estimates(images.assign(percent=100 * images.dice), "percent", list(by), units=units)
@@ -137,8 +137,9 @@ def _contain_zero(rows: pd.DataFrame) -> pd.Series:
 
 
 def _interactions(images: pd.DataFrame, models: Sequence[str]) -> pd.DataFrame:
-    """Estimate the interactions per image of each model, with the first interval that exists."""
-    table = estimates.estimates(images[images.model.isin(models)], "interactions", ["model"])
+    """Estimate the interactions per image of each model, with the interval that the results by task have."""
+    images, units = images[images.model.isin(models)], estimates.SUBJECTS_FIRST
+    table = estimates.estimates(images, "interactions", ["model"], units=units)
     return _one_interval(table, ["model"]).set_index("model").loc[list(models)]
 
 

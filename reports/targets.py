@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from segbench.reports import estimates, selection
+from segbench.reports.registry import get
 from segbench.reports.requirement import InsufficientRecords, Requirement
 from segbench.results.resampling import PASS
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from segbench.results import Results
 
 GRID = (0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.65, 0.6, 0.55, 0.5)
+BY_STEP = "dice-by-step"  # the artefact that shows every target
 SHARE = 0.5  # least share of the images on which some method reaches the target
 IMAGE = ["task", *PASS, "position", "image"]
 
@@ -41,7 +43,9 @@ def advice(results: Results, requirement: Requirement, tasks: Collection[str]) -
             if share >= SHARE:
                 option = f"--target-dice {target:g}"
                 return f"With {option} some method reaches the target on {share:.0%} of these images."
-    return f"No target from {GRID[-1]:g} up separates the methods; see Dice by step."
+    single = len(steps) and steps.model.nunique() == 1
+    use = "is reached on half of these images" if single else "separates the methods"
+    return f"No target from {GRID[-1]:g} up {use}; see {get(BY_STEP).title}."
 
 
 def _share(steps: pd.DataFrame, target: float) -> float:

@@ -13,6 +13,7 @@ from segbench.reports.answer import sentences
 from segbench.reports.build import build
 from segbench.reports.layout import number
 from segbench.reports.registry import get
+from segbench.results import Results
 
 CHANGE, TASK_CHANGE = "Change of mean totals", "Mean of the tasks' changes"
 PLAIN = {"−": "-", "%": "", "+": ""}
@@ -94,7 +95,17 @@ def test_the_interactions_of_the_answer_are_those_of_the_metrics(results, answer
         amounts = re.findall(r"([\d.]+)(?: per image)? \[([\d.]+), ([\d.]+)", sentence)
         for title, stated in zip((best, second), amounts, strict=True):
             row = metrics.loc[protocol.lower().replace(" ", "-"), NAMES_OF[title]]
-            assert stated == tuple(number(row[name], 1) for name in ("mean", "low", "high"))
+            assert stated == tuple(number(row[name], 1) for name in ("mean", "subject_low", "subject_high"))
+
+
+def test_dice_where_everything_fails_is_that_of_table_7(results, data):
+    failed = Results(results.images.assign(reached=False), results.manifests, results.read)
+    dice = data["table7"].query("metric == 'dice_percent'").set_index(["protocol", "model"])["mean"]
+    texts = sentences(failed)
+    assert len(texts) == 2
+    for protocol, text in zip(("center-clicks", "centerline-scribbles"), texts, strict=True):
+        for title, name in NAMES_OF.items():
+            assert f"{title} {number(dice[protocol, name], 1)} [" in text
 
 
 def test_the_page_shows_these_answers_and_rows(results, answers, rows, tmp_path):

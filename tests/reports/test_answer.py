@@ -27,25 +27,25 @@ def small(run_of) -> Results:
     [
         (
             {"scribbleprompt": [[10, 10]] * 3, "sp_uvs": [[8, 8]] * 3, "multiverseg": [[6, 6]] * 3},
-            "MultiverSeg needs the fewest clicks: 6.0 per image [6.0, 6.0 over 3 simulations]. The next "
+            "MultiverSeg needs the fewest clicks: 6.0 per image [6.0, 6.0 over 2 subjects]. The next "
             "best, SP+UVS, needs 8.0 [8.0, 8.0]. The change of the total is −25.0% [−25.0%, −25.0% over "
             "3 simulations; −25.0%, −25.0% over 2 subjects].",
         ),
         (
             {"scribbleprompt": [[9, 9]] * 3, "multiverseg": [[12, 12]] * 3},
-            "ScribblePrompt needs the fewest clicks: 9.0 per image [9.0, 9.0 over 3 simulations]. "
+            "ScribblePrompt needs the fewest clicks: 9.0 per image [9.0, 9.0 over 2 subjects]. "
             "MultiverSeg needs 12.0 [12.0, 12.0]. The change of the total is −25.0% [−25.0%, −25.0% over 3 "
             "simulations; −25.0%, −25.0% over 2 subjects].",
         ),
         (
             {"scribbleprompt": [[10, 10]] * 3, "multiverseg": [[4, 12]] * 3},
-            "MultiverSeg needs the fewest clicks: 8.0 per image [8.0, 8.0 over 3 simulations]. "
+            "MultiverSeg needs the fewest clicks: 8.0 per image [4.0, 12.0 over 2 subjects]. "
             "ScribblePrompt needs 10.0 [10.0, 10.0]. The change of the total is −20.0% [−20.0%, −20.0% over "
             "3 simulations; −60.0%, +20.0% over 2 subjects]; with other subjects the order could differ.",
         ),
         (
             {"scribbleprompt": [[10, 10]] * 2, "multiverseg": [[10, 10], [8, 8]]},
-            "MultiverSeg needs 9.0 clicks per image [8.0, 10.0 over 2 simulations]. ScribblePrompt needs "
+            "MultiverSeg needs 9.0 clicks per image [9.0, 9.0 over 2 subjects]. ScribblePrompt needs "
             "10.0 [10.0, 10.0]. The change of the total is −10.0% [−20.0%, 0.0% over 2 simulations; −10.0%, "
             "−10.0% over 2 subjects], too small to rank the two.",
         ),
@@ -57,21 +57,21 @@ def small(run_of) -> Results:
         (
             {"scribbleprompt": [[10, 10]] * 2, "multiverseg": [[11, 11], [8, 8]]},
             "All methods need about the same number of clicks per image: ScribblePrompt 10.0 [10.0, 10.0 "
-            "over 2 simulations] and MultiverSeg 9.5 [8.0, 11.0].",
+            "over 2 subjects] and MultiverSeg 9.5 [9.5, 9.5].",
         ),
         (
             {"scribbleprompt": [[10, 4]] * 2, "multiverseg": [[4, 10]] * 2},
-            "All methods need about the same number of clicks per image: ScribblePrompt 7.0 [7.0, 7.0 over "
-            "2 simulations] and MultiverSeg 7.0 [7.0, 7.0].",
+            "All methods need about the same number of clicks per image: ScribblePrompt 7.0 [4.0, 10.0 over "
+            "2 subjects] and MultiverSeg 7.0 [4.0, 10.0].",
         ),
         (
             {"scribbleprompt": [[0, 0]] * 2, "multiverseg": [[0, 0]] * 2},
             "All methods need about the same number of clicks per image: ScribblePrompt 0.0 [0.0, 0.0 over "
-            "2 simulations] and MultiverSeg 0.0 [0.0, 0.0].",
+            "2 subjects] and MultiverSeg 0.0 [0.0, 0.0].",
         ),
         (
             {"scribbleprompt": [[8, 8]] * 2, "sp_uvs": [[8, 8]] * 2, "multiverseg": [[9, 9]] * 2},
-            "ScribblePrompt and SP+UVS need the fewest clicks: 8.0 per image [8.0, 8.0 over 2 simulations].",
+            "ScribblePrompt and SP+UVS need the fewest clicks: 8.0 per image [8.0, 8.0 over 2 subjects].",
         ),
         (
             {"scribbleprompt": [[4, 6]] * 2},
@@ -80,8 +80,8 @@ def small(run_of) -> Results:
         ),
         (
             {"scribbleprompt": [[2, 3]] * 2, "multiverseg": [[0, 0]] * 2},  # the other way is undefined
-            "MultiverSeg needs the fewest clicks: 0.0 per image [0.0, 0.0 over 2 simulations]. "
-            "ScribblePrompt needs 2.5 [2.5, 2.5]. The change of the total is −100.0% [−100.0%, −100.0% over "
+            "MultiverSeg needs the fewest clicks: 0.0 per image [0.0, 0.0 over 2 subjects]. "
+            "ScribblePrompt needs 2.5 [2.0, 3.0]. The change of the total is −100.0% [−100.0%, −100.0% over "
             "2 simulations; −100.0%, −100.0% over 2 subjects].",
         ),
     ],
@@ -95,7 +95,7 @@ def test_interactions_change_and_order_in_words(efforts, expected):
     [
         (  # a method that never reached the target needs no number of clicks
             {"scribbleprompt": [[20, 20]] * 2, "multiverseg": [[20, 10]] * 2},
-            "MultiverSeg needs the fewest clicks: 15.0 per image [15.0, 15.0 over 2 simulations]. "
+            "MultiverSeg needs the fewest clicks: 15.0 per image [10.0, 20.0 over 2 subjects]. "
             "ScribblePrompt reached 90% Dice on no image. Images that missed 90% Dice: 50.0% with "
             "MultiverSeg and 100.0% with ScribblePrompt; each counts as 20 clicks.",
         ),
@@ -154,9 +154,9 @@ TARGETS = [
     ([(0.81, 0.6), (0.6, 0.82), (0.84, 0.7), (0.1, 0.1)], "With --target-dice 0.8 some method reaches the "),
     # Two of four reach 0.7.
     ([(0.72, 0.3), (0.3, 0.3), (0.3, 0.74), (0.3, 0.3)], "With --target-dice 0.7 some method reaches the "),
-    ([(0.4, 0.3)] * 4, "No target from 0.5 up separates the methods; see Dice by step."),
+    ([(0.4, 0.3)] * 4, "No target from 0.5 up separates the methods; see Dice by number of interactions."),
     # Both methods reach 0.85 with equally many clicks, also every lower target.
-    ([(0.86, 0.86)] * 4, "No target from 0.5 up separates the methods; see Dice by step."),
+    ([(0.86, 0.86)] * 4, "No target from 0.5 up separates the methods; see Dice by number of interactions."),
 ]
 
 
