@@ -185,6 +185,8 @@ def find_source(name: str, root: Path | None = None) -> Source:
     except UnknownName as error:
         if name in imported_names(root):
             return ImportedDataset(name)
+        if ":" in name:
+            raise
         raise UnknownName("dataset", name, [*dataset_names(root), *variants(base_name(name))]) from error
     try:
         with no_exit(f"the data set {name}"):

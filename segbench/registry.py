@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any
 
 from segbench.errors import PLUGINS, USAGE, SegbenchError
@@ -125,13 +127,16 @@ class Registry:
                 raise
             missing = isinstance(error, ModuleNotFoundError) and error.name
             if missing and f"{module}.".startswith(f"{missing}."):
-                raise UnknownName(self.kind, name, self.names()) from error
+                files = difflib.get_close_matches(module, (file.stem for file in Path().glob("*.py")), n=1)
+                near = [f"{file}:{attribute}" for file in files]
+                raise UnknownName(self.kind, name, [*near, *self.names()]) from error
             reason = f"{type(error).__name__}: {error}"
             raise PluginError(
                 f"the {self.kind} {name} cannot be imported ({reason}); correct {module}"
             ) from error
         if not hasattr(imported, attribute):
-            raise UnknownName(self.kind, name, self.names())
+            public = [f"{module}:{other}" for other in vars(imported) if not other.startswith("_")]
+            raise UnknownName(self.kind, name, [*public, *self.names()])
         if name not in self.builtin:
             PLUGINS.add(module.partition(".")[0])
         return getattr(imported, attribute)

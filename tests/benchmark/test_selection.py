@@ -222,3 +222,20 @@ def test_a_line_for_each_reason_counts_more_than_three_names(tmp_path):
         if "takes no interactions" in line
     )
     assert all(one["name"] in line for one in left)
+
+
+# names
+
+
+def test_misspelt_classes_and_files_get_a_question(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my_module.py").touch()
+    assert "unknown model 'my_modul:Mine'; did you mean my_module:Mine?" in refused(
+        "o", models="my_modul:Mine"
+    )
+    for option, name, near in [
+        ("models", "toys:Brsh", "toys:Brush"),
+        ("datasets", "toys:Toy", "toys:Toys"),
+        ("protocol", "toys:JORNAL", "toys:JOURNAL"),
+    ]:
+        assert f"'{name}'; did you mean {near}?" in refused("o", **{option: name})
