@@ -31,7 +31,8 @@ WIDTH = 23  # letters per line below an image
 BINS = 50
 LEGEND = (
     "Yellow: line around the label. Orange frame: finding of `data verify`. "
-    "Blue frame: smallest and largest labels. The other images are spaced evenly over each split."
+    "Blue frame: smallest and largest labels. The other images are spaced evenly over each split. "
+    "Captions: file if known, subject and split."
 )
 
 
@@ -120,16 +121,17 @@ def _draw_images(figure: Figure, area: SubplotSpec, view: View, cells: list[Cell
         pictures.draw(axes, view.images[cell.image], view.labels[cell.image])
         for spine in axes.spines.values() if cell.color else ():
             spine.set(visible=True, color=cell.color, linewidth=3)
-        lines = [textwrap.shorten(f"{_short(str(view.subjects[cell.image]))} · {view.split[cell.image]}", 40)]
+        lines = [_short(str(view.files[cell.image]), WIDTH)] if len(view.files) else []
+        subject = _short(str(view.subjects[cell.image]), WIDTH - len(" · train"))
+        lines.append(f"{subject} · {view.split[cell.image]}")
         lines += textwrap.wrap(cell.reason, WIDTH, max_lines=2)
         axes.set_xlabel(
             "\n".join(lines), fontsize=7, labelpad=3, linespacing=1.15, color=cell.color or "black"
         )
 
 
-def _short(name: str) -> str:
+def _short(name: str, longest: int) -> str:
     """Replace the middle of a long name by an ellipsis."""
-    longest = WIDTH - len(" · train")
     half = (longest - 1) // 2
     return name if len(name) <= longest else f"{name[:half]}…{name[-half:]}"
 

@@ -38,7 +38,8 @@ class Replay:
         JSON for the script. ``images`` has one entry per protocol, task and position; its ``group``,
         ``task``, ``scene`` and the method of each of its ``runs`` are indices into the other lists.
         The ``id`` of images and methods is the part of a `link` that names them. ``scenes`` are pictures
-        as `pictures.displayed` returns them, and ``stretched`` whether they differ from the images.
+        as `pictures.displayed` returns them, and ``stretched`` whether they differ from the images;
+        ``file`` is empty if the data name no files.
     shown, stored : int
         Number of images in ``data``, and of images that the run stored.
     refusals : list of str
@@ -109,7 +110,8 @@ def replay(results: Results, budget: int = BUDGET) -> Replay:
         except InsufficientRecords as error:
             refusals.append(str(error))
             continue
-        tasks[str(task)] = scenes, _images(rows, scenes, groups, methods)
+        names = pictures.file_names(results, str(task))
+        tasks[str(task)] = scenes, _images(rows, scenes, names, groups, methods)
     if not tasks:
         raise InsufficientRecords(refusals[0])
     images, shown = _fitting(tasks, budget)
@@ -177,7 +179,11 @@ def _seed_title(results: Results) -> str:
 
 
 def _images(
-    frames: pd.DataFrame, scenes: Scenes, groups: Sequence[tuple[str, str]], methods: Sequence[Method]
+    frames: pd.DataFrame,
+    scenes: Scenes,
+    names: np.ndarray,
+    groups: Sequence[tuple[str, str]],
+    methods: Sequence[Method],
 ) -> list[dict[str, Any]]:
     """Pack the images of one task with the steps of all methods.
 
@@ -199,6 +205,7 @@ def _images(
                 "group": groups.index((str(protocol), str(split))),
                 "position": rows.position.iloc[0].item(),
                 "image": image,
+                "file": str(names[image]) if len(names) else "",
                 "runs": runs,
                 "masks": _base64(zlib.compress(b"".join(planes), 9)),
             }

@@ -48,7 +48,8 @@ def _views(dataset: Dataset, tasks: list[Task], text: str) -> Iterator[View]:
     from segbench.datasets.checks import views
 
     for task in tasks:
-        yield from (view for view in views(dataset.load(task)) if text in view.task.name)
+        data = dataset.load(task)
+        yield from (view for view in views(data, data.names.tolist()) if text in view.task.name)
 
 
 command = command_of(

@@ -174,6 +174,8 @@ if (document.getElementById("replay-data")) {
     const unpackedImage = await unpack(entry);
     if (entry !== data.images[image.value]) return; // the reader has chosen another image meanwhile
     shown = unpackedImage;
+    field(".file").hidden = !entry.file;
+    field(".file").textContent = `File: ${entry.file}`;
     field(".stretched").hidden = !data.stretched[entry.scene];
     slider.max = Math.max(...shown.runs.map((run) => run.frames.at(-1).step));
     panels.replaceChildren(...shown.runs.map((run) => {

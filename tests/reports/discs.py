@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pandas as pd
@@ -46,6 +46,14 @@ class OtherDiscs(Discs):
     def load(self, task, root):
         data = super().load(task, root)
         return TaskData(task, 1 - data.images, data.labels, data.subjects, data.split)
+
+
+class NamedDiscs(Discs):
+    """The same discs with the names of their files."""
+
+    def load(self, task, root):
+        names = np.array([f"disc-{i}-{EVIL}.png" for i in range(COUNT)])
+        return replace(super().load(task, root), names=names)
 
 
 class FewerDiscs(Discs):

@@ -50,7 +50,7 @@ def long_table() -> Section:
 def built(tmp_path_factory):
     """The path of a page about a run whose tasks, models and reasons try to be markup."""
     folder = tmp_path_factory.mktemp("page")
-    run = joined_runs(disc_run(), disc_run([PLUGIN]))
+    run = joined_runs(disc_run(source="discs:NamedDiscs"), disc_run([PLUGIN]))
     missing = [Missing(["fig4"], True, [Gap(EVIL, EVIL)], EVIL)]
     text = page(run, [*sections(folder), long_table()], missing)
     (folder / "index.html").write_text(text, encoding="utf-8")
@@ -201,6 +201,7 @@ def test_no_name_becomes_markup(browser):
         "#provenance li",
         "select[name=task] option",
         "#replay .title",
+        "#replay .file",
     ):
         assert any(EVIL in text for text in texts(browser, place)), place
 

@@ -292,6 +292,14 @@ def test_a_replay_that_is_too_large_is_thinned_evenly(run, replayed):
         replay(run, 10)
 
 
+def test_the_replay_names_the_file_of_an_image():
+    found = replay(disc_run(source="discs:NamedDiscs", protocols=[CLICKS], positions=range(2)))
+    assert {(image["image"], image["file"]) for image in found.data["images"]} == {
+        (1, f"disc-1-{EVIL}.png"),
+        (2, f"disc-2-{EVIL}.png"),
+    }
+
+
 def test_the_replay_names_missing_data():
     found = replay(disc_run(source="discs:FewerDiscs"))
     assert len(found.data["tasks"]) == 2

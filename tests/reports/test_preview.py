@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from matplotlib.colors import same_color
@@ -95,6 +97,19 @@ def test_the_sheet_names_subjects_and_frames_suspects():
     assert np.allclose(mean, view.labels.mean(0))
     dots = titles["Size of the label"].lines[0]
     assert np.allclose(dots.get_xdata(), 100 * view.labels.mean((1, 2)))
+
+
+def test_captions_name_the_file_and_stretched_images_are_counted():
+    view = make_view(3, 1, 1)
+    names = [f"scan_{i}.png" for i in range(4)] + ["a-very-long-name-of-a-file.png"]
+    figure = sheet(replace(view, files=names))
+    captions = [axes.get_xlabel() for axes in figure.axes]
+    assert "scan_1.png\ns001 · train" in captions
+    assert "a-very-long…-a-file.png\ns004 · test\nlargest label" in captions
+    legend = figure.texts[-1].get_text()
+    assert "Dark or low-contrast images" not in legend
+    dark = replace(view, images=np.where(np.arange(5)[:, None, None] < 2, 0.3, 1) * view.images)
+    assert "Dark or low-contrast images (2 of 5)" in sheet(dark).texts[-1].get_text()
 
 
 def test_long_names_are_shortened_in_the_middle():
