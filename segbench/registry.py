@@ -135,8 +135,12 @@ class Registry:
                 f"the {self.kind} {name} cannot be imported ({reason}); correct {module}"
             ) from error
         if not hasattr(imported, attribute):
-            public = [f"{module}:{other}" for other in vars(imported) if not other.startswith("_")]
-            raise UnknownName(self.kind, name, [*public, *self.names()])
+            defined = [
+                f"{module}:{other}"
+                for other, value in vars(imported).items()
+                if getattr(value, "__module__", None) == module
+            ]
+            raise UnknownName(self.kind, name, [*defined, *self.names()])
         if name not in self.builtin:
             PLUGINS.add(module.partition(".")[0])
         return getattr(imported, attribute)
