@@ -157,7 +157,7 @@ def automatic(pairs, name: str = "set_runs:ToyScans", split: str = "test") -> tu
 
 
 def as_run(*parts: tuple[list, list, list, dict], **manifest) -> Results:
-    """Return records of several protocols as one run."""
+    """Return records of several protocols as one run, beside the papers."""
     images, steps, pictures = ([row for part in parts for row in part[place]] for place in range(3))
     models = sorted({row["model"] for row in images})
     known = {
@@ -167,4 +167,6 @@ def as_run(*parts: tuple[list, list, list, dict], **manifest) -> Results:
         "models": {name: {"weights": "bundled", "checksum": "a" * 64} for name in models},
         "arguments": {"protocol": "set-clicks", "datasets": "discs", "simulations": 2},
     }
-    return as_loaded(images, steps, pictures, known | manifest)
+    results = as_loaded(images, steps, pictures, known | manifest)
+    results.papers = True
+    return results

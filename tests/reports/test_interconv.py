@@ -299,10 +299,10 @@ def test_the_main_results_state_the_gain_of_sets(of_sets, of_scans):
     assert [sentence.split(" is ")[1][:3] for sentence in set_gains.sentences(of_scans)] == ["2.6", "2.6"]
 
 
-def test_the_two_papers_stand_apart_on_the_page(of_sets, tmp_path):
+def test_a_page_of_sets_names_the_figures_of_the_paper(of_sets, tmp_path):
     build(of_sets, tmp_path, only=["interconv-fig4", "interconv-fig6", "interconv-table8"])
     text = text_of(tmp_path)
-    assert "InterConv: interactive segmentation of sets" in text
+    assert "Interactive segmentation of sets" in text
     assert "(InterConv, Fig. 4)" in text
     assert "InterConv, Fig. 6: not drawn" in text
     command = "--protocol set-automatic --models nnunet2d,nnunet2d-interconv --datasets discs,brain-phantom"
@@ -316,8 +316,8 @@ def test_a_paper_of_which_the_run_has_nothing_is_one_line(run_of, of_sets, tmp_p
     small = {"MultiverSeg": ("fig4", "table7"), "InterConv": ("interconv-fig4", "interconv-table8")}
     monkeypatch.setattr("segbench.reports.build.PAPERS", small)
     monkeypatch.setattr("segbench.reports.build.names", lambda: [*small["MultiverSeg"], *small["InterConv"]])
-    build(run_of(simulations=2, count=2), tmp_path / "one")
-    build(of_sets, tmp_path / "other")
+    build(run_of(simulations=2, count=2), tmp_path / "one", formats=["png"])
+    build(of_sets, tmp_path / "other", formats=["png"])
     for folder, paper in (("one", "InterConv"), ("other", "MultiverSeg")):
         assert re.findall(r"(\w+): not drawn", text_of(tmp_path / folder)) == [paper]
     assert "--protocol set-scribbles,set-clicks --models all --datasets wbc,buid" in text_of(tmp_path / "one")
