@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,11 @@ import pyarrow.parquet as pq
 import pytest
 from made_files import contents, data, imported, noise, refused, save, square
 
+from segbench.datasets.files.tables import COLUMNS, plain_name
 from segbench.datasets.importing import ImportOptions
 from segbench.datasets.importing.formats import volumes
+from segbench.datasets.importing.formats.folder import SETTINGS
+from segbench.datasets.importing.formats.table import MEANINGS
 from segbench.datasets.registry import find_source
 
 WIDE = (20, 30)
@@ -317,3 +321,16 @@ def test_importing_changes_no_file_of_the_data(tmp_path: Path) -> None:
     before = contents(tmp_path / "data")
     imported(file, tmp_path / "root")
     assert contents(tmp_path / "data") == before
+
+
+def test_the_docs_list_every_column_and_setting() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "data.md").read_text("utf-8")
+    _, _, page = page.partition("### Files that you write")
+    listed = {
+        name for row in re.findall(r"(?m)^\| (`.+?) \| ", page) for name in re.findall(r"`([^`]+)`", row)
+    }
+    assert {*MEANINGS, *SETTINGS, "file"} <= listed
+    known = {name for names in COLUMNS.values() for name in names}
+    assert {
+        plain_name(name) for name in listed if name.startswith(("subject_i", "patient", "mask_"))
+    } <= known
