@@ -129,7 +129,7 @@ def run(
     """
     options = dict(locals())
     from segbench.benchmark.changed import changed_lines
-    from segbench.benchmark.execution import Backend, count_finished, resume
+    from segbench.benchmark.execution import Backend, estimate_lines, resume, unfinished
     from segbench.benchmark.local_models import as_names
     from segbench.benchmark.provenance import manifest
     from segbench.benchmark.summary import plan_lines, result_lines
@@ -142,7 +142,10 @@ def run(
     for line in changed_lines(plan):
         click.echo(line)
     if dry_run:
-        click.echo(f"{count_finished(plan.units, plan.output)} of {len(plan.units)} units are finished")
+        missing = unfinished(plan.units, plan.output)
+        click.echo(f"{len(plan.units) - len(missing)} of {len(plan.units)} units are finished")
+        for line in estimate_lines(plan, missing, processes):
+            click.echo(line)
     else:
         results = resume(plan, manifest(plan, _given(options)), processes)
         for line in result_lines(results):

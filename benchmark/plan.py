@@ -156,7 +156,7 @@ def _trained_checksum(name: str, weights: TaskWeights) -> str:
 
 
 def plan_units(selection: Selection, settings: Settings, checksums: Checksums) -> list[Unit]:
-    """Return all units of a run, the largest first; no worker then starts a long unit at the end."""
+    """Return all units of a run, the largest first."""
     units: dict[str, Unit] = {}
     for plan in selection.experiments:
         count, size = plan.simulations(settings.simulations), plan.protocol.block
@@ -207,7 +207,8 @@ def _units(
         "task": task.task.name,
     }
     shared = digest(decisive)  # computed once, as a large study has a hundred thousand blocks
-    cost = protocol.cost(task.counts[config.split], config, capabilities(model))
+    of_model, available = capabilities(model), task.counts[config.split]
+    costs = {size: protocol.cost(size, available, config, of_model) for size in set(map(len, blocks))}
     for block in blocks:
         yield Unit(
             protocol=plan.experiment.protocol,
@@ -219,7 +220,7 @@ def _units(
             weights=made_from,
             needs_seed=needs_seed,
             identity=identity,
-            cost=max(1, len(block) * cost),
+            cost=max(1, costs[len(block)]),
             key=digest([shared, block]),
         )
 

@@ -236,6 +236,7 @@ def train_on_tasks(items: Sequence[TaskTraining], root: Path, device: str, worke
         A sentence for each training that failed: the reason and the log file.
     """
     from segbench.benchmark.execution import execute
+    from segbench.benchmark.execution.progress import Progress
     from segbench.benchmark.settings import resolve_workers
 
     workers = min(resolve_workers(workers, device), len(items))
@@ -244,6 +245,6 @@ def train_on_tasks(items: Sequence[TaskTraining], root: Path, device: str, worke
     def finished_epochs() -> int:
         return sum(item.training.epochs for item in items)
 
-    trainer = Trainer(root, threads)
-    reasons = execute(items, trainer, device, workers, "tasks", finished_cost=finished_epochs)
+    progress = Progress(items, finished_epochs)
+    reasons = execute(items, Trainer(root, threads), device, workers, "tasks", progress=progress)
     return [reason for reason in reasons if reason]

@@ -5,7 +5,7 @@ InterConv, section 4.2 (Fig. 6 to 10, Table 1).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from segbench.datasets.scans import ScanData
 from segbench.datasets.task import ImageData
 from segbench.protocols.adapter import Capabilities
 from segbench.protocols.config import Config
-from segbench.protocols.protocol import Protocol
+from segbench.protocols.protocol import PredictionKind, Protocol
 from segbench.protocols.records import Sample, SampleKey
 from segbench.protocols.simulation import Request, Setup, Simulation
 from segbench.protocols.trajectory import Trajectory
@@ -42,8 +42,10 @@ class SetAutomatic(Protocol):
             return f"{data.task} has one structure, not label maps of several"
         return None if len(data.indices(config.split)) else f"{data.task} has no {config.split} scan"
 
-    def cost(self, available: int, config: Config, capabilities: Capabilities) -> int:
-        return available * 5  # structures are assessed one by one
+    def predictions(
+        self, simulations: int, available: int, config: Config, capabilities: Capabilities
+    ) -> Mapping[PredictionKind, int]:
+        return {PredictionKind(0, False): simulations * available}
 
     def simulate(self, setup: Setup, simulations: Sequence[int]) -> Iterable[Simulation[list[Sample]]]:
         subjects = setup.data.sets(setup.config.split)

@@ -5,13 +5,13 @@ MultiverSeg, section 7 (Fig. 6, 7, 19, 20, 21).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from segbench.protocols.adapter import Capabilities
 from segbench.protocols.annotators import Annotator, CenterClicks, CenterlineScribbles
 from segbench.protocols.config import Config
-from segbench.protocols.protocol import Protocol
+from segbench.protocols.protocol import PredictionKind, Protocol
 from segbench.protocols.records import Sample, SampleKey
 from segbench.protocols.sampling import draw_context, eval_images
 from segbench.protocols.simulation import Rules, Setup, Simulation, segment
@@ -45,10 +45,13 @@ class InContext(Protocol):
             return "all contexts hold true labels here, so it equals another model"
         return super().unsupported_model(capabilities)
 
-    def cost(self, available: int, config: Config, capabilities: Capabilities) -> int:
-        images = min(available, config.eval_images or available)
-        entries = sum(config.context_sizes) * capabilities.contexts
-        return images * (1 + self.step_limit(config)) * max(1, entries // 8)
+    def predictions(
+        self, simulations: int, available: int, config: Config, capabilities: Capabilities
+    ) -> Mapping[PredictionKind, int]:
+        images, limit = min(available, config.eval_images or available), self.step_limit(config)
+        sizes = [size * capabilities.contexts for size in config.context_sizes]
+        made = {PredictionKind(size, False): simulations * images for size in sizes}
+        return made | {PredictionKind(size, True): simulations * images * limit for size in sizes if limit}
 
     def simulate(self, setup: Setup, simulations: Sequence[int]) -> Iterable[Simulation[list[Sample]]]:
         images = eval_images(setup.data, setup.config, setup.config.eval_images).tolist()

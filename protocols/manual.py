@@ -5,14 +5,14 @@ One prediction from all scribbles of one annotator, as ScribblePrompt is evaluat
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from segbench.datasets.scribbled import ScribbledData
 from segbench.datasets.task import ImageData
 from segbench.protocols.adapter import Capabilities
 from segbench.protocols.annotators import Annotator, CenterlineScribbles, Interaction, LineScribbles
 from segbench.protocols.config import Config
-from segbench.protocols.protocol import Protocol
+from segbench.protocols.protocol import PredictionKind, Protocol
 from segbench.protocols.records import Sample, SampleKey
 from segbench.protocols.simulation import Rules, Setup, Simulation, segment
 
@@ -43,8 +43,11 @@ class ManualScribbles(Protocol):
             return reason
         return f"{data.task} has no scribbles that people drew"
 
-    def cost(self, available: int, config: Config, capabilities: Capabilities) -> int:
-        return available * 3 * (1 + len(SIMULATED))  # as if of three people
+    def predictions(
+        self, simulations: int, available: int, config: Config, capabilities: Capabilities
+    ) -> Mapping[PredictionKind, int]:
+        number = available * 3 * (1 + len(SIMULATED))  # as if of three people
+        return {PredictionKind(0, True): number}
 
     def simulate(self, setup: Setup, simulations: Sequence[int]) -> Iterable[Simulation[list[Sample]]]:
         images = setup.data.indices(setup.config.split).tolist()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
+from typing import NamedTuple
 
 from segbench.datasets.scans import ScanData
 from segbench.datasets.task import ImageData
@@ -15,6 +16,13 @@ from segbench.protocols.scheduler import run_simulations
 from segbench.protocols.simulation import Setup, Simulation, SimulationGroup
 
 NO_TRAIN_IMAGE = "no train image to begin the context with"
+
+
+class PredictionKind(NamedTuple):
+    """What the time of a prediction depends on."""
+
+    images: int  # of the context or the set
+    interactive: bool  # whether there are interactions on the image
 
 
 class Protocol:
@@ -133,9 +141,28 @@ class Protocol:
         """Return the maximum number of interactions."""
         return self.max_steps and (config.max_steps or self.max_steps)
 
-    def cost(self, available: int, config: Config, capabilities: Capabilities) -> int:
-        """Return the rough relative time of a simulation on a task with so many images."""
-        return available * (1 + self.step_limit(config))
+    def predictions(
+        self, simulations: int, available: int, config: Config, capabilities: Capabilities
+    ) -> Mapping[PredictionKind, int]:
+        """Return how many predictions of each kind are made at most.
+
+        Parameters
+        ----------
+        simulations : int
+            Simulations of one unit of work.
+        available : int
+            Images of the task in the evaluated split.
+        config : Config
+        capabilities : Capabilities
+            Of the model.
+        """
+        number = simulations * available * max(1, self.step_limit(config))
+        return {PredictionKind(0, bool(self.max_steps)): number}
+
+    def cost(self, simulations: int, available: int, config: Config, capabilities: Capabilities) -> int:
+        """Return the rough relative time of simulations on a task; parameters as for `predictions`."""
+        made = self.predictions(simulations, available, config, capabilities)
+        return sum(number * (2 + kind.images) for kind, number in made.items())  # as measured
 
     def context_content(self, capabilities: Capabilities, config: Config) -> str:
         """Return what the context entries of a model hold: none, binary, soft or ground-truth."""

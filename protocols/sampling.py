@@ -78,6 +78,10 @@ def draw_set_order(data: ImageData, simulation: int, config: Config) -> np.ndarr
     -------
     int array (number of images,)
     """
-    limit = config.eval_images and -(-config.eval_images // LARGEST_SET) * LARGEST_SET
     rng = keyed_generator(config.seed, data.task.name, simulation, "order")
-    return rng.permutation(eval_images(data, config, limit))
+    return rng.permutation(eval_images(data, config, set_images(config)))
+
+
+def set_images(config: Config) -> int | None:
+    """Return how many images of a task are divided into sets at most; None for all."""
+    return config.eval_images and -(-config.eval_images // LARGEST_SET) * LARGEST_SET

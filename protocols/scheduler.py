@@ -21,7 +21,7 @@ from segbench.protocols.config import Config
 from segbench.protocols.inference import answer, batch_size, draw_interactions
 from segbench.protocols.metrics import confusion, dice
 from segbench.protocols.sampling import draw_images
-from segbench.protocols.simulation import Request, Simulation, SimulationGroup
+from segbench.protocols.simulation import Progress, Request, Simulation, SimulationGroup
 from segbench.protocols.trajectory import device_of
 from segbench.randomness import keyed_generator
 
@@ -84,7 +84,11 @@ def plain_loop(
     return [row for row in rows if row["position"] > 0]
 
 
-def run_simulations(groups: Iterable[SimulationGroup], adapter: ModelAdapter) -> Iterator[tuple[int, Any]]:
+def run_simulations(
+    groups: Iterable[SimulationGroup],
+    adapter: ModelAdapter,
+    report: Callable[[int, float], None] = lambda number, share: None,
+) -> Iterator[tuple[int, Any]]:
     """Run the simulations of several groups together.
 
     As many simulations are in progress as fill the queries of the model. Requests with contexts of one size
@@ -97,6 +101,9 @@ def run_simulations(groups: Iterable[SimulationGroup], adapter: ModelAdapter) ->
         Each is taken when the simulations of the groups before it leave room.
     adapter : ModelAdapter
         The model of most requests.
+    report : callable, optional
+        Called with the number of a group and the share of its simulations that is finished, in [0, 1],
+        whenever this share has grown.
 
     Yields
     ------
@@ -107,7 +114,7 @@ def run_simulations(groups: Iterable[SimulationGroup], adapter: ModelAdapter) ->
     size = batch_size(adapter, 1)
     batched = size > 1
     device = device_of(adapter) if batched else torch.device("cpu")
-    scheduler = _Scheduler(groups, limit=IN_FLIGHT * size if batched else 1)
+    scheduler = _Scheduler(groups, IN_FLIGHT * size if batched else 1, report)
     undrawn: list[_Pending] = []
     drawing: Future[list[list[Interaction]]] | None = None
     with ThreadPoolExecutor(1) if batched else _InlineExecutor() as executor:
@@ -128,19 +135,20 @@ def run_simulations(groups: Iterable[SimulationGroup], adapter: ModelAdapter) ->
 
 
 @dataclass
-class _Progress:
+class _RunningGroup:
     """A group in progress."""
 
     number: int
     group: SimulationGroup
     results: list[Any]
+    shares: list[float]  # of each simulation, finished
     unfinished: int
 
 
 class _Running(NamedTuple):
     """A simulation in progress."""
 
-    progress: _Progress
+    of: _RunningGroup
     place: int  # in the results of the group
     simulation: Simulation
 
@@ -155,21 +163,24 @@ class _Pending(NamedTuple):
 class _Scheduler:
     """The simulations in progress, by what they wait for."""
 
-    def __init__(self, groups: Iterable[SimulationGroup], limit: int) -> None:
+    def __init__(
+        self, groups: Iterable[SimulationGroup], limit: int, report: Callable[[int, float], None]
+    ) -> None:
         self._waiting_for_annotator: list[_Pending] = []
         self._waiting_for_model: dict[tuple, list[_Pending]] = {}  # by Request.batch_key
-        self._finished: list[_Progress] = []
-        self._active, self._limit = 0, limit
+        self._finished: list[_RunningGroup] = []
+        self._active, self._limit, self._report = 0, limit, report
         self._queue = self._simulations(groups)
 
     def _simulations(self, groups: Iterable[SimulationGroup]) -> Iterator[_Running]:
         for number, group in enumerate(groups):
             simulations = list(group.simulations)
-            progress = _Progress(number, group, [None] * len(simulations), len(simulations))
+            count = len(simulations)
+            running = _RunningGroup(number, group, [None] * count, [0.0] * count, count)
             if not simulations:
-                self._finished.append(progress)
+                self._finished.append(running)
             for place, simulation in enumerate(simulations):
-                yield _Running(progress, place, simulation)
+                yield _Running(running, place, simulation)
 
     def start_simulations(self) -> None:
         """Start simulations while there is room."""
@@ -180,8 +191,8 @@ class _Scheduler:
     def finished_groups(self) -> Iterator[tuple[int, Any]]:
         """Take the groups finished since the last call, with their outputs."""
         finished, self._finished = self._finished, []
-        for progress in finished:
-            yield progress.number, progress.group.collect(progress.results)
+        for running in finished:
+            yield running.number, running.group.collect(running.results)
 
     def take_undrawn(self) -> list[_Pending]:
         """Take the simulations that wait for the annotator."""
@@ -214,17 +225,25 @@ class _Scheduler:
             self._advance(pending.running)
 
     def _advance(self, running: _Running) -> None:
+        group = running.of
         try:
-            request = next(running.simulation)
+            while isinstance(request := next(running.simulation), Progress):
+                self._finish(running, request.share)
         except StopIteration as end:
-            progress = running.progress
-            progress.results[running.place] = end.value
-            progress.unfinished -= 1
+            group.results[running.place] = end.value
+            group.unfinished -= 1
             self._active -= 1
-            if not progress.unfinished:
-                self._finished.append(progress)
+            self._finish(running, 1)
+            if not group.unfinished:
+                self._finished.append(group)
         else:
             self._waiting_for_annotator.append(_Pending(running, request))
+
+    def _finish(self, running: _Running, share: float) -> None:
+        """Report that a share of a simulation is finished."""
+        group = running.of
+        group.shares[running.place] = share
+        self._report(group.number, sum(group.shares) / len(group.shares))
 
 
 def _fullness(batch: Sequence[_Pending]) -> float:

@@ -5,7 +5,7 @@ MultiverSeg, section 6.1 and appendix D.1 (Fig. 3, 4, 5, 10 to 16 and Table 7); 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,10 +14,10 @@ from segbench.protocols.adapter import Capabilities
 from segbench.protocols.annotators import Annotator, CenterClicks, CenterlineScribbles, RitmClicks
 from segbench.protocols.cache import ContextFreeCache
 from segbench.protocols.config import Config
-from segbench.protocols.protocol import Protocol
+from segbench.protocols.protocol import PredictionKind, Protocol
 from segbench.protocols.records import Sample, SampleKey
 from segbench.protocols.sampling import draw_images, draw_seed_images
-from segbench.protocols.simulation import Rules, Setup, Simulation, segment
+from segbench.protocols.simulation import Progress, Rules, Setup, Simulation, segment
 from segbench.protocols.trajectory import ContextBuffer, Trajectory
 
 PICTURED = (0,)  # simulations whose masks are kept
@@ -46,12 +46,22 @@ class Sequential(Protocol):
     needs_seed_image = True
     context = "predictions"
 
-    def cost(self, available: int, config: Config, capabilities: Capabilities) -> int:
-        images = min(available, config.images or available)
-        with_context = capabilities.in_context or capabilities.setwise
-        first = capabilities.min_context if with_context else images + 1
-        # As measured; the time of an image grows with its context.
-        return sum(2 if size < first else 6 + 3 * size for size in range(1, images + 1))
+    def predictions(
+        self, simulations: int, available: int, config: Config, capabilities: Capabilities
+    ) -> Mapping[PredictionKind, int]:
+        images, limit = min(available, config.images or available), self.step_limit(config)
+        takes_others = capabilities.in_context or capabilities.setwise
+        first = min(max(capabilities.min_context, 1), images + 1) if takes_others else images + 1
+        helped = range(first, images + 1)  # by so many earlier images, the seed image included
+        made = {PredictionKind(size, False): simulations for size in helped if not capabilities.setwise}
+        if limit:
+            alone = simulations * (first - 1)
+            if self.annotator is not None and not self.annotator.random:
+                alone = min(alone, available)  # simulations share these
+            seeds = simulations if helped else 0
+            made |= {PredictionKind(size, True): simulations * limit for size in helped}
+            made |= {PredictionKind(0, True): (alone + seeds) * limit}
+        return made
 
     def simulate(self, setup: Setup, simulations: Sequence[int]) -> Iterable[Simulation[list[Sample]]]:
         cache = ContextFreeCache(setup, Rules(self.annotator, self.step_limit(setup.config)))
@@ -94,6 +104,7 @@ class Sequential(Protocol):
             set_size = 1 + len(samples) if setwise and position >= first else 1
             key = SampleKey(position, image, self.annotator_name, simulation, set_size=set_size)
             samples.append((key, trajectory))
+            yield Progress(_share(position, len(order), first, helped and self.needs_seed_image))
         return samples
 
     def _seed_image(
@@ -111,6 +122,16 @@ class Sequential(Protocol):
         return max(tried, key=lambda sample: sample[1].steps[-1]["dice"])
 
 
+def _share(position: int, count: int, first: int, seeded: bool) -> float:
+    """Return the share of the time in which the images up to a position are segmented, roughly.
+
+    The time of an image grows with its context, which images from position ``first`` on have. ``seeded`` is
+    whether the seed image, at position 0, is segmented.
+    """
+    weights = [2 * seeded] + [2 + (number if number >= first else 0) for number in range(1, count)]
+    return sum(weights[: position + 1]) / sum(weights)
+
+
 class Bootstrapped(Sequential):
     """Each prediction joins the context of the next.
 
@@ -120,10 +141,6 @@ class Bootstrapped(Sequential):
     family = "bootstrapped"
     needs_seed_image = False
     needs_context = True
-
-    def cost(self, available: int, config: Config, capabilities: Capabilities) -> int:
-        images = min(available, config.images or available)
-        return images * (1 + images // 8)
 
 
 CENTER_CLICKS = Sequential(

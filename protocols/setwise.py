@@ -5,7 +5,7 @@ InterConv, section 4.1 (Fig. 4, 5, 11).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from itertools import accumulate
@@ -14,9 +14,9 @@ from operator import add
 from segbench.protocols.adapter import Capabilities
 from segbench.protocols.annotators import Annotator, Interaction, LineScribbles, RandomClicks
 from segbench.protocols.config import Config
-from segbench.protocols.protocol import Protocol
+from segbench.protocols.protocol import PredictionKind, Protocol
 from segbench.protocols.records import Sample, SampleKey
-from segbench.protocols.sampling import LARGEST_SET, draw_set_order
+from segbench.protocols.sampling import LARGEST_SET, draw_set_order, set_images
 from segbench.protocols.simulation import Request, Setup, Simulation
 
 SET_SIZES = (1, 2, 4, LARGEST_SET)
@@ -56,8 +56,13 @@ class SetInteraction(Protocol):
     def min_images(self, config: Config) -> int:
         return LARGEST_SET
 
-    def cost(self, available: int, config: Config, capabilities: Capabilities) -> int:
-        return available * len(INTERACTIONS) * (len(SET_SIZES) if capabilities.setwise else 1)
+    def predictions(
+        self, simulations: int, available: int, config: Config, capabilities: Capabilities
+    ) -> Mapping[PredictionKind, int]:
+        images, number = min(available, set_images(config) or available), simulations * len(INTERACTIONS)
+        if not capabilities.setwise:
+            return {PredictionKind(0, True): number * images}
+        return {PredictionKind(size, True): number * -(-images // size) for size in SET_SIZES}
 
     def simulate(self, setup: Setup, simulations: Sequence[int]) -> Iterable[Simulation[list[Sample]]]:
         sizes = SET_SIZES if setup.adapter.capabilities.setwise else (1,)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -89,7 +89,13 @@ class Request:
         return id(self.adapter), self.step == 0, with_previous, *sizes, self.classes
 
 
-Simulation = Generator[Request, None, Result]
+class Progress(NamedTuple):
+    """What a long simulation may yield between its requests; no record depends on it."""
+
+    share: float  # of the simulation that is finished, in [0, 1]
+
+
+Simulation = Generator[Request | Progress, None, Result]
 
 
 @dataclass(frozen=True)

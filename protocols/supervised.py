@@ -37,9 +37,6 @@ class Supervised(Protocol):
             return f"{data.task} has validation images that took part in training"
         return super().unsupported_task(data, config)
 
-    def cost(self, available: int, config: Config, capabilities: Capabilities) -> int:
-        return available * 5  # nnU-Net predicts four mirrored versions of each image with a large network
-
     def simulate(self, setup: Setup, simulations: Sequence[int]) -> Iterable[Simulation[list[Sample]]]:
         images = setup.data.indices(setup.config.split).tolist()
         return [

@@ -22,9 +22,22 @@ class Batch(tuple[Unit, ...]):
         """Rough relative time."""
         return sum(unit.cost for unit in self)
 
+    @property
+    def key(self) -> str:
+        """The key of the first unit, which no other batch contains."""
+        return self[0].key
+
+    @property
+    def kind(self) -> tuple[str, str]:
+        """Protocol and model, by which the time for a unit of cost differs."""
+        return self[0].protocol, self[0].model
+
 
 def make_batches(units: Sequence[Unit], device: str, workers: int) -> list[Batch]:
     """Group units into batches that suit the device, and into at least one for every worker if possible.
+
+    One of each kind starts first, of other tasks for each kind, so that the time left is soon known. All
+    others follow, the largest first, so that no worker starts a long batch at the end.
 
     Parameters
     ----------
@@ -41,4 +54,10 @@ def make_batches(units: Sequence[Unit], device: str, workers: int) -> list[Batch
         maximum = BATCH_SIZE[device] if images is not None and images <= MAX_IMAGES else 1
         size = min(maximum, -(-len(group) // workers))
         batches += [Batch(group[start : start + size]) for start in range(0, len(group), size)]
-    return sorted(batches, key=lambda batch: (-batch.cost, batch[0].task))
+    batches.sort(key=lambda batch: (-batch.cost, batch[0].task))
+    kinds: dict[tuple[str, str], list[Batch]] = {}
+    for batch in batches:
+        kinds.setdefault(batch.kind, []).append(batch)
+    # Tasks differ in difficulty: kinds take their first batches at different places of their lists.
+    firsts = {of[number * len(of) // len(kinds)].key for number, of in enumerate(kinds.values())}
+    return sorted(batches, key=lambda batch: batch.key not in firsts)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,14 +22,11 @@ LISTS = ("all_arguments", "plans", "parts", "processors")
 ATTEMPTS = 3  # a unit that is damaged after each attempt is a fault of the disk
 
 
-def count_finished(units: Sequence[Unit], output: Path | str) -> int:
-    """Return how many units a run contains already; 0 if there is no run at this address."""
+def unfinished(units: Sequence[Unit], output: Path | str) -> list[Unit]:
+    """Return the units that a run lacks; all of them if there is no run at this address."""
     from segbench.results.store import Run, exists
 
-    if not exists(output):
-        return 0
-    stored = set(Run(output).units())
-    return sum(unit.key in stored for unit in units)
+    return _missing(Run(output), units) if exists(output) else list(units)
 
 
 def resume(plan: RunPlan, manifest: dict[str, Any], backend: Backend) -> Results:
@@ -103,6 +99,7 @@ def _update_manifest(store: Run, manifest: dict[str, Any]) -> None:
 
 def _compute(units: list[Unit], store: Run, plan: RunPlan, backend: Backend) -> None:
     from segbench.benchmark.execution.batches import make_batches
+    from segbench.benchmark.execution.progress import BatchProgress, reports
     from segbench.benchmark.execution.run_units import execute
     from segbench.benchmark.execution.worker import Job, with_absolute_paths
     from segbench.benchmark.local_models import for_workers
@@ -110,30 +107,11 @@ def _compute(units: list[Unit], store: Run, plan: RunPlan, backend: Backend) -> 
 
     device = plan.settings.device
     processes = resolve_workers(backend.workers, device)
-    with backend.connected(processes) as client:
+    with backend.connected(processes) as client, reports(client) as (send, receive):
         if client is not None:
             processes = len(client.nthreads())
         batches = make_batches(units, device, processes)
-        progress = None if len(batches) == len(units) else _finished_cost(store, units)
         local = for_workers({unit.model for unit in units}, others=processes > 1 or client is not None)
-        batches, job = with_absolute_paths(batches, Job(plan.settings, plan.root, store.path, local))
-        execute(batches, job, device, processes, size=len, finished_cost=progress, client=client)
-
-
-def _finished_cost(store: Run, units: list[Unit]) -> Callable[[], int]:
-    """Return a function that returns the cost of the units that are stored by now.
-
-    Listing a store on a network may be slow; the function lists it for at most a twentieth of the time.
-    """
-    costs = {unit.key: unit.cost for unit in units}
-    finished, next_listing = 0, 0.0
-
-    def finished_cost() -> int:
-        nonlocal finished, next_listing
-        start = time.monotonic()
-        if start >= next_listing:
-            finished = sum(costs.get(key, 0) for key in store.units())
-            next_listing = start + 20 * (time.monotonic() - start)
-        return finished
-
-    return finished_cost
+        batches, job = with_absolute_paths(batches, Job(plan.settings, plan.root, store.path, local, send))
+        progress = BatchProgress(batches, receive)
+        execute(batches, job, device, processes, size=len, progress=progress, client=client)

@@ -12,10 +12,11 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import segbench.benchmark.execution.cluster as cluster
 import segbench.benchmark.execution.dask_workers as dask_workers
+from segbench.benchmark.execution.progress import Item, Progress
 from segbench.errors import Failure
 from segbench.processes import end_with
 
@@ -26,14 +27,6 @@ _ONE_AT_A_TIME = threading.Lock()  # a Dask worker with several threads computes
 QUEUED = 1000  # items at a Dask scheduler: more than workers that may join, few enough to remember
 
 
-class Work(Protocol):
-    """An item of work; ``cost`` is its rough relative time."""
-
-    @property
-    def cost(self) -> int: ...
-
-
-Item = TypeVar("Item", bound=Work)
 Result = TypeVar("Result")
 Compute = Callable[[Item, str], Result]  # computes an item on a device such as ``cuda:1``
 
@@ -45,7 +38,7 @@ def execute(
     workers: int,
     noun: str = "units",
     size: Callable[[Item], int] = lambda item: 1,
-    finished_cost: Callable[[], int] | None = None,
+    progress: Progress[Item] | None = None,
     client: Client | None = None,
 ) -> list[Result]:
     """Compute all items, with a progress bar on standard error.
@@ -64,8 +57,8 @@ def execute(
         Name of the counted things on the progress bar, in plural.
     size : callable
         Returns how many of these things an item contains.
-    finished_cost : callable, optional
-        Returns the cost that is finished so far, if this is known before an item is finished.
+    progress : Progress, optional
+        Knows what is finished of items in progress; without it, the bar moves when an item is finished.
     client : distributed.Client, optional
         Client of a Dask cluster that computes instead of `workers`; see `Backend.connected`.
 
@@ -90,41 +83,39 @@ def execute(
     else:
         finished = _in_process(items, compute, device)
     results, done, number = [], 0, sum(map(size, items))
-    with (
-        tqdm(
-            total=sum(item.cost for item in items),
-            bar_format="{percentage:3.0f}% |{bar}| {elapsed} passed, {remaining} left{postfix}",
-            postfix=f"0 of {number} {noun}",
-        ) as bar,
-        _updated(bar, finished_cost),
-    ):
+    progress = progress or Progress(items)
+    lock = threading.Lock()
+
+    def show() -> None:
+        with lock:
+            bar.n = progress.finished_cost()
+            seconds = progress.seconds_left(bar.format_dict["elapsed"], workers)
+            left = "?" if seconds is None else tqdm.format_interval(seconds)
+            bar.set_postfix_str(f"{left} left, {done} of {number} {noun}")
+
+    bar_format = "{percentage:3.0f}% |{bar}| {elapsed} passed{postfix}"
+    with tqdm(total=progress.total, bar_format=bar_format) as bar, _every_second(show):
         for item, result in finished:
             results.append(result)
-            done += size(item)
-            bar.set_postfix_str(f"{done} of {number} {noun}", refresh=False)
-            bar.update(0 if finished_cost else item.cost)
+            with lock:
+                done += size(item)
+                progress.finish(item, result)
     return results
 
 
 @contextmanager
-def _updated(bar: Any, finished_cost: Callable[[], int] | None) -> Iterator[None]:
-    """Update a progress bar while items are being computed."""
-    if finished_cost is None:
-        yield
-        return
-    from segbench.results.store import StoreError
-
+def _every_second(show: Callable[[], None]) -> Iterator[None]:
+    """Call a function every second in a thread, and a last time at the end."""
     ended = threading.Event()
 
-    def update(finished_cost: Callable[[], int]) -> None:
+    def repeat() -> None:
         running = True
         while running:
             running = not ended.wait(1.0)
-            with suppress(OSError, StoreError):  # a store that does not answer now must not stop the work
-                bar.n = finished_cost()
-            bar.refresh()  # also moves the time
+            with suppress(OSError):  # progress that cannot be read now must not stop the work
+                show()
 
-    thread = threading.Thread(target=update, args=(finished_cost,), daemon=True)
+    thread = threading.Thread(target=repeat, daemon=True)
     thread.start()
     try:
         yield
@@ -141,7 +132,7 @@ def _hide_joblib_warnings() -> None:
 def _in_process(
     items: Sequence[Item], compute: Compute[Item, Result], device: str
 ) -> Iterator[tuple[Item, Result]]:
-    with _threads(1) if device == "cpu" else nullcontext():
+    with one_thread() if device == "cpu" else nullcontext():
         for item in items:
             yield item, compute(item, device)
 
@@ -237,7 +228,7 @@ def _keep_memory() -> None:
 
 def _in_worker(item: Item, compute: Compute[Item, Result], devices: Any) -> tuple[Item, Result]:
     if devices is None:
-        with _threads(1):
+        with one_thread():
             return item, compute(item, "cpu")
     device = devices.get()
     try:
@@ -256,19 +247,19 @@ def _in_dask_worker(
     with _ONE_AT_A_TIME:
         _keep_memory()
         device = dask_workers.device_of(device, worker.name, started_here)
-        with _threads(1) if device == "cpu" else nullcontext():
+        with one_thread() if device == "cpu" else nullcontext():
             return item, compute(item, device)
 
 
 @contextmanager
-def _threads(count: int) -> Iterator[None]:
-    """Limit torch and OpenCV to a number of threads."""
+def one_thread() -> Iterator[None]:
+    """Let torch and OpenCV compute with one thread, as workers on a CPU do."""
     import cv2
     import torch
 
     before = torch.get_num_threads(), cv2.getNumThreads()
-    torch.set_num_threads(count)
-    cv2.setNumThreads(count)
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
     try:
         yield
     finally:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from segbench.benchmark.execution.batches import Batch
+from segbench.benchmark.execution.progress import Reporter, Send, no_report
 from segbench.benchmark.plan import SEED_MODEL, Unit
 from segbench.benchmark.settings import Settings
 from segbench.errors import Failure, describe
@@ -20,6 +21,8 @@ from segbench.paths import expanded
 from segbench.registry import Local
 
 if TYPE_CHECKING:
+    from segbench.datasets.task import Task
+    from segbench.protocols.adapter import ModelAdapter
     from segbench.protocols.records import Records
     from segbench.protocols.simulation import SimulationGroup
     from segbench.results.store import Run
@@ -33,14 +36,20 @@ class Job:
     root: Path  # the data folder
     output: Path | str  # the run: a folder, or the address of an object store
     models: dict[str, Local] = field(default_factory=dict)  # those that workers cannot import by name
+    send: Send = no_report  # sends reports of what is finished
     # Identifies this job among the jobs of a long-lived worker process.
     token: str = field(default_factory=lambda: uuid4().hex)
 
-    def __call__(self, batch: Batch, device: str) -> None:
+    def __call__(self, batch: Batch, device: str) -> float:
         """Compute the units of a batch together, and store each when it is finished.
 
         Units that are stored by now are left out, as another run may write to the same store, or a killed
         worker may have finished a part of the batch.
+
+        Returns
+        -------
+        float
+            Seconds that the computation took, without the time to load the model.
 
         Raises
         ------
@@ -51,14 +60,17 @@ class Job:
 
         _start_job(self)
         store = Run(self.output)
-        batch = Batch(unit for unit in batch if not store.finished(unit.key))
-        if not batch:
-            return
-        others = f" or another of {len(batch)} units" if len(batch) > 1 else ""
-        with _named_in_failures(batch[0], others):
-            for unit, records in _compute(batch, self, device):
+        units = [unit for unit in batch if not store.finished(unit.key)]
+        if not units:
+            return 0.0
+        others = f" or another of {len(units)} units" if len(units) > 1 else ""
+        with _named_in_failures(units[0], others):
+            models = _models(units[0], self, device)
+            reporter = Reporter(batch, units, self.send)
+            for unit, records in _compute(units, models, self, reporter):
                 with _named_in_failures(unit):
                     _store(unit, records, store)
+        return reporter.seconds()
 
 
 def with_absolute_paths(batches: Sequence[Batch], job: Job) -> tuple[list[Batch], Job]:
@@ -113,32 +125,39 @@ def clear_caches() -> None:
     """Release models and data; the same names may mean others in the next run of this process."""
     from segbench.protocols import cache
 
-    _adapter.cache_clear()
-    _data.cache_clear()
+    model_of.cache_clear()
+    data_of.cache_clear()
     cache.forget()
 
 
-def _compute(batch: Batch, job: Job, device: str) -> Iterator[tuple[Unit, Records]]:
+def _models(unit: Unit, job: Job, device: str) -> tuple[ModelAdapter, ModelAdapter | None]:
+    """Return the model of a unit, and its seed model if it needs one."""
+    _require_same_source(unit)
+    settings, seed_model = job.settings, None
+    model = model_of(unit.model, unit.weights, device, settings.precision)
+    if unit.needs_seed:
+        seed_model = model_of(SEED_MODEL, companion(settings.weights), device, settings.precision)
+    return model, seed_model
+
+
+def _compute(
+    units: Sequence[Unit], models: tuple[ModelAdapter, ModelAdapter | None], job: Job, report: Reporter
+) -> Iterator[tuple[Unit, Records]]:
     """Return each unit with its records, in the order in which they are finished."""
     from segbench.benchmark.study import find_protocol
     from segbench.protocols.scheduler import run_simulations
 
-    settings, first = job.settings, batch[0]
-    _require_same_source(first)
-    model = _adapter(first.model, first.weights, device, settings.precision)
-    seed_model = None
-    if first.needs_seed:
-        seed_model = _adapter(SEED_MODEL, companion(settings.weights), device, settings.precision)
-    protocol = find_protocol(first.protocol)
+    model, seed_model = models
+    protocol = find_protocol(units[0].protocol)
 
     def groups() -> Iterator[SimulationGroup]:
-        for unit in batch:
+        for unit in units:
             with _named_in_failures(unit):
-                data = _data(unit.source, unit.task, job.root)
+                data = data_of(unit.source, unit.task, job.root)
                 yield protocol.prepare(data, model, unit.simulations, unit.config, seed_model, unit.model)
 
-    for number, records in run_simulations(groups(), model):
-        yield batch[number], records
+    for number, records in run_simulations(groups(), model, report):
+        yield units[number], records
 
 
 def _require_same_source(unit: Unit) -> None:
@@ -165,14 +184,16 @@ def _store(unit: Unit, records: Records, store: Run) -> None:
 
 
 @lru_cache(maxsize=16)
-def _adapter(name: str, weights: str, device: str, precision: str) -> Any:
+def model_of(name: str, weights: str, device: str, precision: str) -> Any:
+    """Return a model, which stays loaded in this process."""
     from segbench.models import create_model
 
     return create_model(name, weights=weights, device=device, precision=precision)
 
 
 @lru_cache(maxsize=4)
-def _data(dataset: str, task: Any, root: Path) -> Any:
+def data_of(dataset: str, task: Task, root: Path) -> Any:
+    """Return the data of a task, which stay loaded in this process."""
     from segbench.datasets.registry import open_dataset
 
     return open_dataset(dataset, root).load(task)

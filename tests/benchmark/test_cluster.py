@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from contextlib import suppress
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -30,6 +31,7 @@ from interrupted_runs import (
 
 from segbench.benchmark.cli import cli
 from segbench.benchmark.execution import Backend, cluster, dask_workers, execute
+from segbench.benchmark.execution.progress import Progress, Report, reports
 from segbench.benchmark.provenance import source_digest
 from segbench.errors import Failure
 from segbench.results import load
@@ -161,6 +163,30 @@ def test_a_single_worker_computes_in_order_and_not_this_process(client, tmp_path
     processes = execute(work, visit, "cpu", workers=1, client=client)
     assert len(set(processes)) == 1 and os.getpid() not in processes
     assert [number for *_, number in read_notes(tmp_path)] == list(range(8))
+
+
+def report_and_wait(send, item: Visit, device: str) -> None:
+    """Report a half, and end when the run has noted this."""
+    send(Report("batch", 0.5, 2.0))
+    deadline = time.monotonic() + 60
+    while not Path(item.notes).exists():
+        assert time.monotonic() < deadline, "the report does not arrive"
+        time.sleep(0.05)
+
+
+def test_reports_arrive_before_the_work_ends(client, tmp_path):
+    items = [Visit(str(tmp_path / "notes"), 0)]
+    with reports(client) as (send, receive):
+
+        def finished_cost() -> float:
+            latest = receive()
+            if latest == [Report("batch", 0.5, 2.0)]:
+                (tmp_path / "notes").touch()
+            return sum(report.cost for report in latest)
+
+        compute = partial(report_and_wait, send)
+        execute(items, compute, "cpu", 1, progress=Progress(items, finished_cost), client=client)
+        assert finished_cost() == 0.5
 
 
 @pytest.mark.parametrize("late", [False, True])

@@ -14,6 +14,7 @@ from toys import Toys
 
 from segbench.benchmark.execution.batches import Batch, make_batches
 from segbench.benchmark.execution.dask_workers import versions
+from segbench.benchmark.execution.progress import Progress
 from segbench.benchmark.execution.run_units import execute
 from segbench.benchmark.execution.worker import Job, with_absolute_paths
 from segbench.benchmark.plan import Unit
@@ -22,7 +23,7 @@ from segbench.benchmark.settings import Settings
 from segbench.datasets.task import Task
 from segbench.models.registry import MODELS
 from segbench.protocols.config import Config
-from segbench.results.store import Run, StoreError
+from segbench.results.store import Run
 
 
 class Note(NamedTuple):
@@ -47,24 +48,25 @@ def test_workers_follow_into_another_folder(tmp_path: Path, monkeypatch: pytest.
         assert sorted(path.name for path in folder.iterdir()) == ["a", "b"]
 
 
-def test_progress_that_cannot_be_asked_keeps_its_last_value(capfd):
-    """A store that does not answer for a while neither ends the work nor causes a traceback."""
+def test_progress_that_cannot_be_read_keeps_its_last_value(capfd):
+    """A disk that does not answer for a while neither ends the work nor causes a traceback."""
     asked = []
 
     def finished_cost() -> int:
         asked.append(len(asked))
-        if len(asked) == 2:
-            raise StoreError("the store does not answer")
-        return 3 if len(asked) == 1 else 4
+        if len(asked) == 3:
+            raise OSError("the disk does not answer")
+        return 3 if len(asked) < 4 else 4
 
     def slow(note: Note, device: str) -> str:
-        while len(asked) < 2:
+        while len(asked) < 3:
             time.sleep(0.01)
         return device
 
-    assert execute([Note("a", cost=4)], slow, "cpu", workers=1, finished_cost=finished_cost) == ["cpu"]
+    items = [Note("a", cost=4)]
+    assert execute(items, slow, "cpu", workers=1, progress=Progress(items, finished_cost)) == ["cpu"]
     shown = capfd.readouterr().err
-    assert len(asked) == 3 and "75%" in shown and "100%" in shown and "Traceback" not in shown
+    assert "75%" in shown and "100%" in shown and "Traceback" not in shown
 
 
 class Counted(Toys):

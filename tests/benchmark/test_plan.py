@@ -29,12 +29,13 @@ def keys(found):
     return sorted(unit.key for batch in found for unit in batch)
 
 
-def test_a_cpu_computes_one_unit_after_another_by_cost_then_by_task(make_units):
+def test_a_cpu_computes_one_unit_of_each_kind_then_the_largest_first(make_units):
     units = make_units("cheap", 1, 2) + make_units("dear", 5, 4) + make_units("other", 5, 2)
     found = make_batches(units, "cpu", workers=2)
     assert [len(batch) for batch in found] == [1] * 8 and keys(found) == sorted(u.key for u in units)
-    order = [(batch.cost, batch[0].task.label) for batch in found]
-    assert order == [(5, "one")] * 3 + [(5, "two")] * 3 + [(1, "one"), (1, "two")]
+    order = [(batch[0].model, batch.cost, batch[0].task.label) for batch in found]
+    assert order[:3] == [("dear", 5, "one"), ("other", 5, "one"), ("cheap", 1, "two")]
+    assert [entry[1:] for entry in order[3:]] == [(5, "one")] + [(5, "two")] * 3 + [(1, "one")]
 
 
 def test_a_gpu_computes_units_of_one_model_and_configuration_together(make_units):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 import torch
@@ -119,6 +121,50 @@ def test_no_more_simulations_are_in_progress_than_fill_the_queries(make_task, ma
     for finished, _ in enumerate(run_simulations(map(group, range(80)), model)):
         most = max(most, len(started) - finished)
     assert len(started) == 80 and most <= 4 * IN_FLIGHT + 1  # one has just finished
+
+
+@pytest.mark.parametrize(
+    ("in_context", "shares"),
+    # Six images; with a context, the seed image counts 2 and an image in a context of n counts 2 + n.
+    [(False, [1 / 6, 2 / 6, 3 / 6, 4 / 6, 5 / 6, 1]), (True, [2, 5, 9, 14, 20, 27, 35])],
+)
+def test_the_share_of_a_simulation_grows_with_each_image(toy_task, make_model, in_context, shares):
+    reports = []
+    group = CENTER_CLICKS.prepare(
+        toy_task, make_model(in_context=in_context), [0], CONFIG, make_model(), "toy"
+    )
+    list(run_simulations([group], make_model(), lambda *report: reports.append(report)))
+    assert reports == [(0, pytest.approx(share / shares[-1])) for share in [*shares, shares[-1]]]
+
+
+def test_the_share_of_a_group_is_the_mean_of_its_simulations(toy_task, make_model):
+    reports = []
+    group = CENTER_CLICKS.prepare(toy_task, make_model(in_context=False), range(2), CONFIG, None, "toy")
+    list(run_simulations([group], make_model(), lambda *report: reports.append(report)))
+    shares = [share for _, share in reports]
+    assert shares == sorted(shares) and shares[-1] == 1 and shares[6] == pytest.approx(0.5)
+
+
+@BOTH
+@pytest.mark.parametrize(("in_context", "min_context"), [(False, 1), (True, 1), (True, 4), (True, 9)])
+def test_predictions_are_as_many_as_announced_if_no_image_reaches_the_target(
+    protocol, toy_task, toy_model, in_context, min_context
+):
+    """Fewer on images without a context if simulations draw the same image and click alike."""
+    capabilities = Capabilities(interactive=True, in_context=in_context, min_context=min_context)
+    model, seed_model = (toy_model(lambda query: query.image < 0) for _ in range(2))
+    model.capabilities = capabilities
+    protocol.run(toy_task, model, range(2), CONFIG, seed_model, "toy")
+    made = Counter(
+        (0 if query.context is None else query.context.images.shape[1], query.interactions is not None)
+        for query in model.queries + seed_model.queries
+    )
+    available = len(toy_task.indices("test"))
+    announced = protocol.predictions(2, available, CONFIG, capabilities)
+    assert made.keys() == {kind for kind, number in announced.items() if number}
+    if not protocol.annotator.random and (0, True) in made:
+        assert made.pop((0, True)) <= announced[0, True]
+    assert all(announced[kind] == number for kind, number in made.items())
 
 
 def test_a_group_without_simulations_has_no_records(toy_task, make_model):

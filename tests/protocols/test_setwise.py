@@ -243,9 +243,15 @@ def test_scans_are_refused_by_all_protocols_for_one_structure():
         assert reason is None if name == "set-automatic" else "several structures" in reason
 
 
-def test_cost_counts_sizes(make_task):
+def test_predictions_count_sizes():
+    """Two simulations of 10 images with 1, 2, 4 and 8 interactions, in sets of 1, 2, 4 and 8."""
     able, alone = Capabilities(interactive=True, setwise=True), Capabilities(interactive=True)
-    assert SET_CLICKS.cost(10, Config(), able) == 4 * SET_CLICKS.cost(10, Config(), alone)
+    assert SET_CLICKS.predictions(2, 10, Config(), alone) == {(0, True): 2 * 4 * 10}
+    sets = {1: 10, 2: 5, 4: 3, 8: 2}
+    made = {(size, True): 2 * 4 * number for size, number in sets.items()}
+    assert SET_CLICKS.predictions(2, 10, Config(), able) == made
+    # 4 images are rounded up to a set of 8.
+    assert SET_CLICKS.predictions(1, 10, Config(eval_images=4), alone) == {(0, True): 4 * 8}
 
 
 # Image by image, with the earlier ones as the set (experiment 1).
