@@ -206,7 +206,7 @@ def without_partners(
 ) -> DataError:
     """Make the error for files that lack one of another kind, with a hint if another file may be meant."""
     names = {name_of(other): other for other in others}
-    near, suffix = nearest(name_of(files[0]), names), _shared_suffix([*map(name_of, files)], names)
+    near, suffix = nearest(name_of(files[0]), names), shared_suffix([*map(name_of, files)], names)
     hint = f", or rename {near.name} if it is meant" if near else ""
     hint = f", or give --mask-suffix={suffix}" if suffix else hint
     if len(files) == 1:
@@ -214,7 +214,7 @@ def without_partners(
     return DataError(f"{list_files(files)} have no {kind}; add one for each or remove the files{hint}")
 
 
-def _shared_suffix(names: Sequence[str], others: Iterable[str]) -> str:
+def shared_suffix(names: Sequence[str], others: Iterable[str]) -> str:
     """The text, such as ``_lesion``, that follows each of several names in another one; else empty."""
     found = [
         {other.removeprefix(name) for other in others if re.match(re.escape(name) + r"[\W_]", other)}

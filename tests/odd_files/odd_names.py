@@ -85,6 +85,12 @@ SUFFIXES = [
         refused="image_1.png, image_2.png and image_3.png have no mask; add one for each or remove the "
         "files, or give --mask-suffix=_ground",
     ),
+    Odd(
+        "masks named like the image and another text",
+        "without the option, in the same folder",
+        paired("_ground", "", ""),
+        refused="own has no known layout; give --mask-suffix=_ground if this names the masks",
+    ),
     *(
         Odd(
             "masks named like the image and another text",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
-from segbench.datasets.files.finding import find_files
+from segbench.datasets.files.finding import find_files, shared_suffix
 from segbench.datasets.importing.formats.base import FormatReader
 from segbench.datasets.importing.formats.case import ImportOptions
 from segbench.datasets.importing.formats.folder import FolderReader
@@ -12,6 +13,7 @@ from segbench.datasets.importing.formats.nifti import VolumeReader
 from segbench.datasets.importing.formats.nnunet import NNUNetReader
 from segbench.datasets.importing.formats.pairs import PAIRED_SUFFIXES, without_suffix
 from segbench.datasets.importing.formats.table import TableReader
+from segbench.datasets.importing.formats.volumes import stem
 from segbench.datasets.task import DataError
 from segbench.registry import UnknownName
 
@@ -39,5 +41,17 @@ def find_reader(path: Path, name: str | None = None, options: ImportOptions | No
     files = [file for file in find_files(path, "*") if file.name.lower().endswith(PAIRED_SUFFIXES)]
     if given.mask_suffix and files:
         raise without_suffix(files, given.mask_suffix)
+    suffix = _suffix_of({stem(file) for file in files})
+    if suffix:
+        raise DataError(f"{path} has no known layout; give --mask-suffix={suffix} if this names the masks")
     layouts = "; ".join(f"{reader.layout} ({each})" for each, reader in FORMATS.items())
     raise DataError(f"{path} has no known layout; looked for: {layouts}")
+
+
+def _suffix_of(names: Iterable[str]) -> str:
+    """The text that follows each name in another one, such as ``_lesion``; empty if there is none."""
+    known, shortest = sorted(names), list[str]()
+    for name in known:
+        if not shortest or not name.startswith(shortest[-1]):
+            shortest.append(name)
+    return shared_suffix(shortest, known)
