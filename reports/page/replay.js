@@ -248,6 +248,8 @@ if (document.getElementById("replay-data")) {
       listImages();
       image.value = index;
       await open();
+      slider.value = slider.max; // tables list final results
+      show();
     }
     field(".absent").hidden = index >= 0;
     const linked = index < 0 ? -1 : shown.runs.findIndex((run) => run.id === method);

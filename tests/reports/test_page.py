@@ -272,6 +272,7 @@ def test_a_cell_can_open_the_replay(browser):
     find(browser, "#worst-images tbody a").click()
     wait(browser, "return !!document.querySelector('#replay .linked')")
     assert texts(browser, "#replay .linked .title") == ["MultiverSeg"]
+    assert texts(browser, "#replay .linked .dice") == ["Dice 100.0%"]  # the final prediction
 
 
 def test_the_slider_replays_every_method_until_it_has_finished(browser):
@@ -337,6 +338,7 @@ def test_a_link_opens_the_replay_at_an_image_and_shows_the_method(browser):
     chosen = "return [...document.querySelectorAll('#replay select')].map((s) => s.selectedOptions[0].text)"
     assert browser.execute_script(chosen) == ["Centerline scribbles", task, "Example 4"]
     assert texts(browser, "#replay .linked .title") == ["MultiverSeg"]
+    assert texts(browser, "#replay .linked .dice") == ["Dice 100.0%"]  # the final prediction
     assert not find(browser, "#replay .absent").is_displayed()
     browser.execute_script("location.hash = arguments[0]", link(SCRIBBLES, "test", task, 99))
     wait(browser, "return !document.querySelector('#replay .absent').hidden")
