@@ -205,7 +205,8 @@ def test_dry_run_writes_nothing(tmp_path):
 
 def test_all_models_but_those_that_cannot(weights, tmp_path):
     result = tool("--dry-run", models="all", weights=weights, output=tmp_path / "run")
-    assert "Left out: model universeg: it takes no interactions" in result.output
+    assert "Left out: models universeg, " in result.output
+    assert ", each because it takes no interactions" in result.output
     assert "center-clicks: scribbleprompt, multiverseg, sp-uvs, random-walker" in result.output
 
 
