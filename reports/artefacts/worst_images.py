@@ -74,8 +74,8 @@ def _grid(results: Results, table: pd.DataFrame) -> Grid:
     heads = {"protocol": "Protocol", **{name: VARIANTS[name] for name in variants(images)}, "model": "Method"}
     heads |= {"file": "File"}
     columns = {"dataset": "Data set"} if table.dataset.nunique() > 1 else {}
-    columns |= {"task": "Task", "subject": "Subject", "simulation": "Simulation", "dice": "Dice (×100)"}
-    columns |= {"interactions": "Interactions", "reached": "Target reached"}
+    columns |= {"task": "Task", "dice": "Dice (×100)", "interactions": "Interactions"}
+    columns |= {"reached": "Target reached", "subject": "Subject", "simulation": "Simulation"}
     shown = table.assign(
         protocol=table.protocol.map(titles["protocol"]),
         model=table.model.map(model_title),

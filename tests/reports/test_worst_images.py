@@ -44,8 +44,8 @@ def test_unfinished_images_come_first_then_those_with_the_most_interactions(reco
     assert table.simulation.tolist() == [1, 0, 0, 0, 0]
     assert table.file.tolist() == [""] * 5
     grid = grid_of("worst-images", records(rows))
-    assert grid.columns[:5] == ["Protocol", "Method", "File", "Task", "Subject"]
-    assert grid.rows[0][2:] == ["image 1", "x", "1-1", "1", "10.0", "20", "no"]
+    assert grid.columns[:5] == ["Protocol", "Method", "File", "Task", "Dice (×100)"]
+    assert grid.rows[0][2:] == ["image 1", "x", "10.0", "20", "no", "1-1", "1"]
     assert not grid.links
 
 
