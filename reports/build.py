@@ -78,8 +78,10 @@ def build(
         drawn, gaps, reason = coverage.drawable(artefact), tuple(coverage.gaps(artefact)), ""
         if drawn:
             try:
-                section, data = _write(name, artefact, results, output, formats)
-                sections.append(section)
+                data = artefact.data(results) if artefact.data else None
+                if own and _repeats_the_whole(data):
+                    continue
+                sections.append(_write(name, artefact, results, data, output, formats))
                 comparisons = data if name == "comparisons" else comparisons
             except (StatisticsError, InsufficientRecords) as error:
                 drawn, reason = False, "" if results.unfinished() else str(error)
@@ -103,14 +105,23 @@ def _absent_papers(coverage: Coverage) -> dict[str, Gap]:
     return {paper: coverage.whole_paper(artefacts) for paper, artefacts in absent.items()}
 
 
+def _repeats_the_whole(data: pd.DataFrame | None) -> bool:
+    """Return whether numbers by cohort are those of a single one, which other artefacts show already."""
+    return data is not None and "level" in data and {*data.level} == {"cohort"} and data.group.nunique() == 1
+
+
 def _write(
-    name: str, artefact: Artefact, results: Results, output: Path, formats: tuple[str, ...]
-) -> tuple[Section, pd.DataFrame | None]:
-    """Write one artefact's files; return its section of the page and its numbers."""
+    name: str,
+    artefact: Artefact,
+    results: Results,
+    data: pd.DataFrame | None,
+    output: Path,
+    formats: tuple[str, ...],
+) -> Section:
+    """Write one artefact's files; return its section of the page."""
     from segbench.reports import estimates
     from segbench.reports.page.render import Section
 
-    data = artefact.data(results) if artefact.data else None
     title, caption = papers.wording(results, name, artefact)
     picture, files, width = None, [], 0
     if artefact.draw is not None:
@@ -120,7 +131,7 @@ def _write(
     grid = None if data is None else artefact.reading_grid(results, data)
     if data is not None and grid is not None:
         files += _write_numbers(papers.own_columns(results, data), grid, output / "tables" / name)
-    section = Section(
+    return Section(
         name=name,
         kind=artefact.kind,
         title=title,
@@ -131,7 +142,6 @@ def _write(
         picture=picture,
         width=width,
     )
-    return section, data
 
 
 def _clear(output: Path) -> None:
