@@ -159,7 +159,7 @@ UNNAMED = [
         "columns that are not used",
         "a remark and a code",
         table("image,mask,remark,pid", "I,M,x,p#"),
-        tells=("subjects: each image", "not used: columns remark, pid"),
+        tells=("subjects: each image", "not used: columns remark and pid"),
     ),
 ]
 
