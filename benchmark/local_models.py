@@ -134,8 +134,9 @@ def _digest(model: Any, name: str) -> str:
         digest: str = _Hasher("sha256").hash(content)
     except Exception as error:  # whatever an attribute raises when it is pickled
         raise UsageError(
-            f"the content of the model {name} cannot be read ({error}); give it an attribute `fingerprint`, "
-            "a text that differs whenever its predictions may differ"
+            f"the content of the model {name} cannot be read ({error}); keep what cannot be pickled in "
+            "attributes of an object with a `fingerprint`, a text that differs whenever its predictions may "
+            "differ"
         ) from error
     return digest
 

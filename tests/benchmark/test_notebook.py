@@ -87,28 +87,38 @@ def folder(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
-def test_workers_compute_the_classes_and_objects_of_a_script(folder):
+@pytest.fixture(scope="module")
+def scripted(tmp_path_factory) -> Path:
+    """The run of `SCRIPT`."""
+    folder = tmp_path_factory.mktemp("scripted")
     (folder / "script.py").write_text(SCRIPT)
     done = script(folder, SCRIPT, "script.py")
     assert done.returncode == 0, done.stderr
-    run = done.stdout.splitlines()[-1].removeprefix("RUN ")
-    results = segbench.load(run)
+    return folder / done.stdout.splitlines()[-1].removeprefix("RUN ")
+
+
+def test_workers_compute_the_classes_and_objects_of_a_script(scripted, folder):
+    results = segbench.load(scripted)
     dice = results.images.groupby("model", observed=True).dice.mean()
     assert dice["Mine"] == 1 and dice["high"] == 0 and 0 < dice["toys:Brush"] < 1
     (arguments,) = results.manifests[0]["all_arguments"]
     assert arguments["models"] == "__main__:Mine,__main__:high,toys:Brush"
-    assert segbench.check(run, baseline=run).passed
-    assert segbench.compare(run, run).equal
-    page = segbench.report(run, only="table7")
-    assert "high" in page.read_text()
+    assert segbench.check(scripted, baseline=scripted).passed
+    assert segbench.compare(scripted, scripted).equal
+    assert "high" in segbench.report(scripted, only="table7").read_text()
     with pytest.raises(
         PluginError, match=r"__main__:Mine is defined in a notebook or script; call segbench.run"
     ):
         segbench.run(**arguments)
 
-    again = script(folder, "# Lines above the classes, and no file.\n" + SCRIPT, "-")
-    assert again.returncode == 0, again.stderr
-    assert "Nothing to compute" in again.stdout and again.stdout.splitlines()[-1] == f"RUN {run}"
+
+@pytest.mark.slow
+def test_another_session_finds_the_units_of_the_same_classes(scripted):
+    folder = scripted.parents[2]
+    done = script(folder, "# A line above the classes, and no file.\n" + SCRIPT, "-")
+    assert done.returncode == 0, done.stderr
+    assert "Nothing to compute" in done.stdout
+    assert folder / done.stdout.splitlines()[-1].removeprefix("RUN ") == scripted
 
 
 def mine(level=0.45, helper=lambda image: image, doc=""):
@@ -149,7 +159,8 @@ def test_an_object_counts_with_its_state_or_its_fingerprint(folder):
         return layer
 
     assert planned(Level(level=0.5, net=network(1))) == planned(Level(level=0.5, net=network(1)))
-    states = [{"level": 0.5}, {"level": 0.6}, {"level": np.full(1, 0.5)}, {"level": torch.full((1,), 0.5)}]
+    states = [{"level": 0.5}, {"level": 0.6}, {"level": torch.full((1,), 0.5)}]
+    states += [{"level": 0.5, "mask": np.full(2, value)} for value in (1, 2)]
     states += [{"level": 0.5, "net": network(1)}, {"level": 0.5, "net": network(2)}]
     assert len({planned(Level(**state)) for state in states}) == len(states)
     assert planned(Level(fingerprint="a", level=1)) == planned(Level(fingerprint="a", level=2))
@@ -179,7 +190,7 @@ def test_an_object_is_measured_in_this_process(folder):
         ([3], "3 is not a model; give a name, or a class or object with `capabilities` and `predict`"),
         (
             Level(level=(n for n in [1])),
-            "content of the model Level cannot be read .* attribute `fingerprint`",
+            "content of the model Level cannot be read .* with a `fingerprint`",
         ),
     ],
 )
