@@ -31,11 +31,11 @@ def all_test(results: Results) -> str:
 
 
 def small_tasks(results: Results) -> str:
-    """Name the tasks with fewer images than the run's sets; empty without any."""
+    """Name the tasks with fewer images than the run's sets; empty if all tasks have equally many."""
     size, images = selection.standard_size(results) or 0, results.images
     ordered = [name for name in images.protocol.unique() if protocols.labels(results, str(name)).ordered]
     counts = images[images.protocol.isin(ordered)].groupby("task", observed=True).position.max()
-    small = counts[counts < size].sort_values()
+    small = counts[counts < size].sort_values() if counts.nunique() > 1 else counts[:0]
     names = join_names([f"{task} ({count})" for task, count in small.items()], most=6)
     return names and (
         f"{names}: fewer images than the {size} of a set, so all of them are segmented. Totals per set count "

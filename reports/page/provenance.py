@@ -41,7 +41,7 @@ def facts(manifest: Manifest) -> list[tuple[str, str]]:
         "Git commit": f"{commit[:12]}{state}" if commit else None,
         "Preset": manifest.get("preset"),
         "Simulations": manifest.get("simulations"),
-        "Images per simulation": manifest.get("images"),
+        "Images per simulation": _images(manifest),
         "Target Dice": settings.pop("target_dice", None),
         "Maximum interactions": settings.pop("max_steps", None) or "as each protocol defines",
         "Weights": settings.pop("weights", None),
@@ -57,6 +57,13 @@ def facts(manifest: Manifest) -> list[tuple[str, str]]:
         **dict(sorted((manifest.get("packages") or {}).items())),
     }
     return [(label, "unknown" if value is None else str(value)) for label, value in values.items()]
+
+
+def _images(manifest: Manifest) -> str | None:
+    """Return the images of a simulation, and whether tasks have fewer."""
+    size = manifest.get("images")
+    counts = [task.get("test", size) for task in (manifest.get("tasks") or {}).values()]
+    return f"{size}, or all of a task that has fewer" if size and min(counts, default=size) < size else size
 
 
 def commands(manifest: Manifest) -> str:

@@ -120,6 +120,23 @@ def test_scans_are_added_to_data_sets_with_another_split(phantoms):
     assert all("--split-from" not in command for command in automatic)
 
 
+def test_commands_of_a_run_on_all_images_segment_the_same_images_or_start_a_run(phantoms):
+    run = phantoms(split="all", output="run of all", tasks="nucleus")
+    for source, same in [("phantoms@all-but-one", True), ("phantoms@all", False)]:
+        run.manifests[0]["tasks"] = {name: SIZES | {"source": source} for name in run.manifests[0]["tasks"]}
+        (clicks,) = (gap.command for gap in gaps(run) if gap.what == "models sp-uvs")
+        assert "--split all" in clicks and "--tasks nucleus" in clicks
+        assert ("--output 'run of all'" in clicks, "--models sp-uvs " in clicks) == (same, same)
+        assert same or {"scribbleprompt", "multiverseg", "sp-uvs"} <= {
+            *parsed(clicks).params["models"].split(",")
+        }
+    for name in ("supervised", "in-context", "set-automatic"):
+        (command, *_) = (gap.command for gap in gaps(run) if f"--protocol {name} " in gap.command)
+        assert "--split test" in command and "--output" not in command
+    (people, *_) = (gap.command for gap in gaps(run) if "manual-scribbles" in gap.command)
+    assert "--tasks" not in people
+
+
 CHECKED = ("--split val --context soft", "--models universeg-oracle ")
 
 
