@@ -222,13 +222,11 @@ def _indications(results: Results) -> list[str]:
     solved = images.groupby(["protocol", "task"], observed=True).reached.transform("any")
     images = images[solved] if solved.any() else images
     subjects = images.drop_duplicates(["protocol", "dataset", "cohort", "subject"])
-    counts = {
-        "simulation": images.groupby("protocol", observed=True).simulation.nunique().min(),
-        "subject": subjects.groupby("protocol", observed=True).size().min(),
-    }
-    one = [unit for unit, count in counts.items() if count == 1 and len(compared)]
-    texts = [f"One {unit} only: no interval over {unit}s." for unit in one]
-    few = [f"{unit}s" for unit, count in counts.items() if 1 < count < FEW]
+    counts = {"subject": subjects.groupby("protocol", observed=True).size().min()}
+    if len(compared):  # elsewhere the answer has no interval over simulations
+        counts["simulation"] = images.groupby("protocol", observed=True).simulation.nunique().min()
+    texts = [f"One {unit} only: no interval over {unit}s." for unit, count in counts.items() if count == 1]
+    few = sorted(f"{unit}s" for unit, count in counts.items() if 1 < count < FEW)
     if few:
         texts.append(f"Intervals over fewer than ten {' or '.join(few)} are only an indication.")
     return [" ".join(texts)] if texts else []

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from artefact_helpers import data_of, needing, text_of, with_categories
 
+from segbench.benchmark.summary import result_lines
 from segbench.reports import answer
 from segbench.reports.build import build
 from segbench.results import Results
@@ -227,6 +228,10 @@ def test_few_units_and_single_simulations_are_mentioned_once(run_of):
     few = answer.answer(needing(scribbleprompt=[[4, 6]] * 2, multiverseg=[[4, 7]] * 2))
     assert few[-1] == "Intervals over fewer than ten simulations or subjects are only an indication."
     assert not any("indication" in text for text in few[:-1])
+    alone = answer.answer(needing(scribbleprompt=[[4], [5]]))
+    assert alone[-1].startswith(
+        "One subject only: no interval over subjects. Intervals over fewer than ten sim"
+    )
 
 
 def test_records_of_another_split_or_context_are_answered_too(run_of):
@@ -278,3 +283,6 @@ def test_lines_for_terminals_have_no_sign_that_some_cannot_print(small):
     assert len(lines) == len(answer.answer(small))
     assert "−" not in "".join(lines)
     assert "The change of the total is -" in lines[0]
+    run = Results(small.images, small.manifests, small.read, None, ["results/runs/x"])
+    printed = list(result_lines(run))
+    assert printed[1 : 1 + len(lines)] == lines  # below the table
