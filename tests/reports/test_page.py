@@ -300,6 +300,7 @@ def test_the_replay_draws_the_prediction_and_the_interactions(browser):
         const [x, y] = [column + 0.2, row + 0.2].map((place) => place * canvas.width / 34);
         return [...canvas.getContext('2d').getImageData(x, y, 1, 1).data.slice(0, 3)]"""
     key(browser, "#replay input", "HOME")
+    assert "percentile 1 to 99.5" in find(browser, "#replay .stretched").text
     grey = browser.execute_script(colour, 13, 15)
     assert max(grey) - min(grey) <= 2
     key(browser, "#replay input", "END")
