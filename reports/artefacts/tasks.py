@@ -109,7 +109,7 @@ def _cell(row: Mapping[Hashable, Any], fixed: bool) -> str:
 ARTEFACTS = {
     "tasks": Artefact(
         "table",
-        "Results by task",
+        "Every task and method",
         "Means over the subjects of each task, and over the tasks of a data set. Interactions are those to "
         "the target Dice; an image that never reaches it counts with the maximum. Some protocols fix their "
         "number instead. Failed is the share of images whose last prediction is below the target. Dice, "
