@@ -108,7 +108,7 @@ def run(
 
         The name of the default folder depends on all units: the same call finds it again.
     dry_run : bool
-        Print the plan and the number of finished units, and stop.
+        Print the plan, the number of finished units, and how much time and memory the rest takes; then stop.
 
     Returns
     -------

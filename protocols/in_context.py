@@ -22,8 +22,8 @@ from segbench.protocols.trajectory import labelled
 class InContext(Protocol):
     """Every image in contexts of every size.
 
-    A simulation is one draw of these contexts. All interactions are made, also on images that have the target Dice. Without an annotator there is one
-    prediction per context.
+    A simulation is one draw of these contexts. All interactions are made, also on images that have the target
+    Dice. Without an annotator there is one prediction per context.
     """
 
     name: str
