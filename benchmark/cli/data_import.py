@@ -12,7 +12,7 @@ import click
 
 from segbench.benchmark.cli.options import DATA_ROOT, POSITIVE, Choice, command_of
 from segbench.errors import Failure, UsageError
-from segbench.text import count_of, join_names
+from segbench.text import count_of, join_names, render_command
 
 NAME_PATTERN = re.compile(r"[\w+][\w.+-]*")
 SIMILAR = 0.7  # names of data sets, as difflib measures it
@@ -46,7 +46,7 @@ def import_data(
         workers=resolve_workers(workers, "cpu"),
         track=_with_bar,
     )
-    for line in _lines(manifest, root):
+    for line in _lines(manifest, root, data_root):
         click.echo(line)
     absent = sorted(set(assigned or ()) - set(manifest["subjects"]))
     if absent:
@@ -141,7 +141,8 @@ def _with_bar(cases: Iterable[Any], count: int) -> Iterable[Any]:
     return tqdm(cases, total=count, unit="case", disable=None)  # None: only on a terminal
 
 
-def _lines(manifest: dict[str, Any], root: Path) -> Iterator[str]:
+def _lines(manifest: dict[str, Any], root: Path, data_root: str | Path | None) -> Iterator[str]:
+    """Yield the summary of an import, and the next commands with the given option ``--data-root``."""
     from segbench.datasets.importing.store import folder_of
     from segbench.datasets.preprocess import SIDE
 
@@ -162,8 +163,8 @@ def _lines(manifest: dict[str, Any], root: Path) -> Iterator[str]:
     yield from _warnings(manifest)
     yield f"content {manifest['content']}"
     yield f"split   {manifest['split']}"
-    yield f"next: python -m benchmark data preview {name}"
-    yield f"      python -m benchmark run --datasets {name}"
+    yield f"next: {render_command('data preview', {'data_root': data_root}, name)}"
+    yield f"      {render_command('run', {'datasets': name, 'data_root': data_root})}"
 
 
 def _lines_of_unused(manifest: dict[str, Any]) -> Iterator[str]:

@@ -73,8 +73,8 @@ def test_import_says_what_it_has_taken(tmp_path, knees):
         "  left out: foreground is empty in 1 picture",
         f"content {manifest['content']}",
         f"split   {manifest['split']}",
-        "next: python -m benchmark data preview knees",
-        "      python -m benchmark run --datasets knees",
+        f"next: python -m benchmark data preview knees --data-root {tmp_path / 'root'}",
+        f"      python -m benchmark run --datasets knees --data-root {tmp_path / 'root'}",
     ]
     assert result.stderr == ""  # no progress bar where nobody looks
 
