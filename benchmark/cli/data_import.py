@@ -163,7 +163,7 @@ def _lines(manifest: dict[str, Any], root: Path, data_root: str | Path | None) -
     yield from _warnings(manifest)
     yield f"content {manifest['content']}"
     yield f"split   {manifest['split']}"
-    yield f"next: {render_command('data preview', {'data_root': data_root}, name)}"
+    yield f"next: {render_command('data', {'data_root': data_root}, 'preview', name)}"
     yield f"      {render_command('run', {'datasets': name, 'data_root': data_root})}"
 
 
