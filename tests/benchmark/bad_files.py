@@ -146,7 +146,11 @@ FILES = [
             "save it as CSV in UTF-8",
             put("mine/subjects.csv", b"file,subject\np0.png,\xff\xfe\n"),
         ),
-        ("a table with short rows", "names no subject", put("mine/subjects.csv", "file,subject\np0.png\n")),
+        (
+            "a table with short rows",
+            "no subject is named for",
+            put("mine/subjects.csv", "file,subject\np0.png\n"),
+        ),
     ),
     *options(
         OWN,
@@ -177,7 +181,7 @@ FILES = [
         FAILED,
         (
             "a split of other subjects",
-            "no split is given for subject",
+            "no split is given for 10 subjects, p0, p1, p2, p3, p4 and 5 more; add them to",
             put("split.csv", "subject,split\nx,train\n"),
         ),
     ),
@@ -191,7 +195,7 @@ FILES = [
         FAILED,
         (
             "a table without the column",
-            "lacks the column 'mask'; its columns are image, msk",
+            "lacks the column 'mask'; did you mean 'msk'? Rename that column",
             put("table/metadata.csv", "image,msk\nimages/p0.png,labels/p0.png\n"),
         ),
         (
@@ -227,8 +231,8 @@ FILES = [
         ),
         (
             "a table that names nothing",
-            "there is no image",
-            put("table/metadata.csv", "image,mask\nnone.png,none.png\n"),
+            "row 1: there is no image table/none.png",
+            put("table/metadata.csv", "image,mask\nnone.png,images/p0.png\n"),
         ),
         (
             "a table with two subjects' split",
