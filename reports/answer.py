@@ -181,6 +181,7 @@ def _task_names(images: pd.DataFrame) -> dict[str, str]:
             task: datasets[task] if alone[datasets[task]] else f"{datasets[task]}/{name}"
             for task, name in names.items()
         }
+    names = {task: f"label {name}" if name.isdigit() else name for task, name in names.items()}
     return {task: name.replace(", ", "/") for task, name in names.items()}
 
 

@@ -23,10 +23,10 @@ def all_test(results: Results) -> str:
     if tasks.empty:
         return ""
     train, names = int(tasks.train.sum()), join_names(sorted(tasks.dataset.unique()), most=3)
-    kept = f" but {train} of one subject of each task, with which contexts begin," if train else ""
+    kept = f", except {train} of one subject of each task, with which contexts begin" if train else ""
     return (
-        f"All images of {names}{kept} count as test ({tasks.test.sum():.0f}), whatever the data set's own "
-        "split. A model that was trained on some of them is not measured on unseen images."
+        f"All images of {names} count as test ({tasks.test.sum():.0f}), whatever the data set's own split"
+        f"{kept}. A model that was trained on some of them is not measured on unseen images."
     )
 
 
@@ -58,7 +58,7 @@ def missed_seeds(results: Results) -> str:
         if not rows.reached.all():
             texts.append(
                 f"{(~rows.reached).sum()} of {len(rows)} missed {estimates.target(results)} Dice with "
-                f"{protocols.labels(results, name).title.lower()} (lowest Dice {rows.dice.min():.2f})"
+                f"{protocols.labels(results, name).title.lower()} (lowest: {rows.dice.min():.1%})"
             )
     settings = results.manifests[0].get("settings") or {} if results.manifests else {}
     advice = (

@@ -100,13 +100,13 @@ def change(percent: float) -> str:
 
 
 def interval(row: pd.Series, digits: int = 2) -> str:
-    """Format a mean with the ends of its interval."""
+    """Format a mean with the ends of its interval, if it has one."""
     return _interval(row, partial(number, digits=digits))
 
 
 def _interval(row: pd.Series, formatted: Callable[[float], str]) -> str:
     mean, low, high = (formatted(row[name]) for name in ("mean", "low", "high"))
-    return f"{mean} [{low}, {high}]"
+    return mean if pd.isna(row["low"]) else f"{mean} [{low}, {high}]"
 
 
 def probability(value: float) -> str:
@@ -136,11 +136,14 @@ def plain(table: pd.DataFrame, columns: Mapping[str, str], heads: int = 1) -> Gr
 def wide(results: Results, data: pd.DataFrame, rows: Sequence[str], column: str) -> Grid:
     """Lay out means and intervals, one row per combination of ``rows``, one column per value of ``column``.
 
-    Rows and columns are in the order of ``data``. Data without a column ``mean`` are counts, in the last
-    column. The p values of data with a column ``p`` have a column of their own.
+    Rows and columns are in the order of ``data``, models in that of the legends. Data without a column
+    ``mean`` are counts, in the last column. The p values of data with a column ``p`` have a column of their
+    own.
     """
     cells = data.assign(cell=data.apply(_cell, axis=1) if "mean" in data else data.iloc[:, -1].map(text))
     table = cells.pivot_table("cell", list(rows), column, aggfunc="first", sort=False, observed=True)
+    if column == "model":  # one may begin in a later row than another
+        table = table[list(style.line_styles(table.columns))]
     heads, titles = [_heading(name, data) for name in rows], [title_of(results, column, c) for c in table]
     if "p" in data:
         titles.append("Paired t-test")

@@ -170,10 +170,10 @@ ARTEFACTS = {
     "fig5": Artefact(
         "figure",
         "Example predictions after one interaction step (Fig. 5)",
-        "Predictions of each method after one click or one scribble step on an image. Ten other images were "
-        "segmented before, each to the target Dice or with the maximum number of interactions. One task of "
-        "each data set, or of each cohort if there is one data set; simulation 0. A method that met the "
-        "target without any interaction is shown before the first interaction.",
+        "Predictions of each method after one click or one scribble step on an image. The earlier images, up "
+        "to ten, were segmented before, each to the target Dice or with the maximum number of interactions. "
+        "One task of each data set, or of each cohort if there is one data set; simulation 0. A method that "
+        "met the target without any interaction is shown before the first interaction.",
         draw=_draw_methods,
     ),
     "fig10": Artefact(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -10,7 +11,7 @@ from segbench.reports import protocols
 from segbench.reports.artefact import Artefact
 from segbench.reports.cautions import seed_images
 from segbench.reports.estimates import in_reading_order
-from segbench.reports.layout import Grid, plain
+from segbench.reports.layout import Grid, number, plain
 from segbench.reports.requirement import InsufficientRecords, Requirement
 
 if TYPE_CHECKING:
@@ -22,9 +23,10 @@ COLUMNS = {
     "seeds": "Seed images",
     "missed": "Missed",
     "interactions": "Mean interactions",
-    "dice": "Mean Dice",
-    "lowest_dice": "Lowest Dice",
+    "dice": "Mean Dice (×100)",
+    "lowest_dice": "Lowest Dice (×100)",
 }
+DICE = ("dice", "lowest_dice")
 
 
 def _data(results: Results) -> pd.DataFrame:
@@ -44,7 +46,9 @@ def _data(results: Results) -> pd.DataFrame:
 
 def _grid(results: Results, table: pd.DataFrame) -> Grid:
     titles = [protocols.labels(results, name).title for name in table.protocol]
-    return plain(table.assign(protocol=titles).round(2), COLUMNS, heads=2)
+    shown = table.assign(protocol=titles, interactions=table.interactions.map(number))
+    shown = shown.assign(**{name: (100 * table[name]).map(partial(number, digits=1)) for name in DICE})
+    return plain(shown, COLUMNS, heads=2)
 
 
 ARTEFACTS = {

@@ -182,8 +182,8 @@ ARTEFACTS = {
         "figure",
         "Examples per task (Fig. 9)",
         "Number of images in the validation split of each task that this run found, including tasks that it "
-        "left out. A task takes part in experiment 1 if the split that is segmented has as many images as a "
-        "set (dashed line).",
+        "left out. The dashed line is the number of images of a set. If --images gave it, a task takes part "
+        "in experiment 1 only if the split that is segmented has as many images.",
         requires=(),
         rows=("task",),
         column="split",

@@ -116,7 +116,8 @@ def test_contexts_begin_with_a_subject_of_few_images_which_no_model_segments(tmp
         assert sorted(images.image) == list(range(1, 14))
     (caution,) = (one for one in warnings(results) if one["title"] == "All images are test.")
     assert caution["text"].startswith(
-        "All images of pairs@all but 2 of one subject of each task, with which contexts begin, count as test"
+        "All images of pairs@all count as test (26), whatever the data set's own split, except 2 of one "
+        "subject of each task, with which contexts begin. "
     )
     # A command of the page goes on in the same folder.
     assert f"--output {folder}" in whole_study(results) and "--split all" in whole_study(results)
@@ -233,6 +234,14 @@ def test_misspelt_classes_and_files_get_a_question(tmp_path, monkeypatch):
     assert "unknown model 'my_modul:Mine'; did you mean my_module:Mine?" in refused(
         "o", models="my_modul:Mine"
     )
+    missing = (
+        "unknown model 'other:Mine'; there is no module other; start the command in the folder of other.py"
+    )
+    assert missing in refused("o", models="other:Mine")
+    file = "a class of my_module.py is named my_module:Mine, in the folder of that file"
+    assert file in refused("o", models="my_module.py:Mine")
+    (tmp_path / "scans").mkdir()
+    assert "'scans'; did you mean folder:scans?" in refused("o", datasets="scans")
     for option, name, near in [
         ("models", "toys:Brsh", "toys:Brush"),
         ("datasets", "toys:Toy", "toys:Toys"),

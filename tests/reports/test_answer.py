@@ -218,6 +218,13 @@ def test_a_task_is_named_by_its_data_set_if_that_has_one_task(records):
     assert text.startswith("Center clicks on eyes and jaw: ")
 
 
+def test_a_label_without_a_name_is_called_a_label(records):
+    hard = failing(records, [(0.84, 0.6)], label="3")
+    rest = [{"label": "1", "position": position} for position in (1, 2)]
+    (text,) = answer.sentences(records([*hard, *rest], steps(hard)))
+    assert "on any image of label 3. " in text
+
+
 def test_few_units_and_single_simulations_are_mentioned_once(run_of):
     def last(simulations, count):
         return answer.answer(run_of(models=("multiverseg",), simulations=simulations, count=count))[-1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from artefact_helpers import data_of, text_of
+from artefact_helpers import data_of, grid_of, text_of
 
 from segbench.benchmark.summary import result_lines
 from segbench.reports.build import build
@@ -51,7 +51,7 @@ def with_seeds(run: Results, **settings) -> Results:
 
 def test_seed_images_below_the_target_are_counted_once_for_all_methods(run):
     assert missed_seeds(with_seeds(run)) == (
-        "2 of 5 missed 90% Dice with center clicks (lowest Dice 0.00). The seed image is entry 1 of the "
+        "2 of 5 missed 90% Dice with center clicks (lowest: 0.0%). The seed image is entry 1 of the "
         "context of every method. Run with --seed-image redraw to replace those that missed."
     )
 
@@ -88,6 +88,8 @@ def test_the_table_of_seed_images_has_a_row_for_each_protocol_and_data_set(run):
     assert table.lowest_dice.to_list() == [0.5, 0.0, 0.93]
     assert table.dice.to_list() == pytest.approx([0.705, 0.6233, 0.9467], abs=1e-4)
     assert table.interactions.to_list() == [1, 2, 2]
+    grid = grid_of("seed-images", with_seeds(run))
+    assert grid.rows[0][4:] == ["1.00", "70.5", "50.0"]
 
 
 def test_without_seed_images_the_table_is_not_drawn(run, tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from artefact_helpers import data_of, figure_of, titles
+from artefact_helpers import data_of, figure_of, grid_of, titles
 
 from segbench.results.effort import dice_by_step
 
@@ -40,6 +40,9 @@ def test_a_line_begins_at_the_first_prediction_of_its_model(records):
     results = records([*IMAGES, *(row | WITHOUT_CONTEXT for row in IMAGES)], [*STEPS, *later], max_steps=3)
     steps = data_of("dice-by-step", results).query("unit == 'simulation'").groupby("model").step.min()
     assert steps.to_dict() == {"multiverseg": 0, "scribbleprompt": 1}
+    grid = grid_of("dice-by-step", results)
+    assert grid.columns[-2:] == ["ScribblePrompt", "MultiverSeg"]  # in the order of the legend
+    assert grid.rows[0][-2:] == ["–", "20.00"]  # one simulation has no interval
 
 
 @pytest.mark.parametrize(
