@@ -187,7 +187,9 @@ def find_source(name: str, root: Path | None = None) -> Source:
             return ImportedDataset(name)
         if ":" in name:
             raise
-        raise UnknownName("dataset", name, [*dataset_names(root), *variants(base_name(name))]) from error
+        folders = [f"folder:{name}"] if Path(name).is_dir() else []
+        known = [*folders, *dataset_names(root), *variants(base_name(name))]
+        raise UnknownName("dataset", name, known) from error
     try:
         with no_exit(f"the data set {name}"):
             source = make()

@@ -24,12 +24,12 @@ class Local:
 
 
 class UnknownName(SegbenchError, LookupError):
-    """An unknown model, data set, protocol or figure; the message suggests the nearest known name."""
+    """An unknown model, data set, protocol or figure; the message has advice, or the nearest known name."""
 
     exit_status = USAGE
 
-    def __init__(self, kind: str, name: str, known: list[str]) -> None:
-        super().__init__(f"unknown {kind} {name!r}; {suggestion(name, known)}")
+    def __init__(self, kind: str, name: str, known: list[str], advice: str = "") -> None:
+        super().__init__(f"unknown {kind} {name!r}; {advice or suggestion(name, known)}")
 
 
 class PluginError(SegbenchError, RuntimeError):
@@ -111,6 +111,12 @@ class Registry:
             return value
         target = self.builtin.get(name) or self.targets().get(name, name)
         module, colon, attribute = target.partition(":")
+        if module.endswith(".py"):
+            stem = Path(module).stem
+            advice = (
+                f"a class of {stem}.py is named {stem}:{attribute or 'CLASS'}, in the folder of that file"
+            )
+            raise UnknownName(self.kind, name, [], advice)
         if not colon or not all(part.isidentifier() for part in module.split(".")):
             raise UnknownName(self.kind, name, self.names())
         if module == "__main__":
@@ -129,7 +135,9 @@ class Registry:
             if missing and f"{module}.".startswith(f"{missing}."):
                 files = difflib.get_close_matches(module, (file.stem for file in Path().glob("*.py")), n=1)
                 near = [f"{file}:{attribute}" for file in files]
-                raise UnknownName(self.kind, name, [*near, *self.names()]) from error
+                file = missing if "." in module else f"{missing}.py"
+                advice = f"there is no module {missing}; start the command in the folder of {file}"
+                raise UnknownName(self.kind, name, near, "" if near else advice) from error
             reason = f"{type(error).__name__}: {error}"
             raise PluginError(
                 f"the {self.kind} {name} cannot be imported ({reason}); correct {module}"
