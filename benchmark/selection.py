@@ -12,7 +12,7 @@ from segbench.benchmark.dataset_choice import KINDS, matching_tasks
 from segbench.benchmark.excluded import Excluded
 from segbench.benchmark.study import Experiment, find_protocol
 from segbench.benchmark.task_weights import read_training, weight_files
-from segbench.datasets.all_test import with_all_test
+from segbench.datasets.all_test import is_all_test, with_all_test
 from segbench.datasets.registry import EMBEDDED, open_dataset
 from segbench.datasets.splits import digest
 from segbench.datasets.task import ImageData, Task, base_name
@@ -76,8 +76,12 @@ class ExperimentPlan:
     def unsupported_task(self, task: SelectedTask, data: ImageData) -> str | None:
         """Return why a task cannot be used by all models alike, or None."""
         if self.needs_train_images() and not task.counts["train"]:
-            return f"it has {NO_TRAIN_IMAGE}; --split all keeps a subject for it"
+            all_test = is_all_test(task.task.dataset)
+            why = ", as its images are of one subject" if all_test else "; --split all keeps a subject for it"
+            return f"it has {NO_TRAIN_IMAGE}{why}"
         reason = self.protocol.unsupported_task(data, self.config_for(task))
+        if reason and not task.counts["test"] and self.needed_split() is None:
+            reason += "; --split all counts all its images as test"
         return reason and reason.replace(f"{data.task} ", "it ", 1)
 
     def simulations(self, requested: int) -> int:

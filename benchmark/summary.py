@@ -50,8 +50,9 @@ def _image_lines(selection: Selection, common: Config, all_names: bool) -> Itera
     of_splits = [task.counts for task in selection.tasks() if is_all_test(task.task.dataset)]
     if of_splits:
         train, test = (sum(counts[split] for counts in of_splits) for split in ("train", "test"))
-        kept = f", except {train} of one subject of each task, with which contexts begin" if train else ""
-        yield f"All images count as test ({test}){kept}"
+        kept = f", except those of one subject of each task ({train}), with which contexts begin"
+        tasks = f" in {len(of_splits)} tasks" if len(of_splits) > 1 else ""
+        yield f"All images count as test ({test}{tasks}){kept if train else ''}"
     fewer = {
         task.task.name: task.counts[common.split]
         for plan in selection.experiments

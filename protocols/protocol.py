@@ -125,6 +125,8 @@ class Protocol:
         if isinstance(data, ScanData):
             return f"{data.task} has several structures in one label map; set-automatic is for such scans"
         available, needed = len(data.indices(config.split)), self.min_images(config)
+        if not available:
+            return f"{data.task} has no {config.split} image"
         if available < needed:
             return f"{data.task} has {available} {config.split} images, fewer than the {needed} needed"
         return None

@@ -23,7 +23,7 @@ def all_test(results: Results) -> str:
     if tasks.empty:
         return ""
     train, names = int(tasks.train.sum()), join_names(sorted(tasks.dataset.unique()), most=3)
-    kept = f", except {train} of one subject of each task, with which contexts begin" if train else ""
+    kept = f", except those of one subject of each task ({train}), with which contexts begin" if train else ""
     return (
         f"All images of {names} count as test ({tasks.test.sum():.0f}), whatever the data set's own split"
         f"{kept}. A model that was trained on some of them is not measured on unseen images."

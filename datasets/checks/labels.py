@@ -21,12 +21,13 @@ def sizes(view: View) -> Iterator[Finding]:
     count = {name: int((view.split == name).sum()) for name in view.splits}
     for name in [name for name, images in count.items() if images == 0]:
         severity: Severity = "warning" if name == "test" else "note"
-        yield view.finding(severity, "split without images", "add subjects if you need it", split=name)
+        advice = "add subjects, or run with --split all" if name == "test" else "add subjects if you need it"
+        yield view.finding(severity, "split without images", advice, split=name)
     if not view.sets and 0 < count["test"] < SEQUENCE:
         yield view.finding(
             "note",
             f"fewer than {SEQUENCE} test images",
-            "the sequential protocols leave the task out unless --images is lower",
+            "the sequential protocols segment all of them, unless --images asks for more",
             test=count["test"],
         )
     train = Counter(map(str, view.subjects[view.split == "train"]))

@@ -37,3 +37,13 @@ class TestOnly(Toys):
 
     name = "test-only"
     counts = dict.fromkeys(["test"], 5)
+
+
+class OneSubject(Toys):
+    """Five train images of one subject a task, no others."""
+
+    name = "one-subject"
+    counts = dict.fromkeys(["train"], 5)
+
+    def load(self, task, root):
+        return replace(super().load(task, root), subjects=np.full(5, "s0"))

@@ -329,7 +329,7 @@ def test_splits_of_public_code(tmp_path):
     assert "of 4 units are finished" in done.output
     assert "2 test images, fewer than the 3" in failed(dry(split_from="scribbleprompt", images=3))
     assert dry(split_from="universeg", images=3).exit_code == 0
-    assert "0 val images, fewer than the 1" in failed(dry(split_from="universeg", images=1, split="val"))
+    assert "has no val image" in failed(dry(split_from="universeg", images=1, split="val"))
     message = failed(dry("wbc,phantoms", split_from="universeg"), status=2)
     assert "phantoms has no split from universeg" in message and "--datasets wbc" in message
 

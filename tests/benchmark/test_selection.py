@@ -107,7 +107,8 @@ def test_contexts_begin_with_a_subject_of_few_images_which_no_model_segments(tmp
     options = {"split": "all", "images": "all", "datasets": "selection_toys:Pairs"}
     lines = run(folder, models="toys:Brush,toys:Wide", **options)
     expected = (
-        "All images count as test (26), except 2 of one subject of each task, with which contexts begin"
+        "All images count as test (26 in 2 tasks), except those of one subject of each task (2), "
+        "with which contexts begin"
     )
     assert expected in lines
     results = load(folder)
@@ -116,8 +117,8 @@ def test_contexts_begin_with_a_subject_of_few_images_which_no_model_segments(tmp
         assert sorted(images.image) == list(range(1, 14))
     (caution,) = (one for one in warnings(results) if one["title"] == "All images are test.")
     assert caution["text"].startswith(
-        "All images of pairs@all count as test (26), whatever the data set's own split, except 2 of one "
-        "subject of each task, with which contexts begin. "
+        "All images of pairs@all count as test (26), whatever the data set's own split, except those of one "
+        "subject of each task (2), with which contexts begin. "
     )
     # A command of the page goes on in the same folder.
     assert f"--output {folder}" in whole_study(results) and "--split all" in whole_study(results)
@@ -166,6 +167,15 @@ def test_data_without_a_train_split_need_none_without_a_context(tmp_path):
     assert load(tmp_path / "all").images.image.nunique() == 4
 
 
+def test_the_images_of_one_subject_begin_no_context(tmp_path):
+    only = {"datasets": "selection_toys:OneSubject", "tasks": "one"}
+    assert "it has no test image; --split all counts all its images as test)" in refused(tmp_path, 1, **only)
+    run(tmp_path / "run", split="all", **only)
+    assert sorted(load(tmp_path / "run").images.image) == list(range(5))
+    message = refused(tmp_path, 1, models="toys:Wide", split="all", **only)
+    assert "it has no train image to begin the context with, as its images are of one subject" in message
+
+
 # --images
 
 
@@ -204,7 +214,7 @@ def test_a_task_with_one_image_is_fine_and_one_without_is_left_out(tmp_path):
         in lines
     )
     message = refused(tmp_path / "o", 1, datasets="selection_toys:TestOnly", split="val")
-    assert "it has 0 val images" in message
+    assert "it has no val image)" in message
 
 
 # what is left out
