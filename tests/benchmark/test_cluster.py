@@ -285,7 +285,8 @@ def test_the_scheduler_dies(started, tmp_path, whole_run):
     continue_run(tmp_path / "run", whole_run, "--workers", "1")
 
 
-@pytest.mark.parametrize("stop", [signal.SIGINT, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL])
 def test_stopped_with_a_cluster_of_its_own(started, tmp_path, whole_run, stop):
     process = begin(started, tmp_path / "run", "--workers", "2")
     workers = workers_of(process, "dask")
