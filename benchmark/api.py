@@ -1,4 +1,4 @@
-"""The commands ``run`` and ``report`` as functions, for notebooks and scripts."""
+"""The commands ``run`` and ``report``, and the images of a data set, for notebooks and scripts."""
 
 from __future__ import annotations
 
@@ -167,6 +167,8 @@ def _plan(options: Mapping[str, Any]) -> RunPlan:
     size = {name: options[name] for name in ("simulations", "max_steps")}
     preset = resolve_preset(options["preset"], options["images"], **size)
     all_test = options["split"] == "all"
+    if options["split"] not in ("test", "val", "all"):
+        raise UsageError(f"the split must be test, val or all, not {options['split']!r}")
     if all_test and options["split_from"]:
         raise UsageError("--split all counts every image as test; leave out --split-from")
     chosen = ("seed", "target_dice", "context", "seed_image")
@@ -280,3 +282,28 @@ def _newest_run() -> Path:
     if not manifests:
         raise Failure(f"there is no run in {RUNS}; start one with python -m benchmark run")
     return manifests[-1].parent
+
+
+def load_dataset(name: str, root: str | Path | None = None) -> list[Any]:
+    """Load all tasks of a data set; errors as of `segbench.datasets.load_dataset`.
+
+    Parameters
+    ----------
+    name : str
+        A registered or imported data set, ``folder:PATH`` or ``module:Class``.
+    root : path, optional
+        Folder that contains the data sets.  [default: $SEGBENCH_DATA, else the user's cache]
+
+    Returns
+    -------
+    list of TaskData, ScanData or ScribbledData
+
+    Examples
+    --------
+    >>> [data.task.label for data in load_dataset("phantoms")][:3]
+    ['left-ventricle', 'right-ventricle', 'lesion']
+    """
+    from segbench.benchmark.settings import resolve_root
+    from segbench.datasets import registry
+
+    return registry.load_dataset(name, resolve_root(root))

@@ -42,7 +42,7 @@ def as_names(models: Any) -> str | list[str]:
     """
     if isinstance(models, str):
         return models
-    one = isinstance(models, type) or hasattr(models, "predict")
+    one = isinstance(models, type) or hasattr(models, "predict") or not isinstance(models, Iterable)
     given: dict[str, Any] = {}
     for model in [models] if one else models:
         named = model if isinstance(model, str) else _importable(model)

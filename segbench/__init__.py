@@ -24,7 +24,7 @@ _MODULES = {
     "compare": "benchmark.regression",
     "load": "results",
     "create_model": "models",
-    "load_dataset": "datasets",
+    "load_dataset": "benchmark.api",
     "Protocol": "protocols.protocol",
     "ModelAdapter": "protocols.adapter",
     "Capabilities": "protocols.adapter",

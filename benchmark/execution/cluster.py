@@ -56,6 +56,8 @@ class Backend:
         """
         if self.backend not in ("local", "dask"):
             raise UsageError(f"unknown backend {self.backend!r}; known: local, dask")
+        if self.workers is not None and self.workers < 1:
+            raise UsageError(f"the number of workers must be at least 1, not {self.workers}")
         if self.scheduler is not None and not self.scheduler.strip():
             raise UsageError("--scheduler is empty; give the address of a Dask cluster, or leave it out")
         if self.scheduler and self.backend != "dask":

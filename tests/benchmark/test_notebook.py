@@ -215,3 +215,16 @@ def test_tab_completes_a_function_and_its_help_explains_every_argument(name):
     section = inspect.getdoc(function).partition("Parameters\n----------\n")[2].partition("\n\nReturns\n")[0]
     explained = re.findall(r"^(\w+(?:, \w+)*) : ", section, flags=re.MULTILINE)
     assert [*inspect.signature(function).parameters] == [n for names in explained for n in names.split(", ")]
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "sentence"),
+    [
+        ("workers", 0, "the number of workers must be at least 1, not 0"),
+        ("split", "tst", "the split must be test, val or all, not 'tst'"),
+        ("models", 3, "3 is not a model"),
+    ],
+)
+def test_a_wrong_argument_is_answered_by_a_sentence(option, value, sentence):
+    with pytest.raises(UsageError, match=sentence):
+        segbench.run(**{option: value})

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 from made_files import noise, save
 
+import segbench
 from segbench.benchmark.cli import cli
 from segbench.datasets.registry import load_dataset
 
@@ -45,6 +46,12 @@ def test_maxslice_takes_the_slice_with_the_largest_area_of_each_label(folder: Pa
         "1": [f"p{i}/slice_9.png" for i in (1, 2, 3)],
         "2": [f"p{i}/slice_12.png" for i in (1, 2, 3)],
     }
+
+
+def test_an_import_is_loaded_by_its_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    imported(folder)
+    monkeypatch.setenv("SEGBENCH_DATA", str(folder.parent / "root"))
+    assert {data.task.label for data in segbench.load_dataset("own")} == {"1", "2"}
 
 
 def test_midslice_takes_the_middle_slice_by_number(folder: Path) -> None:
