@@ -145,6 +145,8 @@ def wide(results: Results, data: pd.DataFrame, rows: Sequence[str], column: str)
     if column == "model":  # one may begin in a later row than another
         table = table[list(style.line_styles(table.columns))]
     heads, titles = [_heading(name, data) for name in rows], [title_of(results, column, c) for c in table]
+    if column == "context_size":
+        titles = [f"Context of {size}" for size in titles]
     if "p" in data:
         titles.append("Paired t-test")
         table[titles[-1]] = data.dropna(subset="p").set_index(list(rows)).p.map(probability)

@@ -104,7 +104,7 @@ class Coverage:
             alike.setdefault((context, tuple(names)), []).append(protocol)
         return [
             self._gap(
-                f"{join_names(list(map(model_title, names)))} with {self._titles(protocols)}",
+                f"{join_names(list(map(model_title, names)))} in {self._titles(protocols)}",
                 Requirement(models=names, context=context),
                 protocols,
                 names,
@@ -116,7 +116,8 @@ class Coverage:
         return labels(self.results, protocol).family
 
     def _titles(self, protocols: Sequence[str]) -> str:
-        return join_names([labels(self.results, name).title.lower() for name in protocols])
+        noun = "protocol" if len(protocols) == 1 else "protocols"
+        return f"the {noun} {join_names([labels(self.results, name).title for name in protocols])}"
 
     def _suffices(self, requirement: Requirement) -> bool:
         _, models = self._present(requirement)

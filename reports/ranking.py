@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import permutations
 
@@ -28,6 +28,7 @@ class Effort:
     images: pd.DataFrame
     unit: str
     target: str
+    shared: bool = False  # whether these are the images of all methods named, of more
 
     @property
     def models(self) -> list[str]:
@@ -54,9 +55,10 @@ def ranking(effort: Effort, changes: pd.DataFrame | None = None) -> str:
     best, second = _leaders(pairs)
     of_best = _changes(effort, best) if changes is None else changes[changes.model == best]
     if _about_the_same(of_best):
-        return _equal(effort) + _failures(effort, effort.models[:MOST_NAMES])
+        common = _common(effort, effort.models)
+        return _equal(common) + _failures(common, common.models[:MOST_NAMES])
     text = _winner(effort, best, second, of_best[of_best.baseline == second])
-    return text + _failures(effort, [best, second])
+    return text + _failures(_common(effort, [best, second]), [best, second])
 
 
 def dice(
@@ -136,6 +138,19 @@ def _contain_zero(rows: pd.DataFrame) -> pd.Series:
     return (known.low <= 0) & (known.high >= 0)
 
 
+def _common(effort: Effort, models: Sequence[str]) -> Effort:
+    """Keep the images that all of some models segmented, of the models that segmented all of these."""
+    images = effort.images
+    code = images.groupby(SAME_IMAGE, observed=True).ngroup()
+    counts = code[images.model.isin(models)].value_counts()
+    kept = images[code.isin(counts.index[counts == len(models)])]
+    sizes = kept.groupby("model", observed=True).size()
+    complete = kept[kept.model.isin(sizes.index[sizes == sizes.max()])]
+    if complete.empty:
+        return effort
+    return replace(effort, images=complete, shared=len(kept) < len(images))
+
+
 def _interactions(images: pd.DataFrame, models: Sequence[str]) -> pd.DataFrame:
     """Estimate the interactions per image of each model, with the interval that the results by task have."""
     images, units = images[images.model.isin(models)], estimates.SUBJECTS_FIRST
@@ -163,7 +178,8 @@ def _equal(effort: Effort) -> str:
         _interactions(effort.images, effort.models), [model_title(name) for name in effort.models]
     )
     listed = join_names(amounts, MOST_NAMES)
-    return f"All methods need about the same number of {effort.unit} per image: {listed}."
+    noun = "shared image" if effort.shared else "image"
+    return f"All methods need about the same number of {effort.unit} per {noun}: {listed}."
 
 
 def _winner(effort: Effort, best: str, second: str, rows: pd.DataFrame) -> str:
@@ -174,12 +190,12 @@ def _winner(effort: Effort, best: str, second: str, rows: pd.DataFrame) -> str:
     (mean, ends), after = _amounts(_interactions(shared, [best, second]))
     amount = f"{mean} {effort.unit} per image{ends}"
     difference = rows["mean"].iloc[0]
+    both = "" if len(shared) == len(pair) else ", on the images of both"
     if not abs(difference) > 0:
-        return f"{first} and {other} need the fewest {effort.unit}: {mean} per image{ends}."
+        return f"{first} and {other} need the fewest {effort.unit}: {mean} per image{ends}{both}."
     if second not in effort.solvers():
         never = f"{other} reached {effort.target} on no image."
         return f"{first} needs the fewest {effort.unit}: {mean} per image{ends}. {never}"
-    both = "" if len(shared) == len(pair) else ", on the images of both"
     if len(effort.models) > 2:
         other = f"The next best, {other},"
     compared = f"{other} needs {''.join(after)}{both}."
@@ -195,22 +211,23 @@ def _failures(effort: Effort, models: Iterable[str]) -> str:
     missed = ~effort.images.reached.astype(bool)
     shares = statistics.hierarchical_mean(effort.images.assign(missed=missed), "missed", ["model"])
     share = shares.set_index("model").missed
-    named = list(models)
+    named, noun = list(models), "shared image" if effort.shared else "image"
     if not share.any():
-        return f" Every image reached {effort.target}."
+        return f" Every {noun} reached {effort.target}."
     reliable = min([*named, *effort.models], key=lambda name: share[name])
     named = list(dict.fromkeys([*named, reliable]))
     if not share[named].any():
         return (
-            f" Every image reached {effort.target} with {join_names([model_title(name) for name in named])}."
+            f" Every {noun} reached {effort.target} with {join_names([model_title(name) for name in named])}."
         )
     parts = [f"{_percent(share[name])} with {model_title(name)}" for name in named]
     maximum = int(effort.images.interactions[missed].max())
     text = (
-        f" Images that missed {effort.target}: {join_names(parts)}; each counts as {maximum} {effort.unit}."
+        f" {noun.capitalize()}s that missed {effort.target}: {join_names(parts)}; "
+        f"each counts as {maximum} {effort.unit}."
     )
     if _percent(share[named[0]]) != _percent(share[reliable]):
-        text += f" {model_title(named[0])} fails on more images than {model_title(reliable)}."
+        text += f" {model_title(named[0])} fails on more {noun}s than {model_title(reliable)}."
     return text
 
 

@@ -81,7 +81,7 @@ ARTEFACTS = {
         "figure",
         "Dice by context size (Fig. 6)",
         "Dice of the prediction from the context alone. Contexts hold true labels of random training images; "
-        "each test image is predicted with ten contexts of every size.",
+        "each simulation draws a context of every size for each test image.",
         INTERVAL,
         requires=(IN_CONTEXT,),
         rows=("context_size",),

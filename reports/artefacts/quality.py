@@ -267,8 +267,8 @@ ARTEFACTS = {
     "table17b": Artefact(
         "table",
         "Bootstrapping UniverSeg: Dice and failures per task (Fig. 17b)",
-        "Mean over tasks ± standard deviation over simulations of the mean of each; it does not shrink with "
-        "the number of simulations. Failures are the images of a set with less than the target Dice.",
+        "Mean over tasks ± standard deviation of the means of the simulations, which does not shrink with "
+        "their number. Failures are the images of a set with less than the target Dice.",
         f"±: standard deviation over simulations; {INTERVALS}",
         requires=bootstrapped.REQUIRES,
         data=_bootstrapped_data,

@@ -92,8 +92,8 @@ ARTEFACTS = {
     "fig7": _artefact(
         "Dice by step of interaction in context (Fig. 7)",
         "Dice of MultiverSeg after each interaction, for contexts of several sizes. Step 0 is the prediction "
-        "from the context alone. Contexts hold true labels of random training images, ten contexts of each "
-        "size for every test image. Interactions go on after the target is reached.",
+        "from the context alone. Contexts hold true labels of random training images; each simulation draws "
+        "a context of every size for each test image. Interactions go on after the target is reached.",
         IN_CONTEXT,
         ("protocol", "step"),
     ),

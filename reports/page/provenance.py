@@ -60,10 +60,13 @@ def facts(manifest: Manifest) -> list[tuple[str, str]]:
 
 
 def _images(manifest: Manifest) -> str | None:
-    """Return the images of a simulation, and whether tasks have fewer."""
+    """Return the images of a simulation, and whether tasks have fewer; None if the manifest does not say."""
     size = manifest.get("images")
+    if not size:  # without sets of a fixed length
+        sizes = sorted({str(part.get("images") or "all") for part in manifest.get("parts") or []})
+        return " or ".join(sizes) or None
     counts = [task.get("test", size) for task in (manifest.get("tasks") or {}).values()]
-    return f"{size}, or all of a task that has fewer" if size and min(counts, default=size) < size else size
+    return f"{size}, or all of a task that has fewer" if min(counts, default=size) < size else str(size)
 
 
 def commands(manifest: Manifest) -> str:

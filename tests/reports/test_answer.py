@@ -149,6 +149,31 @@ def test_two_methods_are_compared_on_the_images_of_both():
     assert "−50.0%" in text
 
 
+def test_methods_with_different_images_are_compared_on_shared_ones(records):
+    """The second task, on which the first method misses the target, has no results of the other one."""
+    images = [
+        {"model": model, "label": label, "position": position, "interactions": clicks, "reached": clicks < 20}
+        for model, label, clicks in (
+            ("scribbleprompt", "easy", 4),
+            ("scribbleprompt", "hard", 9),
+            ("multiverseg", "easy", 4),
+        )
+        for position in (1, 2)
+    ]
+    images[3] |= {"interactions": 20, "reached": False}
+    (text,) = answer.sentences(records(images))
+    assert text.endswith(
+        "All methods need about the same number of clicks per shared image: ScribblePrompt 4.0 [4.0, 4.0 "
+        "over 2 subjects] and MultiverSeg 4.0 [4.0, 4.0]. Every shared image reached 90% Dice."
+    )
+    failed = {"model": "random-walker", "label": "easy", "interactions": 20, "reached": False}
+    (text,) = answer.sentences(records([*images, *(failed | {"position": one} for one in (1, 2))]))
+    assert text.endswith(
+        "ScribblePrompt and MultiverSeg need the fewest clicks: 4.0 per image [4.0, 4.0 over 2 subjects], on "
+        "the images of both. Every shared image reached 90% Dice with ScribblePrompt and MultiverSeg."
+    )
+
+
 # Largest Dice on the way, of two methods on four images, and the sentence about a lower target.
 TARGETS = [
     # Three of four images reach 0.8 with one of the two; none reaches 0.85.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from artefact_helpers import data_of, figure_of, legend, titles
+from artefact_helpers import data_of, figure_of, grid_of, legend, titles
 
 from segbench.reports.requirement import InsufficientRecords
 
@@ -144,6 +144,7 @@ def test_dice_by_step_and_context_size(corrections):
     assert [axes.get_xlabel() for axes in figure.axes] == ["Clicks", "Scribble steps"]
     assert figure.axes[0].lines[1].get_ydata().tolist() == pytest.approx([45, 65, 75])
     assert figure.axes[0].get_ylim() == figure.axes[1].get_ylim()
+    assert grid_of("fig7", corrections).columns[-2:] == ["Context of 1", "Context of 64"]
 
 
 @pytest.mark.parametrize(("name", "protocol"), [("fig20", CLICKS), ("fig21", SCRIBBLES)])

@@ -77,7 +77,7 @@ def test_a_page_on_own_data_lists_the_models_that_its_own_protocols_lack(page):
     missing = text_of(page).rpartition("Missing records")[2].partition("Provenance")[0]
     command = "--protocol center-clicks --models sp-uvs --datasets knees --preset quick"
     assert missing.strip() == (
-        "The run has no records of SP+UVS with center clicks. This command adds them: "
+        "The run has no records of SP+UVS in the protocol Center clicks. This command adds them: "
         f"python -m benchmark run {command}"
     )
 
