@@ -179,6 +179,13 @@ def _equal(effort: Effort) -> str:
     )
     listed = join_names(amounts, MOST_NAMES)
     noun = "shared image" if effort.shared else "image"
+    solvers = effort.solvers()
+    never = [model_title(name) for name in effort.models if name not in solvers]
+    if solvers and never:
+        return (
+            f"The number of {effort.unit} per {noun} does not rank the methods: {listed}. "
+            f"{join_names(never, MOST_NAMES)} reached {effort.target} on no {noun}."
+        )
     return f"All methods need about the same number of {effort.unit} per {noun}: {listed}."
 
 

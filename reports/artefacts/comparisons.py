@@ -105,10 +105,11 @@ ARTEFACTS = {
         "Each method is compared with each other one on the images that both segmented at the same position "
         "of the same simulation. The first change is that of the mean interactions per set of images; the "
         "second is the mean of the changes of the tasks. Negative is less work. Changes stand in both "
-        "directions: 50% less one way is 100% more the other way. The probability is the share of the "
-        "sets that need fewer interactions with the method than with the other one, where ties count half; "
-        "it is not defined over subjects. The interquartile mean is the mean of the middle half of the "
-        "images: the quarter with the fewest interactions and the quarter with the most do not count.",
+        "directions: 50% less one way is 100% more the other way. The second leaves out tasks on which "
+        "the other method needs no interaction. The probability is the share of the sets that need fewer "
+        "interactions with the method than with the other one, where ties count half; it is not defined over "
+        "subjects. The interquartile mean is the mean of the middle half of the images: the quarter with the "
+        "fewest interactions and the quarter with the most do not count.",
         interval="95% bootstrap intervals over the units named.",
         requires=(COMPARED,),
         data=comparisons,

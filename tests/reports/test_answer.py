@@ -149,6 +149,21 @@ def test_two_methods_are_compared_on_the_images_of_both():
     assert "−50.0%" in text
 
 
+def test_a_method_that_solves_nothing_needs_no_number_of_clicks(records):
+    """The first method reaches the target with its last click, the second never."""
+    images = [
+        {"model": model, "position": position, "interactions": 20, "reached": model == "scribbleprompt"}
+        for model in ("scribbleprompt", "multiverseg")
+        for position in (1, 2)
+    ]
+    (text,) = answer.sentences(records(images))
+    assert text.endswith(
+        "The number of clicks per image does not rank the methods: ScribblePrompt 20.0 [20.0, 20.0 over "
+        "2 subjects] and MultiverSeg 20.0 [20.0, 20.0]. MultiverSeg reached 90% Dice on no image. Images that "
+        "missed 90% Dice: none with ScribblePrompt and 100.0% with MultiverSeg; each counts as 20 clicks."
+    )
+
+
 def test_methods_with_different_images_are_compared_on_shared_ones(records):
     """The second task, on which the first method misses the target, has no results of the other one."""
     images = [

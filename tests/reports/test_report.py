@@ -61,6 +61,9 @@ def test_every_artefact_has_its_files_and_the_page_links_them(whole_report):
             assert (whole_report / file).stat().st_size > 0
             assert f'href="{file}"' in page
     assert not re.search(r'(src|href)="(https?:)?//', page)
+    places = re.findall(r'\sid="([^"]+)"', page)
+    assert len(places) == len(set(places))
+    assert set(re.findall(r'href="#([^":]+)"', page)) <= set(places)
 
 
 def test_an_artefact_without_records_has_a_reason(whole_report):
