@@ -145,7 +145,8 @@ def load(run: str | Path | Sequence[str | Path], data_root: Path | None = None) 
     )
     if not units:
         raise StoreError(
-            f"{', '.join(map(str, paths)) or 'the list of runs'} holds no finished unit; run it first"
+            f"{', '.join(map(str, paths)) or 'the list of runs'} holds no finished unit; repeat the command "
+            "of the run"
         )
     descriptions = _read_each(units, lambda run, key: run.description(key))
     _check_identity(units, descriptions)
