@@ -160,7 +160,8 @@ def test_a_method_that_solves_nothing_needs_no_number_of_clicks(records):
     assert text.endswith(
         "The number of clicks per image does not rank the methods: ScribblePrompt 20.0 [20.0, 20.0 over "
         "2 subjects] and MultiverSeg 20.0 [20.0, 20.0]. MultiverSeg reached 90% Dice on no image. Images "
-        "that missed 90% Dice: none with ScribblePrompt and 100.0% with MultiverSeg; each counts as 20 clicks."
+        "that missed 90% Dice: none with ScribblePrompt and 100.0% with MultiverSeg; each counts as 20 "
+        "clicks."
     )
 
 
