@@ -23,6 +23,8 @@ from segbench.protocols.config import Config
 from segbench.protocols.protocol import NO_TRAIN_IMAGE, Protocol
 from segbench.text import render_command
 
+NO_TEST_IMAGE = "it has no test image"
+
 
 @dataclass(frozen=True)
 class SelectedTask:
@@ -80,8 +82,6 @@ class ExperimentPlan:
             why = ", as its images are of one subject" if all_test else "; --split all keeps a subject for it"
             return f"it has {NO_TRAIN_IMAGE}{why}"
         reason = self.protocol.unsupported_task(data, self.config_for(task))
-        if reason and not task.counts["test"] and self.needed_split() is None:
-            reason += "; --split all counts all its images as test"
         return reason and reason.replace(f"{data.task} ", "it ", 1)
 
     def simulations(self, requested: int) -> int:
@@ -274,7 +274,13 @@ def _choose_tasks(
             if excluded.kind == "task":
                 first.setdefault(excluded.reason, excluded.name)
         why = "; ".join(f"{task}: {reason}" for reason, task in first.items())
-        raise Failure(f"no task can be used ({why or 'the data sets have none; name others by --datasets'})")
+        of_preset = f" of the {maximum} that the preset takes" if len(chosen) < len(found) else ""
+        free = any(plan.needed_split() is None for plan in selection.experiments)
+        hint = "; --split all counts all images as test" if free and NO_TEST_IMAGE in first else ""
+        raise Failure(
+            f"no task{of_preset} can be used ({why or 'the data sets have none; name others by --datasets'})"
+            f"{hint}"
+        )
 
 
 def _require_distinct(chosen: Sequence[tuple[str, Task]]) -> None:

@@ -169,7 +169,11 @@ def test_data_without_a_train_split_need_none_without_a_context(tmp_path):
 
 def test_the_images_of_one_subject_begin_no_context(tmp_path):
     only = {"datasets": "selection_toys:OneSubject", "tasks": "one"}
-    assert "it has no test image; --split all counts all its images as test)" in refused(tmp_path, 1, **only)
+    assert "it has no test image); --split all counts all images as test" in refused(tmp_path, 1, **only)
+    small = refused(
+        tmp_path, 1, datasets="selection_toys:OneSubject,selection_toys:TestOnly", split="val", preset="smoke"
+    )
+    assert "no task of the 3 that the preset takes can be used (" in small and "--split all" not in small
     run(tmp_path / "run", split="all", **only)
     assert sorted(load(tmp_path / "run").images.image) == list(range(5))
     message = refused(tmp_path, 1, models="toys:Wide", split="all", **only)
