@@ -78,9 +78,9 @@ class ExperimentPlan:
     def unsupported_task(self, task: SelectedTask, data: ImageData) -> str | None:
         """Return why a task cannot be used by all models alike, or None."""
         if self.needs_train_images() and not task.counts["train"]:
-            all_test = is_all_test(task.task.dataset)
-            why = ", as its images are of one subject" if all_test else "; --split all keeps a subject for it"
-            return f"it has {NO_TRAIN_IMAGE}{why}"
+            if is_all_test(task.task.dataset):
+                return f"it has {NO_TRAIN_IMAGE}, only one subject; name models that take no context"
+            return f"it has {NO_TRAIN_IMAGE}; --split all keeps a subject for it"
         reason = self.protocol.unsupported_task(data, self.config_for(task))
         return reason and reason.replace(f"{data.task} ", "it ", 1)
 
@@ -269,11 +269,8 @@ def _choose_tasks(
                 plan.tasks.append(selected)
         selection.excluded += [Excluded("task", task.name, reason) for reason in reasons]
     if not selection.tasks():
-        first: dict[str, str] = {}
-        for excluded in selection.excluded:
-            if excluded.kind == "task":
-                first.setdefault(excluded.reason, excluded.name)
-        why = "; ".join(f"{task}: {reason}" for reason, task in first.items())
+        first = {one.reason: one.name for one in reversed(selection.excluded) if one.kind == "task"}
+        why = "; ".join(f"{task}: {reason}" for reason, task in reversed(first.items()))
         of_preset = f" of the {maximum} that the preset takes" if len(chosen) < len(found) else ""
         free = any(plan.needed_split() is None for plan in selection.experiments)
         hint = "; --split all counts all images as test" if free and NO_TEST_IMAGE in first else ""

@@ -164,7 +164,8 @@ def _lines(manifest: dict[str, Any], root: Path, data_root: str | Path | None) -
     yield f"content {manifest['content']}"
     yield f"split   {manifest['split']}"
     yield f"next: {render_command('data', {'data_root': data_root}, 'preview', name)}"
-    yield f"      {render_command('run', {'datasets': name, 'data_root': data_root})}"
+    split = None if any(counts["test"] for counts in tasks.values()) else "all"
+    yield f"      {render_command('run', {'datasets': name, 'data_root': data_root, 'split': split})}"
 
 
 def _lines_of_unused(manifest: dict[str, Any]) -> Iterator[str]:

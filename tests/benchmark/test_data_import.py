@@ -79,6 +79,16 @@ def test_import_says_what_it_has_taken(tmp_path, knees):
     assert result.stderr == ""  # no progress bar where nobody looks
 
 
+def test_the_next_command_of_an_import_without_test_images_counts_all_as_test(tmp_path, knees):
+    for file in knees.glob("*/k*.png"):
+        if file.stem > "k01":
+            file.unlink()
+    result = tool("data", "import", "few", knees, "--data-root", tmp_path / "root")
+    command = f"python -m benchmark run --datasets few --data-root {tmp_path / 'root'} --split all"
+    assert result.stdout.splitlines()[-1].strip() == command
+    assert tool(*command.split()[3:], "--models", "random-walker", "--dry-run").exit_code == 0
+
+
 def test_many_empty_labels_are_told_in_short(tmp_path, knees):
     labels = "255=knee," + ",".join(f"{value}=l{value}" for value in range(1, 9))
     result = tool("data", "import", "knees", knees, "--labels", labels, "--data-root", tmp_path / "root")

@@ -177,7 +177,10 @@ def test_the_images_of_one_subject_begin_no_context(tmp_path):
     run(tmp_path / "run", split="all", **only)
     assert sorted(load(tmp_path / "run").images.image) == list(range(5))
     message = refused(tmp_path, 1, models="toys:Wide", split="all", **only)
-    assert "it has no train image to begin the context with, as its images are of one subject" in message
+    assert (
+        "it has no train image to begin the context with, only one subject; name models that take no context"
+        in message
+    )
 
 
 # --images
