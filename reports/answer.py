@@ -24,6 +24,7 @@ from segbench.reports.artefacts import comparisons, set_gains
 from segbench.reports.layout import CHANGE
 from segbench.reports.ranking import MOST_NAMES, Effort, dice, named_amounts, ranking
 from segbench.reports.requirement import NO_CONTEXT, InsufficientRecords, Requirement
+from segbench.results.resampling import Unit
 from segbench.text import count_of, join_names, printable
 
 if TYPE_CHECKING:
@@ -203,14 +204,16 @@ def _quality(results: Results, protocol: str, images: pd.DataFrame) -> str:
     """State Dice of the best methods of a protocol, on the test split if it has records of it."""
     if (images.split == "test").any():
         images = images[images.split == "test"]
-    manual = protocols.labels(results, protocol).family == "manual"
+    labels, most = protocols.labels(results, protocol), int(images.interactions.max())
     if (images.annotator == "human").any():
         images = images[images.annotator == "human"]
-    table = dice(images, ["model", "context"], ("subject", "person" if manual else "simulation"))
+    units: tuple[Unit, Unit] = ("subject", "person" if labels.family == "manual" else "simulation")
+    table = dice(images, ["model", "context"], units)
     contexts = table.context if table.context.nunique() > 1 else [NO_CONTEXT] * len(table)
     titles = [pictures.method_title(*names) for names in zip(table.model, contexts, strict=True)]
     listed = join_names(named_amounts(table, titles), MOST_NAMES)
-    return f"{_datasets(images)}: Dice (×100) of {listed}."
+    after = f"after {most} {labels.unit}:" if labels.family == "interactive-in-context" else "of"
+    return f"{_datasets(images)}: Dice (×100) {after} {listed}."
 
 
 def _indications(results: Results) -> list[str]:

@@ -266,6 +266,13 @@ def test_a_label_without_a_name_is_called_a_label(records):
     assert "on any image of label 3. " in text
 
 
+def test_dice_in_a_context_names_the_corrections_before_it(records):
+    row = {"protocol": "interactive-in-context-clicks", "context": "ground-truth", "interactions": 10}
+    images = [row | {"position": position, "dice": 0.8} for position in (1, 2)]
+    (text, *_) = answer.answer(records(images))
+    assert text.endswith("Dice (×100) after 10 clicks: MultiverSeg 80.0 [80.0, 80.0 over 2 subjects].")
+
+
 def test_few_units_and_single_simulations_are_mentioned_once(run_of):
     def last(simulations, count):
         return answer.answer(run_of(models=("multiverseg",), simulations=simulations, count=count))[-1]
