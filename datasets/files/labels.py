@@ -156,6 +156,10 @@ def labels_from_pairs(pairs: Iterable[tuple[str, str]], source: str | Path) -> L
                 f"{source}: {text}={label} names no label; give each value from 1 on, or a range such as "
                 "128-255, a name"
             )
+        if "=" in label:
+            raise DataError(
+                f"{source}: {text}={label} has a further =; separate labels by commas, as in 1=liver,2=spleen"
+            )
         taken = (other for others in labels.values() for other in others)
         if any(_overlap(_span(values), _span(other)) for other in taken):
             raise DataError(f"{source} names value {text} twice; keep one name")

@@ -109,7 +109,7 @@ def test_formats_may_be_mixed(folder: Path) -> None:
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     assert not find_source(f"folder:{tmp_path / 'absent'}").installed(None)
-    assert "there is no folder" in error(tmp_path / "absent") and "images" in error(tmp_path / "absent")
+    assert f"there is no folder {tmp_path / 'absent'}; give the one" in error(tmp_path / "absent")
 
 
 def test_hidden_files_are_ignored(folder: Path) -> None:
@@ -180,6 +180,7 @@ def test_errors_name_the_file(folder: Path, damage: Callable[[Path], object], me
         ('subjects = "x"', "unknown key 'subjects'"),
         ("name = 3", "name must be a non-empty text"),
         ("labels = {}", "labels must be a non-empty table"),
+        ('labels = {1 = "femur;2=tibia"}', "1=femur;2=tibia has a further =; separate labels by commas"),
         ('labels = {a = "femur"}', "a=femur names no label"),
         ('labels = {0 = "background", 1 = "femur"}', "0=background names no label"),
         ("name = ", "cannot be read"),

@@ -62,6 +62,8 @@ class FolderReader(FormatReader):
             pairs = [pair for part in parts for pair in _pairs(part, self.options.mask_suffix)]
         else:
             pairs = named_pictures(folder, self.options.mask_suffix).pairs(KINDS)
+        if not folder.is_dir():
+            raise DataError(f"there is no folder {folder}; give the one that contains images/ and masks/")
         if not pairs:
             missing = folder / ("masks" if (folder / "images").is_dir() else "images")
             raise DataError(f"there is no folder {missing}; put the 2D {missing.name} of the data set there")
