@@ -38,10 +38,17 @@ def mean_table(images: pd.DataFrame, levels: Sequence[str] = ()) -> pd.DataFrame
     table = hierarchical_mean(images, "interactions", by)
     table["interactions"] = table.interactions.map("{:.2f}".format)
     table["Dice"] = hierarchical_mean(images, "dice", by).dice.map("{:.2f}".format)
-    table["failures"] = (1 - hierarchical_mean(images, "reached", by).reached).map("{:.0%}".format)
+    table["failures"] = (1 - hierarchical_mean(images, "reached", by).reached).map(_percent)
     for size in set(by) & {"context_size", "set_size"}:
         table[size] = table[size].map(lambda number: "" if number < 0 else str(number))
     return table
+
+
+def _percent(share: float) -> str:
+    """Return whole percent; 0% and 100% mean none and all."""
+    if 1e-9 < share < 0.005:
+        return "<1%"
+    return ">99%" if 0.995 < share < 1 - 1e-9 else f"{share:.0%}"
 
 
 def title(images: pd.DataFrame) -> str:

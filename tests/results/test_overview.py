@@ -53,6 +53,13 @@ def test_images_beyond_the_standard_sets_are_in_no_mean():
     assert repr(unordered).splitlines()[2].split()[2] == "35.00"
 
 
+def test_no_percent_and_all_percent_are_exact():
+    for reached, expected in ((250, "0%"), (249, "<1%"), (1, ">99%"), (0, "100%")):
+        dice = [0.95] * reached + [0.5] * (250 - reached)
+        shown = results(images("a", [2] * 250, dice), images=250)
+        assert repr(shown).splitlines()[2].split()[-1] == expected
+
+
 def test_no_records_are_shown_as_such():
     assert repr(empty_results()) == "no records" and "no records" in empty_results()._repr_html_()
 
