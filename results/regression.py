@@ -205,7 +205,7 @@ def _pairs(old: pd.DataFrame, new: pd.DataFrame, measures: Sequence[str]) -> pd.
     shared = tables[0].join(tables[1], how="inner")
     if shared.empty:
         raise StatisticsError(
-            "the two tables share no image of a model and protocol; run both on the same tasks"
+            "the two runs share no image of a model and protocol; run both on the same tasks"
         )
     return shared.reset_index()
 
