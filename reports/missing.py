@@ -197,6 +197,10 @@ class Coverage:
             if not families & {"scans", "manual"}:
                 chosen["datasets"] = ",".join(sorted(map(str, self.results.images.dataset.unique())))
             return render_command("run", chosen)
+        # Models of a notebook, which a command names in this way.
+        local = [name for name in str(arguments.get("models", "")).split(",") if name.startswith("__main__:")]
+        names = {name.partition(":")[2]: name for name in local}
+        chosen["models"] = ",".join(names.get(name, name) for name in models)
         if arguments.get("split") == "all":
             chosen.setdefault("split", DEFAULT.split if families & NEED_SPLITS else "all")
         rest = {name: value for name, value in arguments.items() if name not in (*SELECTED, *chosen)}

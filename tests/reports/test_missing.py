@@ -178,3 +178,9 @@ def test_a_command_would_run_after_the_trainings_before_it(phantoms, tmp_path, m
         result = CliRunner().invoke(cli, [*words(command), "--preset", "smoke", "--device", "cpu"])
         assert result.exit_code == 0, result.output
     accepted(gap, tmp_path, monkeypatch)
+
+
+def test_a_model_of_a_notebook_has_its_full_name_in_commands(phantoms):
+    run = phantoms(models="__main__:multiverseg,scribbleprompt")
+    named = {name for gap in gaps(run) for name in parsed(gap.command).params["models"].split(",")}
+    assert "__main__:multiverseg" in named and "multiverseg" not in named
