@@ -197,10 +197,7 @@ class Coverage:
             if not families & {"scans", "manual"}:
                 chosen["datasets"] = ",".join(sorted(map(str, self.results.images.dataset.unique())))
             return render_command("run", chosen)
-        # Models of a notebook, which a command names in this way.
-        local = [name for name in str(arguments.get("models", "")).split(",") if name.startswith("__main__:")]
-        names = {name.partition(":")[2]: name for name in local}
-        chosen["models"] = ",".join(names.get(name, name) for name in models)
+        chosen["models"] = ",".join(_in_commands(arguments, models))
         if arguments.get("split") == "all":
             chosen.setdefault("split", DEFAULT.split if families & NEED_SPLITS else "all")
         rest = {name: value for name, value in arguments.items() if name not in (*SELECTED, *chosen)}
@@ -247,10 +244,21 @@ def _continuation(results: Results, chosen: dict[str, Any], rest: dict[str, Any]
             return render_command("run", chosen | elsewhere)
         # Without models that need a context, no subject of the run stays train.
         if not any(source.endswith(f"@{ALL_BUT_ONE}") for source in _sources(results)):
-            models = [*results.manifests[0]["models"], *str(chosen.get("models", "all")).split(",")]
+            arguments = results.manifests[0]["arguments"]
+            models = [
+                *_in_commands(arguments, results.manifests[0]["models"]),
+                *str(chosen.get("models", "all")).split(","),
+            ]
             chosen["models"] = "all" if "all" in models else ",".join(dict.fromkeys(models))
             return render_command("run", chosen | elsewhere)
     return render_command("run", chosen | rest | _output(results, rest))
+
+
+def _in_commands(arguments: Mapping[str, Any], models: Iterable[str]) -> list[str]:
+    """Return the names of models in commands, where those of a notebook belong to ``__main__``."""
+    local = [name for name in str(arguments.get("models", "")).split(",") if name.startswith("__main__:")]
+    names = {name.partition(":")[2]: name for name in local}
+    return [names.get(name, name) for name in models]
 
 
 def _sources(results: Results) -> list[str]:
