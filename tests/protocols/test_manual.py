@@ -149,7 +149,7 @@ def test_unsupported_models_and_tasks(scribbled, make_task, toy_model):
     )
     assert MANUAL_SCRIBBLES.unsupported_task(scribbled, Config()) is None
     assert "no scribbles that people drew" in MANUAL_SCRIBBLES.unsupported_task(make_task(), Config())
-    assert "0 val images" in MANUAL_SCRIBBLES.unsupported_task(scribbled, Config(split="val"))
+    assert "no val image" in MANUAL_SCRIBBLES.unsupported_task(scribbled, Config(split="val"))
     broken = toy_model(lambda query: torch.ones(1, 1, 3, 3, dtype=torch.bool))
     with pytest.raises(ProtocolError, match="logits of shape"):
         run(scribbled, broken)

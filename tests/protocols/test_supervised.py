@@ -71,7 +71,7 @@ def test_the_validation_split_is_not_supported(toy_task):
     assert "took part in training" in SUPERVISED.unsupported_task(toy_task, Config(split="val"))
     untested = replace(toy_task, split=toy_task.split.copy())
     untested.split[:] = "train"
-    assert "0 test images" in SUPERVISED.unsupported_task(untested, Config())
+    assert "no test image" in SUPERVISED.unsupported_task(untested, Config())
     with pytest.raises(ProtocolError, match=r"mine cannot run supervised: .* took part in training"):
         SUPERVISED.run(toy_task, Learner(), (0,), Config(split="val"), None, "mine")
 
