@@ -38,7 +38,7 @@ def as_names(models: Any) -> str | list[str]:
     Raises
     ------
     UsageError
-        If something is no model, has the name of another model, or cannot be identified by its content.
+        If an entry is not a model, two models share a name, or the content of a model cannot be read.
     """
     if isinstance(models, str):
         return models

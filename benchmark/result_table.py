@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from segbench.reports.by_task import SIZES, VARIANTS, largest, short_names
+from segbench.reports.by_task import ALL_TASKS, SIZES, VARIANTS, largest, short_names
 from segbench.results.overview import mean_table
 from segbench.text import printable
 
 MOST_ROWS = {"task": 30, "dataset": 60}  # parts that are listed: the first ones that have so few rows
-ALL = {"task": "all tasks", "dataset": "all data sets"}
+ALL = {"task": ALL_TASKS, "dataset": "all data sets"}
 WIDEST = 36  # letters of the name of a part
 NUMBERS = ("interactions", "failed", "Dice")
 

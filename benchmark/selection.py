@@ -76,7 +76,7 @@ class ExperimentPlan:
         return None
 
     def unsupported_task(self, task: SelectedTask, data: ImageData) -> str | None:
-        """Return why a task cannot be used by all models alike, or None."""
+        """Return the reason why a task does not suit the experiment, or None."""
         if self.needs_train_images() and not task.counts["train"]:
             if is_all_test(task.task.dataset):
                 return f"it has {NO_TRAIN_IMAGE}, only one subject; name models that take no context"
@@ -153,7 +153,7 @@ def select(
     Raises
     ------
     UnknownName
-        If there is no such model or data set, or a pattern matches no task.
+        If a model or data set is unknown, or a pattern matches no task.
     UsageError
         If all images are test, and all protocols need another split.
     Failure

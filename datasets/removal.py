@@ -26,7 +26,7 @@ def removable(name: str, root: Path) -> list[Path]:
     Raises
     ------
     UnknownName
-        If there is no such data set.
+        If the data set is unknown.
     DataError
         If the data set has no file in the data folder, or has some that no command put there.
     """

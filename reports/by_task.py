@@ -18,13 +18,8 @@ if TYPE_CHECKING:
 
 VARIANTS = {"split": "Split", "context": "Context", "annotator": "Annotator"}
 SIZES = ("context_size", "set_size")
+ALL_TASKS = "all tasks"  # instead of a task, in means over several
 SAME_IMAGE = [name for name in IMAGE_KEY if name not in (*SIZES, "position")]
-
-
-def variants(images: pd.DataFrame) -> list[str]:
-    """Return which of split, context and annotator have several values for a model in one protocol."""
-    counts = images.groupby(["protocol", "model"], observed=True)[list(VARIANTS)].nunique()
-    return [name for name in VARIANTS if counts[name].max() > 1]
 
 
 def in_several_sizes(images: pd.DataFrame) -> pd.Series:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from segbench.reports import protocols
 from segbench.reports.requirement import NO_CONTEXT, InsufficientRecords, Requirement
+from segbench.results import overview
 
 if TYPE_CHECKING:
     from segbench.results import Results
@@ -75,9 +76,7 @@ def _matching(results: Results, frame: pd.DataFrame, requirements: Sequence[Requ
 
 def standard_size(results: Results) -> int | None:
     """Return the number of images of a standard set; None without a manifest or without a limit."""
-    return min(
-        (int(manifest["images"]) for manifest in results.manifests if manifest.get("images")), default=None
-    )
+    return overview.standard_size(results.manifests)
 
 
 def in_standard_sets(results: Results, frame: pd.DataFrame) -> pd.Series:

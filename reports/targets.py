@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from segbench.reports import estimates, selection
+from segbench.reports.ranking import SAME_IMAGE
 from segbench.reports.registry import get
 from segbench.reports.requirement import InsufficientRecords, Requirement
-from segbench.results.resampling import PASS
 
 if TYPE_CHECKING:
     from segbench.results import Results
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 GRID = (0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.65, 0.6, 0.55, 0.5)
 BY_STEP = "dice-by-step"  # the artefact that shows every target
 SHARE = 0.5  # least share of the images on which some method reaches the target
-IMAGE = ["task", *PASS, "position", "image"]
 
 
 def advice(results: Results, requirement: Requirement, tasks: Collection[str]) -> str:
@@ -52,6 +51,6 @@ def _share(steps: pd.DataFrame, target: float) -> float:
     """Return the share of images on which a method reaches a target; 0 if all methods need equally many."""
     reached = steps[steps.dice >= target]
     models = [str(name) for name in steps.model.unique()]
-    first = reached.groupby([*IMAGE, "model"], observed=True).step.min().unstack("model")
+    first = reached.groupby([*SAME_IMAGE, "model"], observed=True).step.min().unstack("model")
     differ = len(models) == 1 or first.reindex(columns=models).nunique(axis=1, dropna=False).gt(1).any()
-    return len(first) / len(steps.drop_duplicates(IMAGE)) if differ else 0
+    return len(first) / len(steps.drop_duplicates(SAME_IMAGE)) if differ else 0

@@ -24,10 +24,7 @@ def mean_table(images: pd.DataFrame, levels: Sequence[str] = ()) -> pd.DataFrame
     levels : sequence of str
         Further columns that a row is of, such as ``task``.
     """
-    varying = images.groupby(["protocol", "model"], observed=True)[
-        ["split", "context", "annotator"]
-    ].nunique()
-    by = ["protocol", *levels, "model", *varying.columns[varying.max() > 1]]
+    by = ["protocol", *levels, "model", *variants(images)]
     same_image = [*dict.fromkeys([*by, "task"]), "training", "simulation", "person", "image"]
     for size in ("context_size", "set_size"):
         counts = images.groupby(same_image, observed=True)[size].nunique().groupby("protocol").max()
@@ -42,6 +39,13 @@ def mean_table(images: pd.DataFrame, levels: Sequence[str] = ()) -> pd.DataFrame
     for size in set(by) & {"context_size", "set_size"}:
         table[size] = table[size].map(lambda number: "" if number < 0 else str(number))
     return table
+
+
+def variants(images: pd.DataFrame) -> list[str]:
+    """Return which of split, context and annotator have several values for a model in one protocol."""
+    names = ["split", "context", "annotator"]
+    counts = images.groupby(["protocol", "model"], observed=True)[names].nunique()
+    return [name for name in names if counts[name].max() > 1]
 
 
 def _percent(share: float) -> str:
@@ -60,12 +64,19 @@ def title(images: pd.DataFrame) -> str:
     return printable(f"{data} ({tasks}); {models}; {protocols}; {count_of(len(images), 'segmented image')}")
 
 
+def standard_size(manifests: Sequence[Mapping[str, Any]]) -> int | None:
+    """Return the number of images of a standard set; None without a manifest or without a limit."""
+    return min((int(manifest["images"]) for manifest in manifests if manifest.get("images")), default=None)
+
+
 def in_standard_sets(images: pd.DataFrame, manifests: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Return the records of images without those by which longer simulations go on."""
-    sizes = [manifest["images"] for manifest in manifests if manifest.get("images")]
+    size = standard_size(manifests)
+    if size is None:
+        return images
     named = [manifest.get("protocols") or {} for manifest in manifests]
     ordered = {name for facts in named for name in facts if facts[name].get("ordered")}
-    return images[~images.protocol.isin(ordered) | (images.position <= min(sizes, default=len(images)))]
+    return images[~images.protocol.isin(ordered) | (images.position <= size)]
 
 
 def as_text(images: pd.DataFrame, manifests: Sequence[Mapping[str, Any]], notes: Sequence[str]) -> str:

@@ -23,7 +23,7 @@ ATTEMPTS = 3  # a unit that is damaged after each attempt is a fault of the disk
 
 
 def unfinished(units: Sequence[Unit], output: Path | str) -> list[Unit]:
-    """Return the units that a run lacks; all of them if there is no run at this address."""
+    """Return the units that a run lacks. A run that has not begun lacks all."""
     from segbench.results.store import Run, exists
 
     return _missing(Run(output), units) if exists(output) else list(units)

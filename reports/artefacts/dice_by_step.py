@@ -9,7 +9,7 @@ import pandas as pd
 
 from segbench.reports import estimates, protocols, selection, style
 from segbench.reports.artefact import Artefact
-from segbench.reports.by_task import short_names
+from segbench.reports.by_task import ALL_TASKS, short_names
 from segbench.reports.curves import dice_axis, draw_curves
 from segbench.reports.panels import by_group, by_protocol, share_y_range
 from segbench.reports.requirement import Requirement
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from segbench.results import Results
 
 SEQUENTIAL = Requirement(models=(), optional=True)
-ALL_TASKS = "all tasks"
 FEW = 7  # data sets or tasks that have panels of their own, at most
 
 

@@ -9,10 +9,11 @@ import pandas as pd
 
 from segbench.reports import estimates, protocols
 from segbench.reports.artefact import Artefact
-from segbench.reports.by_task import VARIANTS, one_result_each, protocol_titles, short_names, variants
+from segbench.reports.by_task import ALL_TASKS, VARIANTS, one_result_each, protocol_titles, short_names
 from segbench.reports.layout import Grid, number
 from segbench.reports.requirement import SUPERVISED
 from segbench.reports.style import model_title
+from segbench.results.overview import variants
 from segbench.results.resampling import Unit
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ MEASURES: dict[str, tuple[str, float, str, int]] = {
     "nsd_2px": ("nsd_2px", 100, "NSD 2 px (×100)", 1),
 }
 WITH_INTERVAL = ("interactions", "dice_percent")
-ALL_TASKS = "all tasks"
 # The interval over passes, whose unit is ``pass_unit``, stands beside the one over subjects.
 RENAMED = {"low": "pass_low", "high": "pass_high", "std": "pass_std", "unit": "pass_unit"}
 RENAMED |= {"n_units": "passes", "subject_low": "low", "subject_high": "high", "subject_std": "std"}
@@ -82,10 +82,8 @@ def _grid(results: Results, table: pd.DataFrame) -> Grid:
     titles = {"protocol": protocol_titles(results, images), "task": short_names(images)}
     titles["model"] = {name: model_title(name) for name in table.model.unique()}
     headings = {"protocol": "Protocol", **VARIANTS, "dataset": "Data set", "task": "Task", "model": "Method"}
-    heads = [name for name in headings if name in table]
-    if table.dataset.nunique() == 1:
-        heads.remove("dataset")
     keys = [name for name in headings if name in table]
+    heads = [name for name in keys if name != "dataset" or table.dataset.nunique() > 1]
     rows = []
     for _, part in table.groupby(keys, sort=False):
         by_metric = {row["metric"]: row for row in part.to_dict("records")}

@@ -12,12 +12,13 @@ import pandas as pd
 
 from segbench.reports import pictures
 from segbench.reports.artefact import Artefact
-from segbench.reports.by_task import VARIANTS, one_result_each, protocol_titles, short_names, variants
+from segbench.reports.by_task import VARIANTS, one_result_each, protocol_titles, short_names
 from segbench.reports.estimates import in_reading_order
 from segbench.reports.layout import Grid, number, plain
 from segbench.reports.replay import link, links
 from segbench.reports.requirement import InsufficientRecords
 from segbench.reports.style import model_title
+from segbench.results.overview import variants
 from segbench.results.resampling import as_text, group_codes
 
 if TYPE_CHECKING:

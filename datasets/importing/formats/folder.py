@@ -36,8 +36,8 @@ class FolderReader(FormatReader):
 
     Folders may have other usual names (`segbench.datasets.files.finding`), and lie in folders of a split.
     Instead of masks with one value per label, ``masks/<label>/`` may contain a binary mask of that label for
-    every image with it. Or images and masks are told apart by their names, at any depth
-    (`segbench.datasets.importing.formats.pairs`); a folder of them is a subject, unless there is only one.
+    every image with it. At any depth, names may tell images from masks instead
+    (`segbench.datasets.importing.formats.pairs`); a folder of them is a subject, unless it is the only one.
     ``dataset.toml`` states what `Folder` describes, ``subjects.csv`` the subjects.
     """
 
