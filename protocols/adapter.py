@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+Prompt = Literal["clicks", "scribbles", "boxes", "masks"]
+"""Kinds of prompts; ``masks`` are the model's own last logits."""
 
 
 class Click(NamedTuple):
@@ -17,6 +21,15 @@ class Click(NamedTuple):
     positive: bool
 
 
+class Box(NamedTuple):
+    """A rectangle of pixels: rows from top to bottom - 1, columns from left to right - 1."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+
 @dataclass(frozen=True)
 class Capabilities:
     """What a model can do, by which protocols choose their models.
@@ -24,7 +37,10 @@ class Capabilities:
     Attributes
     ----------
     interactive : bool
-        The model takes clicks, scribbles or boxes on the target image.
+        The model takes prompts on the target image.
+    prompts : tuple of {"clicks", "scribbles", "boxes", "masks"}
+        Kinds of prompts that an interactive model takes. A protocol leaves out models that do not take what
+        its annotator draws.
     in_context : bool
         The model takes segmented images of the same task.
     setwise : bool
@@ -45,6 +61,7 @@ class Capabilities:
     """
 
     interactive: bool = False
+    prompts: tuple[Prompt, ...] = ("clicks", "scribbles")
     in_context: bool = False
     setwise: bool = False
     automatic: bool = False
@@ -63,12 +80,15 @@ class Interactions:
     positive, negative, box : float tensors (B, 1, H, W) in [0, 1]
     clicks : tuple of tuples of Click
         The clicks on each image in order, for models that take coordinates.
+    boxes : tuple of (Box or None)
+        The last box on each image, for models that take coordinates.
     """
 
     positive: Tensor
     negative: Tensor
     box: Tensor
     clicks: tuple[tuple[Click, ...], ...] = field(default=())
+    boxes: tuple[Box | None, ...] = field(default=())
 
     def to(self, *target: Any) -> Interactions:
         """Move or convert all tensors; arguments as for ``Tensor.to``."""

@@ -2,7 +2,7 @@
 
 `run`, `report`, `check` and `compare` are the commands as functions; their keyword arguments are the options.
 `load` reads a run as tables. `create_model` and `load_dataset` create what is measured. `Capabilities`,
-`Query`, `Interactions`, `Context`, `Click` and `ModelAdapter` are for authors of models, `Protocol` for
+`Query`, `Interactions`, `Context`, `Click`, `Box` and `ModelAdapter` are for authors of models, `Protocol` for
 authors of protocols. Each name is imported on first use: ``import segbench`` takes a few milliseconds.
 
 Examples
@@ -32,6 +32,7 @@ _MODULES = {
     "Interactions": "protocols.adapter",
     "Context": "protocols.adapter",
     "Click": "protocols.adapter",
+    "Box": "protocols.adapter",
 }
 __all__ = [*_MODULES]
 
