@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from segbench.models.min_context import with_min_context
-from segbench.models.network_adapter import NetworkAdapter, stack_inputs
+from segbench.models.network_adapter import PROMPTS, NetworkAdapter, stack_inputs
 from segbench.models.networks import MultiverSeg as Network
 from segbench.models.scribbleprompt import ScribblePrompt
 from segbench.models.weights import companion
@@ -29,7 +29,7 @@ class MultiverSeg(NetworkAdapter):
     """
 
     title = "MultiverSeg"
-    capabilities = Capabilities(interactive=True, in_context=True)
+    capabilities = Capabilities(interactive=True, prompts=PROMPTS, in_context=True)
     required_weights: tuple[str, ...] = ("multiverseg", "scribbleprompt")
     network_class = Network
     version = 2  # since the mean over the context is a running sum in float32

@@ -11,12 +11,13 @@ from torch import Tensor, nn
 
 from segbench.models.networks.cross import FILLING
 from segbench.models.weights import load_state, weights_path
-from segbench.protocols.adapter import Capabilities, Query
+from segbench.protocols.adapter import Capabilities, Prompt, Query
 
 Network = TypeVar("Network", bound=nn.Module)
 
 FULL_SIZE_MAPS = 16  # feature maps that a network holds at once, approximately
 SIDE = 128  # pixels of an image
+PROMPTS: tuple[Prompt, ...] = ("clicks", "scribbles", "boxes", "masks")  # that `stack_inputs` gives
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from segbench.models.network_adapter import NetworkAdapter, stack_inputs
+from segbench.models.network_adapter import PROMPTS, NetworkAdapter, stack_inputs
 from segbench.models.networks import ScribblePromptUNet
 from segbench.protocols.adapter import Capabilities, Query
 
@@ -13,7 +13,7 @@ class ScribblePrompt(NetworkAdapter):
     """Predicts from the image, all interactions so far and its previous logits."""
 
     title = "ScribblePrompt"
-    capabilities = Capabilities(interactive=True)
+    capabilities = Capabilities(interactive=True, prompts=PROMPTS)
     required_weights = ("scribbleprompt",)
     network_class = ScribblePromptUNet
 

@@ -15,7 +15,7 @@ class ScribblePromptMatched(NetworkAdapter):
     """Baseline: predicts each image from its own prompts.
 
     The InterConv paper trains on predictions from prompts alone. These networks therefore ignore previous
-    logits; the channel that ScribblePrompt has for them stays 0.
+    logits, and know no boxes; the channels that ScribblePrompt has for these stay 0.
     """
 
     title = "ScribblePrompt (matched)"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from segbench.models.min_context import with_min_context
+from segbench.models.network_adapter import PROMPTS
 from segbench.models.scribbleprompt import ScribblePrompt
 from segbench.models.universeg import UniverSeg
 from segbench.protocols.adapter import Capabilities, Query
@@ -18,7 +19,7 @@ class ScribblePromptUniverSeg:
     """
 
     title = "SP+UVS"
-    capabilities = Capabilities(interactive=True, in_context=True, min_context=5)
+    capabilities = Capabilities(interactive=True, prompts=PROMPTS, in_context=True, min_context=5)
     required_weights = ("scribbleprompt", "universeg")
     version = UniverSeg.version
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from segbench.protocols.adapter import Click
+from segbench.protocols.adapter import Click, Prompt
 from segbench.protocols.interactions import (
     center_clicks,
     centerline_scribbles,
@@ -78,10 +78,13 @@ class Annotator:
         Value of the column ``annotator`` of the records.
     random : bool
         Whether the interactions of two simulations can differ.
+    prompts : tuple of {"clicks", "scribbles", "boxes"}
+        What it draws. Protocols leave out models that do not take all of it.
     """
 
     name: str
     random: bool = True
+    prompts: tuple[Prompt, ...] = ()
 
     def start(self, labels: Masks, rngs: Sequence[RngFor]) -> list[Interaction]:
         """Return the first interaction on images without a prediction."""
@@ -135,6 +138,7 @@ class ErrorClicks(Annotator):
     """Base class of annotators that click on errors; at first all of the label is an error."""
 
     random = False
+    prompts = ("clicks",)
 
     def start(self, labels: Masks, rngs: Sequence[RngFor]) -> list[Interaction]:
         return self.correct(labels, labels & ~labels, rngs)
@@ -188,6 +192,8 @@ class CenterlineScribbles(Annotator):
     max_pixels: int | None = None
     may_be_empty: bool = False
 
+    prompts = ("scribbles",)
+
     def start(self, labels: Masks, rngs: Sequence[RngFor]) -> list[Interaction]:
         return _on_both_sides(self._scribbles, labels, rngs)
 
@@ -223,6 +229,8 @@ class RandomClicks(Annotator):
 
     name: str = "random-clicks"
 
+    prompts = ("clicks",)
+
     def start(self, labels: Masks, rngs: Sequence[RngFor]) -> list[Interaction]:
         drawn = []
         for label, rng_for in zip(_as_arrays(labels), rngs, strict=True):
@@ -236,6 +244,8 @@ class LineScribbles(Annotator):
     """Draws a line scribble on the label and one on the background."""
 
     name: str = "line-scribbles"
+
+    prompts = ("scribbles",)
 
     def start(self, labels: Masks, rngs: Sequence[RngFor]) -> list[Interaction]:
         return _on_both_sides(line_scribbles, labels, rngs)

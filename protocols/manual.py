@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from segbench.datasets.scribbled import ScribbledData
 from segbench.datasets.task import ImageData
-from segbench.protocols.adapter import Capabilities
+from segbench.protocols.adapter import Capabilities, Prompt
 from segbench.protocols.annotators import Annotator, CenterlineScribbles, Interaction, LineScribbles
 from segbench.protocols.config import Config
 from segbench.protocols.protocol import PredictionKind, Protocol
@@ -36,6 +36,7 @@ class ManualScribbles(Protocol):
     data_kind = "scribbles"
     max_steps = 1
     max_simulations = 1  # simulated annotators draw as often as there are people
+    prompts: tuple[Prompt, ...] = ("scribbles",)
 
     def unsupported_task(self, data: ImageData, config: Config) -> str | None:
         reason = super().unsupported_task(data, config)

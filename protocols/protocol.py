@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from segbench.datasets.scans import ScanData
 from segbench.datasets.task import ImageData
-from segbench.protocols.adapter import Capabilities, ModelAdapter
+from segbench.protocols.adapter import Capabilities, ModelAdapter, Prompt
 from segbench.protocols.annotators import Annotator
 from segbench.protocols.config import Config, ProtocolError
 from segbench.protocols.records import Records, Sample, collect
@@ -102,10 +102,18 @@ class Protocol:
         """Value of the column ``annotator`` of the records."""
         return "none" if self.annotator is None else self.annotator.name
 
+    @property
+    def prompts(self) -> tuple[Prompt, ...]:
+        """Kinds of prompts that a model must take: those that the annotator draws."""
+        return () if self.annotator is None else self.annotator.prompts
+
     def unsupported_model(self, capabilities: Capabilities) -> str | None:
         """Return why a model cannot take part, or None."""
         if self.max_steps and not capabilities.interactive:
             return "it takes no interactions"
+        for prompt in self.prompts:
+            if prompt not in capabilities.prompts:
+                return f"it takes no {prompt}"
         if capabilities.needs_training and not self.per_training:
             return "it has to be trained on each task first"
         if self.needs_context and capabilities.setwise:

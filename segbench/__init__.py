@@ -2,8 +2,8 @@
 
 `run`, `report`, `check` and `compare` are the commands as functions; their keyword arguments are the options.
 `load` reads a run as tables. `create_model` and `load_dataset` create what is measured. `Capabilities`,
-`Query`, `Interactions`, `Context`, `Click`, `Box` and `ModelAdapter` are for authors of models, `Protocol` for
-authors of protocols. Each name is imported on first use: ``import segbench`` takes a few milliseconds.
+`Query`, `Interactions`, `Context`, `Click`, `Box` and `ModelAdapter` are for authors of models, `Protocol`
+for authors of protocols. Each name is imported on first use: ``import segbench`` takes a few milliseconds.
 
 Examples
 --------

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import Any
+from typing import Any, get_args
 
 import torch
 
 from segbench.benchmark.conformance.findings import Result, failed, noted, passed
-from segbench.protocols.adapter import Capabilities, ModelAdapter
+from segbench.protocols.adapter import Capabilities, ModelAdapter, Prompt
 from segbench.protocols.registry import PROTOCOLS
 
 ATTRIBUTES = ("version", "micro_batch", "device", "fingerprint", "fallback")  # optional ones of an adapter
@@ -39,6 +39,9 @@ def _wrong_type(capabilities: Capabilities) -> str | None:
         number = values.pop(name)
         if not isinstance(number, int) or isinstance(number, bool) or number < 1:
             return f"{name} must be a whole number from 1, not {number!r}"
+    prompts, words = values.pop("prompts"), get_args(Prompt)
+    if not isinstance(prompts, tuple) or any(prompt not in words for prompt in prompts):
+        return f"prompts must be a tuple of {', '.join(words)}, not {prompts!r}"
     for name, value in values.items():
         if type(value) is not bool:
             return f"{name} must be True or False, not {value!r}"
@@ -52,11 +55,15 @@ def _contradiction(capabilities: Capabilities) -> str | None:
         return "a setwise model gets no context; it cannot be in_context"
     if capabilities.true_context and not capabilities.in_context:
         return "true_context describes the context; it needs in_context"
+    if capabilities.interactive and not {"clicks", "scribbles", "boxes"} & set(capabilities.prompts):
+        return "an interactive model takes clicks, scribbles or boxes; name them in prompts"
     return None
 
 
 def _without_effect(capabilities: Capabilities) -> str | None:
     """Return which capability has no effect, or None."""
+    if not capabilities.interactive and capabilities.prompts != Capabilities().prompts:
+        return "prompts has no effect without interactive"
     for name in ("min_context", "contexts"):
         if getattr(capabilities, name) > 1 and not capabilities.in_context:
             return f"{name} has no effect without in_context"

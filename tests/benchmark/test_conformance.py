@@ -162,10 +162,25 @@ class NoContexts(Brush):
     capabilities = Capabilities(interactive=True, in_context=True, contexts=0)
 
 
+class NoPrompts(Brush):
+    capabilities = Capabilities(interactive=True, prompts=("masks",))
+
+
+class UnknownPrompts(Brush):
+    capabilities = Capabilities(interactive=True, prompts=("lassos",))
+
+
+class PromptsInAList(Brush):
+    capabilities = Capabilities(interactive=True, prompts=["clicks"])
+
+
 @pytest.mark.parametrize(
     "name",
     [
         "Silent",
+        "NoPrompts",
+        "UnknownPrompts",
+        "PromptsInAList",
         "Useless",
         "Contradictory",
         "SetsWithContext",
