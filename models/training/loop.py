@@ -187,7 +187,9 @@ class Training(CheckpointedTraining):
 
     def _annotator(self, stage: Stage, index: int, position: int, mask: np.ndarray) -> Annotator:
         rng = keyed_generator(self.seed, "prompts", index, position)
-        return SetAnnotator(mask, rng) if stage.sets else Annotator(mask, rng, self.preset.single)
+        if stage.sets:
+            return SetAnnotator(mask, rng)
+        return Annotator(mask, rng, self.preset.single, self.preset.scribbles)
 
     def _examples(self, stage: Stage, index: int) -> Examples:
         """Images, labels, context and sets of a batch; seed and index decide all draws."""
@@ -222,7 +224,10 @@ class Training(CheckpointedTraining):
         image, masks = images[chosen], labels[chosen][:, 0].bool().cpu().numpy()
         annotators = [
             Annotator(
-                mask, keyed_generator(self.seed, "context prompts", index, position), self.preset.single
+                mask,
+                keyed_generator(self.seed, "context prompts", index, position),
+                self.preset.single,
+                self.preset.scribbles,
             )
             for position, mask in enumerate(masks)
         ]

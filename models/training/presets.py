@@ -112,6 +112,8 @@ class Preset:
         Table 5b, or a selection of its rows.
     single : float
         Share of the images annotated with one prompt a step, as in the evaluation (`prompts.Annotator`).
+    scribbles : bool
+        Whether half of the prompts are scribbles; else all are clicks.
     scatter : float
         Spread of the poses within a synthetic task; small for InterConv, whose images have similar
         compositions (InterConv, Fig. 2).
@@ -133,6 +135,7 @@ class Preset:
     superpixels: float = 0.1
     task_augmentations: tuple[Augmentation, ...] = REGIONS_ONLY
     single: float = 0.5
+    scribbles: bool = True
     scatter: float = 1.0
     transplant: bool = False
 
@@ -232,7 +235,16 @@ PRESETS: dict[str, dict[str, Preset]] = {
             task_augmentations=FEW_EDGES,
             single=0.6,
         ),
+        "universeg": Preset(
+            64,
+            7e-4,
+            (Stage(64, 40, 12, 0, 1500), Stage(128, 20, 8, 0, 600)),
+            real=0.3,
+            task_augmentations=FEW_EDGES,
+        ),
         "multiverseg": _staged(alone=120, small=500, joint=300),
+        "scribbleprompt-matched": replace(_small_interconv(68), real=0.4),
+        "scribbleprompt-interconv": replace(_small_interconv(48), real=0.4),
     },
     "smoke": {
         "scribbleprompt": Preset(4, 1e-3, (Stage(32, 2, 0, 2, 3), Stage(48, 2, 0, 2, 2))),

@@ -51,11 +51,14 @@ class Annotator:
     single_share : float
         Share of the images that are annotated as in the evaluation, with one prompt a step: clicks at the
         centre of the largest error, or centerline scribbles (at first one of each sign).
+    scribbles : bool
+        Whether half of the prompts are scribbles; else all are clicks.
     """
 
     label: np.ndarray
     rng: np.random.Generator
     single_share: float = 0.0
+    scribbles: bool = True
     maps: np.ndarray = field(init=False)  # positive, negative, box: float32 (3, H, W) in [0, 1]
 
     def __post_init__(self) -> None:
@@ -63,7 +66,8 @@ class Annotator:
         self.single = self.rng.random() < self.single_share
         self.click = CLICKS[1] if self.single else CLICKS[self.rng.integers(len(CLICKS))]
         self.scribble = SCRIBBLES[1] if self.single else SCRIBBLES[self.rng.integers(len(SCRIBBLES))]
-        self.click_share = float(self.rng.integers(2)) if self.single else self.rng.choice((0.0, 0.5, 1.0))
+        shares = (0.0, 1.0) if self.single else (0.0, 0.5, 1.0)
+        self.click_share = float(self.rng.choice(shares if self.scribbles else (1.0,)))
 
     def start(self) -> None:
         """Draw one to three positive and up to three negative prompts, and sometimes a box."""
