@@ -1,0 +1,177 @@
+"""Weights in folders: of the user, or on a hub, from where they are fetched at a commit and verified."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from segbench.errors import reason_of
+from segbench.models.extras import optional
+from segbench.models.registry import MODELS
+from segbench.models.weights import WeightsError, file_checksum
+
+ADDRESS = re.compile(r"hf://(?P<repository>[^/@]+/[^/@]+)(@(?P<revision>.+))?")
+# Whatever else a repository holds, pickles and code above all, is never fetched.
+FILES = ["config.json", "*processor*.json", "*.safetensors", "*.safetensors.index.json"]
+
+
+def model_folder(name: str, weights: str) -> Path:
+    """Find the folder that holds the weights of a model; those on a hub are fetched first.
+
+    Fetched files lie in the cache of huggingface_hub, where other programs find them too. Every use compares
+    them with the checksums of the hub.
+
+    Parameters
+    ----------
+    name : str
+        A model whose weights are a folder, such as sam.
+    weights : str
+        A folder with ``config.json``, or one that holds such a folder called ``name``;
+        ``hf://owner/name[@revision]``; or ``official``, which is the attribute ``official`` of the model.
+
+    Returns
+    -------
+    Path
+        A folder with ``config.json`` and safetensors.
+
+    Raises
+    ------
+    WeightsError
+        If there is no such folder, or it cannot be fetched.
+    """
+    address = pinned(name, weights)
+    match = ADDRESS.fullmatch(address)
+    return _fetched(name, address, **match.groupdict()) if match else _local(name, Path(address))
+
+
+def pinned(name: str, weights: str) -> str:
+    """Return the address of a model's weights, on a hub with the commit of its revision.
+
+    Parameters
+    ----------
+    name, weights : str
+        As for `model_folder`.
+
+    Returns
+    -------
+    str
+        ``hf://owner/name@commit`` (40 hexadecimal digits), or `weights` as given if they are not on a hub.
+
+    Raises
+    ------
+    WeightsError
+        If the address is not one, or its revision is unknown.
+    """
+    if weights == "bundled":
+        raise WeightsError(
+            f"{name} has no bundled weights; give --weights official, hf://OWNER/NAME or a folder"
+        )
+    address = _official(name) if weights == "official" else weights
+    if not address.startswith("hf:"):
+        return address
+    match = ADDRESS.fullmatch(address)
+    if match is None:
+        raise WeightsError(
+            f"{address} is no address of weights; write hf://OWNER/NAME or hf://OWNER/NAME@REVISION"
+        )
+    hub = optional("huggingface_hub", name, "transformers")
+    repository, revision = match["repository"], match["revision"]
+    with _clear_errors(name, repository, revision):
+        commit = hub.resolve_revision(repository, revision=revision).resolved
+    return f"hf://{repository}@{commit}"
+
+
+def folder_checksum(folder: Path) -> str:
+    """SHA-256 of the names and contents of the files of a model in a folder."""
+    files = sorted({path for pattern in FILES for path in folder.glob(pattern)})
+    lines = "".join(f"{file_checksum(path)}  {path.name}\n" for path in files)
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def _official(name: str) -> str:
+    official = getattr(MODELS.get(name), "official", None)
+    if official is None:
+        raise WeightsError(f"there are no public weights of {name}; give a folder by --weights")
+    return str(official)
+
+
+def _local(name: str, folder: Path) -> Path:
+    for candidate in (folder, folder / name):
+        if (candidate / "config.json").is_file():
+            return _with_weights(candidate, str(candidate))
+    raise WeightsError(
+        f"no weights for {name} in {folder}; give a folder with config.json and model.safetensors, `official` "
+        "or hf://OWNER/NAME"
+    )
+
+
+def _with_weights(folder: Path, source: str) -> Path:
+    if (folder / "config.json").is_file() and any(folder.glob("*.safetensors")):
+        return folder
+    raise WeightsError(
+        f"{source} lacks config.json or safetensors, and pickled weights are never loaded; give another "
+        "revision or repository, or a folder with both"
+    )
+
+
+def _fetched(name: str, address: str, repository: str, revision: str) -> Path:
+    """Return the verified folder of a commit, from the cache if it is complete there."""
+    hub = optional("huggingface_hub", name, "transformers")
+    wanted: dict[str, Any] = {"revision": revision, "allow_patterns": FILES, "ignore_patterns": ["*/*"]}
+    with _clear_errors(name, repository, revision):
+        try:
+            folder = Path(hub.snapshot_download(repository, local_files_only=True, **wanted))
+            files = hub.get_cached_repo_tree(repository, revision=revision)
+        except (hub.errors.LocalEntryNotFoundError, hub.errors.CachedRepoTreeNotFoundError):
+            folder = Path(hub.snapshot_download(repository, **wanted))
+            files = hub.get_cached_repo_tree(repository, revision=revision)
+    for file in files:
+        path = folder / file.path
+        if path.is_file() and not _is_intact(path, file):
+            raise WeightsError(
+                f"{path} has changed since it was fetched (wrong checksum): delete {path.resolve()} and "
+                "fetch it again"
+            )
+    return _with_weights(folder, address)
+
+
+def _is_intact(path: Path, file: Any) -> bool:
+    """Whether a file has the checksum of the hub: SHA-256 if it is large, else that of git."""
+    if file.lfs is not None:
+        return file_checksum(path) == file.lfs.sha256
+    content = path.read_bytes()
+    return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest() == file.blob_id
+
+
+@contextmanager
+def _clear_errors(name: str, repository: str, revision: str | None) -> Iterator[None]:
+    """Turn errors of the hub into one sentence."""
+    from huggingface_hub import constants, errors
+
+    instead = f"or give a folder by --weights {name}=FOLDER"
+    page = f"{constants.ENDPOINT}/{repository}"
+    try:
+        yield
+    except errors.GatedRepoError as error:
+        raise WeightsError(
+            f"{repository} is open only to those who accepted its terms: accept them at {page}, log in with "
+            f"`hf auth login`, {instead}"
+        ) from error
+    except errors.RepositoryNotFoundError as error:
+        raise WeightsError(
+            f"there is no public repository {page}; correct the name, log in with `hf auth login`, {instead}"
+        ) from error
+    except errors.RevisionNotFoundError as error:
+        raise WeightsError(f"{repository} has no revision {revision}; correct it, {instead}") from error
+    except errors.HFValidationError as error:
+        raise WeightsError(f"{repository} is no name of a repository; correct it, {instead}") from error
+    except (OSError, errors.RevisionResolutionError) as error:
+        reason = reason_of(error) if isinstance(error, OSError) and error.errno else "no answer"
+        raise WeightsError(
+            f"hf://{repository} cannot be fetched from {constants.ENDPOINT} ({reason}); fetch it where there is a "
+            f"network, {instead}"
+        ) from error
