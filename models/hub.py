@@ -104,8 +104,8 @@ def _local(name: str, folder: Path) -> Path:
         if (candidate / "config.json").is_file():
             return _with_weights(candidate, str(candidate))
     raise WeightsError(
-        f"no weights for {name} in {folder}; give a folder with config.json and model.safetensors, `official` "
-        "or hf://OWNER/NAME"
+        f"no weights for {name} in {folder}; give a folder with config.json and model.safetensors, "
+        "`official` or hf://OWNER/NAME"
     )
 
 
@@ -172,6 +172,6 @@ def _clear_errors(name: str, repository: str, revision: str | None) -> Iterator[
     except (OSError, errors.RevisionResolutionError) as error:
         reason = reason_of(error) if isinstance(error, OSError) and error.errno else "no answer"
         raise WeightsError(
-            f"hf://{repository} cannot be fetched from {constants.ENDPOINT} ({reason}); fetch it where there is a "
-            f"network, {instead}"
+            f"hf://{repository} cannot be fetched from {constants.ENDPOINT} ({reason}); fetch it where there is "
+            f"a network, {instead}"
         ) from error
