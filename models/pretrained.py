@@ -1,0 +1,108 @@
+"""Networks and image processors of the package transformers, from folders in its layout."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from segbench.models.extras import optional
+from segbench.models.weights import WeightsError
+
+
+def load_network(network_class: str, folder: Path, model: str, also: str = "") -> Any:
+    """Load a network in float32 and evaluation mode.
+
+    Parameters
+    ----------
+    network_class : str
+        Class of transformers, such as SamModel.
+    folder : Path
+        Folder with ``config.json`` and safetensors.
+    model : str
+        The model that needs it, for messages.
+    also : str
+        Another ``model_type`` of ``config.json`` whose weights the class can hold.
+
+    Raises
+    ------
+    WeightsError
+        If transformers is absent, or the weights are of another network, incomplete or damaged.
+    """
+    transformers = optional("transformers", model, "transformers")
+    needed = getattr(transformers, network_class)
+    types = [needed.config_class.model_type, *filter(None, [also])]
+    found = _model_type(folder)
+    if found not in types:
+        raise WeightsError(f"{folder} holds a network of type {found}; {model} needs {' or '.join(types)}")
+    wrong = f"{folder} does not hold the weights of a {network_class}"
+    with _quiet(transformers):
+        try:
+            network, report = needed.from_pretrained(
+                folder,
+                local_files_only=True,
+                use_safetensors=True,
+                dtype="float32",
+                output_loading_info=True,
+            )
+        except Exception as error:  # damaged files raise errors of all kinds
+            raise WeightsError(f"{wrong} ({type(error).__name__}); fetch it again or give another") from error
+    for problem in ("missing", "unexpected"):
+        if report[f"{problem}_keys"]:
+            raise WeightsError(f"{wrong}: {min(report[f'{problem}_keys'])} is {problem}")
+    return network.eval()
+
+
+def load_processor(processor_class: str, folder: Path, model: str) -> Any:
+    """Load an image processor, that of the class if the folder holds none.
+
+    Parameters
+    ----------
+    processor_class : str
+        Class of transformers that needs no torchvision, such as SamImageProcessorPil.
+    folder : Path
+    model : str
+        The model that needs it, for messages.
+
+    Raises
+    ------
+    WeightsError
+        If transformers is absent, or the configuration of the processor is damaged.
+    """
+    needed = getattr(optional("transformers", model, "transformers"), processor_class)
+    if not any(folder.glob("*processor*.json")):
+        return needed()
+    try:
+        return needed.from_pretrained(folder, local_files_only=True)
+    except Exception as error:  # damaged files raise errors of all kinds
+        raise WeightsError(
+            f"{folder} does not hold the configuration of a {processor_class} ({type(error).__name__}); "
+            "fetch it again or give another"
+        ) from error
+
+
+def _model_type(folder: Path) -> str:
+    """Return ``model_type`` of ``config.json``."""
+    path = folder / "config.json"
+    try:
+        return str(json.loads(path.read_text())["model_type"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise WeightsError(f"{path} is not the configuration of a network; fetch it again") from error
+
+
+@contextmanager
+def _quiet(transformers: ModuleType) -> Iterator[None]:
+    """Keep transformers from printing a report and a progress bar."""
+    logging = transformers.utils.logging
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity(logging.CRITICAL)
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
