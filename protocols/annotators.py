@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from segbench.protocols.adapter import Click, Prompt
+from segbench.protocols.adapter import Box, Click, Prompt
 from segbench.protocols.interactions import (
     center_clicks,
     centerline_scribbles,
+    label_box,
     line_scribbles,
     random_click,
     ritm_click,
@@ -34,6 +35,8 @@ class Interaction:
     positive, negative : float32 arrays (H, W) in [0, 1], or None if nothing is drawn there
     clicks : tuple of Click
         The same clicks as coordinates.
+    box : Box or None
+        A box replaces the earlier one on the image.
     empty : int
         Number of scribbles that have no pixel although their region has some.
     """
@@ -42,21 +45,23 @@ class Interaction:
     positive: np.ndarray | None = None
     negative: np.ndarray | None = None
     clicks: tuple[Click, ...] = ()
+    box: Box | None = None
     empty: int = 0
 
     def __add__(self, other: Interaction) -> Interaction:
-        """Both interactions together; the sum of overlapping drawings is limited to 1."""
+        """Both interactions together; overlapping drawings add up to 1 at most, and the last box counts."""
         return Interaction(
             self.kind,
             _overlay(self.positive, other.positive),
             _overlay(self.negative, other.negative),
             self.clicks + other.clicks,
+            other.box or self.box,
             self.empty + other.empty,
         )
 
     @property
     def drawn(self) -> int:
-        """Number of pixels that are marked, on the label and on the background."""
+        """Number of pixels that are marked, on the label and on the background; a box marks none."""
         return sum(int(np.count_nonzero(d)) for d in (self.positive, self.negative) if d is not None)
 
 
@@ -172,6 +177,40 @@ class RitmClicks(ErrorClicks):
     ) -> list[Interaction]:
         images = zip(_as_arrays(labels), _as_arrays(predictions), clicks, strict=True)
         return [_from_click(ritm_click(*image), labels.shape[1:]) for image in images]
+
+
+@dataclass(frozen=True)
+class Boxes(Annotator):
+    """A box around the whole label, each side moved outwards at random; see `interactions.label_box`.
+
+    An empty label gets no box.
+    """
+
+    name: str = "boxes"
+
+    prompts = ("boxes",)
+
+    def start(self, labels: Masks, rngs: Sequence[RngFor]) -> list[Interaction]:
+        drawn = []
+        for label, rng_for in zip(_as_arrays(labels), rngs, strict=True):
+            box = label_box(label, rng_for("box"))
+            drawn.append(Interaction() if box is None else Interaction("box", box=box))
+        return drawn
+
+
+@dataclass(frozen=True)
+class BoxThenClicks(Annotator):
+    """A box as of `Boxes` first, then clicks as of `CenterClicks`."""
+
+    name: str = "box-then-clicks"
+
+    prompts = ("boxes", "clicks")
+
+    def start(self, labels: Masks, rngs: Sequence[RngFor]) -> list[Interaction]:
+        return Boxes().start(labels, rngs)
+
+    def correct(self, labels: Masks, predictions: Masks, rngs: Sequence[RngFor]) -> list[Interaction]:
+        return CenterClicks().correct(labels, predictions, rngs)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ import torch
 from segbench.protocols.adapter import Context, Interactions, ModelAdapter, Query
 from segbench.protocols.annotators import Interaction
 from segbench.protocols.config import ProtocolError
+from segbench.protocols.interactions import box_map
 from segbench.protocols.metrics import confusion
 from segbench.protocols.simulation import Request
 from segbench.protocols.trajectory import Trajectory, device_of
@@ -115,12 +116,13 @@ def build_query(sets: Sequence[Sequence[Trajectory]], without_interactions: bool
     image = _as_tensor([t.image for t in images])
     interactions = previous = context = None
     if not without_interactions:
-        positive, negative = (
+        interactions = Interactions(
             _as_tensor([t.positive for t in images]),
             _as_tensor([t.negative for t in images]),
+            _as_tensor([box_map(t.box, t.image.shape) for t in images]),
+            tuple(tuple(t.clicks) for t in images),
+            tuple(t.box for t in images),
         )
-        clicks = tuple(tuple(t.clicks) for t in images)
-        interactions = Interactions(positive, negative, torch.zeros_like(image), clicks)
     if any(t.logits is not None for t in images):
         previous = _as_tensor([np.zeros_like(t.image) if t.logits is None else t.logits for t in images])
     if setwise:

@@ -40,7 +40,7 @@ class Protocol:
     unit : str
         What an interaction is called in reports, in plural.
     family : str
-        The kind of figures that show the protocol: sequential, bootstrapped, in-context,
+        The kind of figures that show the protocol: sequential, bootstrapped, boxes, in-context,
         interactive-in-context, sets, scans, supervised or manual.
     in_study : bool
         Whether ``--protocol all`` includes it.

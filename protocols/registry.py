@@ -12,6 +12,8 @@ PROTOCOLS = Registry(
         "centerline-scribbles-128": "segbench.protocols.sequential:CENTERLINE_SCRIBBLES_128",
         "centerline-scribbles-v1": "segbench.protocols.sequential:CENTERLINE_SCRIBBLES_V1",
         "ritm-clicks": "segbench.protocols.sequential:RITM_CLICKS",
+        "boxes": "segbench.protocols.boxes:BOXES",
+        "box-then-clicks": "segbench.protocols.boxes:BOX_THEN_CLICKS",
         "bootstrapped-in-context": "segbench.protocols.sequential:BOOTSTRAPPED",
         "in-context": "segbench.protocols.in_context:IN_CONTEXT",
         "interactive-in-context-clicks": "segbench.protocols.in_context:INTERACTIVE_CLICKS",

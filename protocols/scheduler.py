@@ -15,10 +15,11 @@ import numpy as np
 import torch
 
 from segbench.datasets.task import TaskData
-from segbench.protocols.adapter import Click, Context, Interactions, ModelAdapter, Query
+from segbench.protocols.adapter import Box, Click, Context, Interactions, ModelAdapter, Query
 from segbench.protocols.annotators import Annotator, Interaction
 from segbench.protocols.config import Config
 from segbench.protocols.inference import answer, batch_size, draw_interactions
+from segbench.protocols.interactions import box_map
 from segbench.protocols.metrics import confusion, dice
 from segbench.protocols.sampling import draw_images
 from segbench.protocols.simulation import Progress, Request, Simulation, SimulationGroup
@@ -56,6 +57,7 @@ def plain_loop(
         image, label = data.images[index], data.labels[index]
         interactions, logits = np.zeros((2, *image.shape), np.float32), None
         clicks: tuple[Click, ...] = ()
+        box: Box | None = None
         for step in range(1 if position == 0 else 0, max_steps + 1):
             interaction = Interaction()
             if step > 0:
@@ -67,9 +69,10 @@ def plain_loop(
                     (interaction,) = annotator.correct_after(label, mask, [rng_for], [clicks])
             for total, added in zip(interactions, (interaction.positive, interaction.negative), strict=True):
                 total[:] = total if added is None else np.minimum(total + added, 1)
-            clicks += interaction.clicks
+            clicks, box = clicks + interaction.clicks, interaction.box or box
             positive, negative = torch.from_numpy(interactions)[:, None]
-            drawn = Interactions(positive, negative, torch.zeros_like(positive), (clicks,)) if step else None
+            inside = torch.from_numpy(box_map(box, image.shape[1:]))[None, None]
+            drawn = Interactions(positive, negative, inside, (clicks,), (box,)) if step else None
             earlier = Context(*torch.from_numpy(np.stack(context, axis=1))[:, None]) if context else None
             query = Query(torch.tensor(image)[None], drawn, previous_logits=logits, context=earlier)
             logits = (model if position else seed_model).predict(query)

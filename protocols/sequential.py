@@ -29,7 +29,8 @@ class Sequential(Protocol):
 
     Experiment 1 with one annotator; see `Protocol` for the attributes.
     A seed model segments the first image. If it misses the target Dice, it is kept, or replaced by the next
-    train image (`Config.seed_image`). Without `needs_seed_image` its true label begins the context.
+    train image (`Config.seed_image`). Without `needs_seed_image` its true label begins the context. An image
+    with a context begins with a prediction without interactions if `context_first` is set.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Sequential(Protocol):
     ordered = True
     needs_seed_image = True
     context = "predictions"
+    context_first = True
 
     def predictions(
         self, simulations: int, available: int, config: Config, capabilities: Capabilities
@@ -53,7 +55,9 @@ class Sequential(Protocol):
         takes_others = capabilities.in_context or capabilities.setwise
         first = min(max(capabilities.min_context, 1), images + 1) if takes_others else images + 1
         helped = range(first, images + 1)  # by so many earlier images, the seed image included
-        made = {PredictionKind(size, False): simulations for size in helped if not capabilities.setwise}
+        made: dict[PredictionKind, int] = {}
+        if self.context_first and not capabilities.setwise:
+            made = {PredictionKind(size, False): simulations for size in helped}
         if limit:
             alone = simulations * (first - 1)
             if self.annotator is not None and not self.annotator.random:
@@ -96,7 +100,8 @@ class Sequential(Protocol):
                 earlier = [sample[1] for sample in samples] if setwise else ()
                 rng_for = setup.rng_for(simulation, image)
                 # Setwise models were trained on images with interactions: they begin with one.
-                yield from segment(trajectory, adapter, cache.rules, rng_for, int(setwise), earlier)
+                first_step = int(setwise or not self.context_first)
+                yield from segment(trajectory, adapter, cache.rules, rng_for, first_step, earlier)
             if buffer is not None:
                 buffer.add(trajectory.image, trajectory.context_mask(content))
             if not setwise:

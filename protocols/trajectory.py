@@ -10,8 +10,9 @@ import numpy as np
 import torch
 
 from segbench.datasets.task import ImageData
-from segbench.protocols.adapter import Click, Context, ModelAdapter
+from segbench.protocols.adapter import Box, Click, Context, ModelAdapter
 from segbench.protocols.annotators import Interaction
+from segbench.protocols.interactions import box_map
 from segbench.protocols.metrics import confusion, dice_of
 
 
@@ -72,6 +73,8 @@ class Trajectory:
     positive, negative : float32 arrays (H, W) in [0, 1]
         Sum of all interactions so far, limited to 1.
     clicks : list of Click
+    box : Box or None
+        The last box.
     logits : float32 array (H, W) or None
         The last prediction.
     steps : list of dict
@@ -96,6 +99,7 @@ class Trajectory:
     positive: np.ndarray = field(init=False)
     negative: np.ndarray = field(init=False)
     clicks: list[Click] = field(init=False)
+    box: Box | None = field(init=False)
     logits: np.ndarray | None = field(init=False)
     steps: list[dict] = field(default_factory=list, init=False)
     frames: list[dict] = field(default_factory=list, init=False)
@@ -112,7 +116,7 @@ class Trajectory:
     def _clear(self) -> None:
         self.positive = np.zeros(self.image.shape, np.float32)
         self.negative = np.zeros(self.image.shape, np.float32)
-        self.clicks, self.logits = [], None
+        self.clicks, self.box, self.logits = [], None, None
 
     @property
     def mask(self) -> np.ndarray:
@@ -128,6 +132,7 @@ class Trajectory:
         if interaction.negative is not None:
             self.negative = np.minimum(self.negative + interaction.negative, 1)
         self.clicks.extend(interaction.clicks)
+        self.box = interaction.box or self.box
         self.empty_scribbles += interaction.empty
         self._latest = interaction
 
@@ -163,6 +168,7 @@ class Trajectory:
             height, width = self.label.shape
             masks = {"prediction": np.packbits(self.mask).tobytes()}
             masks |= {"positive": _packed(interaction.positive), "negative": _packed(interaction.negative)}
+            masks["box"] = _packed(box_map(interaction.box, self.label.shape))
             self.frames.append(shown | {"height": height, "width": width} | masks)
 
     def context_mask(self, content: str) -> np.ndarray:
@@ -178,7 +184,7 @@ class Trajectory:
         self.positive = self.negative = np.zeros((0, 0), np.float32)
 
     _STATE = (
-        *("positive", "negative", "clicks", "logits", "steps", "frames", "reached", "seconds"),
+        *("positive", "negative", "clicks", "box", "logits", "steps", "frames", "reached", "seconds"),
         "empty_scribbles",
     )
 

@@ -38,10 +38,10 @@ IDENTITY: dict[str, str] = {
 
 STEPS: dict[str, str] = IDENTITY | {
     "step": "int32",  # interactions so far; 0 is the prediction before the first interaction
-    "kind": "string",  # interaction: none, click+, click-, scribble+, scribble-, scribble+- (both at once)
+    "kind": "string",  # none, box, click+, click-, scribble+, scribble-; click+-, scribble+- (both at once)
     "row": "int32",  # of the click; -1 without a click
     "column": "int32",
-    "drawn": "int32",  # pixels that the interactions of this step mark
+    "drawn": "int32",  # pixels that the interactions of this step mark; a box marks none
     "dice": "float64",
     "tp": "int32",
     "fp": "int32",
@@ -72,7 +72,11 @@ PICTURES: dict[str, str] = IDENTITY | {
     "prediction": "object",  # bytes, after the interaction of this step
     "positive": "object",  # bytes, interactions added at this step; empty without any
     "negative": "object",
+    "box": "object",  # bytes, the filled box added at this step; empty without one
 }
+
+# Columns that runs stored before lack, with the value that such runs have.
+ADDED = {"box": b""}
 
 # Together these identify one row of ``images``.
 IMAGE_KEY = (
@@ -120,7 +124,11 @@ def to_parquet(frame: pd.DataFrame, columns: dict[str, str]) -> bytes:
 def from_parquet(content: bytes, columns: dict[str, str]) -> pa.Table:
     """Return the table of a Parquet file, with text as codes into dictionaries."""
     text = [name for name, kind in columns.items() if kind == "string"]
-    return _parquet_file(content, read_dictionary=text).read(use_threads=False)
+    table = _parquet_file(content, read_dictionary=text).read(use_threads=False)
+    for name in columns:
+        if name in ADDED and name not in table.column_names:
+            table = table.append_column(name, pa.array([ADDED[name]] * len(table), ARROW[columns[name]]))
+    return table
 
 
 def parquet_rows(content: bytes) -> int:

@@ -1,6 +1,7 @@
-"""Simulated clicks and scribbles, which annotators and training use."""
+"""Simulated boxes, clicks and scribbles, which annotators and training use."""
 
-from segbench.protocols.adapter import Click
+from segbench.protocols.adapter import Box, Click
+from segbench.protocols.interactions.boxes import box_map, label_box
 from segbench.protocols.interactions.clicks import (
     border_click,
     center_click,
@@ -18,14 +19,17 @@ from segbench.protocols.interactions.scribbles import (
 from segbench.randomness import keyed_generator
 
 __all__ = [
+    "Box",
     "Click",
     "border_click",
+    "box_map",
     "center_click",
     "center_clicks",
     "centerline_scribble",
     "centerline_scribbles",
     "contour_scribble",
     "keyed_generator",
+    "label_box",
     "line_scribble",
     "line_scribbles",
     "random_click",
