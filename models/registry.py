@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from segbench.errors import UsageError
+from segbench.models.named_weights import as_text, by_name, weights_of_all
 from segbench.protocols.adapter import Capabilities, ModelAdapter
-from segbench.registry import PluginError, Registry, no_exit
+from segbench.registry import PluginError, Registry, UnknownName, no_exit
 
 MODELS = Registry(
     "model",
@@ -21,11 +23,19 @@ MODELS = Registry(
         "sp-uvs-2": "segbench.models.sp_uvs:MIN_CONTEXT_2",
         "sp-uvs-10": "segbench.models.sp_uvs:MIN_CONTEXT_10",
         "random-walker": "segbench.models.random_walker:RandomWalker",
+        "grabcut": "segbench.models.grabcut:GrabCut",
+        "geodesic": "segbench.models.geodesic:Geodesic",
+        "registration": "segbench.models.registration:Registration",
         "sam": "segbench.models.sam:SAM",
         "sam-points": "segbench.models.sam:SAM_POINTS",
         "medsam": "segbench.models.sam:MedSAM",
         "sam-hq": "segbench.models.sam:HQSAM",
         "sam-hq-points": "segbench.models.sam:HQSAM_POINTS",
+        "sam2": "segbench.models.sam2:Sam2",
+        "sam2-points": "segbench.models.sam2:POINTS",
+        "sam2-memory": "segbench.models.sam2:Sam2Memory",
+        "sam2-memory-points": "segbench.models.sam2:MEMORY_POINTS",
+        "seggpt": "segbench.models.seggpt:SegGPT",
         "nnunet": "segbench.models.nnunet.adapter:NNUNet",
         "scribbleprompt-matched": "segbench.models.scribbleprompt_matched:ScribblePromptMatched",
         "scribbleprompt-interconv": "segbench.models.scribbleprompt_matched:ScribblePromptInterConv",
@@ -51,7 +61,8 @@ def create_model(
         A name of `MODELS`, or ``module:Class`` of a plug-in. A class with ``create`` gets all four arguments;
         any other class is called without arguments.
     weights : str
-        ``bundled``, ``official``, or a checkpoint file or folder in the released layouts, of any width.
+        ``bundled``, ``official``, or a checkpoint file or folder in the released layouts, of any width; for
+        models of a hub ``hf://owner/name[@revision]``. Or ``NAME=`` and one of these, for several networks.
     device : str
         Torch device.
     precision : {"float32", "bfloat16"}
@@ -73,6 +84,7 @@ def create_model(
     """
     model = MODELS.get(name)
     create = getattr(model, "create", None)
+    weights = weights_of_model(weights, name)
     try:
         with no_exit(f"the model {name}"):
             adapter: ModelAdapter = create(name, weights, device, precision) if create else model()
@@ -109,6 +121,58 @@ def capabilities(name: str) -> Capabilities:
 def required_weights(name: str) -> tuple[str, ...]:
     """Names of a model's weights, one file each, the main network's first; empty if it manages its own."""
     return tuple(getattr(MODELS.get(name), "required_weights", ()))
+
+
+def networks(name: str) -> tuple[str, ...]:
+    """Names of a model's weights; a model that declares none has weights of its own name."""
+    return required_weights(name) or (name,)
+
+
+def weights_of_model(weights: str, name: str) -> str:
+    """Return the part of a text about weights that concerns a model; errors as of `with_networks`."""
+    return weights_of_all(with_networks(weights), networks(name))
+
+
+def with_networks(weights: str) -> str:
+    """Return a text about weights in which networks stand in place of models that have one network.
+
+    Parameters
+    ----------
+    weights : str
+        As for `segbench.models.named_weights.by_name`.
+
+    Raises
+    ------
+    UnknownName
+        If the text names an unknown model.
+    UsageError
+        If it names a model without weights, a model of several networks by another name than one of theirs,
+        or a network twice.
+
+    Examples
+    --------
+    >>> with_networks("multiverseg-dummy=official")
+    'multiverseg=official'
+    """
+    named = by_name(weights)
+    if named is None:
+        return weights
+    found = [(_network(name), value) for name, value in named.items()]
+    if len(dict(found)) < len(found):
+        raise UsageError(f"--weights names a network twice ({weights}); name it once")
+    return as_text(dict(found))
+
+
+def _network(name: str) -> str:
+    """Return the network of a model; that which has the model's name if there are several."""
+    if name not in MODELS and ":" not in name:
+        raise UnknownName("model", name, MODELS.names())
+    required = required_weights(name)
+    if not required and not hasattr(MODELS.get(name), "create"):
+        raise UsageError(f"{name} has no weights; leave it out of --weights")
+    if len(required) > 1 and name not in required:
+        raise UsageError(f"{name} has the networks {' and '.join(required)}; name these by --weights")
+    return required[0] if len(required) == 1 else name
 
 
 def runs_by_default(name: str, protocol: str) -> bool:
