@@ -1,0 +1,106 @@
+"""SegGPT: segmentation in context as painting (Wang et al., 2023)."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from segbench.models.hub import folder_checksum, model_folder
+from segbench.models.pretrained import load_network, load_processor
+from segbench.protocols.adapter import Capabilities, Query
+
+WHITE = 3 * 255.0**2  # squared distance of white, the colour of foreground, to black
+SMALLEST = 1e-6  # brightness, and distance to 1; logits are finite
+
+
+class SegGPT:
+    """Paints the mask of an image from a context of images and their masks.
+
+    Images become 8-bit and RGB and go through the image processor of the weights, which resizes them to
+    448 x 448. Masks become white on black; soft ones are cut at 0.5. Several entries are combined by
+    upstream's feature ensemble, which averages the features of the image over the entries in each layer; all
+    entries are in memory together.
+
+    Upstream's post-processing compares the painted colour of a pixel with white and black. The logit is that
+    of the brightness: the difference of the squared distances as a share of that of white from black. It
+    is positive exactly where upstream finds foreground.
+
+    Parameters
+    ----------
+    network : transformers.SegGptForImageSegmentation
+    processor : transformers.SegGptImageProcessorPil
+    checksum : str
+        Checksum of the weights and configurations, for the fingerprint.
+    device : str
+    precision : {"float32", "bfloat16"}
+    """
+
+    title = "SegGPT"
+    capabilities = Capabilities(in_context=True)
+    required_weights = ("seggpt",)
+    licence = "Apache-2.0"
+    trained_on = "not stated"
+    official = "hf://BAAI/seggpt-vit-large"
+    version = 1
+    micro_batch = 1
+
+    def __init__(
+        self, network: Any, processor: Any, checksum: str, device: str = "cpu", precision: str = "float32"
+    ) -> None:
+        self.device, self.precision = torch.device(device), precision
+        self.network, self.processor = network.to(self.device), processor
+        self.fingerprint = f"seggpt {self.version} {checksum} {self.device} {precision}"
+
+    @classmethod
+    def create(cls, name: str, weights: str, device: str, precision: str) -> Self:
+        """Create an adapter with weights in the layout of transformers.
+
+        Raises
+        ------
+        WeightsError
+            If transformers or the weights are absent, or the weights damaged or of another network.
+        """
+        folder = model_folder("seggpt", weights)
+        network = load_network("SegGptForImageSegmentation", folder, "seggpt")
+        processor = load_processor("SegGptImageProcessorPil", folder, "seggpt")
+        return cls(network, processor, folder_checksum(folder), device, precision)
+
+    @torch.inference_mode()
+    def predict(self, query: Query) -> Tensor:
+        """Logits (B, 1, H, W), image by image; ValueError without a context."""
+        context = query.context
+        if context is None:
+            raise ValueError("SegGPT needs a context of at least one image")
+        entries = zip(query.image, context.images, context.labels, strict=True)
+        logits = [self._segment(*entry) for entry in entries]
+        return torch.stack(logits).to(query.image.device)
+
+    def _segment(self, image: Tensor, images: Tensor, labels: Tensor) -> Tensor:
+        """Return the logits (1, H, W) of an image from its context, tensors (n, 1, H, W)."""
+        inputs = self.processor(
+            images=_colours(image[None]),
+            prompt_images=_colours(images),
+            prompt_masks=list((labels[:, 0] > 0.5).cpu().numpy().astype(np.uint8)),
+            num_labels=1,
+            input_data_format="channels_last",
+            return_tensors="pt",
+        ).to(self.device)
+        inputs["pixel_values"] = inputs["pixel_values"].expand(len(images), -1, -1, -1)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
+            painted = self.network(**inputs, feature_ensemble=len(images) > 1)
+        painted.pred_masks = painted.pred_masks[:1].float()  # that of the image is the same for all entries
+        (found,) = self.processor.post_process_semantic_segmentation(
+            painted, [tuple(image.shape[-2:])], num_labels=1, return_segmentation_scores=True
+        )
+        background, foreground = found.segmentation_scores
+        share = (foreground - background) / WHITE  # from -1 to 1
+        return 2 * share.clamp(2 * SMALLEST - 1, 1 - 2 * SMALLEST).atanh()[None]
+
+
+def _colours(images: Tensor) -> list[np.ndarray]:
+    """Return images (n, 1, H, W) as uint8 arrays (H, W, 3)."""
+    levels = (255 * images[:, 0]).round().to(torch.uint8).cpu().numpy()
+    return [np.repeat(level[:, :, None], 3, axis=2) for level in levels]
