@@ -11,6 +11,7 @@ from segbench.datasets.registry import DATASETS, EMBEDDED, installed_datasets
 from segbench.datasets.task import Task, base_name
 from segbench.errors import Failure, UsageError
 from segbench.registry import UnknownName
+from segbench.text import split_names
 
 KINDS = {
     "tasks": "evaluation data set",
@@ -33,12 +34,12 @@ def names(value: str | Iterable[str]) -> list[str]:
 
 
 def _split(text: str) -> list[str]:
-    items, rest = [], text.split(",")
+    items, rest = [], split_names(text)
     while rest:
-        candidates = (",".join(rest[:end]) for end in range(len(rest), 0, -1))
-        item = next(filter(_is_folder, candidates), rest[0])
-        items.append(item)
-        del rest[: item.count(",") + 1]
+        ends = range(len(rest), 0, -1)
+        end = next((end for end in ends if _is_folder(",".join(rest[:end]))), 1)
+        items.append(",".join(rest[:end]))
+        del rest[:end]
     return items
 
 

@@ -13,6 +13,7 @@ from joblib.hashing import NumpyHasher
 from segbench.errors import UsageError
 from segbench.models.registry import MODELS
 from segbench.registry import Local
+from segbench.text import split_names
 
 # Attributes of a class that Python derives from the others, or that say where its source is.
 DERIVED = {
@@ -85,7 +86,7 @@ def for_workers(names: Iterable[str], others: bool) -> dict[str, Local]:
 
 def in_commands(names: str | Iterable[str]) -> list[str]:
     """Return names as the commands of a run's manifest have them: local ones belong to ``__main__``."""
-    listed = names.split(",") if isinstance(names, str) else names
+    listed = split_names(names) if isinstance(names, str) else names
     return [f"__main__:{name}" if name in MODELS.local else name for name in listed]
 
 
@@ -105,7 +106,7 @@ def _local_name(model: Any) -> str:
         )
     named = getattr(model, "name", None)
     name = named if isinstance(named, str) else kind.__name__
-    if name in MODELS.targets() or not name.strip() or set(name) & set(",:/\\") or not name.isprintable():
+    if name in MODELS.targets() or not name.strip() or set(name) & set(",:/\\@") or not name.isprintable():
         raise UsageError(
             f"a {kind.__name__} cannot be called {name!r}, which is a built-in model or has special "
             "characters; give it another attribute `name`"
@@ -117,7 +118,7 @@ def _as_class(model: Any) -> type:
     """Return a class whose ``create`` returns the model, if it is an object."""
     if isinstance(model, type):
         return model
-    facts = ("capabilities", "version", "title", "default_protocols")
+    facts = ("arrays", "capabilities", "version", "title", "default_protocols")
     attributes = {fact: getattr(model, fact) for fact in facts if hasattr(model, fact)}
     if getattr(attributes.get("capabilities"), "needs_training", False):
         raise UsageError(f"{model!r} has weights for each task; give its class instead of an object")

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from weakref import WeakKeyDictionary
 
+from segbench.models.remote import is_remote
 from segbench.registry import PluginError, Registry
 
 SUFFIXES = (*SOURCE_SUFFIXES, *EXTENSION_SUFFIXES)
@@ -23,7 +24,8 @@ def source_of(registry: Registry, name: str) -> dict[str, str]:
 
     The source is the file of the module, or all source and compiled files of the package it lies in. Modules
     outside that package which the plug-in imports are not included. Of a class or object of a notebook, the
-    digest of its content counts, and the files of its class's package if that can be imported.
+    digest of its content counts, and the files of its class's package if that can be imported. Of a model in
+    another environment, the versions of its packages count, too.
 
     Raises
     ------
@@ -40,6 +42,8 @@ def source_of(registry: Registry, name: str) -> dict[str, str]:
         return {}
     local = registry.local.get(name)
     entry = registry.get(name)
+    if registry.kind == "model" and is_remote(name):
+        return {f"source of {registry.kind} {name}": entry.source}
     defined_in = (entry if isinstance(entry, type) else type(entry)).__module__
     named = defined_in if local else registry.targets().get(name, name).partition(":")[0]
     packages = {module.partition(".")[0] for module in (named, defined_in)} - UNREAD

@@ -75,10 +75,11 @@ class NumpyModel:
 
 def _as_arrays(query: Query) -> Query:
     """Return a query whose maps are numpy arrays, on the same memory."""
-    drawn, context, previous = query.interactions, query.context, query.previous_logits
-    return replace(
-        query,
-        image=query.image.numpy(),
+    whole: Any = query  # for the type checker, its maps are tensors
+    drawn, context, previous = whole.interactions, whole.context, whole.previous_logits
+    arrays: Query = replace(
+        whole,
+        image=whole.image.numpy(),
         interactions=drawn
         and replace(
             drawn, positive=drawn.positive.numpy(), negative=drawn.negative.numpy(), box=drawn.box.numpy()
@@ -86,3 +87,4 @@ def _as_arrays(query: Query) -> Query:
         previous_logits=None if previous is None else previous.numpy(),
         context=context and replace(context, images=context.images.numpy(), labels=context.labels.numpy()),
     )
+    return arrays

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from segbench.errors import UsageError
+from segbench.models.arrays import as_adapter
 from segbench.models.named_weights import as_text, by_name, weights_of_all
+from segbench.models.remote import is_remote, remote_model
 from segbench.protocols.adapter import Capabilities, ModelAdapter
 from segbench.registry import PluginError, Registry, UnknownName, no_exit
 
-MODELS = Registry(
+
+class ModelRegistry(Registry):
+    """Maps names to classes of adapters; ``NAME@TARGET`` is a class whose instances predict in a worker."""
+
+    def get(self, name: str) -> Any:
+        """Return the class of a name; errors as of `Registry.get` and `segbench.models.remote`."""
+        return remote_model(name) if is_remote(name) else as_adapter(super().get(name))
+
+
+MODELS = ModelRegistry(
     "model",
     {
         "scribbleprompt": "segbench.models.scribbleprompt:ScribblePrompt",
@@ -58,8 +71,8 @@ def create_model(
     Parameters
     ----------
     name : str
-        A name of `MODELS`, or ``module:Class`` of a plug-in. A class with ``create`` gets all four arguments;
-        any other class is called without arguments.
+        A name of `MODELS`, ``module:Class`` of a plug-in, or ``NAME@/path/to/python``. A class with
+        ``create`` gets all four arguments; any other class is called without arguments.
     weights : str
         ``bundled``, ``official``, or a checkpoint file or folder in the released layouts, of any width; for
         models of a hub ``hf://owner/name[@revision]``. Or ``NAME=`` and one of these, for several networks.

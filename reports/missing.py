@@ -14,7 +14,7 @@ from segbench.reports.preparation import fetching_commands, lack_public_weights,
 from segbench.reports.protocols import expected, in_order, labels, recorded
 from segbench.reports.requirement import NO_CONTEXT, Requirement
 from segbench.reports.style import model_title
-from segbench.text import join_names, render_command
+from segbench.text import join_names, render_command, split_names
 
 if TYPE_CHECKING:
     from segbench.results import Results
@@ -247,7 +247,7 @@ def _continuation(results: Results, chosen: dict[str, Any], rest: dict[str, Any]
             arguments = results.manifests[0]["arguments"]
             models = [
                 *_in_commands(arguments, results.manifests[0]["models"]),
-                *str(chosen.get("models", "all")).split(","),
+                *split_names(str(chosen.get("models", "all"))),
             ]
             chosen["models"] = "all" if "all" in models else ",".join(dict.fromkeys(models))
             return render_command("run", chosen | elsewhere)
@@ -256,7 +256,8 @@ def _continuation(results: Results, chosen: dict[str, Any], rest: dict[str, Any]
 
 def _in_commands(arguments: Mapping[str, Any], models: Iterable[str]) -> list[str]:
     """Return the names of models in commands, where those of a notebook belong to ``__main__``."""
-    local = [name for name in str(arguments.get("models", "")).split(",") if name.startswith("__main__:")]
+    given = split_names(str(arguments.get("models", "")))
+    local = [name for name in given if name.startswith("__main__:")]
     names = {name.partition(":")[2]: name for name in local}
     return [names.get(name, name) for name in models]
 

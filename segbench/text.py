@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
@@ -38,6 +39,19 @@ def join_names(names: Sequence[str], most: int | None = None) -> str:
     if most is not None and len(names) > most:
         names = [*names[:most], f"{len(names) - most} more"]
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+
+
+def split_names(text: str) -> list[str]:
+    """Split a list of names at its commas, except those in quotes of a command line after ``@cmd:``.
+
+    Examples
+    --------
+    >>> split_names("multiverseg,mine:Mine@cmd:docker run --gpus 'device=0,1' image")
+    ['multiverseg', "mine:Mine@cmd:docker run --gpus 'device=0,1' image"]
+    """
+    if "@cmd:" not in text:
+        return text.split(",")
+    return re.findall(r"""[^,@]*@cmd:(?:'[^']*'|"[^"]*"|[^,])*|[^,]+""", text)
 
 
 def suggestion(name: str, known: Iterable[str], cutoff: float = 0.4) -> str:
