@@ -12,16 +12,17 @@ from torch import Tensor
 from segbench.protocols.adapter import Click, Interactions
 from segbench.protocols.interactions import (
     border_click,
+    box_map,
     center_click,
     centerline_scribble,
     contour_scribble,
+    label_box,
     line_scribble,
     random_click,
 )
 
 MAX_PROMPTS = 3  # of one sign in a step
 MAX_SET_PROMPTS = 6  # of one sign in the first step (InterConv, section 4.1)
-BOX_JITTER = 3  # pixels
 BOX_SHARE = 0.25  # of the images get a box with the first prompts
 BOX_ONLY_SHARE = 0.15  # of the images with one prompt a step get a box first
 
@@ -104,15 +105,7 @@ class Annotator:
                 channel[click.row, click.column] = 1
 
     def _draw_box(self) -> None:
-        rows, columns = np.nonzero(self.label)
-        if len(rows):
-            self.maps[2, self._jittered_range(rows), self._jittered_range(columns)] = 1
-
-    def _jittered_range(self, indices: np.ndarray) -> slice:
-        """Range from the smallest to the largest index, both jittered; at least one pixel."""
-        jitter = self.rng.integers(-BOX_JITTER, BOX_JITTER + 1, 2)
-        start = min(max(indices.min() + jitter[0], 0), indices.max())
-        return slice(start, max(indices.max() + jitter[1], start) + 1)
+        np.maximum(self.maps[2], box_map(label_box(self.label, self.rng), self.label.shape), out=self.maps[2])
 
 
 class SetAnnotator(Annotator):

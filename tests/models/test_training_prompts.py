@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from segbench.models.training.prompts import BOX_JITTER, CLICKS, SCRIBBLES, Annotator, stack_interactions
+from segbench.models.training.prompts import CLICKS, SCRIBBLES, Annotator, stack_interactions
 from segbench.protocols.interactions import center_click, centerline_scribble
+from segbench.protocols.interactions.boxes import MAX_JITTER
 from segbench.randomness import keyed_generator
 
 ROWS, COLUMNS = np.indices((40, 40))
@@ -152,7 +153,8 @@ def test_a_quarter_of_the_images_has_a_box():
     assert len(boxes) / 300 == pytest.approx(0.25, abs=0.08)
     edges = np.array([[f(axis) for axis in np.nonzero(box) for f in (np.min, np.max)] for box in boxes])
     true = [f(axis) for axis in np.nonzero(DISC) for f in (np.min, np.max)]
-    assert np.abs(edges - true).max() == BOX_JITTER and (edges.std(0) > 1).all()
+    outwards = (edges - true) * [-1, 1, -1, 1]
+    assert outwards.min() == 0 and outwards.max() <= MAX_JITTER and (edges.std(0) > 1).all()
     for box, (top, bottom, left, right) in zip(boxes, edges, strict=True):
         assert box[top : bottom + 1, left : right + 1].all()  # filled
         assert box.sum() == (bottom + 1 - top) * (right + 1 - left)
@@ -161,17 +163,10 @@ def test_a_quarter_of_the_images_has_a_box():
 @pytest.mark.parametrize("flip", [(), (0,), (1,), (0, 1)])
 def test_the_box_of_a_label_at_the_border_stays_inside_the_image(flip):
     label = np.flip((ROWS < 10) & (COLUMNS < 12), flip)
-    room = np.flip((ROWS < 10 + BOX_JITTER) & (COLUMNS < 12 + BOX_JITTER), flip)
-    core = np.flip(
-        (ROWS >= BOX_JITTER)
-        & (COLUMNS >= BOX_JITTER)
-        & (ROWS < 10 - BOX_JITTER)
-        & (COLUMNS < 12 - BOX_JITTER),
-        flip,
-    )
+    room = np.flip((ROWS < 10 + MAX_JITTER) & (COLUMNS < 12 + MAX_JITTER), flip)
     boxes = [box for box in (box_of(annotator(seed, label)) for seed in range(160)) if box.any()]
     assert len(boxes) / 160 == pytest.approx(0.25, abs=0.1)
-    assert all(box[core].all() and not box[~room].any() for box in boxes)
+    assert all(box[label].all() and not box[~room].any() for box in boxes)
 
 
 @pytest.mark.parametrize("single_share", [0.0, 1.0])
