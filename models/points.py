@@ -16,7 +16,9 @@ POINTS = 10  # points that stand for all positive, or all negative, scribbles of
 DRAWN = 0.5  # a pixel is marked where the interaction is stronger than this share of its maximum
 
 
-def points_of(interactions: Interactions, index: int) -> tuple[np.ndarray, np.ndarray]:
+def points_of(
+    interactions: Interactions, index: int, scribbles: bool = True
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the points on an image: its clicks, and points on its scribbles.
 
     Scribbles are the marked pixels that no click of their sign marks. Of each sign, at most `POINTS` pixels
@@ -27,6 +29,8 @@ def points_of(interactions: Interactions, index: int) -> tuple[np.ndarray, np.nd
     interactions : Interactions
     index : int
         Number of the image in the batch.
+    scribbles : bool
+        Whether scribbles count; if not, the points are the clicks.
 
     Returns
     -------
@@ -38,7 +42,7 @@ def points_of(interactions: Interactions, index: int) -> tuple[np.ndarray, np.nd
     clicks = interactions.clicks[index] if interactions.clicks else ()
     pixels = [(click.row, click.column) for click in clicks]
     labels = [int(click.positive) for click in clicks]
-    for label, drawn in ((1, interactions.positive), (0, interactions.negative)):
+    for label, drawn in ((1, interactions.positive), (0, interactions.negative)) if scribbles else ():
         clicked = [pixel for pixel, sign in zip(pixels, labels, strict=True) if sign == label]
         scribbled = _along(drawn[index, 0], clicked)
         pixels, labels = pixels + scribbled, labels + [label] * len(scribbled)
@@ -52,8 +56,9 @@ def _along(drawn: Tensor, clicked: list[tuple[int, int]]) -> list[tuple[int, int
     if clicked:
         marked[tuple(np.transpose(clicked))] = False
     pixels = np.argwhere(marked)
-    chosen = np.unique(np.linspace(0, len(pixels) - 1, POINTS).round().astype(int)) if len(pixels) else []
-    return [(int(row), int(column)) for row, column in pixels[chosen]]
+    if len(pixels) > POINTS:
+        pixels = pixels[np.linspace(0, len(pixels) - 1, POINTS).round().astype(int)]
+    return [(int(row), int(column)) for row, column in pixels]
 
 
 def with_points(model: Model) -> Model:
@@ -62,7 +67,8 @@ def with_points(model: Model) -> Model:
     Parameters
     ----------
     model : type
-        Class of an adapter with ``title`` and ``capabilities`` that reads its prompts by `points_of`.
+        Class of an adapter with ``title`` and ``capabilities``, which reads its prompts by `points_of` and
+        takes scribbles where its capabilities name them.
     """
     described: Any = model
     capabilities = described.capabilities

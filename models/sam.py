@@ -136,9 +136,9 @@ class SAM:
         """Return the points and the box of an image, scaled to the resized image."""
         height, width = interactions.positive.shape[-2:]
         scale = np.array([encoded.width / width, encoded.height / height])
-        prompts = {}
-        if "clicks" in self.capabilities.prompts:
-            points, labels = points_of(interactions, index)
+        prompts, taken = {}, self.capabilities.prompts
+        if "clicks" in taken:
+            points, labels = points_of(interactions, index, scribbles="scribbles" in taken)
             if len(points):
                 prompts = {"input_points": (points * scale)[None, None], "input_labels": labels[None, None]}
         box = interactions.boxes[index] if interactions.boxes else None
