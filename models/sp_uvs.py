@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from torch import Tensor
 
 from segbench.models.min_context import with_min_context
@@ -14,8 +16,9 @@ from segbench.protocols.adapter import Capabilities, Query
 class ScribblePromptUniverSeg:
     """UniverSeg predicts first; ScribblePrompt refines it by interactions.
 
-    Before the first interaction UniverSeg predicts; ScribblePrompt then gets its logits. With fewer than five
-    context entries (``capabilities.min_context``) ScribblePrompt works alone (Fig. 15).
+    Without previous logits UniverSeg predicts from the context, and ScribblePrompt gets these logits with the
+    first interaction. With fewer than five context entries (``capabilities.min_context``) ScribblePrompt works
+    alone (Fig. 15).
     """
 
     title = "SP+UVS"
@@ -38,8 +41,11 @@ class ScribblePromptUniverSeg:
 
     def predict(self, query: Query) -> Tensor:
         """Logits (B, 1, H, W)."""
-        if query.context is not None and query.interactions is None:
-            return self.in_context.predict(query)
+        if query.context is not None and query.previous_logits is None:
+            logits = self.in_context.predict(query)
+            if query.interactions is None:
+                return logits
+            query = replace(query, previous_logits=logits)
         return self.interactive.predict(query)
 
 

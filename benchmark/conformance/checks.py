@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -24,12 +25,14 @@ from segbench.benchmark.conformance.under_test import (
     Observation,
     difference,
 )
+from segbench.text import join_names
 
 Pair = tuple[QueryKind, Tensor, Tensor]  # a kind of query and two answers that should be equal
 
 NO_ANSWER = skipped("no query had a valid answer")
 TOO_LARGE = "the model refuses queries that are larger than its micro_batch; a run has no such queries"
 INDEPENDENT = "the answer to one image must not depend on the other images of a query"
+NO_INTERACTIONS = skipped("the model takes no interactions")
 NO_CONTEXT = skipped("the model takes no context")
 NO_SETS = skipped("the model takes single images, not sets")
 
@@ -158,7 +161,7 @@ def check_batch_size(model: AdapterUnderTest) -> Result:
 def check_interactions(model: AdapterUnderTest) -> Result:
     """Other interactions change the answers of an interactive model."""
     if not model.capabilities.interactive:
-        return skipped("the model takes no interactions")
+        return NO_INTERACTIONS
     answered = {
         kind: [seen for seen in model.answered if seen[0].interactions == kind] for kind in ANNOTATORS
     }
@@ -169,8 +172,24 @@ def check_interactions(model: AdapterUnderTest) -> Result:
     if ignored == kinds:
         return failed(f"{model.name} has the same answers to all interactions, but is declared interactive")
     if ignored:
-        return noted(f"{ignored[0]} have no effect, but protocols with {ignored[0]} run the model, too")
-    return passed(f"{' and '.join(kinds)} change the answers")
+        return noted(f"{ignored[0]} have no effect; leave them out of prompts, as protocols demand prompts")
+    return passed(f"{join_names(kinds)} change the answers")
+
+
+def check_previous(model: AdapterUnderTest) -> Result:
+    """Previous logits change the answers of a model with masks in its prompts, and of no other."""
+    if not model.capabilities.interactive:
+        return NO_INTERACTIONS
+    answered = [(kind, logits) for kind, logits in model.answered if kind.previous and not kind.context]
+    if not answered:
+        return NO_ANSWER
+    used = any(
+        not torch.equal(logits, model.logits(replace(kind, previous=False))) for kind, logits in answered
+    )
+    effect = "previous logits change the answers" if used else "previous logits have no effect"
+    if used == ("masks" in model.capabilities.prompts):
+        return passed(effect)
+    return noted(f"{effect}; {'add masks to' if used else 'leave masks out of'} prompts")
 
 
 def check_context(model: AdapterUnderTest) -> Result:
@@ -279,6 +298,7 @@ CHECKS: dict[str, Callable[[AdapterUnderTest], Result]] = {
     "companions": check_companions,
     "batch size": check_batch_size,
     "interactions used": check_interactions,
+    "previous logits": check_previous,
     "context used": check_context,
     "context order": check_context_order,
     "set used": check_sets,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
 
 import numpy as np
 import torch
@@ -12,8 +11,8 @@ import torch
 from segbench.datasets.scans import ALL, ScanData
 from segbench.datasets.scribbled import ScribbledData
 from segbench.datasets.task import Task, TaskData
-from segbench.protocols.adapter import Capabilities, Context
-from segbench.protocols.annotators import Annotator, LineScribbles, RandomClicks
+from segbench.protocols.adapter import Capabilities, Context, Prompt
+from segbench.protocols.annotators import Annotator, Boxes, LineScribbles, RandomClicks
 from segbench.protocols.interactions import line_scribble
 from segbench.protocols.trajectory import Trajectory
 from segbench.randomness import keyed_generator
@@ -21,7 +20,11 @@ from segbench.randomness import keyed_generator
 SIDE = 128  # pixels of an image of the built-in data sets
 OTHER_SIZE = (64, 96)  # sizes that U-Nets can halve four times
 IMAGES = 12  # minimum of the test split: three sets of four, and the eight images of the largest set
-ANNOTATORS: dict[str, Annotator] = {"clicks": RandomClicks(), "scribbles": LineScribbles()}
+ANNOTATORS: dict[Prompt, Annotator] = {
+    "clicks": RandomClicks(),
+    "scribbles": LineScribbles(),
+    "boxes": Boxes(),
+}
 
 
 def _discs(count: int, shape: tuple[int, int]) -> np.ndarray:
@@ -76,7 +79,7 @@ def mock_scans(classes: int) -> ScanData:
 class QueryKind:
     """A kind of query that a protocol makes."""
 
-    interactions: Literal["clicks", "scribbles"] | None = None  # one on the structure, one on the background
+    interactions: Prompt | None = None  # one on the structure, and one on the background unless it is a box
     previous: bool = False  # whether the query has logits of a previous step
     context: int = 0  # entries of the context
     copies: bool = False  # whether these are equal, as draws with replacement may be
@@ -135,9 +138,7 @@ class QueryKind:
 
 def query_kinds(capabilities: Capabilities) -> list[QueryKind]:
     """Return every kind of query that protocols make of a model with these capabilities."""
-    drawn: list[Literal["clicks", "scribbles"]] = []
-    if capabilities.interactive:
-        drawn = ["clicks", "scribbles"]
+    drawn = [prompt for prompt in ANNOTATORS if capabilities.interactive and prompt in capabilities.prompts]
     sizes = (1, 2, 4) if capabilities.setwise else (1,)
     kinds = [
         QueryKind(interactions, previous, size=size)
@@ -150,5 +151,7 @@ def query_kinds(capabilities: Capabilities) -> list[QueryKind]:
         for count in (first * contexts, (first + 2) * contexts):
             kinds.append(QueryKind(context=count))
             kinds += [QueryKind(interactions, previous=True, context=count) for interactions in drawn]
+            if "boxes" in drawn:  # the first interaction, before any prediction
+                kinds.append(QueryKind("boxes", context=count))
         kinds.append(QueryKind(context=(first + 1) * contexts, copies=True))
     return kinds or [QueryKind(size=size) for size in sizes]

@@ -19,11 +19,12 @@ MAX_STEPS = 2
 def protocol_runs(under_test: AdapterUnderTest) -> Iterator[tuple[str, Callable[[], Result]]]:
     """Yield a short run of every built-in protocol that can use the model, each with its title.
 
-    Variants of a protocol ask a model nothing new.
+    Variants of a protocol ask a model nothing new, except for those with boxes.
     """
     for name in PROTOCOLS.builtin:
         protocol = PROTOCOLS.get(name)
-        if not protocol.variant and protocol.unsupported_model(under_test.capabilities) is None:
+        repeats = protocol.variant and "boxes" not in protocol.prompts
+        if not repeats and protocol.unsupported_model(under_test.capabilities) is None:
             yield f"run {name}", partial(_run, name, under_test)
 
 

@@ -74,11 +74,12 @@ class AdapterUnderTest:
     def examples(
         self, include: Callable[[QueryKind], bool] = lambda _: True
     ) -> list[tuple[QueryKind, Tensor]]:
-        """Return one answered kind with and one without interactions, each alone, with context, in a set."""
+        """Return an answered kind without interactions, one with a box and one with others, for each size."""
         chosen: dict[tuple, tuple[QueryKind, Tensor]] = {}
         for kind, logits in self.answered:
             if include(kind):
-                group = kind.interactions is None, kind.context > 0, kind.size > 1
+                drawn = kind.interactions is not None, kind.interactions == "boxes"
+                group = *drawn, kind.context > 0, kind.size > 1
                 chosen.setdefault(group, (kind, logits))
         return list(chosen.values())
 
