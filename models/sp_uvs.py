@@ -17,8 +17,8 @@ class ScribblePromptUniverSeg:
     """UniverSeg predicts first; ScribblePrompt refines it by interactions.
 
     Without previous logits UniverSeg predicts from the context, and ScribblePrompt gets these logits with the
-    first interaction. With fewer than five context entries (``capabilities.min_context``) ScribblePrompt works
-    alone (Fig. 15).
+    first interaction. With fewer than five context entries (``capabilities.min_context``) ScribblePrompt
+    works alone (Fig. 15).
     """
 
     title = "SP+UVS"
