@@ -14,8 +14,10 @@ from segbench.benchmark.selection import ExperimentPlan, SelectedTask, Selection
 from segbench.benchmark.settings import Settings
 from segbench.benchmark.task_weights import TaskWeights, task_weights
 from segbench.datasets.task import Task
-from segbench.models.registry import MODELS, capabilities, create_model, required_weights
-from segbench.models.weights import WeightsError, checksum, companion, file_checksum
+from segbench.models.hub import checksum, pinned
+from segbench.models.registry import MODELS, capabilities, create_model, required_weights, weights_of_model
+from segbench.models.remote import RemoteModel
+from segbench.models.weights import WeightsError, companion, file_checksum
 from segbench.protocols.config import Config
 from segbench.protocols.registry import PROTOCOLS
 
@@ -36,7 +38,8 @@ class Unit:
         Indices of the simulations.
     config : Config
     weights : str
-        Weights from which the model is made: those of the run, or the folder or file of the task's.
+        Weights from which the model is made: its own of the run, those on a hub with their commit; or the
+        folder or file of the task's.
     needs_seed : bool
         Whether a seed model segments the first entry of the context.
     identity : dict
@@ -75,6 +78,7 @@ class Unit:
 class Checksums:
     """SHA-256 of all weights of a run, and of the source of its plug-ins."""
 
+    pinned: dict[str, str]  # by model: its weights, those on a hub as the address of a commit
     models: dict[str, str | None]  # by model; None without weights, or with weights for each task
     trained: dict[tuple[str, str], str]  # by model and `TaskWeights.name`
     seed: str | None  # of the seed model; None if no experiment needs it
@@ -106,8 +110,10 @@ def compute_checksums(selection: Selection, settings: Settings) -> Checksums:
     """
     models = selection.models()
     needing_training = [name for name in models if capabilities(name).needs_training]
+    addresses = {name: pinned(name, weights_of_model(settings.weights, name)) for name in models}
     of_models = {
-        name: None if name in needing_training else _model_checksum(name, settings.weights) for name in models
+        name: None if name in needing_training else _model_checksum(name, weights)
+        for name, weights in addresses.items()
     }
     of_tasks = {
         (name, weights.name): weights
@@ -121,7 +127,8 @@ def compute_checksums(selection: Selection, settings: Settings) -> Checksums:
     seed = _model_checksum(SEED_MODEL, companion(settings.weights)) if needs_seed else None
     sources = [source_of(MODELS, name) for name in models]
     sources += [source_of(PROTOCOLS, name) for name in selection.protocols()]
-    return Checksums(of_models, trained, seed, dict(item for one in sources for item in one.items()))
+    of_plugins = dict(item for one in sources for item in one.items())
+    return Checksums(addresses, of_models, trained, seed, of_plugins)
 
 
 def _needs_seed(plan: ExperimentPlan, model: str) -> bool:
@@ -130,8 +137,10 @@ def _needs_seed(plan: ExperimentPlan, model: str) -> bool:
 
 
 def _model_checksum(name: str, weights: str) -> str | None:
-    """Return the checksum of the weights file of a model, or one of all its files."""
-    create_model(name, weights=weights)
+    """Return the checksum of the weights of a model, or one of those of all its networks."""
+    adapter = create_model(name, weights=weights)
+    if isinstance(adapter, RemoteModel):
+        return adapter.weights_checksum
     required = required_weights(name)
     if not required:
         return _plugin_checksum(name, weights)
@@ -141,7 +150,7 @@ def _model_checksum(name: str, weights: str) -> str | None:
 
 
 def _plugin_checksum(name: str, weights: str) -> str | None:
-    """Return the checksum of the file that a plug-in's model reads, or None."""
+    """Return the checksum of the weights that a plug-in's model reads, or None."""
     if not hasattr(MODELS.get(name), "create"):
         return None
     try:
@@ -185,7 +194,8 @@ def _units(
     """Return a unit for each block of simulations."""
     protocol, config = plan.protocol, plan.config_for(task)
     adapter, needs_seed = MODELS.get(model), _needs_seed(plan, model)
-    made_from, weights_name, sha256 = settings.weights, f"weights of {model}", checksums.models[model]
+    own, made_from = weights_of_model(settings.weights, model), checksums.pinned[model]
+    weights_name, sha256 = f"weights of {model}", checksums.models[model]
     if weights is not None:
         made_from, weights_name = str(weights.path), f"{weights_name} on {weights.name}"
         sha256 = checksums.trained[model, weights.name]
@@ -199,7 +209,7 @@ def _units(
         identity["weights of the seed model"] = checksums.seed
     of_plugins = (f"source of model {model}", f"source of protocol {plan.experiment.protocol}")
     identity |= {name: checksums.sources[name] for name in of_plugins if name in checksums.sources}
-    decisive = asdict(config) | settings.computation() | identity
+    decisive = asdict(config) | settings.computation() | {"weights": own} | identity
     decisive |= {
         "protocol": plan.experiment.protocol,
         "model": model,

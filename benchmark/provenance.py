@@ -17,7 +17,9 @@ from segbench.benchmark.plan import SEED_MODEL, RunPlan
 from segbench.benchmark.selection import ExperimentPlan, SelectedTask
 from segbench.benchmark.task_weights import training_facts, weight_files
 from segbench.errors import Failure
-from segbench.models.registry import MODELS
+from segbench.models.named_weights import weights_of
+from segbench.models.registry import MODELS, weights_of_model
+from segbench.models.remote import is_remote
 from segbench.models.weights import companion
 from segbench.paths import PACKAGE
 from segbench.results.progress import abbreviated
@@ -84,7 +86,7 @@ def manifest(plan: RunPlan, arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 def _model(name: str, plan: RunPlan) -> dict[str, Any]:
     """Return the weights of a model; a model that is trained on each task has checksums and facts by task."""
-    weights, checksums = plan.settings.weights, plan.checksums
+    weights, checksums = weights_of_model(plan.settings.weights, name), plan.checksums
     trained = {task: checksum for (model, task), checksum in checksums.trained.items() if model == name}
     version = getattr(MODELS.get(name), "version", None)
     entry: dict[str, Any] = {
@@ -92,6 +94,7 @@ def _model(name: str, plan: RunPlan) -> dict[str, Any]:
         "checksum": checksums.models[name],
         **({} if version is None else {"version": version}),
         **_source("model", name, plan),
+        **({"environment": MODELS.get(name).environment} if is_remote(name) else {}),
     }
     if not trained:
         return entry
@@ -172,7 +175,7 @@ def _task(task: SelectedTask) -> dict[str, Any]:
 def _seed_model(plan: RunPlan) -> dict[str, Any] | None:
     if plan.checksums.seed is None:
         return None
-    weights = companion(plan.settings.weights)
+    weights = weights_of(companion(plan.settings.weights), SEED_MODEL)
     return {"name": SEED_MODEL, "weights": weights, "checksum": plan.checksums.seed}
 
 

@@ -8,6 +8,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from segbench.benchmark.available import unavailable
 from segbench.benchmark.dataset_choice import KINDS, matching_tasks
 from segbench.benchmark.excluded import Excluded
 from segbench.benchmark.study import Experiment, find_protocol
@@ -17,8 +18,8 @@ from segbench.datasets.registry import EMBEDDED, open_dataset
 from segbench.datasets.splits import digest
 from segbench.datasets.task import ImageData, Task, base_name
 from segbench.errors import Failure, UsageError
-from segbench.models.registry import MODELS, capabilities, required_weights, runs_by_default
-from segbench.models.weights import OFFICIAL
+from segbench.models.named_weights import WITHOUT_PATH, weights_of
+from segbench.models.registry import MODELS, capabilities, runs_by_default
 from segbench.protocols.config import Config
 from segbench.protocols.protocol import NO_TRAIN_IMAGE, Protocol
 from segbench.text import render_command
@@ -144,7 +145,7 @@ def select(
     phantoms : sequence of str
         Labels of the embedded phantoms that take part; empty takes all. Without effect if tasks are named.
     weights : str
-        ``bundled``, ``official``, a file or a folder.
+        ``bundled``, ``official``, a path or an address; or some of these by the names of networks.
     tasks : sequence of str
         Patterns, as of `matching_tasks`; empty takes all.
     all_test : bool
@@ -194,6 +195,7 @@ def _exclude_other_splits(selection: Selection) -> None:
 
 def _choose_models(selection: Selection, named: Sequence[str] | None, weights: str, all_test: bool) -> None:
     reasons: dict[str, str] = {}
+    absent: dict[str, str] = {}  # by model, why it cannot be made
     candidates: list[str] = []
     for plan in selection.experiments:
         protocol, of_variant = plan.experiment.protocol, plan.experiment.models
@@ -206,12 +208,13 @@ def _choose_models(selection: Selection, named: Sequence[str] | None, weights: s
             reason = plan.protocol.unsupported_model(capabilities(name))
             if not reason and all_test and capabilities(name).needs_training:
                 reason = "it was trained on images of the train split, which --split all counts as test"
-            if not named and not reason:
-                reason = _unpublished(name, weights)
             if reason:
                 reasons[name] = reason
+            elif reason := unavailable(name, weights, among_others=not named):
+                absent[name] = reason
             else:
                 plan.models.append(name)
+    reasons |= absent  # which can be helped
     chosen, protocols = selection.models(), ", ".join(selection.protocols())
     for name in (name for name in dict.fromkeys(candidates) if name not in chosen):
         reason = reasons.get(name, "no experiment of this run includes it")
@@ -221,13 +224,6 @@ def _choose_models(selection: Selection, named: Sequence[str] | None, weights: s
     if not chosen:
         first = next((f" ({name}: {reason})" for name, reason in reasons.items()), "")
         raise Failure(f"no model can take part in {protocols}{first}")
-
-
-def _unpublished(name: str, weights: str) -> str | None:
-    """Return why a model cannot take part with official weights, or None."""
-    if weights != "official" or all(file in OFFICIAL for file in required_weights(name)):
-        return None
-    return "it has no public weights; run it with --weights bundled into another folder"
 
 
 def _find_tasks(
@@ -322,7 +318,8 @@ def _unusable(model: str, task: SelectedTask, weights: str) -> str | None:
     """Return why the weights of a model for a task cannot be used, or None."""
     files = weight_files(model, task.task.name, weights)
     if not files:
-        output = None if weights in ("bundled", "official") else weights
+        own = weights_of(weights, model)
+        output = None if own in WITHOUT_PATH else own
         options = {"datasets": task.source, "output": output}
         return f"it has no weights; train it: {render_command('train', options, model)}"
     for file in files:

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from segbench.errors import Failure, UsageError
+from segbench.models.named_weights import as_text, for_others
+from segbench.models.registry import with_networks
 from segbench.paths import expanded, user_cache
 from segbench.protocols.config import CONTEXT_SIZES, Config
 
@@ -89,7 +91,7 @@ class Settings:
 
     config: Config  # from which all experiments of the run are derived
     simulations: int  # seeded passes over every task
-    weights: str  # bundled, official, a checkpoint file or a folder of them
+    weights: str  # bundled, official, a path or an address; or some of these by the names of networks
     device: str  # cpu or cuda
     precision: str  # float32 or bfloat16
 
@@ -106,7 +108,8 @@ class Settings:
         """
         device = resolve_device(options["device"], remote=bool(options["scheduler"]))
         precision = resolve_precision(options["precision"], device)
-        return cls(config, simulations, str(options["weights"]), device, precision)
+        weights = with_networks(as_text(options["weights"]))
+        return cls(config, simulations, weights, device, precision)
 
     def shared(self) -> dict[str, Any]:
         """Return the settings that all units of a run share."""
@@ -114,8 +117,9 @@ class Settings:
         return {name: getattr(self.config, name) for name in names} | self.computation()
 
     def computation(self) -> dict[str, str]:
-        """Return the weights, device and precision."""
-        return {"weights": self.weights, "device": self.device, "precision": self.precision}
+        """Return device, precision, and the weights of networks that are not named with others."""
+        weights = for_others(self.weights)
+        return {"weights": weights, "device": self.device, "precision": self.precision}
 
 
 def resolve_preset(name: str, images: int | str | None, **changes: int | None) -> Preset:

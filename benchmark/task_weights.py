@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from segbench.models.named_weights import WITHOUT_PATH, weights_of
 from segbench.models.weights import WeightsError, trained_files, trained_folder, training_metadata
 from segbench.paths import TRAINING
 from segbench.protocols.protocol import Protocol
@@ -40,8 +41,9 @@ def weight_files(model: str, task: str, weights: str) -> list[Path]:
     They are looked for in the folder of the weights, then in the folder that `train` writes to. The list is
     empty if the model has not been trained on the task.
     """
+    weights = weights_of(weights, model)
     folders = [trained_folder(task, weights)]
-    if weights in ("bundled", "official"):
+    if weights in WITHOUT_PATH:
         folders.append(trained_folder(task, str(TRAINING)))
     for folder in folders:
         try:

@@ -11,8 +11,9 @@ from typing import Any
 
 from segbench.errors import reason_of
 from segbench.models.extras import optional
-from segbench.models.registry import MODELS
-from segbench.models.weights import WeightsError, file_checksum
+from segbench.models.named_weights import BUNDLED, weights_of
+from segbench.models.registry import MODELS, networks
+from segbench.models.weights import WeightsError, file_checksum, weights_path
 
 ADDRESS = re.compile(r"hf://(?P<repository>[^/@]+/[^/@]+)(@(?P<revision>.+))?")
 # Whatever else a repository holds, pickles and code above all, is never fetched.
@@ -28,10 +29,10 @@ def model_folder(name: str, weights: str) -> Path:
     Parameters
     ----------
     name : str
-        A model whose weights are a folder, such as sam.
+        A model whose weights are a folder, such as sam; of a variant, those of its model are taken.
     weights : str
-        A folder with ``config.json``, or one that holds such a folder called ``name``;
-        ``hf://owner/name[@revision]``; or ``official``, which is the attribute ``official`` of the model.
+        A folder with ``config.json``, or one that holds such a folder named as the model;
+        ``hf://owner/name[@revision]``; or ``official``, the address that the class of the model has.
 
     Returns
     -------
@@ -43,17 +44,23 @@ def model_folder(name: str, weights: str) -> Path:
     WeightsError
         If there is no such folder, or it cannot be fetched.
     """
-    address = pinned(name, weights)
+    name = networks(name)[0]
+    address = pinned(name, weights_of(weights, name))
+    if address == BUNDLED:
+        raise WeightsError(
+            f"{name} has no bundled weights; give --weights official, hf://OWNER/NAME or a folder"
+        )
     match = ADDRESS.fullmatch(address)
     return _fetched(name, address, **match.groupdict()) if match else _local(name, Path(address))
 
 
 def pinned(name: str, weights: str) -> str:
-    """Return the address of a model's weights, on a hub with the commit of its revision.
+    """Return weights, with those on a hub as the address of a commit.
 
     Parameters
     ----------
-    name, weights : str
+    name : str
+    weights : str
         As for `model_folder`.
 
     Returns
@@ -64,15 +71,11 @@ def pinned(name: str, weights: str) -> str:
     Raises
     ------
     WeightsError
-        If the address is not one, or its revision is unknown.
+        If the address is malformed, or its revision is unknown.
     """
-    if weights == "bundled":
-        raise WeightsError(
-            f"{name} has no bundled weights; give --weights official, hf://OWNER/NAME or a folder"
-        )
-    address = _official(name) if weights == "official" else weights
+    address = (official_address(name) or weights) if weights == "official" else weights
     if not address.startswith("hf:"):
-        return address
+        return weights
     match = ADDRESS.fullmatch(address)
     if match is None:
         raise WeightsError(
@@ -85,18 +88,31 @@ def pinned(name: str, weights: str) -> str:
     return f"hf://{repository}@{commit}"
 
 
+def official_address(name: str) -> str | None:
+    """Return the address of a model's official weights on a hub, or None."""
+    known = name in MODELS or ":" in name
+    address = str(getattr(MODELS.get(name), "official", "")) if known else ""
+    return address if address.startswith("hf:") else None
+
+
+def checksum(name: str, weights: str = BUNDLED) -> str:
+    """SHA-256 of a network's weights: of their file, or of the names and contents in their folder.
+
+    Raises
+    ------
+    WeightsError
+        If there are no such weights.
+    """
+    if official_address(name) or weights_of(weights, name).startswith("hf:"):
+        return folder_checksum(model_folder(name, weights))
+    return file_checksum(weights_path(name, weights))
+
+
 def folder_checksum(folder: Path) -> str:
     """SHA-256 of the names and contents of the files of a model in a folder."""
     files = sorted({path for pattern in FILES for path in folder.glob(pattern)})
     lines = "".join(f"{file_checksum(path)}  {path.name}\n" for path in files)
     return hashlib.sha256(lines.encode()).hexdigest()
-
-
-def _official(name: str) -> str:
-    official = getattr(MODELS.get(name), "official", None)
-    if official is None:
-        raise WeightsError(f"there are no public weights of {name}; give a folder by --weights")
-    return str(official)
 
 
 def _local(name: str, folder: Path) -> Path:
@@ -172,6 +188,6 @@ def _clear_errors(name: str, repository: str, revision: str | None) -> Iterator[
     except (OSError, errors.RevisionResolutionError) as error:
         reason = reason_of(error) if isinstance(error, OSError) and error.errno else "no answer"
         raise WeightsError(
-            f"hf://{repository} cannot be fetched from {constants.ENDPOINT} ({reason}); fetch it where there is "
-            f"a network, {instead}"
+            f"hf://{repository} cannot be fetched from {constants.ENDPOINT} ({reason}); try again with a "
+            f"network, {instead}"
         ) from error

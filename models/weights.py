@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from segbench.errors import SegbenchError, reason_of
 from segbench.files import require_regular
+from segbench.models.named_weights import by_name, weights_of
 from segbench.paths import user_cache
 
 if TYPE_CHECKING:
@@ -70,13 +71,15 @@ def weights_path(name: str, weights: str = "bundled") -> Path:
         A model with weights of its own, such as scribbleprompt.
     weights : str
         ``bundled``, ``official``, a checkpoint file, or a folder that holds, for each model, one
-        ``<name>.safetensors``, ``<name>.pt`` or file named as the authors name it.
+        ``<name>.safetensors``, ``<name>.pt`` or file named as the authors name it. Or ``NAME=`` and one of
+        these, for several networks.
 
     Raises
     ------
     WeightsError
         If there is no such file, or it cannot be fetched.
     """
+    weights = weights_of(weights, name)
     if weights == "official":
         if name not in OFFICIAL:
             raise WeightsError(
@@ -131,8 +134,8 @@ def training_metadata(file: Path) -> dict[str, Any]:
 
 
 def companion(weights: str) -> str:
-    """Weights of a model's second network: the same set, or the bundled set if that is a single file."""
-    return "bundled" if Path(weights).is_file() else weights
+    """Weights of a model's second network: the same text, or the bundled set if that is a single file."""
+    return "bundled" if by_name(weights) is None and Path(weights).is_file() else weights
 
 
 def fetch(name: str, folder: Path | None = None, url: str | None = None) -> Path:
@@ -203,11 +206,6 @@ def file_checksum(path: Path) -> str:
     """SHA-256 of a file."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def checksum(name: str, weights: str = "bundled") -> str:
-    """SHA-256 of the file that holds a model's weights."""
-    return file_checksum(weights_path(name, weights))
 
 
 def read_state(path: Path) -> dict[str, Tensor]:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from segbench.datasets.all_test import original
 from segbench.datasets.registry import EMBEDDED, open_dataset
 from segbench.datasets.scans import ALL
+from segbench.models.hub import official_address
+from segbench.models.named_weights import WITHOUT_PATH, weights_of
 from segbench.models.registry import MODELS, capabilities, required_weights
 from segbench.models.weights import OFFICIAL, WeightsError, trained_files, trained_folder
 from segbench.reports.protocols import of_families
@@ -34,23 +36,23 @@ def training_commands(results: Results, models: Sequence[str]) -> tuple[str, ...
     Their weights end up where the run looks for them. A command ends at once if the training is finished.
     """
     arguments = _arguments(results)
-    weights = arguments.get("weights", "bundled")
-    places = {"data_root": arguments.get("data_root")}
-    own = weights not in ("bundled", "official")
-    if own:
-        places["output"] = weights
-    return tuple(
-        render_command("train", {"datasets": sorted(set(tasks.values()))} | places, model)
-        for model in _known(models)
-        if capabilities(model).needs_training
-        for tasks in [_tasks(results, capabilities(model).automatic)]
-        if own or not all(_has_bundled_weights(model, task) for task in tasks)
-    )
+    weights, root = str(arguments.get("weights", "bundled")), arguments.get("data_root")
+    commands = []
+    for model in _known(models):
+        if not capabilities(model).needs_training:
+            continue
+        tasks, own = _tasks(results, capabilities(model).automatic), weights_of(weights, model)
+        output = None if own in WITHOUT_PATH else own
+        if output or not all(_has_bundled_weights(model, task) for task in tasks):
+            options = {"datasets": sorted(set(tasks.values())), "data_root": root, "output": output}
+            commands.append(render_command("train", options, model))
+    return tuple(commands)
 
 
 def lack_public_weights(models: Sequence[str]) -> bool:
     """Return whether any of some models has weights, but none that are published."""
-    return any(file not in OFFICIAL for model in _known(models) for file in required_weights(model))
+    networks = {network for model in _known(models) for network in required_weights(model)}
+    return any(network not in OFFICIAL and official_address(network) is None for network in networks)
 
 
 def _arguments(results: Results) -> Mapping[str, Any]:

@@ -25,7 +25,8 @@ def _require_official(name: str) -> None:
 
 def _list() -> None:
     from segbench.errors import SegbenchError
-    from segbench.models.weights import OFFICIAL, checksum, verify
+    from segbench.models.hub import checksum
+    from segbench.models.weights import OFFICIAL, verify
 
     for name, checkpoint in OFFICIAL.items():
         for kind, find in (("bundled", checksum), ("official", verify)):

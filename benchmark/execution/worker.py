@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -11,13 +12,16 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from segbench.benchmark.execution.batches import Batch
-from segbench.benchmark.execution.progress import Reporter, Send, no_report
+from segbench.benchmark.execution.progress import Outcome, Reporter, Send, no_report
 from segbench.benchmark.plan import SEED_MODEL, Unit
 from segbench.benchmark.settings import Settings
 from segbench.errors import Failure, describe
+from segbench.models.named_weights import absolute
 from segbench.models.registry import MODELS
+from segbench.models.remote import WorkerError, forget, is_remote
 from segbench.models.weights import companion
 from segbench.paths import expanded
+from segbench.protocols.config import ProtocolError
 from segbench.registry import Local
 
 if TYPE_CHECKING:
@@ -40,16 +44,17 @@ class Job:
     # Identifies this job among the jobs of a long-lived worker process.
     token: str = field(default_factory=lambda: uuid4().hex)
 
-    def __call__(self, batch: Batch, device: str) -> float:
+    def __call__(self, batch: Batch, device: str) -> Outcome:
         """Compute the units of a batch together, and store each when it is finished.
 
         Units that are stored by now are left out, as another run may write to the same store, or a killed
-        worker may have finished a part of the batch.
+        worker may have finished a part of the batch. A model that fails in an environment of its own loses
+        the unit only; the other units of the batch are then computed one by one.
 
         Returns
         -------
-        float
-            Seconds that the computation took, without the time to load the model.
+        Outcome
+            Seconds that the computation took, without the time to load the model; and the lost units.
 
         Raises
         ------
@@ -62,24 +67,33 @@ class Job:
         store = Run(self.output)
         units = [unit for unit in batch if not store.finished(unit.key)]
         if not units:
-            return 0.0
+            return Outcome(0.0)
         others = f" or another of {len(units)} units" if len(units) > 1 else ""
-        with _named_in_failures(units[0], others):
-            models = _models(units[0], self, device)
-            reporter = Reporter(batch, units, self.send)
-            for unit, records in _compute(units, models, self, reporter):
-                with _named_in_failures(unit):
-                    _store(unit, records, store)
-        return reporter.seconds()
+        started = time.monotonic()
+        try:
+            with _named_in_failures(units[0], others):
+                models = _models(units[0], self, device)
+                started = time.monotonic()
+                for unit, records in _compute(units, models, self, Reporter(batch, units, self.send)):
+                    with _named_in_failures(unit):
+                        _store(unit, records, store)
+        except Failure as failure:
+            if not _only_of_model(failure, units[0].model):
+                raise
+            lost: Sequence[str] = [str(failure)]
+            if len(units) > 1:
+                lost = [text for unit in units for text in self(Batch([unit]), device).lost]
+            return Outcome(time.monotonic() - started, tuple(lost))
+        return Outcome(time.monotonic() - started)
 
 
 def with_absolute_paths(batches: Sequence[Batch], job: Job) -> tuple[list[Batch], Job]:
     """Return the same work with absolute paths, for processes in other folders; keys do not change."""
-    settings = replace(job.settings, weights=_absolute_weights(job.settings.weights))
+    settings = replace(job.settings, weights=absolute(job.settings.weights))
     output = job.output.absolute() if isinstance(job.output, Path) else job.output
     moved = [
         Batch(
-            replace(unit, weights=_absolute_weights(unit.weights), source=_absolute_source(unit.source))
+            replace(unit, weights=absolute(unit.weights), source=_absolute_source(unit.source))
             for unit in batch
         )
         for batch in batches
@@ -87,14 +101,14 @@ def with_absolute_paths(batches: Sequence[Batch], job: Job) -> tuple[list[Batch]
     return moved, replace(job, settings=settings, root=job.root.absolute(), output=output)
 
 
-def _absolute_weights(weights: str) -> str:
-    named = weights in ("bundled", "official") or not Path(weights).exists()
-    return weights if named else str(Path(weights).absolute())
-
-
 def _absolute_source(name: str) -> str:
     kind, colon, path = name.partition(":")
     return f"folder:{expanded(Path(path)).absolute()}" if kind == "folder" and colon else name
+
+
+def _only_of_model(failure: Failure, model: str) -> bool:
+    """Whether the fault is that of a model in an environment of its own: its worker's, or its answer's."""
+    return is_remote(model) and isinstance(failure.__cause__, WorkerError | ProtocolError)
 
 
 @contextmanager
@@ -128,6 +142,7 @@ def clear_caches() -> None:
     model_of.cache_clear()
     data_of.cache_clear()
     cache.forget()
+    forget()
 
 
 def _models(unit: Unit, job: Job, device: str) -> tuple[ModelAdapter, ModelAdapter | None]:
