@@ -22,7 +22,15 @@ from segbench.reports import (
 )
 from segbench.reports.artefacts import comparisons, set_gains
 from segbench.reports.layout import CHANGE
-from segbench.reports.ranking import MOST_NAMES, Effort, dice, named_amounts, ranking
+from segbench.reports.ranking import (
+    MOST_NAMES,
+    Effort,
+    dice,
+    missed_shares,
+    named_amounts,
+    percent,
+    ranking,
+)
 from segbench.reports.requirement import NO_CONTEXT, InsufficientRecords, Requirement
 from segbench.results.resampling import Unit
 from segbench.text import count_of, join_names, printable
@@ -160,7 +168,7 @@ def _of_protocol(
         table = dice(images)
         titles = [style.model_title(name) for name in table.model]
         quality = join_names(named_amounts(table, titles))
-        after = f"after {int(images.interactions.max())} {unit}"
+        after = f"after {protocols.amount(int(images.interactions.max()), unit)}"
         return f"No method reached {target} on any image. Dice (×100) {after}: {quality}. {advice}"
     known = _task_names(results.images)
     names = [known[str(name)] for name in solved.index[~solved]]
@@ -212,8 +220,15 @@ def _quality(results: Results, protocol: str, images: pd.DataFrame) -> str:
     contexts = table.context if table.context.nunique() > 1 else [NO_CONTEXT] * len(table)
     titles = [pictures.method_title(*names) for names in zip(table.model, contexts, strict=True)]
     listed = join_names(named_amounts(table, titles), MOST_NAMES)
-    after = f"after {most} {labels.unit}:" if labels.family == "interactive-in-context" else "of"
-    return f"{_datasets(images)}: Dice (×100) {after} {listed}."
+    fixed = labels.family in ("boxes", "interactive-in-context")
+    after = f"after {protocols.amount(most, labels.unit)}:" if fixed else "of"
+    text = f"{_datasets(images)}: Dice (×100) {after} {listed}."
+    if labels.family != "boxes":
+        return text
+    missed = missed_shares(images, ["model", "context"]).set_index(["model", "context"]).missed
+    pairs = zip(table.model, table.context, titles, strict=True)
+    shares = [f"{percent(missed[model, context])} with {title}" for model, context, title in pairs]
+    return f"{text} Images below {estimates.target(results)} Dice: {join_names(shares[:MOST_NAMES])}."
 
 
 def _indications(results: Results) -> list[str]:

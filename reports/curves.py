@@ -20,12 +20,13 @@ MARKERS = 25  # on a line at most; more would touch
 
 LABEL, LONG_LABEL = 28, 38  # letters in a line of a label
 LEGEND_LINE, LEGEND_LETTER = 0.65, 0.075  # inches for the line of an entry and for a letter of its label
+LEGEND_ROW = 0.21  # inches
 
 
 def draw_curves(
     axes: Axes, data: pd.DataFrame, styles: Mapping, x: str = "example", hue: str = "model"
 ) -> None:
-    """Draw one line per value of ``hue`` over ``x``, shaded from ``low`` to ``high``.
+    """Draw one line per value of ``hue`` over ``x``, shaded from ``low`` to ``high``; many lines lightly.
 
     Parameters
     ----------
@@ -36,11 +37,12 @@ def draw_curves(
     styles : mapping of hue to LineStyle
         The lines in the order of drawing; those without rows are left out.
     """
+    shade = min(0.18, 0.9 / len(styles))
     for name, look in styles.items():
         line = data[data[hue] == name].sort_values(x)
         if line.empty:
             continue
-        axes.fill_between(line[x], line.low, line.high, color=look.color, alpha=0.18, linewidth=0)
+        axes.fill_between(line[x], line.low, line.high, color=look.color, alpha=shade, linewidth=0)
         axes.plot(
             line[x],
             line["mean"],
@@ -170,21 +172,23 @@ def top(data: pd.DataFrame) -> float:
 
 
 def shared_legend(figure: Figure, panels: Sequence[Axes], title: str = "") -> None:
-    """Add one legend above all panels, with every label once."""
+    """Add one legend above all panels, with every label once; its rows add to the height of the figure."""
     entries = {
         label: handle
         for axes in panels
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
     }
-    columns = range(max(len(entries), 1), 0, -1)
+    possible = range(max(len(entries), 1), 0, -1)
+    columns = next(count for count in possible if count == 1 or _fits(figure, list(entries), count))
     figure.legend(
         list(entries.values()),
         list(entries),
         loc="outside upper center",
-        ncols=next(count for count in columns if count == 1 or _fits(figure, list(entries), count)),
+        ncols=columns,
         frameon=False,
         title=title or None,
     )
+    figure.set_figheight(figure.get_figheight() + LEGEND_ROW * (ceil(len(entries) / columns) - 1))
 
 
 def _fits(figure: Figure, labels: Sequence[str], count: int) -> bool:

@@ -13,6 +13,7 @@ import pandas as pd
 from segbench.datasets.registry import open_dataset
 from segbench.datasets.scans import ScanData
 from segbench.datasets.task import DataError, Task, TaskData
+from segbench.protocols.adapter import Box
 from segbench.registry import UnknownName
 from segbench.reports import protocols, style
 from segbench.reports.requirement import NO_CONTEXT, InsufficientRecords
@@ -24,11 +25,12 @@ if TYPE_CHECKING:
     from segbench.results import Results
 
 # Colours of figures and of the replay; readers who confuse red and green can distinguish them.
-PREDICTION, LABEL, POSITIVE, NEGATIVE = "#56B4E9", "#F0E442", "#00E58B", "#FF5A1F"
-COLORS = {"prediction": PREDICTION, "label": LABEL, "positive": POSITIVE, "negative": NEGATIVE}
+PREDICTION, LABEL, POSITIVE, NEGATIVE, BOX = "#56B4E9", "#F0E442", "#00E58B", "#FF5A1F", "#FF3FB4"
+COLORS = {"prediction": PREDICTION, "label": LABEL, "positive": POSITIVE, "negative": NEGATIVE, "box": BOX}
 SIGNS = (("positive", POSITIVE, "+"), ("negative", NEGATIVE, "_"))  # column of the frames, colour, marker
 OUTLINES = "Yellow: line around the label. Blue: prediction, its edge drawn inside it."
 INTERACTIONS = "Green and orange: positive and negative interactions."
+BOXES = "Pink: box."
 
 FINENESS = 512  # image points along the longer side; a pixel of the image is a square of at least 3 x 3
 WINDOW = (1, 99.5)  # percentiles of the grey values that are shown black and white ...
@@ -62,6 +64,15 @@ def unpacked(packed: bytes, height: int, width: int) -> np.ndarray:
         return np.zeros((height, width), bool)
     bits = np.unpackbits(np.frombuffer(packed, np.uint8), count=height * width)
     return bits.reshape(height, width).astype(bool)
+
+
+def box_of(frame: Mapping[Hashable, Any]) -> Box | None:
+    """Return the box that was drawn at the step of a stored frame, if any."""
+    if not frame["box"]:
+        return None
+    mask = unpacked(frame["box"], frame["height"], frame["width"])
+    rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
+    return Box(int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1)
 
 
 def scene(results: Results, task: str, image: int) -> tuple[np.ndarray, np.ndarray]:
@@ -177,6 +188,11 @@ def displayed(image: np.ndarray) -> np.ndarray:
     return ((image - low) / (high - low)).clip(0, 1).astype(np.float32)
 
 
+def interactions_of(frames: pd.DataFrame) -> str:
+    """Return the sentences of a legend about the interactions of stored frames."""
+    return f"{INTERACTIONS} {BOXES}" if frames.box.astype(bool).any() else INTERACTIONS
+
+
 def legend(images: Iterable[np.ndarray], interactions: str = INTERACTIONS) -> str:
     """Return the note of a figure: its colours, and that images are stretched if some of these are."""
     return f"{OUTLINES} {interactions}{stretched(images)}"
@@ -262,8 +278,13 @@ def without_axes(axes: Axes) -> None:
 def _draw_interactions(
     axes: Axes, frame: Mapping[Hashable, Any], shape: tuple[int, ...], newest: bool
 ) -> None:
-    """Draw a click as a disc with its sign, a scribble as its pixels; the newest have a white rim."""
+    """Draw a box as its outline, a click as a disc with its sign, a scribble as its pixels.
+
+    The newest have a white rim.
+    """
     rim, size = ("white", 6.5) if newest else ("black", 4.5)
+    if box := box_of(frame):
+        _draw_box(axes, box, rim)
     for name, color, sign in SIGNS:
         if not frame[name]:
             continue
@@ -273,6 +294,16 @@ def _draw_interactions(
         for marker, marker_size, edge in (("o", size, rim), (sign, 0.6 * size, "black")):
             ink: dict[str, Any] = {"marker": marker, "color": color, "markeredgecolor": edge}
             axes.plot(frame["column"], frame["row"], markersize=marker_size, clip_on=False, **ink)
+
+
+def _draw_box(axes: Axes, box: Box, rim: str) -> None:
+    """Draw the outline of a box with a rim, at the edges of its outer pixels."""
+    from matplotlib.patches import Rectangle
+
+    corner, size = (box.left - 0.5, box.top - 0.5), (box.right - box.left, box.bottom - box.top)
+    for color, width in ((rim, 3.2), (BOX, 1.8)):
+        ink: dict[str, Any] = {"edgecolor": color, "linewidth": width, "clip_on": False}
+        axes.add_patch(Rectangle(corner, *size, fill=False, **ink))
 
 
 def draw_prompts(axes: Axes, frame: Mapping[Hashable, Any], shape: tuple[int, ...]) -> None:

@@ -9,7 +9,7 @@ from itertools import permutations
 
 import pandas as pd
 
-from segbench.reports import estimates, style
+from segbench.reports import estimates, protocols, style
 from segbench.reports.layout import change, number
 from segbench.reports.style import model_title
 from segbench.results import statistics
@@ -215,9 +215,7 @@ def _winner(effort: Effort, best: str, second: str, rows: pd.DataFrame) -> str:
 
 def _failures(effort: Effort, models: Iterable[str]) -> str:
     """State how many images these methods missed, and which one misses the fewest."""
-    missed = ~effort.images.reached.astype(bool)
-    shares = statistics.hierarchical_mean(effort.images.assign(missed=missed), "missed", ["model"])
-    share = shares.set_index("model").missed
+    share = missed_shares(effort.images, ["model"]).set_index("model").missed
     named, noun = list(models), "shared image" if effort.shared else "image"
     if not share.any():
         return f" Every {noun} reached {effort.target}."
@@ -227,18 +225,25 @@ def _failures(effort: Effort, models: Iterable[str]) -> str:
         return (
             f" Every {noun} reached {effort.target} with {join_names([model_title(name) for name in named])}."
         )
-    parts = [f"{_percent(share[name])} with {model_title(name)}" for name in named]
-    maximum = int(effort.images.interactions[missed].max())
+    parts = [f"{percent(share[name])} with {model_title(name)}" for name in named]
+    maximum = int(effort.images.interactions[~effort.images.reached.astype(bool)].max())
     text = (
         f" {noun.capitalize()}s that missed {effort.target}: {join_names(parts)}; "
-        f"each counts as {maximum} {effort.unit}."
+        f"each counts as {protocols.amount(maximum, effort.unit)}."
     )
-    if _percent(share[named[0]]) != _percent(share[reliable]):
+    if percent(share[named[0]]) != percent(share[reliable]):
         text += f" {model_title(named[0])} fails on more {noun}s than {model_title(reliable)}."
     return text
 
 
-def _percent(share: float) -> str:
+def missed_shares(images: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """Return the share of the images below the target, in the column ``missed``."""
+    missed = ~images.reached.astype(bool)
+    return statistics.hierarchical_mean(images.assign(missed=missed), "missed", by)
+
+
+def percent(share: float) -> str:
+    """Format a share of images: "none", "less than 0.1%" or "25.0%"."""
     if share == 0:
         return "none"
     return "less than 0.1%" if share < 0.0005 else f"{number(100 * share, 1)}%"

@@ -59,6 +59,7 @@ ARTEFACTS: dict[str, str] = {
     "metrics": "metrics",
     "comparisons": "comparisons",
     "profiles": "profiles",
+    "boxes": "boxes",
     "convergence": "convergence",
     "upper-bounds": "upper_bounds",
     "manual-scribbles": "manual_scribbles",

@@ -214,7 +214,10 @@ def _images(
 
 
 def _steps(frames: pd.DataFrame, label: np.ndarray, planes: list[bytes]) -> list[list]:
-    """Return step, Dice, row, column and signs (bits) of every frame; append its masks to ``planes``."""
+    """Return step, Dice, row, column, signs (bits) and box, if any, of every frame.
+
+    The masks of the frames are appended to ``planes``.
+    """
     steps, previous = [], label
     for frame in frames.to_dict("records"):
         prediction = np.frombuffer(frame["prediction"], np.uint8)
@@ -224,7 +227,9 @@ def _steps(frames: pd.DataFrame, label: np.ndarray, planes: list[bytes]) -> list
         if frame["row"] < 0:
             planes += [mask for mask in interactions if mask]
         signs = sum(bit for bit, mask in zip((1, 2), interactions, strict=True) if mask)
-        steps.append([frame["step"], round(frame["dice"], 4), frame["row"], frame["column"], signs])
+        step = [frame["step"], round(frame["dice"], 4), frame["row"], frame["column"], signs]
+        box = pictures.box_of(frame)
+        steps.append([*step, box] if box else step)
     return steps
 
 

@@ -48,6 +48,24 @@ MODELS: dict[str, tuple[str, str, Dashes]] = {
     "universeg-ensemble": ("#2C7FB8", "^", (0, (4, 1, 1, 1))),
     "universeg-oracle": (PURPLE, "P", (0, (3, 1, 1, 1))),
     "nnunet": (BLACK, "X", (0, (1, 1))),
+    "scribbleprompt-finetuned": ("#00E0E0", "P", (0, (2, 1))),
+    "multiverseg-finetuned": ("#A6D854", "X", (0, (2, 1))),
+    # Models of others.
+    "sam": (VERMILION, "s", "-"),
+    "sam-points": ("#FFB48F", "s", ":"),
+    "medsam": ("#8B1A1A", "P", "--"),
+    "medsam-points": ("#C98A8A", "P", ":"),
+    "sam-hq": ("#F768A1", "p", "-"),
+    "sam-hq-points": ("#F9B4CF", "p", ":"),
+    "sam2": ("#332288", "h", "-"),
+    "sam2-points": ("#8A84B8", "h", ":"),
+    "sam2-memory": ("#8E6BD8", "h", "--"),
+    "sam2-memory-points": ("#C4B2EE", "H", ":"),
+    "seggpt": ("#AA3399", "*", "-."),
+    "nninteractive": (BLACK, "8", "-."),
+    "grabcut": ("#999933", "<", ":"),
+    "geodesic": ("#8C5A2B", ">", ":"),
+    "registration": ("#B9C4B0", "d", ":"),
     # InterConv's pairs: each baseline has a greyer shade of the colour of its variant.
     "scribbleprompt-matched": ("#A3838C", "o", "--"),
     "scribbleprompt-interconv": ("#C2185B", "p", "-"),
@@ -64,8 +82,17 @@ OTHER_MODELS: tuple[tuple[str, str, Dashes], ...] = (
     ("#882255", "<", (0, (6, 2, 1, 2))),
     ("#999933", ">", (0, (4, 1, 1, 1, 1, 1))),
     ("#332288", "h", (0, (2, 2))),
-    ("#AA4499", "*", (0, (8, 2))),
+    ("#F768A1", "*", (0, (8, 2))),
     ("#44AA99", "d", (0, (3, 3))),
+    ("#8C5A2B", "X", (0, (8, 2, 2, 2))),
+    ("#7B5CE0", "P", (0, (1, 2))),
+    ("#B9C4B0", "8", (0, (5, 3))),
+    ("#00C8D7", "H", (0, (2, 1, 1, 1))),
+    ("#FFB48F", "v", (0, (10, 2))),
+    ("#A6D854", "^", (0, (4, 2, 4, 2, 1, 2))),
+    ("#5A0000", "s", (0, (1, 3))),
+    ("#AA3399", "D", (0, (6, 1, 3, 1))),
+    ("#3A5F0B", "o", (0, (3, 1, 3, 1, 1, 1))),
 )
 
 
@@ -89,11 +116,16 @@ FORMATS = tuple(_METADATA)
 
 
 def line_styles(models: Iterable[str]) -> dict[str, LineStyle]:
-    """Return the style of each model, built-in models first, then the others by name."""
+    """Return the style of each model, built-in models first, then the others by name.
+
+    The others get colours that no built-in model among them has.
+    """
     names = {str(name) for name in models}
     others = sorted(names - set(MODELS))
     styles = {name: style for name, style in MODELS.items() if name in names}
-    styles |= {name: OTHER_MODELS[index % len(OTHER_MODELS)] for index, name in enumerate(others)}
+    used = {color for color, *_ in styles.values()}
+    free = [style for style in OTHER_MODELS if style[0] not in used]
+    styles |= {name: free[index % len(free)] for index, name in enumerate(others)}
     return {name: LineStyle(model_title(name), *style) for name, style in styles.items()}
 
 

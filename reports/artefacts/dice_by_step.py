@@ -97,10 +97,10 @@ ARTEFACTS = {
     "dice-by-step": Artefact(
         "figure",
         "Dice by number of interactions",
-        "Mean Dice of all images after 0, 1, 2, ... interactions. The prediction at 0, before the first "
-        "interaction, needs a context. An image that has finished keeps its last Dice: all points of a line "
-        "are means over the same images. A line begins where its model has a prediction of any image; images "
-        "without one count with 0.",
+        "Mean Dice of all images after 0, 1, 2, ... interactions; a box is one. The prediction at 0, before "
+        "the first interaction, needs a context. An image that has finished keeps its last Dice: all points "
+        "of a line are means over the same images. A line begins where its model has a prediction of any "
+        "image; images without one count with 0.",
         "Shading: 95% bootstrap interval over {simulation}.",
         requires=(SEQUENTIAL,),
         rows=("protocol", "group", "step"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+from math import ceil
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 EXAMPLE = 10  # Fig. 5 shows the last image up to this position
 METHOD_CELL = 1.55  # inches
+METHOD_COLUMNS = 8  # at most; the methods of a row continue on the next line
 PROTOCOL, MODEL = "center-clicks", "multiverseg"
 POSITIONS = (0, 1, 2, 3, 10)  # in Fig. 10; 0 is the seed image
 STEPS = 6  # predictions in a row of Fig. 10 at most; more would not be legible
@@ -34,7 +37,7 @@ def _method_rows(results: Results) -> tuple[pd.DataFrame, list[tuple[str, str]]]
     """
     stored = pictures.stored(results)
     frames = stored[
-        stored.protocol.isin(protocols.of_families(results, "sequential"))
+        stored.protocol.isin(protocols.of_families(results, "sequential", "boxes"))
         & stored.context.isin(["binary", "none"])
         & (stored.split == "test")
         & stored.position.between(1, EXAMPLE)
@@ -69,18 +72,25 @@ def _draw_methods(results: Results, data: None = None) -> Figure:
     if not rows:
         raise InsufficientRecords(refusals[0])
     styles = style.line_styles(pd.concat([part.model.astype(str) for part, *_ in rows]))
-    size = (METHOD_CELL * (1 + len(styles)) + 0.6, (METHOD_CELL + 0.3) * len(rows) + 0.6)
+    columns = min(1 + len(styles), METHOD_COLUMNS)
+    lines = ceil((1 + len(styles)) / columns)  # of each row
+    size = (METHOD_CELL * columns + 0.6, (METHOD_CELL + 0.3) * lines * len(rows) + 0.6)
     figure = Figure(figsize=size, layout="constrained")
-    grid = figure.subplots(len(rows), 1 + len(styles), squeeze=False)
-    for cells, (part, image, label) in zip(grid, rows, strict=True):
+    grid = figure.subplots(lines * len(rows), columns, squeeze=False)
+    headings = ["Image", *(look.title for look in styles.values())]
+    for number, (part, image, label) in enumerate(rows):
+        cells = grid[number * lines : (number + 1) * lines].ravel()
         pictures.draw(cells[0], image, label)
         cells[0].set_ylabel(_row_title(results, part.iloc[0]), fontsize="x-small")
-        for axes, model in zip(cells[1:], styles, strict=True):
+        for axes, model in zip(cells[1:], styles, strict=False):
             _draw_method(axes, image, label, part[part.model == model].sort_values("step"))
-    for axes, heading in zip(grid[0], ["Image", *(look.title for look in styles.values())], strict=True):
-        axes.set_title(heading, fontsize="small")
-    images = [image for _, image, _ in rows]
-    note(figure, " ".join([pictures.legend(images), *dict.fromkeys(refusals)]))
+        for axes, heading in zip(cells, headings if lines > 1 or not number else (), strict=False):
+            axes.set_title(textwrap.fill(heading, 20), fontsize="small")
+        for axes in cells[len(headings) :]:
+            axes.set_axis_off()
+    drawn = pictures.interactions_of(pd.concat([part for part, *_ in rows]))
+    legend = pictures.legend([image for _, image, _ in rows], drawn)
+    note(figure, " ".join([legend, *dict.fromkeys(refusals)]))
     return figure
 
 
@@ -170,10 +180,11 @@ ARTEFACTS = {
     "fig5": Artefact(
         "figure",
         "Example predictions after one interaction step (Fig. 5)",
-        "Predictions of each method after one click or one scribble step on an image. The earlier images, up "
-        "to ten, were segmented before, each to the target Dice or with the maximum number of interactions. "
-        "One task of each data set, or of each cohort if there is one data set; simulation 0. A method that "
-        "met the target without any interaction is shown before the first interaction.",
+        "Predictions of each method after one click, scribble step or box on an image. The earlier images, "
+        "up to ten, were segmented before, each to the target Dice or with the maximum number of "
+        "interactions. One task of each data set, or of each cohort if there is one data set; simulation 0. "
+        "A method that met the target without any interaction is shown before the first interaction.",
+        requires=(Requirement(), Requirement(("boxes",), models=(), optional=True)),
         draw=_draw_methods,
     ),
     "fig10": Artefact(

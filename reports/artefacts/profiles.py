@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from segbench.results import Results
 
-SPACING = 6.5  # percent; smallest distance between two labels
+SPACING = 6.5  # percent between two labels, less if there are too many
 
 
 def profiles(results: Results) -> pd.DataFrame:
@@ -82,9 +82,7 @@ def _draw_steps(axes: Axes, data: pd.DataFrame, styles: dict[str, style.LineStyl
 def _label_failures(axes: Axes, data: pd.DataFrame, styles: dict[str, style.LineStyle]) -> None:
     """Write the share of images that each model never solves to the right of its curve."""
     last = data[data.interactions == data.interactions.max()].sort_values("mean", ascending=False)
-    y = 100 + SPACING
-    for model, level in last[["model", "mean"]].itertuples(index=False):
-        y = min(level, y - SPACING)
+    for model, level, y in zip(last.model, last["mean"], _apart(last["mean"].tolist()), strict=True):
         failures = 100 - level
         axes.annotate(
             f"{'<1' if 0 < failures < 0.5 else f'{failures:.0f}'}% fail",
@@ -96,6 +94,16 @@ def _label_failures(axes: Axes, data: pd.DataFrame, styles: dict[str, style.Line
             va="center",
             fontsize="small",
         )
+
+
+def _apart(levels: list[float]) -> list[float]:
+    """Move falling levels apart, none below 0 or above 100."""
+    spacing = min(SPACING, 100 / max(len(levels) - 1, 1))
+    places: list[float] = []
+    for index, level in enumerate(levels):
+        lowest = spacing * (len(levels) - 1 - index)  # room for the labels below
+        places.append(min(max(level, lowest), places[-1] - spacing if places else 100))
+    return places
 
 
 ARTEFACTS = {

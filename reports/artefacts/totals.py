@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 INTERVAL = "Whiskers: 95% bootstrap intervals, thick over {simulation}, thin over {subject}."
 MODEL = "multiverseg"
+FEW = 6  # bars with horizontal labels, at most
 
 
 def _change_data(results: Results) -> pd.DataFrame:
@@ -41,7 +42,9 @@ def _draw_change(results: Results, data: pd.DataFrame) -> Figure:
     data = data[data.measure == CHANGE]
     names = protocols.in_order(data.protocol)
     styles = style.line_styles(data.baseline)
-    figure = Figure(figsize=(max(1.4 * len(styles), 2.8) * len(names) + 1.0, 4.0), layout="constrained")
+    many = len(styles) > FEW
+    size = (max((0.4 if many else 1.4) * len(styles), 2.8) * len(names) + 1.0, 5.2 if many else 4.0)
+    figure = Figure(figsize=size, layout="constrained")
     panels = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
     for axes, protocol in zip(panels, names, strict=True):
         part = data[data.protocol == protocol].assign(model=MODEL)
@@ -52,8 +55,10 @@ def _draw_change(results: Results, data: pd.DataFrame) -> Figure:
             label = paper_label(bars.paper_version.dropna())
             axes.plot(range(len(styles)), bars.paper, label=label, **hollow(style.BLACK, "D"))
         # The number stands in the tick label, where no whisker can cross it.
-        ticks = [f"{wrapped(look.title)}\n{change(bars['mean'][name])}" for name, look in styles.items()]
-        axes.set_xticks(range(len(styles)), ticks)
+        titles = [look.title if many else wrapped(look.title) for look in styles.values()]
+        changes = [change(bars["mean"][name]) for name in styles]
+        ticks = [f"{title}\n{number}" for title, number in zip(titles, changes, strict=True)]
+        axes.set_xticks(range(len(styles)), ticks, rotation=90 if many else 0, va="top")
         axes.set_title(protocols.labels(results, protocol).title)
         axes.set_xlabel(f"{style.model_title(MODEL)} compared with")
         axes.yaxis.set_major_formatter(PercentFormatter(decimals=0))

@@ -33,7 +33,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Results by task": ("tasks", "dice-by-step", "worst-images"),
     "One image after another": (
         *("fig3", "profiles", "fig4", "table7", "comparisons", "metrics", "fig11", "fig16", "fig12", "fig13"),
-        *("fig14", "fig15", "seed-images", "convergence"),
+        *("fig14", "fig15", "boxes", "seed-images", "convergence"),
     ),
     "Bootstrapping UniverSeg": ("fig17a", "table17b", "fig18"),
     "Predictions from a given context": ("fig6", "fig7", "fig19", "fig20", "fig21"),

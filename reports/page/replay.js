@@ -15,7 +15,7 @@ if (document.getElementById("replay-data")) {
     return node;
   };
 
-  const plural = (count, unit) => `${count} ${count === 1 ? unit.replace(/s$/, "") : unit}`;
+  const plural = (count, unit) => `${count} ${count === 1 ? unit.replace(/(x)es$|s$/, "$1") : unit}`;
 
   // ---- unpacking
 
@@ -44,10 +44,10 @@ if (document.getElementById("replay-data")) {
     const label = plane();
     const runs = entry.runs.map(([method, steps]) => {
       let previous = label;
-      const frames = steps.map(([step, dice, row, column, signs]) => {
+      const frames = steps.map(([step, dice, row, column, signs, box]) => {
         const change = plane();
         previous = previous.map((byte, i) => byte ^ change[i]);
-        const interactions = [];
+        const interactions = box ? [{ color: data.colors.box, box }] : [];
         for (const [bit, color] of [[1, data.colors.positive], [2, data.colors.negative]]) {
           if (!(signs & bit)) continue;
           const drawn = row < 0 ? { mask: unpacked(plane(), count) } : { row, column, plus: bit === 1 };
@@ -115,6 +115,18 @@ if (document.getElementById("replay-data")) {
     context.stroke();
   };
 
+  // The outline of a box at the edges of its outer pixels, moved inside where these are the image's.
+  const outline = (context, [top, left, bottom, right], color, scale, newest) => {
+    const { width, height } = context.canvas;
+    const [x, y] = [left, top].map((edge) => Math.max(edge * scale, 6));
+    const [far, low] = [Math.min(right * scale, width - 6), Math.min(bottom * scale, height - 6)];
+    for (const [ink, line] of [[newest ? "#ffffff" : "#000000", 12], [color, 6]]) {
+      context.strokeStyle = ink;
+      context.lineWidth = line;
+      context.strokeRect(x, y, far - x, low - y);
+    }
+  };
+
   const draw = (canvas, { picture, label }, frames) => {
     const width = picture.naturalWidth;
     const scale = Math.ceil(SIDE / Math.max(width, picture.naturalHeight));
@@ -130,7 +142,8 @@ if (document.getElementById("replay-data")) {
     edge(context, label, width, data.colors.label, -scale / 2);
     for (const frame of frames) {
       for (const interaction of frame.interactions) {
-        const { mask, color } = interaction;
+        const { mask, color, box } = interaction;
+        if (box) { outline(context, box, color, scale, frame === last); continue; }
         if (!mask) { disc(context, interaction, scale, frame === last); continue; }
         if (frame === last) edge(context, mask, width, "#ffffff", -scale / 3);
         paint(context, mask, width, color, frame === last ? 1 : 0.7);
@@ -147,6 +160,14 @@ if (document.getElementById("replay-data")) {
     return last.dice >= data.target ? `target Dice reached ${effort}` : `target Dice not reached ${effort}`;
   };
 
+  // The interactions of some frames in words, which name a box that is one interaction of several kinds.
+  const amount = (frames, unit) => {
+    const count = plural(frames.at(-1).step, unit);
+    const first = frames.findIndex((frame) => frame.interactions.some(({ box }) => box));
+    if (first < 0 || unit === "boxes") return count;
+    return count + (first === frames.length - 1 ? ": a box" : ", the first a box");
+  };
+
   let shown = null; // the unpacked image on the screen
 
   const show = () => {
@@ -158,7 +179,7 @@ if (document.getElementById("replay-data")) {
       const frames = run.frames.filter((frame) => frame.step <= step);
       const last = frames.at(-1);
       const dice = last ? `Dice ${(100 * last.dice).toFixed(1)}%` : "No prediction yet";
-      const count = last ? plural(last.step, unit) : "";
+      const count = last ? amount(frames, unit) : "";
       draw(panel.querySelector("canvas"), shown, frames);
       panel.querySelector("canvas").setAttribute("aria-label", `${run.title}: ${dice}, ${count}`);
       panel.querySelector(".dice").textContent = dice;
@@ -228,6 +249,9 @@ if (document.getElementById("replay-data")) {
   slider.addEventListener("input", show);
   const legend = { label: "line around the label", prediction: "prediction, its edge drawn inside it" };
   Object.assign(legend, { positive: "positive interactions (+)", negative: "negative interactions (\u2212)" });
+  if (data.images.some((entry) => entry.runs.some(([, steps]) => steps.some((step) => step.length > 5)))) {
+    legend.box = "box";
+  }
   for (const [name, meaning] of Object.entries(legend)) {
     const swatch = element("i", "");
     swatch.style.background = data.colors[name];

@@ -177,6 +177,19 @@ def bootstrapped_rows(tasks, simulations: int, count: int):
                     yield predicted(row, position, context, reached(task, int(image), better, rng))
 
 
+def box_rows(tasks, simulations: int, count: int):
+    """Make the image records of one prediction from a box."""
+    for model, share in (("scribbleprompt", 0.8), ("multiverseg", 0.85)):
+        for task in tasks:
+            for simulation in range(simulations):
+                rng = generator("boxes", model, task, simulation)
+                order = generator(task, simulation, "test").permutation(60)[:count]
+                for position, image in enumerate(order, start=1):
+                    row = identity("boxes", model, task, simulation, position, int(image))
+                    context = (position, "binary") if model == "multiverseg" else (0, "none")
+                    yield predicted(row, *context, reached(task, int(image), share, rng), 1)
+
+
 def in_context_rows(protocol: str, tasks, simulations: int, count: int, sizes, last: int):
     """Make image and step records of experiment 2 with ``last`` interactions."""
     models = ("multiverseg", "universeg") if protocol == IN_CONTEXT else ("multiverseg",)
@@ -329,6 +342,7 @@ def make_whole(tasks=TASKS, simulations=2, count=4, longer=2, sizes=(1, 2, 4), l
     images += sequential(("sp-uvs-1", "sp-uvs-2", "sp-uvs-10"), count=count, split="val", **common)
     steps = steps_of(images)
     images += bootstrapped_rows(tasks, simulations, count)
+    images += box_rows(tasks, simulations, count)
     for protocol in (IN_CONTEXT, IN_CONTEXT_CLICKS, IN_CONTEXT_SCRIBBLES):
         interactions = 0 if protocol == IN_CONTEXT else last
         more = in_context_rows(protocol, tasks, simulations, count, sizes, interactions)

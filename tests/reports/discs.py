@@ -15,6 +15,8 @@ HEIGHT, WIDTH, COUNT = 24, 34, 14
 EVIL = """<img src=x onerror=alert(1)>"'</script><script>alert(2)</script>"""
 PLUGIN = f"mine:{EVIL}"  # name of a model
 CLICKS, SCRIBBLES = "center-clicks", "centerline-scribbles"
+BOXES, BOX_THEN_CLICKS = "boxes", "box-then-clicks"
+BOX = (3, 5, 20, 28)  # top, left, bottom, right
 # Cohorts, and the additional interactions that MultiverSeg needs there.
 COHORTS = {"hard": 5, EVIL: 0, "usual": 2}
 
@@ -77,21 +79,32 @@ def needed(model: str, cohort: str, position: int) -> int:
     return max(0, 4 + COHORTS[cohort] - position // 2) if model == "multiverseg" and position else 3
 
 
+def packed(mask: np.ndarray) -> bytes:
+    return np.packbits(mask).tobytes() if mask.any() else b""
+
+
 def frames_of(identity: dict, label: np.ndarray) -> list[dict]:
-    """Return the frames of one image; each step has an interaction and adds two columns of the disc."""
-    first = 0 if identity["context_size"] else 1
-    last = needed(identity["model"], identity["cohort"], identity["position"])
-    clicks, rows = identity["protocol"] == CLICKS, []
-    for step in range(first, last + 1):
+    """Return the frames of one image; each step has an interaction and adds two columns of the disc.
+
+    A box is the first interaction, without a prediction before it.
+    """
+    boxed, scribbled = identity["protocol"] in (BOXES, BOX_THEN_CLICKS), identity["protocol"] == SCRIBBLES
+    first = 0 if identity["context_size"] and not boxed else 1
+    last = max(first, needed(identity["model"], identity["cohort"], identity["position"]))
+    rows = []
+    for step in range(first, 2 if identity["protocol"] == BOXES else last + 1):
         mask = prediction(label, last - step)
-        interaction = np.zeros_like(label)
-        interaction[11, 2 * step : 2 * step + (1 if clicks else 4)] = True
-        row, column = (11, 2 * step) if clicks and step else (-1, -1)
-        packed = np.packbits(interaction).tobytes() if step else b""
+        kind = (
+            "none" if not step else "box" if boxed and step == 1 else "scribble+" if scribbled else "click+"
+        )
+        row, column = (11, 2 * step) if kind == "click+" else (-1, -1)
+        interaction, box = np.zeros_like(label), np.zeros_like(label)
+        interaction[11, 2 * step : 2 * step + (4 if scribbled else 1)] = kind in ("click+", "scribble+")
+        box[BOX[0] : BOX[2], BOX[1] : BOX[3]] = kind == "box"
         rows.append(
-            {"step": step, "kind": ("click+" if clicks else "scribble+") if step else "none"}
-            | {"row": row, "column": column, "dice": dice(mask, label), "height": HEIGHT, "width": WIDTH}
-            | {"prediction": np.packbits(mask).tobytes(), "positive": packed, "negative": b""}
+            {"step": step, "kind": kind, "row": row, "column": column, "dice": dice(mask, label)}
+            | {"height": HEIGHT, "width": WIDTH, "prediction": np.packbits(mask).tobytes()}
+            | {"positive": packed(interaction), "negative": b"", "box": packed(box)}
         )
     return [identity | row for row in rows]
 
@@ -122,7 +135,8 @@ def disc_run(
                     frames = frames_of(identity, data.labels[position + 1, 0])
                     pictures += frames
                     if position:
-                        done = {"interactions": frames[-1]["step"], "reached": True, "dice": 1.0}
+                        done = {"interactions": frames[-1]["step"], "dice": frames[-1]["dice"]}
+                        done["reached"] = done["dice"] >= 0.9
                         rest = {"hd95": 0.0, "hd95_imputed": False, "nsd_1px": 1.0, "nsd_2px": 1.0}
                         images.append(identity | done | rest | {"empty_scribbles": 0, "seconds": 0.1})
     manifest = {"tasks": tasks, "settings": {"target_dice": 0.9}, "images": 10}

@@ -65,6 +65,7 @@ def scores(mask: np.ndarray, dice: float) -> dict:
         "prediction": np.packbits(mask).tobytes(),
         "positive": b"",
         "negative": b"",
+        "box": b"",
     }
 
 
