@@ -50,9 +50,8 @@ def load_network(network_class: str, folder: Path, model: str, also: str = "") -
             )
         except Exception as error:  # damaged files raise errors of all kinds
             raise WeightsError(f"{wrong} ({type(error).__name__}); fetch it again or give another") from error
-    for problem in ("missing", "unexpected"):
-        if report[f"{problem}_keys"]:
-            raise WeightsError(f"{wrong}: {min(report[f'{problem}_keys'])} is {problem}")
+    if report["missing_keys"]:
+        raise WeightsError(f"{wrong}: {min(report['missing_keys'])} is missing")
     return network.eval()
 
 

@@ -43,6 +43,11 @@ class Prompts(NamedTuple):
     mask: Tensor | None
 
 
+def content_key(tensor: Tensor) -> tuple:
+    """Return a key of the shape and values of a tensor on the CPU."""
+    return tensor.shape, tensor.numpy().tobytes()
+
+
 class Sam2:
     """Segments what points, a box and its own last logits show.
 
@@ -81,7 +86,7 @@ class Sam2:
         self.device, self.precision = torch.device(device), precision
         self.side: int = self.network.prompt_encoder.input_image_size
         self.fingerprint = f"sam2 {self.version} {checksum} {self.device} {precision}"
-        self._features: LRUCache[bytes, dict[str, list[Tensor]]] = LRUCache(KEPT_IMAGES)
+        self._features: LRUCache[tuple, dict[str, list[Tensor]]] = LRUCache(KEPT_IMAGES)
 
     @classmethod
     def create(cls, name: str, weights: str, device: str, precision: str) -> Self:
@@ -127,22 +132,22 @@ class Sam2:
 
     def features(self, image: Tensor) -> dict[str, list[Tensor]]:
         """Return the features of an image (1, 1, H, W), as the cache of a session holds them."""
-        key = repr(image.shape).encode() + image.cpu().numpy().tobytes()
+        levels = (255 * image).round().to(torch.uint8).cpu()
+        key = content_key(levels)
         if key not in self._features:
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
-                found = self.network.get_image_features(self._pixels(image), return_dict=True)
-            levels = [level.float() for level in found.fpn_hidden_states]
+                found = self.network.get_image_features(self._pixels(levels), return_dict=True)
+            maps = [level.float() for level in found.fpn_hidden_states]
             positions = [found.fpn_position_encoding[-1].float()]  # no other is read
-            self._features[key] = {"vision_feats": levels, "vision_pos_embeds": positions}
+            self._features[key] = {"vision_feats": maps, "vision_pos_embeds": positions}
         return self._features[key]
 
-    def _pixels(self, image: Tensor) -> Tensor:
-        """Return the input of the encoder, (1, 3, side, side)."""
-        size = (self.side, self.side)
-        levels = (255 * image).round()
-        levels = F.interpolate(levels, size, mode="bilinear", antialias=True, align_corners=False).round()
-        mean, std = (levels.new_tensor(values)[:, None, None] for values in (MEAN, STD))
-        return (levels / 255 - mean) / std
+    def _pixels(self, levels: Tensor) -> Tensor:
+        """Return the input (1, 3, side, side) of the encoder for an 8-bit image (1, 1, H, W)."""
+        # On integers this is the call of torchvision, which rounds as upstream's processor does.
+        resized = F.interpolate(levels, (self.side, self.side), mode="bilinear", antialias=True)
+        mean, std = (torch.tensor(values)[:, None, None] for values in (MEAN, STD))
+        return ((resized / 255 - mean) / std).to(self.device)
 
     def prompts(self, query: Query, index: int) -> Prompts:
         """Return the prompts on an image of a query."""
@@ -200,7 +205,7 @@ class Sam2Memory:
         self.network = network.to(fallback.device)
         self.fallback, self.device = fallback, fallback.device
         self.fingerprint = f"sam2-memory {self.version} {fallback.fingerprint}"
-        self._memories: LRUCache[bytes, dict[str, Tensor]] = LRUCache(KEPT_MEMORIES)
+        self._memories: LRUCache[tuple, dict[str, Tensor]] = LRUCache(KEPT_MEMORIES)
 
     @classmethod
     def create(cls, name: str, weights: str, device: str, precision: str) -> Self:
@@ -253,7 +258,7 @@ class Sam2Memory:
 
     def _memory(self, image: Tensor, label: Tensor) -> dict[str, Tensor]:
         """Return what later frames read of an entry of the context, tensors (1, 1, H, W)."""
-        key = repr(image.shape).encode() + torch.cat([image, label]).cpu().numpy().tobytes()
+        key = content_key(torch.cat([image, label]).cpu())
         if key not in self._memories:
             session, number = self._session(frames=1)
             session.cache.cache_vision_features(0, self.fallback.features(image))

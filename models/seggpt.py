@@ -22,7 +22,7 @@ class SegGPT:
     Images become 8-bit and RGB and go through the image processor of the weights, which resizes them to
     448 x 448. Masks become white on black; soft ones are cut at 0.5. Several entries are combined by
     upstream's feature ensemble, which averages the features of the image over the entries in each layer; all
-    entries are in memory together.
+    entries are in memory together. The embedding is upstream's default, that of instances.
 
     Upstream's post-processing compares the painted colour of a pixel with white and black. The logit is that
     of the brightness: the difference of the squared distances as a share of that of white from black. It
@@ -41,8 +41,8 @@ class SegGPT:
     title = "SegGPT"
     capabilities = Capabilities(in_context=True)
     required_weights = ("seggpt",)
-    licence = "Apache-2.0"
-    trained_on = "not stated"
+    licence = "Apache-2.0; of the original MIT"
+    trained_on = "ADE20K, COCO, PASCAL VOC, Cityscapes, LIP, PACO, retinal vessels and aerial images"
     official = "hf://BAAI/seggpt-vit-large"
     version = 1
     micro_batch = 1
@@ -91,7 +91,7 @@ class SegGPT:
         inputs["pixel_values"] = inputs["pixel_values"].expand(len(images), -1, -1, -1)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
             painted = self.network(**inputs, feature_ensemble=len(images) > 1)
-        painted.pred_masks = painted.pred_masks[:1].float()  # that of the image is the same for all entries
+        painted.pred_masks = painted.pred_masks[:1].float()  # upstream's engine takes the first, too
         (found,) = self.processor.post_process_semantic_segmentation(
             painted, [tuple(image.shape[-2:])], num_labels=1, return_segmentation_scores=True
         )
