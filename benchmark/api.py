@@ -39,7 +39,7 @@ def run(
     seed_image: Literal["keep", "redraw"] = "keep",
     split: Literal["test", "val", "all"] = "test",
     split_from: Literal["scribbleprompt", "universeg"] | None = None,
-    weights: str | Path = "bundled",
+    weights: str | Path | Mapping[str, str | Path] = "bundled",
     device: Literal["auto", "cpu", "cuda"] = "auto",
     precision: Literal["auto", "float32", "bfloat16"] = "auto",
     workers: int | None = None,
@@ -87,8 +87,11 @@ def run(
     split_from : {"scribbleprompt", "universeg"}
         Divide the images as public code does: ScribblePrompt's release (60/20/20) or UniverSeg's example
         (70/30, no val split).  [default: our 60/20/20 by subject, or the data's own]
-    weights : {"bundled", "official"} or path
-        Weights of the models.
+    weights : {"bundled", "official"}, path, address, or mapping of these by name
+        Weights of the models: bundled, official, a file, a folder, or hf://OWNER/NAME[@REVISION]. Or by name,
+        as sam=official,medsam=FOLDER; models without a name take the bundled ones.
+
+        In Python the names are also keys of a mapping: ``{"sam": "official"}``.
     device : {"auto", "cpu", "cuda"}
         Device of the models; auto takes a GPU if there is one.
     precision : {"auto", "float32", "bfloat16"}
@@ -133,8 +136,11 @@ def run(
     from segbench.benchmark.local_models import as_names
     from segbench.benchmark.provenance import manifest
     from segbench.benchmark.summary import plan_lines, result_lines
+    from segbench.models.named_weights import as_text
+    from segbench.models.remote import forget
 
-    options["models"] = as_names(models)
+    forget()  # models of other environments may have been edited since an earlier run
+    options |= {"models": as_names(models), "weights": as_text(weights)}
     processes = Backend(workers, backend, scheduler).validated(connect=not dry_run)
     plan = _plan(options)
     for line in plan_lines(plan, all_names=dry_run):

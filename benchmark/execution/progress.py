@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -130,15 +131,27 @@ def no_report(report: Report) -> None:
     """Send nothing."""
 
 
+class Outcome(NamedTuple):
+    """What became of a batch: the seconds that it took, and a sentence for each unit that was lost."""
+
+    seconds: float
+    lost: tuple[str, ...] = ()
+
+
 class BatchProgress(Progress[Batch]):
-    """How much of some batches is finished, those in progress included.
+    """How much of some batches is finished, those in progress included; lost units are printed.
 
     Parameters
     ----------
     batches : sequence of Batch
-        Each has the seconds that it took as result.
+        Each has an `Outcome` as result.
     receive : function
         Returns reports of workers, as `reports` yields it.
+
+    Attributes
+    ----------
+    lost : list of str
+        A sentence for each unit that was lost.
     """
 
     def __init__(self, batches: Sequence[Batch], receive: Receive) -> None:
@@ -149,10 +162,16 @@ class BatchProgress(Progress[Batch]):
         self._unfinished = {batch.key: batch for batch in batches}
         self._reports: dict[str, Report] = {}
         self._receive = receive
+        self.lost: list[str] = []
 
-    def finish(self, batch: Batch, result: float) -> None:
-        self._add(self._loads[batch.kind], batch.cost, result)
+    def finish(self, batch: Batch, result: Outcome) -> None:
+        from tqdm import tqdm
+
+        self._add(self._loads[batch.kind], batch.cost, result.seconds)
         del self._unfinished[batch.key]
+        self.lost += result.lost
+        for sentence in result.lost:
+            tqdm.write(f"Lost: {sentence}", file=sys.stderr)
 
     @staticmethod
     def _add(load: Load, cost: float, seconds: float) -> None:

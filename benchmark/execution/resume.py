@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from segbench.errors import Failure
+from segbench.text import count_of
 
 if TYPE_CHECKING:
     from segbench.benchmark.execution.cluster import Backend
@@ -47,7 +48,8 @@ def resume(plan: RunPlan, manifest: dict[str, Any], backend: Backend) -> Results
     Raises
     ------
     Failure
-        If a unit cannot be computed, or is damaged after every attempt.
+        If a unit cannot be computed, or is damaged after every attempt. Units that are lost with the worker
+        of a model (`segbench.models.remote`) do not stop the others.
     """
     from segbench.benchmark.execution.worker import clear_caches
     from segbench.results import load
@@ -115,3 +117,8 @@ def _compute(units: list[Unit], store: Run, plan: RunPlan, backend: Backend) -> 
         batches, job = with_absolute_paths(batches, Job(plan.settings, plan.root, store.path, local, send))
         progress = BatchProgress(batches, receive)
         execute(batches, job, device, processes, size=len, progress=progress, client=client)
+    if progress.lost:
+        raise Failure(
+            f"{len(progress.lost)} of {count_of(len(units), 'unit')} were lost, as stated above, with the "
+            "workers of models; all others are finished, and the same command computes these again"
+        )

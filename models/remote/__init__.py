@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from segbench.models.remote.adapter import forget, remote_model
+from segbench.models.remote.adapter import RemoteModel, forget, remote_model
 from segbench.models.remote.connection import WorkerError, is_remote
 
-__all__ = ["WorkerError", "forget", "is_remote", "remote_model"]
+__all__ = ["RemoteModel", "WorkerError", "forget", "is_remote", "remote_model"]

@@ -90,6 +90,7 @@ class RemoteModel:
     licence: ClassVar[str]
     trained_on: ClassVar[str]
     version: ClassVar[int | float | str | None]
+    required_weights: ClassVar[tuple[str, ...]]  # names of networks, by which --weights may name them
     time_limit: ClassVar[float]  # seconds of a prediction
     source: ClassVar[str]  # digest of everything in the environment that decides predictions
     environment: ClassVar[dict[str, Any]]  # versions of Python and packages, for the manifest
@@ -190,6 +191,9 @@ def _class_of(name: str, facts: wire.Fields) -> type[RemoteModel]:
     packages = facts.get("packages")
     if not isinstance(packages, dict) or not all(map(_is_text, packages.values())):
         raise WorkerError("its packages are no versions by name")
+    networks = facts.get("required_weights")
+    if not isinstance(networks, list) or not all(map(_is_text, networks)):
+        raise WorkerError("its required_weights are no names")
     environment = {"python": _text(facts, "python"), "packages": packages}
     source = _digest(_text(facts, "source"), environment)
     attributes = {
@@ -200,6 +204,7 @@ def _class_of(name: str, facts: wire.Fields) -> type[RemoteModel]:
         "capabilities": _capabilities(facts.get("capabilities")),
         **{fact: _text(facts, fact) for fact in ("title", "licence", "trained_on")},
         "version": version,
+        "required_weights": tuple(networks) or (address_of(name).model,),
         "time_limit": limit,
         "source": source,
         "environment": environment,

@@ -260,6 +260,7 @@ class Model:
             "title": str(getattr(kind, "title", self.name)),
             "version": getattr(kind, "version", None),
             "capabilities": dict(declared if isinstance(declared, dict) else vars(declared)),
+            "required_weights": list(getattr(kind, "required_weights", ())),
             "time_limit": getattr(kind, "time_limit", TIME_LIMIT),
             "source": _source(kind.__module__),
             "python": platform.python_version(),
@@ -329,18 +330,19 @@ def _one_thread() -> None:
 
 
 def _source(module: str) -> str:
-    """Return the digest of a module, or of the package it belongs to."""
-    top = "segbench.models" if module.startswith("segbench.models.") else module.partition(".")[0]
-    imported = importlib.import_module(top)
-    folders = [Path(folder) for folder in getattr(imported, "__path__", ())]
+    """Return the digest of the package of a module, or of what is imported of segbench's models."""
+    if module.startswith("segbench."):
+        loaded = [name for name in sorted(sys.modules) if name.startswith("segbench.models")]
+        return _digest((name, Path(str(sys.modules[name].__file__))) for name in loaded)
+    package = sys.modules[module.partition(".")[0]]
     suffixes = (*SOURCE_SUFFIXES, *EXTENSION_SUFFIXES)
     files = [
         (file.relative_to(folder).as_posix(), file)
-        for folder in folders
+        for folder in map(Path, getattr(package, "__path__", ()))
         for file in folder.rglob("*")
         if file.name.endswith(suffixes)
     ]
-    return _digest(sorted(files) or [("", Path(str(imported.__file__)))])
+    return _digest(sorted(files) or [("", Path(str(package.__file__)))])
 
 
 def _packages() -> dict[str, str]:

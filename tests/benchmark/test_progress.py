@@ -18,6 +18,7 @@ from segbench.benchmark.execution.estimate import duration
 from segbench.benchmark.execution.progress import (
     BatchProgress,
     Load,
+    Outcome,
     Report,
     Reporter,
     reports,
@@ -91,10 +92,10 @@ def test_reports_of_a_worker_that_was_killed_count_once():
     assert progress.seconds_left(10.0, workers=2) == (40 - 12) * 0.5 / 2
     received.append(Report("b", 3, 1.0))  # of the worker that computes it again
     assert progress.finished_cost() == 3
-    progress.finish(batches[1], 15.0)
+    progress.finish(batches[1], Outcome(15.0))
     assert progress.finished_cost() == 30
     assert progress.seconds_left(30.0, workers=2) == 10 * 0.5  # one batch keeps one worker busy
-    progress.finish(batches[0], 5.0)
+    progress.finish(batches[0], Outcome(5.0))
     assert progress.finished_cost() == progress.total == 40 and progress.seconds_left(40.0, workers=2) == 0
 
 
