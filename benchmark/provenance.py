@@ -17,8 +17,9 @@ from segbench.benchmark.plan import SEED_MODEL, RunPlan
 from segbench.benchmark.selection import ExperimentPlan, SelectedTask
 from segbench.benchmark.task_weights import training_facts, weight_files
 from segbench.errors import Failure
-from segbench.models.named_weights import weights_of
-from segbench.models.registry import MODELS, weights_of_model
+from segbench.models.hub import trained_on
+from segbench.models.named_weights import BUNDLED, weights_of
+from segbench.models.registry import MODELS, facts, required_weights, weights_of_model
 from segbench.models.remote import is_remote
 from segbench.models.weights import companion
 from segbench.paths import PACKAGE
@@ -92,6 +93,9 @@ def _model(name: str, plan: RunPlan) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "weights": weights if checksums.models[name] or trained else None,
         "checksum": checksums.models[name],
+        "licence": _licence(name, weights),
+        "trained_on": _trained_on(name, weights),
+        **_revision(checksums.pinned[name]),
         **({} if version is None else {"version": version}),
         **_source("model", name, plan),
         **({"environment": MODELS.get(name).environment} if is_remote(name) else {}),
@@ -100,9 +104,32 @@ def _model(name: str, plan: RunPlan) -> dict[str, Any]:
         return entry
     pairs = (pair for experiment in plan.selection.experiments for pair in experiment.pairs())
     tasks = sorted({task.task.name for task, model in pairs if model == name})
-    facts = {task: training_facts(weight_files(name, task, weights)) for task in tasks}
-    training = {task: known for task, known in facts.items() if known}
+    of_tasks = {task: training_facts(weight_files(name, task, weights)) for task in tasks}
+    training = {task: known for task, known in of_tasks.items() if known}
     return entry | {"trained": trained} | ({"training": training} if training else {})
+
+
+def _licence(name: str, weights: str) -> str:
+    """Return the licence of a model with some weights; the bundled ones have that of this project."""
+    if weights == BUNDLED and required_weights(name):
+        return "MIT"
+    stated = facts(name)
+    official = not required_weights(name) or weights in ("official", stated["official"])
+    return stated["licence"] if official else "not stated"
+
+
+def _trained_on(name: str, weights: str) -> str:
+    """Return what the weights of a model were trained on; one without weights states it itself."""
+    required = required_weights(name)
+    if not required:
+        return facts(name)["trained_on"]
+    texts = [trained_on(part, companion(weights) if i else weights) for i, part in enumerate(required)]
+    return "; ".join(dict.fromkeys(texts))
+
+
+def _revision(weights: str) -> dict[str, str]:
+    """Return the commit of weights on a hub; empty for others."""
+    return {"revision": weights.rpartition("@")[2]} if weights.startswith("hf:") else {}
 
 
 def _source(kind: str, name: str, plan: RunPlan) -> dict[str, str]:

@@ -56,6 +56,8 @@ class Automatic:
     precision : {"float32", "bfloat16"}
     """
 
+    licence = "MIT"
+    trained_on = "each task"
     capabilities = Capabilities(automatic=True, needs_training=True)
     network_class: ClassVar[type[SetNetwork]]
     channels: ClassVar[int] = 1

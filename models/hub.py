@@ -12,8 +12,8 @@ from typing import Any
 from segbench.errors import reason_of
 from segbench.models.extras import optional
 from segbench.models.named_weights import BUNDLED, weights_of
-from segbench.models.registry import MODELS, networks
-from segbench.models.weights import WeightsError, file_checksum, weights_path
+from segbench.models.registry import MODELS, facts, networks
+from segbench.models.weights import WeightsError, file_checksum, training_metadata, weights_path
 
 ADDRESS = re.compile(r"hf://(?P<repository>[^/@]+/[^/@]+)(@(?P<revision>.+))?")
 # Whatever else a repository holds, pickles and code above all, is never fetched.
@@ -106,6 +106,26 @@ def checksum(name: str, weights: str = BUNDLED) -> str:
     if official_address(name) or weights_of(weights, name).startswith("hf:"):
         return folder_checksum(model_folder(name, weights))
     return file_checksum(weights_path(name, weights))
+
+
+def trained_on(name: str, weights: str) -> str:
+    """Return what a network's weights were trained on, in a few words; "not stated" where it is unknown.
+
+    Official weights have the statement of the model's class. Weights that this project trained have it in
+    the header of their file.
+    """
+    own = weights_of(weights, name)
+    stated = facts(name) if name in MODELS else {"official": "", "trained_on": "not stated"}
+    if own in ("official", stated["official"]):
+        return stated["trained_on"]
+    try:
+        training = {} if official_address(name) else training_metadata(weights_path(name, own))
+    except WeightsError:
+        training = {}
+    if "preset" not in training:
+        return "not stated"
+    names = sorted(training.get("data") or training.get("tasks") or ())
+    return "synthetic tasks" + (f" and real images of {', '.join(names)}" if names else "")
 
 
 def folder_checksum(folder: Path) -> str:

@@ -12,7 +12,7 @@ from segbench.models.min_context import with_min_context
 from segbench.models.network_adapter import PROMPTS, NetworkAdapter, stack_inputs
 from segbench.models.networks import MultiverSeg as Network
 from segbench.models.scribbleprompt import ScribblePrompt
-from segbench.models.weights import companion
+from segbench.models.weights import OFFICIAL, companion
 from segbench.protocols.adapter import Capabilities, Context, Query
 
 
@@ -31,6 +31,9 @@ class MultiverSeg(NetworkAdapter):
     title = "MultiverSeg"
     capabilities = Capabilities(interactive=True, prompts=PROMPTS, in_context=True)
     required_weights: tuple[str, ...] = ("multiverseg", "scribbleprompt")
+    licence = "not stated"
+    trained_on = "67 medical data sets, and synthetic tasks"
+    official = OFFICIAL["multiverseg"].url
     network_class = Network
     version = 2  # since the mean over the context is a running sum in float32
 

@@ -23,6 +23,8 @@ class RandomWalker:
     """
 
     title = "Random walker"
+    licence = "BSD-3-Clause (scikit-image)"
+    trained_on = "nothing"
     capabilities = Capabilities(interactive=True)
 
     def predict(self, query: Query) -> Tensor:

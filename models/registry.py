@@ -194,6 +194,16 @@ def runs_by_default(name: str, protocol: str) -> bool:
     return protocols is None or protocol in protocols
 
 
+def facts(name: str) -> dict[str, str]:
+    """Return ``licence``, ``trained_on`` and ``official`` of a model: of its code and its official weights.
+
+    What its class does not state is "not stated"; ``official``, an address, is then empty.
+    """
+    model = MODELS.get(name)
+    stated = {fact: str(getattr(model, fact, "not stated")) for fact in ("licence", "trained_on")}
+    return stated | {"official": str(getattr(model, "official", ""))}
+
+
 def title(name: str) -> str:
     """Name of a model for people; a plug-in without ``title`` is called by its name."""
     return str(getattr(MODELS.get(name), "title", name))

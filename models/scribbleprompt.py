@@ -6,6 +6,7 @@ from torch import Tensor
 
 from segbench.models.network_adapter import PROMPTS, NetworkAdapter, stack_inputs
 from segbench.models.networks import ScribblePromptUNet
+from segbench.models.weights import OFFICIAL
 from segbench.protocols.adapter import Capabilities, Query
 
 
@@ -15,6 +16,9 @@ class ScribblePrompt(NetworkAdapter):
     title = "ScribblePrompt"
     capabilities = Capabilities(interactive=True, prompts=PROMPTS)
     required_weights = ("scribbleprompt",)
+    licence = "Apache-2.0"
+    trained_on = "65 medical data sets, and synthetic labels"
+    official = OFFICIAL["scribbleprompt"].url
     network_class = ScribblePromptUNet
 
     def forward(self, query: Query) -> Tensor:

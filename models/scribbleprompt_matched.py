@@ -21,6 +21,8 @@ class ScribblePromptMatched(NetworkAdapter):
     title = "ScribblePrompt (matched)"
     capabilities = Capabilities(interactive=True)
     required_weights: tuple[str, ...] = ("scribbleprompt-matched",)
+    licence = "MIT"
+    trained_on = "no public weights"
     default_protocols = ("set-clicks", "set-scribbles", "manual-scribbles")
     network_class = SimpleUNet
     interconv = False

@@ -24,6 +24,8 @@ class ScribblePromptUniverSeg:
     title = "SP+UVS"
     capabilities = Capabilities(interactive=True, prompts=PROMPTS, in_context=True, min_context=5)
     required_weights = ("scribbleprompt", "universeg")
+    licence = "those of ScribblePrompt and UniverSeg"
+    trained_on = "as ScribblePrompt and UniverSeg"
     version = UniverSeg.version
 
     def __init__(self, interactive: ScribblePrompt, in_context: UniverSeg) -> None:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from segbench.models.network_adapter import NetworkAdapter
 from segbench.models.networks import UniverSeg as Network
+from segbench.models.weights import OFFICIAL
 from segbench.protocols.adapter import Capabilities, Query
 
 SMALLEST = 1e-6  # probability, and distance to 1; the logits of a mean are finite
@@ -20,6 +21,9 @@ class UniverSeg(NetworkAdapter):
     title = "UniverSeg"
     capabilities = Capabilities(in_context=True)
     required_weights = ("universeg",)
+    licence = "Apache-2.0; weights OpenRAIL++-M, for research only"
+    trained_on = "most of MegaMedical's 53 medical data sets, and synthetic tasks"
+    official = OFFICIAL["universeg"].url
     network_class = Network
     version = 2  # since the mean over the context is a running sum in float32
 

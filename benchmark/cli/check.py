@@ -139,7 +139,9 @@ command = command_of(
     click.Option(["--update"], is_flag=True, help="Write the records of the run to the baseline file."),
     click.Option(["--model"], metavar="NAME", help="Test this adapter on mock tasks instead of a run."),
     click.Option(
-        ["--weights"], metavar="bundled|official|PATH", help="Weights of the adapter.  [default: bundled]"
+        ["--weights"],
+        metavar="WEIGHTS",
+        help="Weights of the adapter, as `run` takes them.  [default: bundled]",
     ),
     click.Option(
         ["--device"], type=click.Choice(["cpu", "cuda"]), help="Device of the adapter.  [default: cpu]"

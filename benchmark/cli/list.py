@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -20,12 +22,15 @@ Row = dict[str, Any]
 
 
 def _models(_: str | None) -> list[Row]:
-    from segbench.models.registry import MODELS, capabilities, title
+    from segbench.models.registry import MODELS, capabilities, facts, title
 
-    return [
-        {"name": name, **asdict(capabilities(name)), "title": title(name), **_described(MODELS.get(name))}
-        for name in MODELS.names()
-    ]
+    rows = []
+    for name in MODELS.names():
+        declared = asdict(capabilities(name))
+        declared["prompts"] = list(declared["prompts"]) if declared["interactive"] else []
+        own = {"title": title(name), **facts(name), **_described(MODELS.get(name))}
+        rows.append({"name": name, **declared, **own})
+    return rows
 
 
 def _protocols(_: str | None) -> list[Row]:
@@ -123,8 +128,13 @@ def _list(kind: str, format: str, data_root: str | None) -> None:
     if format == "json":
         click.echo(json.dumps(rows, indent=2))
         return
-    for line in _lines(rows, SHOWN[kind]):
+    for row, line in zip(rows, _lines(rows, SHOWN[kind]), strict=True):
         click.echo(line)
+        if kind == "models":
+            width = shutil.get_terminal_size().columns
+            click.echo(
+                textwrap.fill(_model_facts(row), width, initial_indent="    ", subsequent_indent="    ")
+            )
 
 
 def _lines(rows: list[Row], columns: Sequence[str]) -> list[str]:
@@ -147,6 +157,13 @@ def _cell(key: str, row: Row) -> str:
     if key == "trained_on_by":
         return "training data" if value else ""
     return str(value)
+
+
+def _model_facts(row: Row) -> str:
+    """Return what a model takes, its licence, and what its official weights were trained on."""
+    others = {"in_context": "context", "setwise": "sets", "automatic": "scans"}
+    taken = [*row["prompts"], *(noun for fact, noun in others.items() if row[fact])] or ["images"]
+    return f"{', '.join(taken)} | licence: {row['licence']} | trained on: {row['trained_on']}"
 
 
 command = command_of(

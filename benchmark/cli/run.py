@@ -16,7 +16,7 @@ command = command_of(
         images={"type": IMAGES, "metavar": "N|all"},
         tasks={"metavar": "PATTERNS"},
         target_dice={"type": SHARE},
-        weights={"metavar": "bundled|official|PATH"},
+        weights={"metavar": "WEIGHTS"},
         scheduler={"metavar": "ADDRESS"},
         output={"metavar": "DIR|URL"},
     ),

@@ -38,6 +38,8 @@ class NNUNet:
     """
 
     title = "nnU-Net"
+    licence = "Apache-2.0"
+    trained_on = "each task"
     capabilities = Capabilities(needs_training=True)
     version = 1
 
