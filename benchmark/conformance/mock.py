@@ -105,7 +105,8 @@ class QueryKind:
         number : int
             Number of the set, or of the image.
         draw : int
-            Number of the random draw of the interactions.
+            Number of the draw of the interactions; they are on the structure of the image that is so many
+            images later, as other boxes around one structure may mean the same to a model.
         shift : int
             Offset of the images of the context.
         step : {1, -1}
@@ -119,7 +120,8 @@ class QueryKind:
             trajectory = Trajectory(data.images[image, 0], label, target_dice=1.0, context=context)
             if self.interactions:
                 rng_for = partial(keyed_generator, 0, "mock marks", image, draw)
-                for interaction in ANNOTATORS[self.interactions].start(label[None], [rng_for]):
+                drawn_on = data.labels[(image + draw) % len(data)]
+                for interaction in ANNOTATORS[self.interactions].start(drawn_on, [rng_for]):
                     trajectory.add(interaction)
             if self.previous:
                 noise = keyed_generator(0, "mock logits", image).normal(0, 2, label.shape)

@@ -59,6 +59,29 @@ class Helped(Brush):
         return query.image - 0.5 + seen if query.interactions is None else super().predict(query) + seen
 
 
+class Boxed(Brush):
+    """Right, with boxes, and with its last logits."""
+
+    capabilities = Capabilities(interactive=True, prompts=("clicks", "scribbles", "boxes", "masks"))
+
+    def predict(self, query):
+        previous = 0 if query.previous_logits is None else 0.1 * query.previous_logits.tanh()
+        return super().predict(query) + 0.1 * query.interactions.box + previous
+
+
+class OnlyBoxes:
+    """Right, with the coordinates of boxes alone, and with a context."""
+
+    capabilities = Capabilities(interactive=True, prompts=("boxes",), in_context=True)
+
+    def predict(self, query):
+        logits = query.image - 0.45 + (0 if query.context is None else query.context.labels.mean(dim=1))
+        for own, box in zip(logits, query.interactions.boxes if query.interactions else (), strict=False):
+            inside = own[0, box.top : box.bottom, box.left : box.right].clone()
+            own.sub_(5)[0, box.top : box.bottom, box.left : box.right] = inside
+        return logits
+
+
 class Averaging(Helped):
     """Right, with two contexts of one size, and explicitly without a fallback."""
 
@@ -93,9 +116,23 @@ class Bands:
         return -(query.image * 2 - torch.arange(3.0).reshape(1, 3, 1, 1)).abs()
 
 
-@pytest.mark.parametrize("name", ["Brush", "Helped", "Averaging", "Sets", "Bands"])
+@pytest.mark.parametrize("name", ["Brush", "Boxed", "OnlyBoxes", "Helped", "Averaging", "Sets", "Bands"])
 def test_right_adapters_pass(name):
     assert verdict_on(name) == {}
+
+
+def test_boxes_are_in_the_queries_and_runs_of_models_that_take_them():
+    boxed, brush, only = (
+        {each.check: each.detail for each in examine(f"{__name__}:{name}")}
+        for name in ("Boxed", "Brush", "OnlyBoxes")
+    )
+    assert boxed["interactions used"] == "clicks, scribbles and boxes change the answers"
+    assert only["interactions used"] == "boxes change the answers"
+    assert {"run boxes", "run box-then-clicks"} <= boxed.keys()
+    assert {check for check in only if check.startswith("run ")} == {
+        *("run boxes", "run bootstrapped-in-context", "run in-context"),
+    }
+    assert not any("box" in check for check in brush)
 
 
 BUILT_IN = [name for name in MODELS.builtin if not MODELS.get(name).capabilities.needs_training]
@@ -441,6 +478,15 @@ class ReadsClicks(Brush):
         return logits
 
 
+class IgnoresBoxes(Boxed):
+    def predict(self, query):
+        return Brush.predict(self, query)
+
+
+class UndeclaredMasks(Boxed):
+    capabilities = Capabilities(interactive=True, prompts=("clicks", "scribbles", "boxes"))
+
+
 class Forgets(Helped):
     def seen(self, context):
         return 0
@@ -504,6 +550,8 @@ class FewClicks(Brush):
         ("OnlyMany", {"batch size": "failed"}),
         ("Deaf", {"interactions used": "failed"}),
         ("ReadsClicks", {"interactions used": "note"}),
+        ("IgnoresBoxes", {"interactions used": "note", "previous logits": "note"}),
+        ("UndeclaredMasks", {"previous logits": "note"}),
         ("Forgets", {"context used": "failed"}),
         ("Latest", {"context order": "note"}),
         ("Small", {"image size": "note"}),

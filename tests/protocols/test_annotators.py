@@ -10,6 +10,8 @@ import torch
 from scipy import ndimage
 
 from segbench.protocols.annotators import (
+    Boxes,
+    BoxThenClicks,
     CenterClicks,
     CenterlineScribbles,
     LineScribbles,
@@ -23,7 +25,10 @@ from segbench.protocols.sequential import CENTERLINE_SCRIBBLES_128, CENTERLINE_S
 LIMITED, RELEASED = CENTERLINE_SCRIBBLES_128.annotator, CENTERLINE_SCRIBBLES_V1.annotator
 ANNOTATORS = pytest.mark.parametrize(
     "annotator",
-    [CenterClicks(), RitmClicks(), CenterlineScribbles(), LIMITED, RELEASED, RandomClicks(), LineScribbles()],
+    [
+        *(CenterClicks(), RitmClicks(), CenterlineScribbles(), LIMITED, RELEASED),
+        *(RandomClicks(), LineScribbles(), Boxes(), BoxThenClicks()),
+    ],
     ids=lambda a: a.name,
 )
 
@@ -44,7 +49,7 @@ def same(first, second):
         for drawing in (interaction.positive, interaction.negative)
     ]
     exact = all(np.allclose(a, b, rtol=0, atol=1e-6) for a, b in zip(drawn[:2], drawn[2:], strict=True))
-    given = [(interaction.kind, interaction.clicks, interaction.empty) for interaction in (first, second)]
+    given = [(each.kind, each.clicks, each.box, each.empty) for each in (first, second)]
     return exact and given[0] == given[1]
 
 
@@ -59,7 +64,7 @@ def test_the_interaction_on_an_image_does_not_depend_on_the_batch(annotator, ima
         (start,) = annotator.start(labels[single], [rng_for])
         (correction,) = annotator.correct(labels[single], predictions[single], [rng_for])
         assert same(started[number], start) and same(corrected[number], correction)
-    sides = 1 if annotator.name in ("random-clicks", "line-scribbles") else 2
+    sides = 1 if annotator.name in ("random-clicks", "line-scribbles", "boxes") else 2
     assert len({interaction.kind for interaction in corrected}) >= sides
     for interaction in started + corrected:
         for drawing in (interaction.positive, interaction.negative):

@@ -14,7 +14,7 @@ import pytest
 
 from segbench import results
 from segbench.results import Run, StoreError
-from segbench.results.schema import IMAGES, STEPS, TASK, typed
+from segbench.results.schema import COLUMNS, IMAGES, PICTURES, STEPS, TASK, typed
 
 SETTINGS = {"seed": 0, "target_dice": 0.9}
 
@@ -40,6 +40,27 @@ def filled(path: Path, **blocks) -> Run:
     for key, simulations in blocks.items():
         run.write(key, {"simulations": list(simulations)}, *tables(simulations))
     return run
+
+
+def pictures(steps: pd.DataFrame, **columns) -> pd.DataFrame:
+    """A picture of each step; ``columns`` replace those of the masks."""
+    masks = {"height": 8, "width": 8, "prediction": b"p", "positive": b"", "negative": b"", "box": b""}
+    return typed(steps.assign(**masks | columns).to_dict("records"), PICTURES)
+
+
+def test_runs_without_boxes_in_their_pictures_are_read_together_with_others(tmp_path, monkeypatch):
+    """Runs stored before there were boxes lack the column."""
+    run, old = Run.open_or_create(tmp_path / "run", SETTINGS), tables((0,))
+    with monkeypatch.context() as earlier:
+        earlier.setitem(COLUMNS, "pictures", {name: PICTURES[name] for name in PICTURES if name != "box"})
+        run.write("a", {}, *old, pictures(old[0]))
+    assert (results.load(run.path).pictures.box == b"").all()
+    new = tables((1,))
+    run.write("b", {}, *new, pictures(new[0], box=b"some"))
+    assert run.verify(["a", "b"]) == []
+    read = results.load(run.path).pictures
+    assert list(read) == list(PICTURES)
+    assert dict(read.groupby("simulation").box.unique().explode()) == {0: b"", 1: b"some"}
 
 
 def test_written_units_are_read_back(tmp_path):
