@@ -31,6 +31,8 @@ MODELS = ModelRegistry(
         "multiverseg-2": "segbench.models.multiverseg:MIN_CONTEXT_2",
         "multiverseg-5": "segbench.models.multiverseg:MIN_CONTEXT_5",
         "multiverseg-dummy": "segbench.models.multiverseg:MultiverSegDummy",
+        "scribbleprompt-finetuned": "segbench.models.finetuned:ScribblePromptFineTuned",
+        "multiverseg-finetuned": "segbench.models.finetuned:MultiverSegFineTuned",
         "sp-uvs": "segbench.models.sp_uvs:ScribblePromptUniverSeg",
         "sp-uvs-1": "segbench.models.sp_uvs:MIN_CONTEXT_1",
         "sp-uvs-2": "segbench.models.sp_uvs:MIN_CONTEXT_2",
@@ -137,7 +139,12 @@ def required_weights(name: str) -> tuple[str, ...]:
 
 
 def networks(name: str) -> tuple[str, ...]:
-    """Names of a model's weights; a model that declares none has weights of its own name."""
+    """Names of a model's weights; a model that declares none has weights of its own name.
+
+    The environment of a model is no part of the name.
+    """
+    if is_remote(name):
+        return tuple(MODELS.get(name).networks)
     return required_weights(name) or (name,)
 
 
@@ -180,7 +187,12 @@ def _network(name: str) -> str:
     """Return the network of a model; that which has the model's name if there are several."""
     if name not in MODELS and ":" not in name:
         raise UnknownName("model", name, MODELS.names())
-    required = required_weights(name)
+    try:
+        required = required_weights(name)
+    except (UnknownName, PluginError):
+        if name in MODELS:
+            raise
+        return name  # perhaps a model in an environment of its own
     if not required and not hasattr(MODELS.get(name), "create"):
         raise UsageError(f"{name} has no weights; leave it out of --weights")
     if len(required) > 1 and name not in required:

@@ -90,14 +90,14 @@ class RemoteModel:
     licence: ClassVar[str]
     trained_on: ClassVar[str]
     version: ClassVar[int | float | str | None]
-    required_weights: ClassVar[tuple[str, ...]]  # names of networks, by which --weights may name them
+    networks: ClassVar[tuple[str, ...]]  # names of weights, by which --weights names them
     time_limit: ClassVar[float]  # seconds of a prediction
     source: ClassVar[str]  # digest of everything in the environment that decides predictions
     environment: ClassVar[dict[str, Any]]  # versions of Python and packages, for the manifest
     default_protocols: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, weights: str, device: str, precision: str) -> None:
-        self._options: wire.Fields = {"weights": weights, "device": device, "precision": precision}
+        self._options = {"weights": weights, "device": device, "precision": precision}
         self._connection: Connection | None = None
         self._created: wire.Fields | None = None
         with _naming(self.name):
@@ -125,7 +125,7 @@ class RemoteModel:
             if facts != self.facts:
                 connection.close()
                 raise WorkerError("its code or its packages have changed since the run began; run it again")
-        created, _ = connection.ask("create", "ready", START_LIMIT, **self._options)
+        created, _ = connection.ask("create", "ready", START_LIMIT, options=self._options)
         _check_created(created)
         if self._created is not None and created != self._created:
             connection.close()
@@ -191,9 +191,9 @@ def _class_of(name: str, facts: wire.Fields) -> type[RemoteModel]:
     packages = facts.get("packages")
     if not isinstance(packages, dict) or not all(map(_is_text, packages.values())):
         raise WorkerError("its packages are no versions by name")
-    networks = facts.get("required_weights")
+    networks = facts.get("networks")
     if not isinstance(networks, list) or not all(map(_is_text, networks)):
-        raise WorkerError("its required_weights are no names")
+        raise WorkerError("its networks are no names")
     environment = {"python": _text(facts, "python"), "packages": packages}
     source = _digest(_text(facts, "source"), environment)
     attributes = {
@@ -204,7 +204,7 @@ def _class_of(name: str, facts: wire.Fields) -> type[RemoteModel]:
         "capabilities": _capabilities(facts.get("capabilities")),
         **{fact: _text(facts, fact) for fact in ("title", "licence", "trained_on")},
         "version": version,
-        "required_weights": tuple(networks) or (address_of(name).model,),
+        "networks": tuple(networks) or (address_of(name).model,),
         "time_limit": limit,
         "source": source,
         "environment": environment,
