@@ -33,7 +33,7 @@ from segbench.reports.ranking import (
 )
 from segbench.reports.requirement import NO_CONTEXT, InsufficientRecords, Requirement
 from segbench.results.resampling import Unit
-from segbench.text import count_of, join_names, printable
+from segbench.text import amount, count_of, join_names, printable
 
 if TYPE_CHECKING:
     from segbench.results import Results
@@ -168,7 +168,7 @@ def _of_protocol(
         table = dice(images)
         titles = [style.model_title(name) for name in table.model]
         quality = join_names(named_amounts(table, titles))
-        after = f"after {protocols.amount(int(images.interactions.max()), unit)}"
+        after = f"after {amount(int(images.interactions.max()), unit)}"
         return f"No method reached {target} on any image. Dice (×100) {after}: {quality}. {advice}"
     known = _task_names(results.images)
     names = [known[str(name)] for name in solved.index[~solved]]
@@ -221,7 +221,7 @@ def _quality(results: Results, protocol: str, images: pd.DataFrame) -> str:
     titles = [pictures.method_title(*names) for names in zip(table.model, contexts, strict=True)]
     listed = join_names(named_amounts(table, titles), MOST_NAMES)
     fixed = labels.family in ("boxes", "interactive-in-context")
-    after = f"after {protocols.amount(most, labels.unit)}:" if fixed else "of"
+    after = f"after {amount(most, labels.unit)}:" if fixed else "of"
     text = f"{_datasets(images)}: Dice (×100) {after} {listed}."
     if labels.family != "boxes":
         return text

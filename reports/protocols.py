@@ -5,7 +5,6 @@ They come from the manifest of the run. The registry answers for protocols that 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -50,17 +49,6 @@ def _registered(name: str) -> ProtocolLabels:
         return ProtocolLabels(name, "interactions")
     facts = protocol.unit, protocol.family, protocol.ordered, protocol.max_steps
     return ProtocolLabels(protocol.title or name, *facts)
-
-
-def amount(count: int, unit: str) -> str:
-    """Return a number of interactions with the unit of a protocol, which is in plural.
-
-    Examples
-    --------
-    >>> amount(1, "boxes"), amount(1, "scribble steps"), amount(3, "clicks")
-    ('1 box', '1 scribble step', '3 clicks')
-    """
-    return f"{count} {unit if count != 1 else re.sub('(?<=x)es$|s$', '', unit)}"
 
 
 def step_limit(results: Results, name: str) -> int:

@@ -9,11 +9,12 @@ from itertools import permutations
 
 import pandas as pd
 
-from segbench.reports import estimates, protocols, style
+from segbench.reports import estimates, style
 from segbench.reports.layout import change, number
 from segbench.reports.style import model_title
 from segbench.results import statistics
 from segbench.results.resampling import PASS, StatisticsError, Unit
+from segbench.text import amount as counted
 from segbench.text import count_of, join_names
 
 MOST_NAMES = 3  # in a sentence; more are counted
@@ -229,7 +230,7 @@ def _failures(effort: Effort, models: Iterable[str]) -> str:
     maximum = int(effort.images.interactions[~effort.images.reached.astype(bool)].max())
     text = (
         f" {noun.capitalize()}s that missed {effort.target}: {join_names(parts)}; "
-        f"each counts as {protocols.amount(maximum, effort.unit)}."
+        f"each counts as {counted(maximum, effort.unit)}."
     )
     if percent(share[named[0]]) != percent(share[reliable]):
         text += f" {model_title(named[0])} fails on more {noun}s than {model_title(reliable)}."

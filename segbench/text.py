@@ -27,6 +27,17 @@ def count_of(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
+def amount(count: int, unit: str) -> str:
+    """Return a number with its unit, which is in plural, as protocols name what an interaction is.
+
+    Examples
+    --------
+    >>> amount(1, "boxes"), amount(1, "scribble steps"), amount(3, "clicks")
+    ('1 box', '1 scribble step', '3 clicks')
+    """
+    return f"{count} {unit if count != 1 else re.sub('(?<=x)es$|s$', '', unit)}"
+
+
 def join_names(names: Sequence[str], most: int | None = None) -> str:
     """Join names by commas and "and"; with ``most``, the names beyond it are counted.
 

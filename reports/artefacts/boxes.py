@@ -44,8 +44,9 @@ ARTEFACTS = {
         "figure",
         "Dice from one box by example number",
         "Mean Dice of the single prediction from a box, for the first, second, ... image of a set. Models "
-        "with a context get the earlier images and their own predictions; nobody corrects these. The lines "
-        "of the other models vary with the images alone.",
+        "with a context get the earlier images and their own predictions, which nobody corrects; the first "
+        "entry is a seed image, segmented from a box too. Lines of models without a context vary with the "
+        "images alone.",
         "Shading: 95% bootstrap interval over {simulation}.",
         requires=(BOXES,),
         rows=("protocol", "example"),

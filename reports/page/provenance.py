@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from segbench.datasets.task import base_name
 from segbench.reports import bounds, catalogue, cautions, pictures, protocols, selection, style
 from segbench.reports.layout import Grid
 from segbench.text import join_names, render_command
@@ -20,6 +22,7 @@ def warnings(results: Results) -> list[dict[str, str]]:
     texts = {
         "Bundled weights.": _bundled_weights(results),
         "Other weights.": _other_weights(results),
+        "Evaluated data in the training.": _trained_on_evaluated(results),
         "Shortened training.": _short_trainings(results),
         "Seed images.": cautions.missed_seeds(results),
         "Empty scribbles.": cautions.empty_scribbles(results),
@@ -135,6 +138,26 @@ def _other_weights(results: Results) -> str:
     )
 
 
+def _trained_on_evaluated(results: Results) -> str:
+    """Name the models that were trained on a data set with records of them; not those trained per task."""
+    used = results.images[["model", "dataset"]].drop_duplicates().groupby("model", observed=True).dataset
+    datasets = {str(model): sorted(map(str, names)) for model, names in used}
+    trained, texts = catalogue.trainings(results), []
+    for model, entry in _weights(results).items():
+        training = "" if model in trained else str(entry.get("trained_on") or "")
+        seen = [name for name in datasets[model] if _names(training, base_name(name))]
+        if seen:
+            texts.append(f"{style.model_title(model)} was trained on {join_names(seen)}")
+    return "; ".join(texts) and (
+        f"{'; '.join(texts)}. The evaluated images, or others of the same source, are not new to the model."
+    )
+
+
+def _names(text: str, dataset: str) -> bool:
+    """Return whether a text names a data set, as a word of its own."""
+    return re.search(rf"(?<![a-z0-9]){re.escape(dataset.lower())}(?![a-z0-9])", text.lower()) is not None
+
+
 def _short_trainings(results: Results) -> str:
     labels = [
         bounds.label(results, model, tasks)
@@ -183,14 +206,17 @@ def _image_key(family: str) -> list[str]:
 
 
 def models(results: Results) -> Grid:
-    """List weights and checksum of every model."""
-    trained = catalogue.trainings(results)
+    """List weights and checksum of every model; also training data and licence, if a manifest has them."""
+    trained, entries = catalogue.trainings(results), _weights(results)
+    facts = {"trained_on": "Trained on", "licence": "Licence"}
+    facts = {key: title for key, title in facts.items() if any(key in one for one in entries.values())}
     rows = []
-    for model, entry in _weights(results).items():
+    for model, entry in entries.items():
         weights = catalogue.TRAINED if model in trained else entry.get("weights", "unknown")
         named = "none needed" if weights is None else str(weights)
-        rows.append([style.model_title(model), model, named, _shortened(entry, "checksum")])
-    return Grid(["Method", "Name", "Weights", "Checksum"], rows)
+        stated = [str(entry.get(key) or "not stated") for key in facts]
+        rows.append([style.model_title(model), model, named, *stated, _shortened(entry, "checksum")])
+    return Grid(["Method", "Name", "Weights", *facts.values(), "Checksum"], rows)
 
 
 def trainings(results: Results) -> Grid | None:
