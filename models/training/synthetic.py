@@ -2,13 +2,15 @@
 
 A task is a picture of regions painted over each other: a stack of layers (noise blobs, wobbly ellipses,
 nested shapes, rows of shapes, tubes), a body with a core among scattered objects, a row of similar shapes
-across an organ, or vessels. Its members show this picture in another pose, deformation, light and noise.
+across an organ, vessels, or a mesh of cells. Its members show this picture in another pose, deformation,
+light and noise.
 The task decides how much they differ: from one slightly bent anatomy to unrelated individuals of one kind.
 The label is one region, or one region with everything inside it.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,6 +25,7 @@ from segbench.models.training.sampling import Sampler, View, pose
 LAYER_WEIGHTS = (0.34, 0.2, 0.1, 0.12, 0.08, 0.1, 0.06)
 REGIONS = 7  # without the background
 MAX_SHAPES = 32  # of a row, before their lengths repeat
+CELLS = 24  # of a mesh in each direction, before they repeat
 
 
 # Each shape below is a field (T, M, S, S): positive inside, negative outside.
@@ -166,6 +169,40 @@ def vessels(view: View) -> Tensor:
     return _paint(regions, tubes, 3, view.task_chance(1))
 
 
+def mesh(view: View) -> Tensor:
+    """Tissue: touching cells of two kinds, their walls, and nuclei or pores."""
+    nearest, second, cell = _voronoi(view)
+    other_kind = (cell * 0.618034) % 1 < view.task_uniform(0, 0.6)
+    regions = _paint(torch.zeros_like(cell), nearest, 1, other_kind)
+    regions = _paint(regions, view.task_uniform(0.1, 0.4) - nearest, 3, view.task_chance(0.4))
+    walls = view.task_uniform(0.08, 0.35) * (1 + 0.3 * view.noise(6)) - (second - nearest)
+    return _paint(regions, walls, 2, view.task_chance(1))
+
+
+def _voronoi(view: View) -> tuple[Tensor, Tensor, Tensor]:
+    """Distances of each pixel to the nearest two centres of cells, and the number of the nearest centre.
+
+    Centres lie on a square grid, each moved at random; distances are in units of the grid.
+    """
+    tasks, members, side = view.coordinates.shape[:3]
+    position = view.coordinates / view.task_uniform(0.13, 0.5)[..., None]
+    moved = view._blend(
+        view.sampler.normal((tasks, 1, CELLS**2, 2)), view.sampler.normal((tasks, members, CELLS**2, 2))
+    )
+    moved = view.task_uniform(0.2, 1) * (torch.special.ndtr(moved) - 0.5)
+    distances, cells = [], []
+    for offset in itertools.product((-1, 0, 1), repeat=2):
+        cell = position.floor() + torch.tensor(offset, device=position.device)
+        column, row = torch.remainder(cell, CELLS).long().unbind(-1)
+        number = row * CELLS + column
+        index = number.flatten(2)[..., None].expand(-1, -1, -1, 2)
+        centre = cell + 0.5 + moved.gather(2, index).unflatten(2, (side, side))
+        distances.append(torch.linalg.vector_norm(position - centre, dim=-1))
+        cells.append(number)
+    two, which = torch.stack(distances).topk(2, dim=0, largest=False)
+    return two[0], two[1], torch.stack(cells).gather(0, which[:1])[0]
+
+
 @dataclass(frozen=True)
 class Family:
     """A kind of picture: share of the tasks, drawing of the regions, weight of each region as the label."""
@@ -176,10 +213,11 @@ class Family:
 
 
 FAMILIES = {
-    "stack": Family(0.36, stack),
-    "body": Family(0.36, body, (0.1, 0.5, 0.5, 0.5, 3.0, 3.0, 1.0, 0.0)),
-    "row": Family(0.18, row, (0.1, 0.3, 0.3, 3.0, 1.0, 0.0, 0.0, 0.0)),
+    "stack": Family(0.34, stack),
+    "body": Family(0.32, body, (0.1, 0.5, 0.5, 0.5, 3.0, 3.0, 1.0, 0.0)),
+    "row": Family(0.14, row, (0.1, 0.3, 0.3, 3.0, 1.0, 0.0, 0.0, 0.0)),
     "vessels": Family(0.1, vessels, (0.1, 0.3, 0.5, 3.0, 0.0, 0.0, 0.0, 0.0)),
+    "mesh": Family(0.1, mesh, (0.5, 1.0, 2.0, 0.7, 0.0, 0.0, 0.0, 0.0)),
 }
 
 
