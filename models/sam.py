@@ -32,10 +32,10 @@ class Encoded(NamedTuple):
 class SAM:
     """Segments what points, a box and its own last logits show (Kirillov et al., 2023).
 
-    Images become 8-bit and RGB and go through the image processor of the weights. Points and boxes are
-    scaled to the resized image. The last logits are resized to the network's mask prompt. After a single
-    point, which may mean a part or the whole, the mask of three with the highest predicted IoU counts; after
-    any other prompt the network's single mask, as its authors advise.
+    Images become 8-bit and RGB and go through the image processor of the weights. Points at the centres of
+    pixels, and the outer edges of the box, are scaled to the resized image. The last logits are resized to
+    the network's mask prompt. After a single point, which may mean a part or the whole, the mask of three with
+    the highest predicted IoU counts; after any other prompt the network's single mask, as its authors advise.
 
     Parameters
     ----------
@@ -167,14 +167,16 @@ class MedSAM(SAM):
     """SAM trained on medical images, from boxes only (Ma et al., 2024).
 
     As in the authors' script, images are stretched to the network's square by bicubic interpolation, and
-    their values to [0, 1]; the mask is where the interpolated probability is above 0.5.
+    their values to [0, 1]; the mask is where the interpolated probability is above 0.5. The official weights
+    are those that the authors released in July 2023, converted by others to the layout of transformers. The
+    authors' own file, medsam_vit_b.pth, has Meta's layout, which is not read.
     """
 
     title = "MedSAM"
     capabilities = Capabilities(interactive=True, prompts=("boxes",))
     required_weights = ("medsam",)
     trained_on = "1,090,486 medical images and masks of 15 modalities"
-    # The released weights of July 2023; this revision holds them as safetensors.
+    # The only revision with safetensors.
     official = "hf://flaviagiammarino/medsam-vit-base@refs/pr/1"
 
     @classmethod
@@ -199,7 +201,7 @@ class HQSAM(SAM):
 
     title = "HQ-SAM"
     required_weights = ("sam-hq",)
-    trained_on = "SA-1B; the added weights on HQSeg-44K: 44,000 masks of photographs"
+    trained_on = "SA-1B; the added weights on HQSeg-44K: 44,000 fine-grained masks"
     official = "hf://syscv-community/sam-hq-vit-base"
     network_class = "SamHQModel"
 
