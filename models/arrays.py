@@ -37,7 +37,9 @@ def _adapted(model: Any) -> type[NumpyModel]:
     declared = getattr(model, "capabilities", None)
     if isinstance(declared, Mapping):
         try:
-            declared = Capabilities(**declared)
+            declared = Capabilities(
+                **{k: tuple(v) if isinstance(v, list) else v for k, v in declared.items()}
+            )
         except TypeError as error:
             raise PluginError(f"the capabilities of {model.__qualname__} are wrong ({error})") from error
     facts = ("title", "version", "licence", "trained_on", "default_protocols", "required_weights")

@@ -109,8 +109,9 @@ def test_only_the_tool_reads_environment_and_command_line():
         and isinstance(node.value, ast.Name)
         and (node.value.id, node.attr) in {("os", "environ"), ("os", "getenv"), ("sys", "argv")}
     }
-    # nnU-Net takes its settings from the environment, and runs in a program of its own.
-    assert {name for name in readers if package_of(name) != "benchmark"} == {"segbench.models.nnunet.child"}
+    # Programs of their own: nnU-Net takes its settings from the environment, a worker from its command line.
+    programs = {"segbench.models.nnunet.child", "segbench.models.remote.segbench_worker"}
+    assert {name for name in readers if package_of(name) != "benchmark"} == programs
 
 
 def test_no_file_is_too_long():

@@ -42,8 +42,12 @@ def remote_model(name: str) -> type[RemoteModel]:
     if name not in _models:
         with _naming(name):
             connection, facts = _greet(name)
+            try:
+                _models[name] = _class_of(name, facts)
+            except BaseException:
+                connection.close(kill=True)
+                raise
             _idle[name] = connection
-            _models[name] = _class_of(name, facts)
     return _models[name]
 
 
@@ -125,13 +129,12 @@ class RemoteModel:
             if facts != self.facts:
                 connection.close()
                 raise WorkerError("its code or its packages have changed since the run began; run it again")
+        weakref.finalize(self, connection.close)
         created, _ = connection.ask("create", "ready", START_LIMIT, options=self._options)
         _check_created(created)
         if self._created is not None and created != self._created:
-            connection.close()
             raise WorkerError("its weights have changed since the run began; run it again")
         self._connection, self._created = connection, created
-        weakref.finalize(self, connection.close)
         return created
 
     def predict(self, query: Query) -> Tensor:

@@ -162,7 +162,8 @@ class Connection:
         """
         deadline = monotonic() + seconds
         try:
-            self._send(wire.pack(kind, arrays, **fields), deadline)
+            with suppress(BrokenPipeError):  # it may have answered before it ended
+                self._send(wire.pack(kind, arrays, **fields), deadline)
             received, sent = wire.unpack(lambda buffer: self._fill(buffer, deadline), most)
         except TimeoutError:
             self.close(kill=True)

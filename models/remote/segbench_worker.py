@@ -53,7 +53,7 @@ MAX_BODY = 2**30  # bytes of all arrays of a message
 MAX_DIMENSIONS = 8
 TYPES = ("|b1", "|i1", "|u1", "<i2", "<i4", "<i8", "<f2", "<f4", "<f8")
 TIME_LIMIT = 120  # seconds of a prediction, of a model without an attribute `time_limit`
-GRACE = 5  # seconds in which a prediction may end after the benchmark has gone
+GRACE = 2  # seconds in which a prediction may end after the benchmark has gone
 
 Fields = dict  # of JSON values
 Arrays = dict  # of numpy arrays
