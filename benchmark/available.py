@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+from importlib.util import find_spec
 
 from segbench.models.hub import model_folder, official_address
 from segbench.models.named_weights import BUNDLED, WITHOUT_PATH, weights_of
@@ -21,12 +21,13 @@ def unavailable(name: str, weights: str, among_others: bool = False) -> str | No
     among_others : bool
         Whether the advice is for all models with the same reason.
     """
-    module, extra = getattr(MODELS.get(name), "package", ("", ""))
-    if module and importlib.util.find_spec(module) is None:
+    of_hubs = ("transformers", "transformers") if official_address(name) else ("", "")
+    module, extra = getattr(MODELS.get(name), "package", of_hubs)
+    if module and find_spec(module) is None:
         return f"it needs another package; pip install 'segbench[{extra}]'"
     chosen = weights_of_model(weights, name)
     for network in required_weights(name):
-        own, address = weights_of(chosen, network), official_address(network)
+        own, address = weights_of(chosen, network), official_address(network) or official_address(name)
         if address and own == BUNDLED:
             fetches = f"{network}=official fetches {address.removeprefix('hf://').partition('@')[0]}"
             fetches = "NAME=official fetches them from a hub" if among_others else fetches

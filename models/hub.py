@@ -13,6 +13,7 @@ from segbench.errors import reason_of
 from segbench.models.extras import optional
 from segbench.models.named_weights import BUNDLED, weights_of
 from segbench.models.registry import MODELS, facts, networks
+from segbench.models.remote import is_remote
 from segbench.models.weights import WeightsError, file_checksum, training_metadata, weights_path
 
 ADDRESS = re.compile(r"hf://(?P<repository>[^/@]+/[^/@]+)(@(?P<revision>.+))?")
@@ -44,7 +45,7 @@ def model_folder(name: str, weights: str) -> Path:
     WeightsError
         If there is no such folder, or it cannot be fetched.
     """
-    name = networks(name)[0]
+    name = networks(name)[0] if _is_model(name) else name
     address = pinned(name, weights_of(weights, name))
     if address == BUNDLED:
         raise WeightsError(
@@ -84,14 +85,13 @@ def pinned(name: str, weights: str) -> str:
     hub = optional("huggingface_hub", name, "transformers")
     repository, revision = match["repository"], match["revision"]
     with _clear_errors(name, repository, revision):
-        commit = hub.resolve_revision(repository, revision=revision).resolved
+        commit = hub.HfApi().resolve_revision(repository, revision=revision).resolved
     return f"hf://{repository}@{commit}"
 
 
 def official_address(name: str) -> str | None:
     """Return the address of a model's official weights on a hub, or None."""
-    known = name in MODELS or ":" in name
-    address = str(getattr(MODELS.get(name), "official", "")) if known else ""
+    address = facts(name)["official"] if _is_model(name) else ""
     return address if address.startswith("hf:") else None
 
 
@@ -103,9 +103,10 @@ def checksum(name: str, weights: str = BUNDLED) -> str:
     WeightsError
         If there are no such weights.
     """
-    if official_address(name) or weights_of(weights, name).startswith("hf:"):
-        return folder_checksum(model_folder(name, weights))
-    return file_checksum(weights_path(name, weights))
+    own = weights_of(weights, name)
+    if official_address(name) or own.startswith("hf:") or _folder(name, Path(own)):
+        return folder_checksum(model_folder(name, own))
+    return file_checksum(weights_path(name, own))
 
 
 def trained_on(name: str, weights: str) -> str:
@@ -115,7 +116,7 @@ def trained_on(name: str, weights: str) -> str:
     the header of their file.
     """
     own = weights_of(weights, name)
-    stated = facts(name) if name in MODELS else {"official": "", "trained_on": "not stated"}
+    stated = facts(name) if _is_model(name) else {"official": "", "trained_on": "not stated"}
     if own in ("official", stated["official"]):
         return stated["trained_on"]
     try:
@@ -135,14 +136,24 @@ def folder_checksum(folder: Path) -> str:
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
+def _is_model(name: str) -> bool:
+    """Whether a network has the name of a model; those of plug-ins may have others."""
+    return name in MODELS or ":" in name or is_remote(name)
+
+
+def _folder(name: str, folder: Path) -> Path | None:
+    """Return a folder or its subfolder called `name`, whichever has a configuration."""
+    return next((path for path in (folder, folder / name) if (path / "config.json").is_file()), None)
+
+
 def _local(name: str, folder: Path) -> Path:
-    for candidate in (folder, folder / name):
-        if (candidate / "config.json").is_file():
-            return _with_weights(candidate, str(candidate))
-    raise WeightsError(
-        f"no weights for {name} in {folder}; give a folder with config.json and model.safetensors, "
-        "`official` or hf://OWNER/NAME"
-    )
+    found = _folder(name, folder)
+    if found is None:
+        raise WeightsError(
+            f"no weights for {name} in {folder}; give a folder with config.json and model.safetensors, "
+            "`official` or hf://OWNER/NAME"
+        )
+    return _with_weights(found, str(found))
 
 
 def _with_weights(folder: Path, source: str) -> Path:
