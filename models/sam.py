@@ -34,8 +34,9 @@ class SAM:
 
     Images become 8-bit and RGB and go through the image processor of the weights. Points at the centres of
     pixels, and the outer edges of the box, are scaled to the resized image. The last logits are resized to
-    the network's mask prompt. After a single point, which may mean a part or the whole, the mask of three with
-    the highest predicted IoU counts; after any other prompt the network's single mask, as its authors advise.
+    the network's mask prompt. After a single point, which may mean a part or the whole, the mask of three
+    with the highest predicted IoU counts; after any other prompt the network's single mask, as its authors
+    advise.
 
     Parameters
     ----------
