@@ -41,6 +41,7 @@ MODELS = ModelRegistry(
         "grabcut": "segbench.models.grabcut:GrabCut",
         "geodesic": "segbench.models.geodesic:Geodesic",
         "registration": "segbench.models.registration:Registration",
+        "nninteractive": "segbench.models.nninteractive:NNInteractive",
         "sam": "segbench.models.sam:SAM",
         "sam-points": "segbench.models.sam:SAM_POINTS",
         "medsam": "segbench.models.sam:MedSAM",

@@ -67,7 +67,7 @@ class NNUNet:
             raise WeightsError(
                 f"{path} does not hold a network of nnU-Net; train one: python -m benchmark train nnunet"
             )
-        _check_plans(plans, path)
+        check_plans(plans, path)
         require_nnunet()
         return cls(path, device)
 
@@ -103,7 +103,7 @@ class NNUNet:
         return process
 
 
-def _check_plans(plans: Any, path: Path) -> None:
+def check_plans(plans: Any, path: Path) -> None:
     """Refuse plans that name anything but parts of a network, as nnU-Net imports and calls what they name."""
     try:
         configurations = plans["configurations"].values()
