@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -18,29 +18,12 @@ from segbench.protocols.adapter import Capabilities, Query
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, as in upstream's processor
 LIMIT = 32.0  # Meta's predictors limit logits to it before they are a prompt
-BOX = (2, 3)  # labels of the corners of a box
-KEPT_IMAGES = 4  # images whose features are kept, 17 MB each with the official weights
+KEPT_IMAGES = 4  # images whose features are kept, 21 MB each with the official weights
 KEPT_MEMORIES = 256  # context entries whose memories are kept, 0.5 MB each with the official weights
 FRAME_PARTS = ("object_pointer", "maskmem_features", "maskmem_pos_enc")  # what a later frame reads
 SHARED_PARTS = ("vision_encoder", "prompt_encoder", "mask_decoder", "shared_image_embedding")
 
-
-class Prompts(NamedTuple):
-    """Prompts on one image, in the coordinates of SAM 2.
-
-    Attributes
-    ----------
-    points : tensor (1, 1, n, 2) or None
-        x and y.
-    labels : tensor (1, 1, n) or None
-        0 and 1 for negative and positive points, 2 and 3 for the corners of a box, which come first.
-    mask : tensor (1, 1, H, W) or None
-        The last logits.
-    """
-
-    points: Tensor | None
-    labels: Tensor | None
-    mask: Tensor | None
+Features = dict[str, list[Tensor]]  # of an image, as the cache of a session holds them
 
 
 def content_key(tensor: Tensor) -> tuple:
@@ -86,7 +69,7 @@ class Sam2:
         self.device, self.precision = torch.device(device), precision
         self.side: int = self.network.prompt_encoder.input_image_size
         self.fingerprint = f"sam2 {self.version} {checksum} {self.device} {precision}"
-        self._features: LRUCache[tuple, dict[str, list[Tensor]]] = LRUCache(KEPT_IMAGES)
+        self._features: LRUCache[tuple, Features] = LRUCache(KEPT_IMAGES)
 
     @classmethod
     def create(cls, name: str, weights: str, device: str, precision: str) -> Self:
@@ -110,19 +93,10 @@ class Sam2:
 
     def _segment(self, query: Query, index: int) -> Tensor:
         """Return the logits (1, 1, H, W) of an image."""
-        image, prompts = query.image[[index]], self.prompts(query, index)
-        *fine, coarse = self.features(image)["vision_feats"]
-        sizes = self.network.backbone_feature_sizes
-        levels = [*fine, coarse + self.network.no_memory_embedding]
-        answer = self.network(
-            image_embeddings=[
-                level.permute(1, 2, 0).unflatten(2, size) for level, size in zip(levels, sizes, strict=True)
-            ],
-            input_points=prompts.points,
-            input_labels=prompts.labels,
-            input_masks=prompts.mask,
-            multimask_output=prompts.labels is None or prompts.labels.shape[2] <= 1,
-        )
+        image = query.image[[index]]
+        *fine, coarse = self.maps(self.features(image))
+        coarse = coarse + self.network.no_memory_embedding.permute(1, 2, 0)[..., None]
+        answer = self.network(image_embeddings=[*fine, coarse], **self.prompts(query, index))
         best = int(answer.iou_scores[0, 0].argmax())
         return self.resized(answer.pred_masks[:, 0, [best]], image)
 
@@ -130,8 +104,14 @@ class Sam2:
         """Resize logits of the decoder to those of an image, as upstream's processor does."""
         return F.interpolate(logits, image.shape[-2:], mode="bilinear", align_corners=False)
 
-    def features(self, image: Tensor) -> dict[str, list[Tensor]]:
-        """Return the features of an image (1, 1, H, W), as the cache of a session holds them."""
+    def maps(self, features: Features) -> list[Tensor]:
+        """Return the features as maps (1, C, h, w), the finest first."""
+        sizes = self.network.backbone_feature_sizes
+        levels = zip(features["vision_feats"], sizes, strict=True)  # (h * w, 1, C)
+        return [level.permute(1, 2, 0).unflatten(2, size) for level, size in levels]
+
+    def features(self, image: Tensor) -> Features:
+        """Return the features of an image (1, 1, H, W), which is encoded once for all its steps."""
         levels = (255 * image).round().to(torch.uint8).cpu()
         key = content_key(levels)
         if key not in self._features:
@@ -149,23 +129,27 @@ class Sam2:
         mean, std = (torch.tensor(values)[:, None, None] for values in (MEAN, STD))
         return ((resized / 255 - mean) / std).to(self.device)
 
-    def prompts(self, query: Query, index: int) -> Prompts:
-        """Return the prompts on an image of a query."""
-        last = query.previous_logits
-        mask = None if last is None else last[[index]].clamp(-LIMIT, LIMIT)
-        if query.interactions is None:
-            return Prompts(None, None, mask)
-        points, labels = points_of(query.interactions, index)
-        box = query.interactions.boxes[index] if query.interactions.boxes else None
-        if box is not None:
-            points = np.concatenate([[(box.left, box.top), (box.right, box.bottom)], points])
-            labels = np.concatenate([BOX, labels])
-        if not len(labels):
-            return Prompts(None, None, mask)
-        height, width = query.image.shape[-2:]
-        scaled = torch.from_numpy(points * [self.side / width, self.side / height]).float()
-        signs = torch.from_numpy(labels)
-        return Prompts(scaled.to(self.device)[None, None], signs.to(self.device)[None, None], mask)
+    def prompts(self, query: Query, index: int) -> dict[str, Any]:
+        """Return the arguments of the network for the prompts on an image of a query.
+
+        The corners of a box are points labelled 2 and 3 before all others, as in Meta's predictors.
+        """
+        points, labels = np.empty((0, 2)), np.empty(0, np.int64)
+        if query.interactions is not None:
+            points, labels = points_of(query.interactions, index)
+            box = query.interactions.boxes[index] if query.interactions.boxes else None
+            if box is not None:
+                points = np.concatenate([[(box.left, box.top), (box.right, box.bottom)], points])
+                labels = np.concatenate([[2, 3], labels])
+        prompts: dict[str, Any] = {"multimask_output": len(points) <= 1}
+        if len(points):
+            height, width = query.image.shape[-2:]
+            scaled = torch.from_numpy(points * [self.side / width, self.side / height]).float()
+            prompts["input_points"] = scaled.to(self.device)[None, None]
+            prompts["input_labels"] = torch.from_numpy(labels).to(self.device)[None, None]
+        if query.previous_logits is not None:
+            prompts["input_masks"] = query.previous_logits[[index]].clamp(-LIMIT, LIMIT)
+        return prompts
 
 
 class Sam2Memory:
@@ -183,7 +167,9 @@ class Sam2Memory:
     the context matters a little. A mask is resized bilinearly with antialiasing and cut at 0.5, which makes
     soft masks binary. Where SAM 2 predicts that the object is absent, all logits are -1024.
 
-    The memory of an entry depends on this entry only. It is computed once and kept by its content.
+    Entries are known by their masks alone. In a video, SAM 2 also remembers its own tokens of the frames that
+    it segmented, which a context does not hold. The memory of an entry depends on this entry only; it is
+    computed once and kept by its content.
 
     Parameters
     ----------
@@ -192,7 +178,7 @@ class Sam2Memory:
         Its network shares all but the memory with `network`.
     """
 
-    title = "SAM 2 (memory)"
+    title = "SAM 2 with memory"
     capabilities = Capabilities(interactive=True, in_context=True, prompts=("clicks", "boxes", "masks"))
     required_weights: tuple[str, ...] = ("sam2",)
     licence, trained_on, official = Sam2.licence, Sam2.trained_on, Sam2.official
@@ -205,6 +191,7 @@ class Sam2Memory:
         self.network = network.to(fallback.device)
         self.fallback, self.device = fallback, fallback.device
         self.fingerprint = f"sam2-memory {self.version} {fallback.fingerprint}"
+        self._read: LRUCache[tuple, Tensor] = LRUCache(KEPT_IMAGES)
         self._memories: LRUCache[tuple, dict[str, Tensor]] = LRUCache(KEPT_MEMORIES)
 
     @classmethod
@@ -233,37 +220,51 @@ class Sam2Memory:
     def _segment(self, query: Query, index: int) -> Tensor:
         """Return the logits (1, 1, H, W) of an image with a context."""
         assert query.context is not None
-        images, labels = query.context.images[index], query.context.labels[index]
-        image, target = query.image[[index]], len(images)
-        session, number = self._session(frames=target + 1)
-        memory = session.output_dict_per_obj[number]["cond_frame_outputs"]
-        for frame, (earlier, label) in enumerate(zip(images, labels, strict=True)):
-            memory[frame] = self._memory(earlier[None], label[None])
-        session.cache.cache_vision_features(target, self.fallback.features(image))
-        prompts = self.fallback.prompts(query, index)
-        points = {"point_coords": prompts.points, "point_labels": prompts.labels}
-        # `Sam2VideoModel.forward` is this and bookkeeping, but has no argument for the previous logits.
-        answer = self.network._run_single_frame_inference(
-            inference_session=session,
-            frame_idx=target,
-            obj_idx=number,
-            batch_size=1,
-            is_init_cond_frame=False,
-            point_inputs=None if prompts.labels is None else points,
-            mask_inputs=None,
-            reverse=False,
-            prev_sam_mask_logits=prompts.mask,
+        image, prompts = query.image[[index]], self.fallback.prompts(query, index)
+        entries = torch.stack([query.context.images[index], query.context.labels[index]], dim=1)
+        conditioned = self._conditioned(image, entries)
+        # `Sam2VideoModel.forward` decodes by this, too, but passes on no previous logits.
+        answer = self.network._single_frame_forward(
+            image_embeddings=[*self.fallback.maps(self.fallback.features(image))[:-1], conditioned], **prompts
         )
-        return self.fallback.resized(answer["pred_masks"], image)
+        return self.fallback.resized(answer.pred_masks, image)
 
-    def _memory(self, image: Tensor, label: Tensor) -> dict[str, Tensor]:
-        """Return what later frames read of an entry of the context, tensors (1, 1, H, W)."""
-        key = content_key(torch.cat([image, label]).cpu())
+    def _conditioned(self, image: Tensor, entries: Tensor) -> Tensor:
+        """Return the coarsest map of an image (1, 1, H, W) after it has read the memory of its context.
+
+        The memory does not depend on the prompts, so it is read once for all steps of the image.
+
+        Parameters
+        ----------
+        image : tensor (1, 1, H, W)
+        entries : tensor (n, 2, 1, H, W)
+            Images and masks of the context.
+        """
+        key = content_key(torch.cat([image[None].expand(1, 2, -1, -1, -1), entries]).cpu())
+        if key not in self._read:
+            features, frame = self.fallback.features(image), len(entries)
+            session, number = self._session(frames=frame + 1)
+            memory = session.output_dict_per_obj[number]["cond_frame_outputs"]
+            memory.update(enumerate(map(self._memory, entries)))
+            self._read[key] = self.network._prepare_memory_conditioned_features(
+                inference_session=session,
+                frame_idx=frame,
+                obj_idx=number,
+                is_initial_conditioning_frame=False,
+                current_vision_features=features["vision_feats"][-1],
+                current_vision_positional_embeddings=features["vision_pos_embeds"][-1],
+                num_total_frames=frame + 1,
+            )
+        return self._read[key]
+
+    def _memory(self, entry: Tensor) -> dict[str, Tensor]:
+        """Return what later frames read of an entry of the context, its image and mask (2, 1, H, W)."""
+        key = content_key(entry.cpu())
         if key not in self._memories:
             session, number = self._session(frames=1)
-            session.cache.cache_vision_features(0, self.fallback.features(image))
+            session.cache.cache_vision_features(0, self.fallback.features(entry[:1]))
             size = (self.fallback.side, self.fallback.side)
-            mask = F.interpolate(label, size, mode="bilinear", antialias=True, align_corners=False)
+            mask = F.interpolate(entry[1:], size, mode="bilinear", antialias=True, align_corners=False)
             session.add_mask_inputs(number, 0, (mask >= 0.5).float())
             session.obj_with_new_inputs = session.obj_ids
             self.network(session, frame_idx=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -21,8 +22,8 @@ class SegGPT:
 
     Images become 8-bit and RGB and go through the image processor of the weights, which resizes them to
     448 x 448. Masks become white on black; soft ones are cut at 0.5. Several entries are combined by
-    upstream's feature ensemble, which averages the features of the image over the entries in each layer; all
-    entries are in memory together. The embedding is upstream's default, that of instances.
+    upstream's feature ensemble, which averages the features of the image over the entries in each layer. The
+    embedding is upstream's default, that of instances.
 
     Upstream's post-processing compares the painted colour of a pixel with white and black. The logit is that
     of the brightness: the difference of the squared distances as a share of that of white from black. It
@@ -51,7 +52,7 @@ class SegGPT:
         self, network: Any, processor: Any, checksum: str, device: str = "cpu", precision: str = "float32"
     ) -> None:
         self.device, self.precision = torch.device(device), precision
-        self.network, self.processor = network.to(self.device), processor
+        self.network, self.processor = frugal(network.to(self.device)), processor
         self.fingerprint = f"seggpt {self.version} {checksum} {self.device} {precision}"
 
     @classmethod
@@ -91,13 +92,30 @@ class SegGPT:
         inputs["pixel_values"] = inputs["pixel_values"].expand(len(images), -1, -1, -1)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
             painted = self.network(**inputs, feature_ensemble=len(images) > 1)
-        painted.pred_masks = painted.pred_masks[:1].float()  # upstream's engine takes the first, too
+        painted.pred_masks = painted.pred_masks.float()
         (found,) = self.processor.post_process_semantic_segmentation(
             painted, [tuple(image.shape[-2:])], num_labels=1, return_segmentation_scores=True
         )
         background, foreground = found.segmentation_scores
         share = (foreground - background) / WHITE  # from -1 to 1
         return 2 * share.clamp(2 * SMALLEST - 1, 1 - 2 * SMALLEST).atanh()[None]
+
+
+def frugal(network: Any) -> Any:
+    """Make a network need little memory for many entries, with the same answer.
+
+    Attention, in which each entry is alone, takes one entry after another. Only the first row of the ensemble
+    is painted, the one that the authors' code takes.
+    """
+    network.decoder.register_forward_pre_hook(lambda decoder, given: (given[0][:1],))
+    for layer in network.model.encoder.layers:
+        layer.attention.forward = partial(_one_by_one, layer.attention.forward)
+    return network
+
+
+def _one_by_one(attend: Any, hidden_states: Tensor, output_attentions: bool) -> tuple[Tensor, None]:
+    """Return what upstream's attention returns, computed for one row of the batch after another."""
+    return torch.cat([attend(row)[0] for row in hidden_states.split(1)]), None
 
 
 def _colours(images: Tensor) -> list[np.ndarray]:

@@ -252,6 +252,14 @@ def test_answers_do_not_depend_on_earlier_queries_and_images_are_encoded_once(fo
     assert torch.equal(memory.predict(both)[:1], answers[0])
 
 
+def test_bfloat16_is_close(memory, folder):
+    rounded = create_model("sam2-memory", weights=str(folder / "video"), precision="bfloat16")
+    query = _query(_images(1), CLICKS, context=_context(2))
+    full = memory.predict(query)
+    difference = (rounded.predict(query) - full).abs().mean()
+    assert 0 < difference < 0.2 * full.std()
+
+
 def test_variants_take_scribbles_as_points(folder):
     drawn = torch.zeros(1, 1, SIDE, SIDE)
     drawn[0, 0, 20, 10:40] = 1

@@ -61,14 +61,16 @@ def _query(entries: int, side: int = 48) -> Query:
     return Query(images[:1], context=Context(images[None, 1:], labels.float()[None]))
 
 
-def _upstream(seggpt, query):
+def _upstream(folder, query):
     """Upstream's map of classes (H, W), and its predicted mask, (3, 2 side, side)."""
-    assert query.context is not None
+    transformers = optional("transformers", "seggpt", "transformers")
+    network = transformers.SegGptForImageSegmentation.from_pretrained(folder).eval()
+    processor = transformers.SegGptImageProcessorPil.from_pretrained(folder)
 
     def colours(image):
         return np.stack([(255 * image[0]).round().byte().numpy()] * 3, axis=-1)
 
-    inputs = seggpt.processor(
+    inputs = processor(
         images=[colours(query.image[0])] * len(query.context.images[0]),
         prompt_images=[colours(image) for image in query.context.images[0]],
         prompt_masks=[label[0].byte().numpy() for label in query.context.labels[0]],
@@ -76,15 +78,15 @@ def _upstream(seggpt, query):
         return_tensors="pt",
     )
     with torch.inference_mode():
-        output = seggpt.network(**inputs, feature_ensemble=len(query.context.images[0]) > 1)
+        output = network(**inputs, feature_ensemble=len(query.context.images[0]) > 1)
     sizes = [tuple(query.image.shape[-2:])] * len(output.pred_masks)
-    return seggpt.processor.post_process_semantic_segmentation(output, sizes, 1)[0], output.pred_masks[0]
+    return processor.post_process_semantic_segmentation(output, sizes, 1)[0], output.pred_masks[0]
 
 
 @pytest.mark.parametrize("entries", [1, 3])
-def test_masks_are_those_of_upstream(seggpt, entries):
+def test_masks_are_those_of_upstream(seggpt, folder, entries):
     query = _query(entries)
-    classes, painted = _upstream(seggpt, query)
+    classes, painted = _upstream(folder, query)
     logits = seggpt.predict(query)
     assert logits.shape == query.image.shape and 0 < classes.float().mean() < 1
     assert torch.equal(logits[0, 0] > 0, classes == 1)
@@ -120,6 +122,13 @@ def test_every_entry_counts_and_answers_repeat(seggpt, folder):
             base, seggpt.predict(Query(query.image, context=Context(query.context.images, labels)))
         )
     assert torch.equal(base, create_model("seggpt", weights=str(folder)).predict(query))
+
+
+def test_bfloat16_is_close(seggpt, folder):
+    rounded = create_model("seggpt", weights=str(folder), precision="bfloat16")
+    full, query = seggpt.predict(_query(3)), _query(3)
+    difference = (rounded.predict(query) - full).abs().mean()
+    assert 0 < difference < 0.2 * full.std()
 
 
 def test_it_needs_a_context(seggpt):
