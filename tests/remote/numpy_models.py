@@ -2,7 +2,6 @@
 
 import ctypes
 import os
-import signal
 import sys
 import time
 from pathlib import Path
@@ -37,7 +36,7 @@ class Numpy:
         if query.previous_logits is not None:
             logits = logits + query.previous_logits / 8
         if query.context is not None:
-            logits = logits + query.context.labels.mean(axis=1) * query.context.images.max()
+            logits = logits + (query.context.labels * query.context.images).mean(axis=1)
         return logits
 
 
@@ -104,15 +103,13 @@ class Flat(Numpy):
         return query.image[0, 0]
 
 
-class Fickle(Numpy):
-    """Every process may predict so often before it is killed, given by the environment."""
+class Slow(Numpy):
+    """Takes long enough for a process to be killed in the middle."""
 
-    left = int(os.environ.get("FICKLE", "1000000"))
+    time_limit = 1
 
     def predict(self, query):
-        Fickle.left -= 1
-        if Fickle.left < 0:
-            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(0.01)
         return super().predict(query)
 
 
