@@ -23,7 +23,7 @@ EVERY = 4  # images; the 18 images of a simulation bring four fine-tunings
 EPISODES = 20
 TARGETS = 2  # images of an episode (MultiverSeg, section 5.1)
 CORRECTIONS = 3  # steps of interaction of an episode (MultiverSeg, section 5.1)
-MAX_CONTEXT = 8  # entries of an episode, as in the training of the bundled MultiverSeg
+MAX_CONTEXT = 4  # entries of an episode; its time grows with them
 LEARNING_RATE = 3e-4
 KEPT = 4  # fine-tuned networks in memory
 
