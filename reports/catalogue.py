@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
-from segbench.datasets.catalogue import entries
+from segbench.datasets.catalogue import trained_on_by
 from segbench.datasets.scans import ALL
 from segbench.datasets.task import base_name
 from segbench.reports import protocols
 from segbench.results.resampling import as_text
 from segbench.results.schema import IDENTITY, TASK
+from segbench.text import join_names
 
 if TYPE_CHECKING:
     from segbench.results import Results
@@ -128,14 +128,25 @@ def trained_before(results: Results, dataset: str) -> list[str]:
 
     The data set is not held out for them.
     """
+    from segbench.models.hub import is_official
     from segbench.models.registry import MODELS, required_weights
 
-    found = (entry.trained_on_by for entry in entries() if same_name(entry.key) == same_name(dataset))
-    networks = set(next(found, ()))
-    official = [name for name, weights in models(results).items() if weights == "official"]
-    return [name for name in official if name in MODELS.builtin and networks & {*required_weights(name)}]
+    seen = trained_on_by(dataset)
+    return [
+        name
+        for name, weights in models(results).items()
+        if name in MODELS.builtin and weights is not None
+        if any(network in seen and is_official(network, weights) for network in required_weights(name))
+    ]
 
 
-def same_name(name: str) -> str:
-    """Return a data set's name without variant, case and punctuation, in which papers and files differ."""
-    return re.sub(r"[^a-z0-9]", "", base_name(name).lower())
+def not_held_out(results: Results) -> str:
+    """Name the data sets of the records on which official weights were trained; empty if there is none."""
+    from segbench.reports.style import model_title
+
+    names = sorted({base_name(str(name)) for name in results.images.dataset.unique()})
+    seen = {name: join_names(list(map(model_title, trained_before(results, name)))) for name in names}
+    parts = [
+        f"The official weights of {models} were trained on {name}." for name, models in seen.items() if models
+    ]
+    return " ".join([*parts, "These images are not unseen."]) if parts else ""

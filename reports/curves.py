@@ -37,12 +37,13 @@ def draw_curves(
     styles : mapping of hue to LineStyle
         The lines in the order of drawing; those without rows are left out.
     """
-    shade = min(0.18, 0.9 / len(styles))
     for name, look in styles.items():
         line = data[data[hue] == name].sort_values(x)
         if line.empty:
             continue
-        axes.fill_between(line[x], line.low, line.high, color=look.color, alpha=shade, linewidth=0)
+        axes.fill_between(
+            line[x], line.low, line.high, color=look.color, alpha=shade(len(styles)), linewidth=0
+        )
         axes.plot(
             line[x],
             line["mean"],
@@ -57,6 +58,11 @@ def draw_curves(
     axes.set_ylim(0, top(data))
     count_axis(axes, data[x])
     plain_axes(axes)
+
+
+def shade(lines: int) -> float:
+    """Return the opacity of shaded intervals; those of many lines would hide each other."""
+    return min(0.18, 0.9 / lines)
 
 
 def plain_axes(axes: Axes) -> None:

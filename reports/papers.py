@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from segbench.datasets.catalogue import entries
-from segbench.reports import catalogue
+from segbench.datasets.catalogue import entries, same_name
 from segbench.reports.registry import PAPER_FACTS
 from segbench.results import published as printed
 
@@ -26,9 +25,9 @@ def shown(results: Results) -> bool:
 
     The embedded phantoms are not the papers' data.
     """
-    evaluated = {catalogue.same_name(entry.key) for table in EVALUATED for entry in entries(table)}
+    evaluated = {same_name(entry.key) for table in EVALUATED for entry in entries(table)}
     names = map(str, results.images.dataset.unique())
-    return results.papers or any(catalogue.same_name(name) in evaluated for name in names)
+    return results.papers or any(same_name(name) in evaluated for name in names)
 
 
 def published(results: Results, artefact: str) -> pd.DataFrame:

@@ -301,7 +301,7 @@ def _draw_box(axes: Axes, box: Box, rim: str) -> None:
     from matplotlib.patches import Rectangle
 
     corner, size = (box.left - 0.5, box.top - 0.5), (box.right - box.left, box.bottom - box.top)
-    for color, width in ((rim, 3.2), (BOX, 1.8)):
+    for color, width in ((rim, 2.4), (BOX, 1.2)):
         ink: dict[str, Any] = {"edgecolor": color, "linewidth": width, "clip_on": False}
         axes.add_patch(Rectangle(corner, *size, fill=False, **ink))
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from segbench.datasets.catalogue import same_name
 from segbench.reports import catalogue, estimates, papers, style
 from segbench.reports.artefact import Artefact
 from segbench.reports.artefacts.set_gains import AUTOMATIC, AUTOMATIC_PAIRS
@@ -52,7 +53,7 @@ def automatic_dice(results: Results) -> pd.DataFrame:
     if scans.empty:
         raise InsufficientRecords("There are no automatic segmentations of the test split.")
     rows = [
-        {"key": catalogue.same_name(of_group.dataset.iloc[0]), "run_name": group, "architecture": pair[0]}
+        {"key": same_name(of_group.dataset.iloc[0]), "run_name": group, "architecture": pair[0]}
         | _compared(of_group, pair)
         for group, of_group in scans.groupby("group")
         for pair in AUTOMATIC_PAIRS
@@ -77,7 +78,7 @@ def _paper(results: Results) -> pd.DataFrame:
     for order, (dataset, cells) in enumerate(table.groupby("dataset", sort=False)):
         by_model = cells.set_index("model")
         for pair in AUTOMATIC_PAIRS:
-            row = {"key": catalogue.same_name(str(dataset)), "name": cells.name.iloc[0], "order": order}
+            row = {"key": same_name(str(dataset)), "name": cells.name.iloc[0], "order": order}
             row["architecture"] = pair[0]
             for column, model in zip(("baseline", "interconv"), pair, strict=True):
                 row[f"paper_{column}"] = by_model["value"][model]

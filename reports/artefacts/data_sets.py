@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from segbench.datasets.catalogue import entries
+from segbench.datasets.catalogue import entries, same_name
 from segbench.reports import catalogue
 from segbench.reports.artefact import Artefact
 from segbench.reports.artefacts.set_gains import INTERACTIVE_PAIR
@@ -49,7 +49,7 @@ def _evaluation(results: Results, artefact: str) -> pd.DataFrame:
     paper = pd.DataFrame(entries(artefact))[columns].rename(
         columns={name: f"paper_{name}" for name in ("scans", "labels", "modalities")}
     )
-    paper = paper.assign(key=paper.key.map(catalogue.same_name))
+    paper = paper.assign(key=paper.key.map(same_name))
     table = paper.merge(_of_run(results), how="outer", on="key", sort=False)
     table = table.assign(absent=table.name.isna(), name=table.name.fillna(table.dataset))
     table = table.sort_values(["absent", "key"], ignore_index=True)
@@ -66,7 +66,7 @@ def _of_run(results: Results) -> pd.DataFrame:
         counts = counts.groupby([tasks[part] for part in TASK[1:-1]]).max()
         rows.append(
             {
-                "key": catalogue.same_name(str(name)),
+                "key": same_name(str(name)),
                 "dataset": name,
                 "tasks": len(tasks),
                 "tasks_evaluated": int(tasks.evaluated.sum()),

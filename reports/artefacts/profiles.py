@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from segbench.reports import estimates, protocols, selection, style
 from segbench.reports.artefact import Artefact
-from segbench.reports.curves import plain_axes
+from segbench.reports.curves import plain_axes, shade
 from segbench.reports.panels import by_protocol
 from segbench.reports.requirement import Requirement
 from segbench.results import statistics
@@ -69,7 +69,8 @@ def _draw_steps(axes: Axes, data: pd.DataFrame, styles: dict[str, style.LineStyl
         # Extend the line beyond the last number, which would otherwise have no visible step.
         line = pd.concat([line, line.iloc[-1:].assign(interactions=line.interactions.max() + 0.6)])
         x = line.interactions
-        axes.fill_between(x, line.low, line.high, step="post", color=look.color, alpha=0.18, linewidth=0)
+        ink: dict[str, Any] = {"color": look.color, "alpha": shade(len(styles)), "linewidth": 0}
+        axes.fill_between(x, line.low, line.high, step="post", **ink)
         axes.step(x, line["mean"], where="post", color=look.color, linestyle=look.line, label=look.title)
     axes.axhline(100, color="#444444", linewidth=0.9)
     axes.set_xlim(0, data.interactions.max() + 0.6)

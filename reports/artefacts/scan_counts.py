@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from segbench.datasets.catalogue import same_name
 from segbench.datasets.scans import ScanData
 from segbench.reports import catalogue, pictures, style
 from segbench.reports.artefact import Artefact
@@ -113,10 +114,10 @@ def structures(results: Results) -> pd.DataFrame:
         ``datasets`` (data sets of the run that have it) and ``scans``.
     """
     paper = published("interconv-table2")
-    paper = paper.assign(key=paper.structure.map(catalogue.same_name))
+    paper = paper.assign(key=paper.structure.map(same_name))
     rows = [
         {
-            "key": catalogue.same_name(str(name)),
+            "key": same_name(str(name)),
             "run_name": str(name),
             "datasets": ", ".join(sorted(map(str, records.dataset.unique()))),
             "scans": len(records[[*catalogue.SCAN, "image"]].drop_duplicates()),
@@ -148,9 +149,9 @@ def split_sizes(results: Results) -> pd.DataFrame:
     paper = published("interconv-table3").rename(
         columns={"subjects": "paper_subjects", "images": "paper_images"}
     )
-    paper = paper.assign(key=paper.dataset.map(catalogue.same_name)).drop(columns="dataset")
+    paper = paper.assign(key=paper.dataset.map(same_name)).drop(columns="dataset")
     rows = [
-        (catalogue.same_name(part.dataset.iloc[0]), group, split, scans.subject.nunique(), len(scans))
+        (same_name(part.dataset.iloc[0]), group, split, scans.subject.nunique(), len(scans))
         for group, part in catalogue.scans(results).groupby("group")
         for split, scans in scans_of(results, part).groupby("split")
     ]

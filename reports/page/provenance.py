@@ -24,6 +24,7 @@ def warnings(results: Results) -> list[dict[str, str]]:
         "Other weights.": _other_weights(results),
         "Evaluated data in the training.": _trained_on_evaluated(results),
         "Shortened training.": _short_trainings(results),
+        "Seen in training.": catalogue.not_held_out(results),
         "Seed images.": cautions.missed_seeds(results),
         "Empty scribbles.": cautions.empty_scribbles(results),
         "All images are test.": cautions.all_test(results),

@@ -7,9 +7,10 @@ import shutil
 
 import numpy as np
 import pytest
-from discs import EVIL, PLUGIN, SCRIBBLES, Discs, disc_run, joined_runs
+from discs import BOX, BOX_THEN_CLICKS, EVIL, HEIGHT, PLUGIN, SCRIBBLES, Discs, disc_run, joined_runs
 from PIL import Image
 
+from segbench.protocols.registry import PROTOCOLS
 from segbench.reports.layout import Grid
 from segbench.reports.missing import Gap
 from segbench.reports.page.render import Missing, Section, page
@@ -50,7 +51,8 @@ def long_table() -> Section:
 def built(tmp_path_factory):
     """The path of a page about a run whose tasks, models and reasons try to be markup."""
     folder = tmp_path_factory.mktemp("page")
-    run = joined_runs(disc_run(source="discs:NamedDiscs"), disc_run([PLUGIN]))
+    boxed = disc_run(protocols=[BOX_THEN_CLICKS], positions=[1, 9], source="discs:NamedDiscs")
+    run = joined_runs(disc_run(source="discs:NamedDiscs"), disc_run([PLUGIN]), boxed)
     missing = [Missing(["fig4"], True, [Gap(EVIL, EVIL)], EVIL)]
     text = page(run, [*sections(folder), long_table()], missing)
     (folder / "index.html").write_text(text, encoding="utf-8")
@@ -360,3 +362,26 @@ def test_a_run_without_pictures_has_a_sentence_instead_of_the_replay(run_of, tmp
     assert "store no pictures" in text
     assert 'id="replay-data"' not in text
     assert 'id="replay"' not in page(run, [], [], whole=False)
+
+
+def test_the_replay_draws_a_box_as_an_outline_and_names_it(browser):
+    open_image(browser, PROTOCOLS.get(BOX_THEN_CLICKS).title, "hard", "Example 1")
+    assert texts(browser, "#replay .legend span")[-1] == "box"
+    browser.execute_script(
+        "const s = document.querySelector('#replay input[type=range]'); s.value = 1;"
+        "s.dispatchEvent(new Event('input'))"
+    )
+    assert texts(browser, "#replay .count") == ["1 interaction: a box"] * 2
+    script = """const canvas = document.querySelector('#replay canvas'), [row, column] = arguments;
+        const scale = canvas.height / arguments[2];
+        const pixel = canvas.getContext('2d').getImageData(column * scale, row * scale, 1, 1);
+        return [...pixel.data].slice(0, 3)"""
+    pink, (top, left, bottom, right) = [255, 63, 180], BOX
+    middle = (top + bottom) / 2, (left + right) / 2
+    edges = [(top, middle[1]), (bottom, middle[1]), (middle[0], left), (middle[0], right)]
+    assert [browser.execute_script(script, *edge, HEIGHT) for edge in edges] == [pink] * 4
+    assert browser.execute_script(script, *middle, HEIGHT) != pink
+    find(browser, "#replay input[type=range]").send_keys("\ue014")  # arrow to the right
+    assert texts(browser, "#replay .count") == ["2 interactions, the first a box"] * 2
+    open_image(browser, "Center clicks", "hard", "Example 1")
+    assert not any("box" in text for text in texts(browser, "#replay .count"))
