@@ -39,16 +39,17 @@ class Geodesic:
         if query.interactions is None:
             return torch.full_like(query.image, -10.0)
         images = zip(query.image[:, 0].numpy(), *marked_pixels(query.interactions), strict=True)
-        return torch.from_numpy(np.stack([_logits(*arrays) for arrays in images]))[:, None]
+        return torch.from_numpy(np.stack([geodesic_logits(*arrays) for arrays in images]))[:, None]
 
 
-def _logits(image: np.ndarray, positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
+def geodesic_logits(image: np.ndarray, positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
     """Logits (H, W) of one image from its marked pixels."""
-    negative[[0, -1]] = negative[:, [0, -1]] = True
-    negative &= ~positive
-    if not (positive.any() and negative.any()):
+    outside = negative.copy()
+    outside[[0, -1]] = outside[:, [0, -1]] = True
+    outside &= ~positive
+    if not (positive.any() and outside.any()):
         return np.full(image.shape, 10.0 if positive.any() else -10.0, np.float32)
-    to_negative, to_positive = _distances(image, negative, positive)
+    to_negative, to_positive = _distances(image, outside, positive)
     return (to_negative - to_positive).astype(np.float32)
 
 

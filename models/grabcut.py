@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from segbench.models.geodesic import geodesic_logits
 from segbench.models.marks import marked_pixels
 from segbench.protocols.adapter import Capabilities, Query
 
@@ -17,8 +18,7 @@ class GrabCut:
     """Graph cut with Gaussian mixtures of the intensities inside and outside; no network.
 
     Marks are sure, and dilated to three pixels. Outside a box is background, inside it probable foreground.
-    Without a box, a pixel is probable foreground if it is nearer to a positive mark than to negative marks
-    and the border of the image.
+    Without a box, what `Geodesic` segments is probable foreground, and the rest probable background.
 
     References
     ----------
@@ -51,7 +51,8 @@ def _cut(image: np.ndarray, box: np.ndarray, positive: np.ndarray, negative: np.
     if box.any():
         labels[box] = cv2.GC_PR_FGD
     else:
-        labels[:] = np.where(_nearer(positive, negative), cv2.GC_PR_FGD, cv2.GC_PR_BGD)
+        near = geodesic_logits(image, positive, negative)
+        labels[:] = np.where(near > 0, cv2.GC_PR_FGD, cv2.GC_PR_BGD)
     around = np.ones((3, 3), np.uint8)
     labels[cv2.dilate(negative.astype(np.uint8), around) > 0] = cv2.GC_BGD
     labels[cv2.dilate(positive.astype(np.uint8), around) > 0] = cv2.GC_FGD
@@ -62,13 +63,3 @@ def _cut(image: np.ndarray, box: np.ndarray, positive: np.ndarray, negative: np.
     cv2.setRNGSeed(0)  # OpenCV's own generator starts the mixtures
     mixtures = np.zeros((1, 65)), np.zeros((1, 65))
     return cv2.grabCut(colours, labels, None, *mixtures, ITERATIONS, cv2.GC_INIT_WITH_MASK)[0]
-
-
-def _nearer(positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
-    """Whether a pixel is nearer to a positive mark than to a negative one or the border, bool (H, W)."""
-    from scipy.ndimage import distance_transform_edt
-
-    outside = negative.copy()
-    outside[[0, -1]] = outside[:, [0, -1]] = True
-    outside &= ~positive
-    return distance_transform_edt(~positive) < distance_transform_edt(~outside)

@@ -12,7 +12,6 @@ from segbench.protocols.adapter import Capabilities, Query
 
 COARSE = 4  # images are compared at this fraction of their size
 ITERATIONS = 30  # of each registration
-SMOOTHING = 1.5  # standard deviation in pixels by which the displacements of the demons are smoothed
 
 
 class Registration:
@@ -97,7 +96,6 @@ def _demons(fixed: Any, moving: Any, start: Any) -> Any:
     demons = sitk.FastSymmetricForcesDemonsRegistrationFilter()
     demons.SetNumberOfThreads(1)
     demons.SetNumberOfIterations(ITERATIONS)
-    demons.SetStandardDeviations(SMOOTHING)
     field = demons.Execute(fixed, warped)
     return sitk.CompositeTransform([start, sitk.DisplacementFieldTransform(field)])
 
