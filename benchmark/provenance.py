@@ -17,7 +17,7 @@ from segbench.benchmark.plan import SEED_MODEL, RunPlan
 from segbench.benchmark.selection import ExperimentPlan, SelectedTask
 from segbench.benchmark.task_weights import training_facts, weight_files
 from segbench.errors import Failure
-from segbench.models.hub import trained_on
+from segbench.models.hub import is_official, trained_on
 from segbench.models.named_weights import BUNDLED, weights_of
 from segbench.models.registry import MODELS, facts, required_weights, weights_of_model
 from segbench.models.remote import is_remote
@@ -113,9 +113,8 @@ def _licence(name: str, weights: str) -> str:
     """Return the licence of a model with some weights; the bundled ones have that of this project."""
     if weights == BUNDLED and required_weights(name):
         return "MIT"
-    stated = facts(name)
-    official = not required_weights(name) or weights in ("official", stated["official"])
-    return stated["licence"] if official else "not stated"
+    official = all(is_official(network, weights) for network in required_weights(name))
+    return facts(name)["licence"] if official else "not stated"
 
 
 def _trained_on(name: str, weights: str) -> str:

@@ -8,6 +8,7 @@ states differences between the papers. Fields that public documentation does not
 from __future__ import annotations
 
 import csv
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -50,8 +51,9 @@ class Entry:
         Differences between the papers, or from the release.
     trained_on_by : tuple of str
         Models whose authors trained the published weights on it; for them it is not held out. The bundled
-        weights have seen none of the data sets. UniverSeg's training data are known for its own held-out
-        sets only (MultiverSeg, Table 3; InterConv, Table 8, which has ScribblePrompt's).
+        weights have seen none of the data sets. Stated for the models of MultiverSeg's Table 3 and of
+        InterConv's Table 8, which has ScribblePrompt's, and for SegGPT (its section 4.1). Not known here for
+        the others, among them UniverSeg and MedSAM.
     """
 
     key: str
@@ -80,6 +82,17 @@ def entries(table: str | None = None) -> tuple[Entry, ...]:
 def entry(key: str) -> Entry | None:
     """Find the entry of a registered name, or of a variant of it; None for a data set without one."""
     return next((entry for entry in _read() if entry.key == base_name(key)), None)
+
+
+def trained_on_by(dataset: str) -> tuple[str, ...]:
+    """List the models whose authors trained the published weights on a data set, whatever its variant."""
+    found = (entry.trained_on_by for entry in _read() if same_name(entry.key) == same_name(dataset))
+    return next(found, ())
+
+
+def same_name(name: str) -> str:
+    """Return a data set's name without variant, case and punctuation, in which papers and files differ."""
+    return re.sub(r"[^a-z0-9]", "", base_name(name).lower())
 
 
 @cache

@@ -109,6 +109,11 @@ def checksum(name: str, weights: str = BUNDLED) -> str:
     return file_checksum(weights_path(name, own))
 
 
+def is_official(name: str, weights: str) -> bool:
+    """Whether the weights of a network are those that its authors published."""
+    return weights_of(weights, name) in ("official", official_address(name))
+
+
 def trained_on(name: str, weights: str) -> str:
     """Return what a network's weights were trained on, in a few words; "not stated" where it is unknown.
 
@@ -116,9 +121,8 @@ def trained_on(name: str, weights: str) -> str:
     the header of their file.
     """
     own = weights_of(weights, name)
-    stated = facts(name) if _is_model(name) else {"official": "", "trained_on": "not stated"}
-    if own in ("official", stated["official"]):
-        return stated["trained_on"]
+    if is_official(name, own):
+        return facts(name)["trained_on"] if _is_model(name) else "not stated"
     try:
         training = {} if official_address(name) else training_metadata(weights_path(name, own))
     except WeightsError:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from segbench.benchmark.cli.options import DATA_ROOT, FORMAT, command_of
-from segbench.text import count_of
+from segbench.text import count_of, join_names
 
 if TYPE_CHECKING:
     from segbench.datasets.catalogue import Entry
@@ -155,7 +155,7 @@ def _cell(key: str, row: Row) -> str:
     if key == "installed":
         return "installed" if value else "not installed"
     if key == "trained_on_by":
-        return "training data" if value else ""
+        return f"training data of {join_names(value.split(), most=1)}" if value else ""
     return str(value)
 
 

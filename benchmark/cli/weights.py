@@ -15,12 +15,21 @@ def command() -> None:
     pass
 
 
+def _addresses() -> dict[str, str]:
+    """Return the models whose official weights are on a hub, with their addresses."""
+    from segbench.models.hub import official_address
+    from segbench.models.registry import MODELS, networks
+
+    addresses = {name: official_address(name) for name in MODELS.names() if networks(name) == (name,)}
+    return {name: address for name, address in addresses.items() if address}
+
+
 def _require_official(name: str) -> None:
     from segbench.models.weights import OFFICIAL
     from segbench.registry import UnknownName
 
-    if name not in OFFICIAL:
-        raise UnknownName("checkpoint", name, list(OFFICIAL))
+    if name not in (known := [*OFFICIAL, *_addresses()]):
+        raise UnknownName("checkpoint", name, known)
 
 
 def _list() -> None:
@@ -36,19 +45,25 @@ def _list() -> None:
                 state = str(error)
             click.echo(f"{name:<16} {kind:<9} {state}")
         click.echo(f"{'':<16} {'':<9} {checkpoint.url}")
+    for name, address in _addresses().items():
+        click.echo(f"{name:<16} official  {address}")
 
 
 def _fetch(name: str) -> None:
+    from segbench.models.hub import model_folder
     from segbench.models.weights import fetch
 
     _require_official(name)
-    click.echo(fetch(name))
+    click.echo(model_folder(name, "official") if name in _addresses() else fetch(name))
 
 
 def _verify(name: str) -> None:
+    from segbench.errors import UsageError
     from segbench.models.weights import verify
 
     _require_official(name)
+    if name in _addresses():
+        raise UsageError(f"the weights of {name} are on a hub and verified at every use; fetch them instead")
     click.echo(f"{name}: sha256 {verify(name)}")
 
 

@@ -56,7 +56,9 @@ def test_second_readers_and_training_data_are_named(rows, tmp_path):
     assert stare["variants"] == "stare@second-reader"
     assert {"multiverseg", "scribbleprompt"} < set(stare["trained_on_by"].split())
     lines = [line for line in listed(tmp_path).splitlines() if "training data" in line]
-    assert [line.split()[0] for line in lines] == ["stare"]
+    assert [line.split()[0] for line in lines] == ["drive", "stare"]
+    assert "training data of seggpt" in lines[0]
+    assert "training data of multiverseg and 4 more" in lines[1]
 
 
 class Plugin:

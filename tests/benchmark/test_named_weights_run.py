@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -17,6 +18,7 @@ from segbench.benchmark.selection import plan_experiments, select
 from segbench.benchmark.study import Experiment
 from segbench.errors import SegbenchError
 from segbench.models.hub import model_folder
+from segbench.models.registry import capabilities, facts
 from segbench.models.weights import read_state
 from segbench.protocols.adapter import Capabilities
 from segbench.protocols.config import Config
@@ -129,3 +131,14 @@ def test_lists_of_models_state_licences_and_training_data():
     lines = CliRunner().invoke(cli, ["list", "models"]).output.splitlines()
     assert max(len(line) for line in lines if line.startswith("  ")) <= 80
     assert "    context | licence: Apache-2.0; weights OpenRAIL++-M, for research only |" in lines
+
+
+def test_the_table_of_the_docs_has_the_facts_of_the_classes():
+    table = (Path(__file__).parents[2] / "docs" / "models-and-training.md").read_text("utf-8")
+    rows = {line.split("`")[1]: line for line in table.splitlines() if line.startswith("| `")}
+    for name in ("sam", "medsam", "sam-hq", "sam2", "seggpt", "nninteractive"):
+        stated, declared = facts(name), capabilities(name)
+        repository = stated["official"].removeprefix("hf://").partition("@")[0]
+        prompts = ", ".join(declared.prompts) if declared.interactive else "context"
+        for fact in (prompts, repository, stated["licence"], stated["trained_on"]):
+            assert fact in rows[name]
