@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from segbench.benchmark.cli.options import DATA_ROOT, FORMAT, command_of
-from segbench.text import count_of, join_names
+from segbench.text import amount, join_names
 
 if TYPE_CHECKING:
     from segbench.datasets.catalogue import Entry
@@ -151,7 +151,7 @@ def _cell(key: str, row: Row) -> str:
     """Return a value for people."""
     value = row[key]
     if key == "max_steps":
-        return count_of(value, row["unit"].removesuffix("s")) if value else "no interactions"
+        return amount(value, row["unit"]) if value else "no interactions"
     if key == "installed":
         return "installed" if value else "not installed"
     if key == "trained_on_by":
