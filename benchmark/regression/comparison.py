@@ -22,6 +22,7 @@ SECTIONS = {
 MEASURES = ("interactions", "dice", "failures", "hd95")
 GOALS = ("target_dice", "max_steps")  # settings that define the number of interactions
 DIGITS = 16  # of a checksum in a message
+DESCRIPTIONS = {"licence", "trained_on"}  # of weights, whose checksums are compared
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +135,7 @@ def experiments(manifest: dict[str, Any]) -> dict[str, dict[str, Any]]:
 def _lines(name: str, old: Any, new: Any) -> Iterator[str]:
     """Describe how two values of a manifest differ, one line per entry."""
     if isinstance(old, dict) and isinstance(new, dict):
-        for key in sorted(old | new):
+        for key in sorted((old | new).keys() - DESCRIPTIONS):
             yield from _lines(f"{name} {key}", old.get(key), new.get(key))
     elif old != new:
         yield f"{name}: {_shortened(old)} and {_shortened(new)}"
