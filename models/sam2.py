@@ -80,7 +80,6 @@ class Sam2:
         WeightsError
             If transformers or the weights are absent, or the weights damaged or of another network.
         """
-        (name,) = cls.required_weights
         folder = model_folder(name, weights)
         network = load_network("Sam2Model", folder, name, also="sam2_video")
         return cls(network, folder_checksum(folder), device, precision)
@@ -203,7 +202,6 @@ class Sam2Memory:
         WeightsError
             If transformers or the weights are absent, or the weights damaged or of another network.
         """
-        (name,) = cls.required_weights
         folder = model_folder(name, weights)
         network = load_network("Sam2VideoModel", folder, name)
         image_network = load_network("Sam2Model", folder, name, also="sam2_video")

@@ -42,7 +42,7 @@ class SegGPT:
     title = "SegGPT"
     capabilities = Capabilities(in_context=True)
     required_weights = ("seggpt",)
-    licence = "Apache-2.0; of the original MIT"
+    licence = "Apache-2.0 (original code and weights: MIT)"
     trained_on = "ADE20K, COCO, PASCAL VOC, Cityscapes, LIP, PACO, retinal vessels and aerial images"
     official = "hf://BAAI/seggpt-vit-large"
     version = 1
@@ -64,9 +64,9 @@ class SegGPT:
         WeightsError
             If transformers or the weights are absent, or the weights damaged or of another network.
         """
-        folder = model_folder("seggpt", weights)
-        network = load_network("SegGptForImageSegmentation", folder, "seggpt")
-        processor = load_processor("SegGptImageProcessorPil", folder, "seggpt")
+        folder = model_folder(name, weights)
+        network = load_network("SegGptForImageSegmentation", folder, name)
+        processor = load_processor("SegGptImageProcessorPil", folder, name)
         return cls(network, processor, folder_checksum(folder), device, precision)
 
     @torch.inference_mode()

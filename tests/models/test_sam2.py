@@ -290,6 +290,7 @@ def test_other_weights_are_one_sentence(folder, tmp_path, spoil):
     with pytest.raises(WeightsError) as caught:
         create_model("sam2-memory", weights=str(tmp_path))
     assert str(tmp_path) in str(caught.value) and "\n" not in str(caught.value)
+    assert spoil != "image only" or "sam2-memory needs sam2_video" in str(caught.value)
 
 
 def test_without_transformers_the_message_says_what_to_install(folder, monkeypatch):
