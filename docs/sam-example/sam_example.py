@@ -118,7 +118,7 @@ class SAM:
         Precision of the image encoder, which takes nearly all the time; the mask decoder uses float32.
     """
 
-    capabilities = Capabilities(interactive=True)
+    capabilities = Capabilities(interactive=True, prompts=("clicks", "scribbles", "masks"))
     version = 1  # increase it when a change of this file changes predictions
 
     def __init__(
