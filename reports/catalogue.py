@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 SPLITS = ("train", "val", "test")
 SCAN = TASK[:-1]  # columns that name a data set of scans; the label names a structure
+SYNTHETIC = "synthetic tasks"  # as `segbench.models.hub.trained_on` states it
 TRAINED = "trained on each task"  # instead of weights that are the same for all tasks
 TrainingData = Literal["paper", "synthetic", "nothing", "unknown"]
 
@@ -111,7 +112,7 @@ def trained_on(results: Results) -> TrainingData:
     -------
     str
         ``paper``: the data sets of Table 3 (the official weights of MultiverSeg); ``synthetic``: no real
-        image (the bundled weights, ``models/bundled/README.md``); ``nothing``: no model has weights;
+        image (bundled weights, unless the manifest states otherwise); ``nothing``: no model has weights;
         ``unknown``: anything else, also the official weights of other networks, whose collections differ.
     """
     weights = models(results)
@@ -120,7 +121,10 @@ def trained_on(results: Results) -> TrainingData:
         return "unknown"
     if kinds == {"official"} and "multiverseg" in weights:
         return "paper"
-    return "nothing" if not kinds else "synthetic" if kinds == {"bundled"} else "unknown"
+    entries = [entry for manifest in results.manifests for entry in (manifest.get("models") or {}).values()]
+    bundled = [entry for entry in entries if entry.get("weights") == "bundled"]
+    synthetic = all(entry.get("trained_on", SYNTHETIC) == SYNTHETIC for entry in bundled)
+    return "nothing" if not kinds else "synthetic" if kinds == {"bundled"} and synthetic else "unknown"
 
 
 def trained_before(results: Results, dataset: str) -> list[str]:

@@ -12,6 +12,7 @@ from artefact_helpers import data_of, figure_of, grid_of
 from segbench.models.training.augmentation import Augmentation
 from segbench.reports.artefacts.augmentations import compared
 from segbench.reports.artefacts.synthetic_task import example
+from segbench.reports.catalogue import not_held_out
 from segbench.reports.layout import text, wide
 from segbench.reports.registry import get
 from segbench.reports.requirement import InsufficientRecords
@@ -107,9 +108,15 @@ def test_a_data_set_is_not_held_out_for_weights_that_its_authors_trained_on_it()
     assert uses(table, seen.group.iloc[0])["train"].endswith(training)
     trained = data_of("table2", run).set_index("dataset").trained
     assert (trained["stare"], trained["drive"]) == ("MultiverSeg, SP+UVS", "")
+    sentence = "The official weights of MultiverSeg and SP+UVS were trained on stare."
+    assert not_held_out(run) == f"{sentence} These images are not unseen."
+    mixed = {"multiverseg": "multiverseg=official,scribbleprompt=bundled"}
+    mixed |= {"seggpt": "hf://BAAI/seggpt-vit-large"}
+    both = "of SegGPT were trained on drive. The official weights of MultiverSeg and SegGPT were trained"
+    assert both in not_held_out(results(*rows, models=mixed))
     for others in ({"multiverseg": "bundled", "sp-uvs": "mine.pt"}, {"universeg": "official"}):
         run = results(*rows, models=others)
-        assert set(data_of("table2", run).trained.dropna()) == {""}
+        assert set(data_of("table2", run).trained.dropna()) == {""} and not_held_out(run) == ""
         assert "Data sets that a model was trained on" not in set(data_of("table1", run).group)
 
 
@@ -120,6 +127,12 @@ def test_a_variant_of_a_data_set_is_beside_the_papers_numbers():
     assert table.loc["WBC", ["dataset", "paper_labels", "tasks"]].tolist() == ["wbc@universeg", 2, 1]
     choice = "choice of what the bundled weights were trained on"
     assert all(choice in use for use in uses(data_of("table1", run), "Validation data sets").values())
+
+
+def test_bundled_weights_that_learnt_from_real_images_are_not_called_synthetic():
+    run = results({}, models={"multiverseg": "bundled"})
+    run.manifests[0]["models"]["multiverseg"]["trained_on"] = "synthetic tasks and real images of hrf-av"
+    assert set(data_of("table3", run).seen) == {"unknown"}
 
 
 @pytest.mark.parametrize(
