@@ -6,7 +6,7 @@ import io
 import json
 import pickle
 from collections.abc import Iterator
-from contextlib import redirect_stdout
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any, Self
 
@@ -118,9 +118,10 @@ class NNInteractive:
         if last is not None:
             session.add_initial_seg_interaction(last.astype(np.uint8))
         prompts = list(_prompts(box, marks, clicks))
-        for number, (kind, shown, positive) in enumerate(prompts, start=1):
-            add = getattr(session, f"add_{kind}_interaction")
-            add(shown, positive, run_prediction=number == len(prompts))
+        with _fixed_draws():
+            for number, (kind, shown, positive) in enumerate(prompts, start=1):
+                add = getattr(session, f"add_{kind}_interaction")
+                add(shown, positive, run_prediction=number == len(prompts))
         return found > 0
 
 
@@ -161,3 +162,14 @@ def _load(session: Any, checkpoint: Path) -> None:
     except Exception as error:  # wrong files raise errors of all kinds
         reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
         raise WeightsError(f"{folder} is not a model of nnInteractive ({reason}); fetch it again") from error
+
+
+@contextmanager
+def _fixed_draws() -> Iterator[None]:
+    """Seed numpy's global generator, by which a session may choose its patches, and restore its state."""
+    before = np.random.get_state()  # noqa: NPY002
+    np.random.seed(0)  # noqa: NPY002
+    try:
+        yield
+    finally:
+        np.random.set_state(before)  # noqa: NPY002

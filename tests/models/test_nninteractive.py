@@ -14,7 +14,7 @@ from segbench.protocols.adapter import Box, Click, Interactions, Query
 inference = pytest.importorskip("nnInteractive.inference.inference_session")
 
 SHAPE = (64, 48)
-PATCH = (16, 32, 32)  # smaller than the image, so that sessions zoom out
+PATCH = (52, 56, 56)  # wider than the margins of nnInteractive's refinement, 24 on each side
 ARCHITECTURE = {
     "network_class_name": "dynamic_network_architectures.architectures.unet.ResidualEncoderUNet",
     "arch_kwargs": {
@@ -143,6 +143,18 @@ def test_a_scribble_is_that_of_its_own_session(model, checkpoint, image):
     assert np.array_equal(logits[0, 0].numpy() > 0, session.target_buffer[0] > 0)
     other = model.predict(Query(torch.from_numpy(image)[None, None], interactions([Click(20, 12, True)])))
     assert not torch.equal(other, logits)
+
+
+def test_draws_of_its_session_are_fixed_and_leave_the_global_generator_alone(model, image):
+    query = Query(torch.from_numpy(image)[None, None], interactions(box=Box(0, 0, *SHAPE)))
+    answers = []
+    for seed in (1, 2):
+        np.random.seed(seed)  # noqa: NPY002
+        answers.append(model.predict(query))
+        drawn = np.random.random()  # noqa: NPY002
+        np.random.seed(seed)  # noqa: NPY002
+        assert drawn == np.random.random()  # noqa: NPY002
+    assert torch.equal(*answers)
 
 
 def test_a_query_depends_neither_on_its_companions_nor_on_earlier_ones(model, image):
