@@ -301,7 +301,7 @@ def test_without_transformers_the_message_says_what_to_install(folder, monkeypat
 
 @pytest.mark.slow
 def test_it_runs_with_a_context_from_the_command_line(folder, tmp_path):
-    words = ["run", "--models", "sam2,sam2-memory", "--weights", str(folder / "video")]
+    words = ["run", "--models", "sam2,sam2-memory", "--weights", f"sam2={folder / 'video'}"]
     words += ["--datasets", "phantoms", "--protocol", "center-clicks,in-context", "--preset", "smoke"]
     words += ["--images", "3", "--max-steps", "2", "--output", str(tmp_path / "run"), "--workers", "1"]
     result = CliRunner().invoke(cli, [*words, "--device", "cpu"])
