@@ -71,7 +71,8 @@ def summary(results: Results) -> str:
     optional = ("simulation", "training") if trained.any() else ("training",)
     counts = [count_of(size, noun) for noun, size in sizes.items() if size or noun not in optional]
     counts += [f"{one.finished} of {one.planned} units" for _, one in results.unfinished()]
-    return " · ".join([", ".join(titles) or "no protocols", *counts])
+    between = "; " if any("," in title for title in titles) else ", "
+    return " · ".join([between.join(titles) or "no protocols", *counts])
 
 
 def answer(results: Results, table: pd.DataFrame | None = None) -> list[str]:

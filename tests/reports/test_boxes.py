@@ -8,6 +8,7 @@ from artefact_helpers import data_of, figure_of, grid_of
 from discs import BOX, BOX_THEN_CLICKS, BOXES, CLICKS, HEIGHT, WIDTH, disc_run
 from matplotlib.figure import Figure
 
+from segbench.protocols.registry import PROTOCOLS
 from segbench.reports import answer, cautions, pictures
 from segbench.reports.replay import replay
 from segbench.reports.requirement import InsufficientRecords
@@ -62,6 +63,13 @@ def test_a_box_and_clicks_are_interactions_to_the_target(records):
     (text,) = answer.sentences(records(images))
     assert "MultiverSeg needs the fewest interactions: 2.0 per image" in text
     assert data_of("fig4", records(images)).paper.isna().all()
+
+
+def test_the_summary_separates_titles_that_have_a_comma(records):
+    rows = [*one_box("multiverseg", 0.95), {"protocol": BOX_THEN_CLICKS}]
+    titles = [PROTOCOLS.get(name).title for name in (BOXES, BOX_THEN_CLICKS)]
+    between = "; " if "," in titles[1] else ", "
+    assert answer.summary(records(rows)).startswith(between.join(titles) + " · ")
 
 
 def test_seed_images_after_one_box_are_no_failures(boxes):
