@@ -57,7 +57,8 @@ def run(
         Protocols, comma-separated, or all for the whole study of both papers.  [default:
         center-clicks,centerline-scribbles; all with --preset paper]
     models : str, class, object, or sequence of these
-        Models, comma-separated, or all that the protocol can use.
+        Models, comma-separated, or all that the protocol can use; NAME@/path/to/python runs one in that
+        environment.
 
         A class or an object needs ``capabilities`` and ``predict``. Its attribute ``name``, or else the name
         of its class, is its name in the records.

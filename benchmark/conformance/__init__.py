@@ -29,7 +29,7 @@ def examine(name: str, weights: str = "bundled", device: str = "cpu") -> list[Fi
     Parameters
     ----------
     name : str
-        A model: a name of `MODELS`, an entry point's, or ``module:Class``.
+        A model: a name of `MODELS`, an entry point's, ``module:Class``, or ``NAME@/path/to/python``.
     weights : str
         ``bundled``, ``official``, a file or a folder, as for `create_model`. A model that is trained on each
         task needs the weights of one task: a folder, or for the protocol ``supervised`` a file.
@@ -51,7 +51,9 @@ def examine(name: str, weights: str = "bundled", device: str = "cpu") -> list[Fi
     import torch
 
     from segbench.benchmark.conformance.process_state import restored_modes, temporary_seed
+    from segbench.models.remote import forget
 
+    forget()  # a model of another environment may have been edited
     with temporary_seed(1), restored_modes():
         torch.set_num_threads(1)  # as in the workers of a run on a CPU
         return list(_findings(name, weights, device))

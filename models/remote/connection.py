@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from segbench.models.remote import segbench_worker as wire
 from segbench.paths import expanded
 from segbench.registry import PluginError
-from segbench.text import printable
+from segbench.text import printable, split_names
 
 START_LIMIT = 300  # seconds until a worker has started, and until it has created its model
 CLOSE_LIMIT = 2  # seconds in which a worker ends by itself
@@ -63,6 +63,8 @@ def address_of(name: str) -> Address:
     >>> address_of("mine:Mine@cmd:docker run -i 'my image'").command
     ('docker', 'run', '-i', 'my image')
     """
+    if split_names(name) != [name]:
+        raise WorkerError(f"the model {name} has a comma outside the quotes of a command line; quote it")
     model, _, target = name.partition("@")
     if target.startswith("tcp://"):
         host, _, port = target.removeprefix("tcp://").rpartition(":")
@@ -73,7 +75,8 @@ def address_of(name: str) -> Address:
             if model and (words := shlex.split(target.removeprefix("cmd:"))):
                 return Address(model, tuple(words))
     elif model and target:
-        return Address(model, (str(expanded(Path(target))), str(WORKER)))
+        python = str(expanded(Path(target))) if target.startswith("~") else target
+        return Address(model, (python, str(WORKER)))
     raise WorkerError(
         f"the model {name} has no place to run; write NAME@/path/to/python, 'NAME@cmd:COMMAND LINE' or "
         "NAME@tcp://HOST:PORT"

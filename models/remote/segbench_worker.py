@@ -295,8 +295,6 @@ def serve(source: int, target: int, fixed: str | None = None) -> None:
         while True:
             fields, arrays = unpack(partial(read_into, source))
             try:
-                if fields["kind"] == "bye":
-                    return
                 if fields.get("format", FORMAT) != FORMAT:
                     raise ValueError(f"this worker speaks format {FORMAT}; copy segbench_worker.py again")
                 if fields["kind"] == "hello":

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import re
 import signal
-import subprocess
-import sys
 import threading
-import time
 from pathlib import Path
 
 import psutil
@@ -17,6 +15,7 @@ from click.testing import CliRunner
 
 import segbench
 from segbench.benchmark.cli import cli
+from segbench.benchmark.execution.batches import BATCH_SIZE
 from segbench.models.remote import RemoteModel
 from segbench.results import Run, load
 
@@ -73,57 +72,25 @@ def test_notebooks_take_the_same_names_and_check_tests_them(numpy_python, tmp_pa
     assert result.exit_code == 1 and "NaN or infinite" in result.output
 
 
+def test_the_example_of_the_docs_runs_with_numpy_only(numpy_python, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = (HERE.parents[1] / "docs" / "extending.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"(?ms)^```python\n(# brightness\.py\n.*?)^```$", page)
+    Path("brightness.py").write_text(code)
+    examined = CliRunner().invoke(cli, ["check", "--model", f"brightness:Brightness@{numpy_python}"])
+    assert examined.exit_code == 0, examined.output
+    assert "clicks and scribbles change the answers" in examined.output
+
+
 def worker() -> Path:
     from segbench.models.remote import segbench_worker
 
     return Path(segbench_worker.__file__)
 
 
-def begin(name: str, output: Path, simulations: int) -> subprocess.Popen[str]:
-    words = [sys.executable, "-m", "segbench.benchmark", "run", "--models", name, *SMALL, "--workers", "2"]
-    words += ["--simulations", str(simulations), "--output", str(output)]
-    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    return subprocess.Popen(words, cwd=HERE, text=True, **streams)
-
-
 def tables(output: Path) -> dict[str, bytes]:
     files = [file for file in (output / "units").rglob("*") if file.is_file()]
     return {f"{f.parent.name}/{f.name}": f.read_bytes() for f in files if f.name != "timings.parquet"}
-
-
-def campaign(name: str, folder: Path, faults: int, simulations: int, seed: int) -> list[str]:
-    """Kill and stop workers at random moments, repeat the command, and compare with an undisturbed run."""
-    rng, injected, messages = random.Random(seed), 0, []
-    whole = begin(name, folder / "whole", simulations)
-    whole.communicate()
-    assert whole.returncode == 0
-    number = 0
-    while injected < faults:
-        number += 1
-        output = folder / f"run{number}"
-        while True:
-            kept = tables(output)
-            process = begin(name, output, simulations)
-            children: list[psutil.Process] = []
-            while process.poll() is None:
-                time.sleep(rng.uniform(0, 0.5))
-                children = psutil.Process(process.pid).children(recursive=True) or children
-                targets = [child for child in children if is_worker(child)]
-                if targets and injected < faults:
-                    kind = rng.choice([signal.SIGKILL, signal.SIGSTOP])
-                    rng.choice(targets).send_signal(kind)
-                    injected += 1
-            text, _ = process.communicate()
-            messages.append(text)
-            _, alive = psutil.wait_procs(children, timeout=30)
-            assert not [child for child in alive if is_worker(child)]
-            now = tables(output)
-            assert {file: now.get(file) for file in kept} == kept, "a finished unit was lost"
-            if process.returncode == 0:
-                break
-            assert process.returncode == 1 and name in text and "Traceback" not in text, text
-        assert tables(output) == tables(folder / "whole")
-    return messages
 
 
 def is_worker(process: psutil.Process) -> bool:
@@ -133,20 +100,28 @@ def is_worker(process: psutil.Process) -> bool:
         return False
 
 
-def test_killed_and_stopped_workers_lose_nothing(numpy_python, tmp_path, monkeypatch):
-    name, words = f"numpy_models:Slow@{numpy_python}", ("--simulations", "40", "--images", "1")
-    assert run(name, tmp_path / "whole", *words)[0] == 0
-    rng, number, predict = random.Random(4), 0, RemoteModel.predict
-    moments = {5: signal.SIGKILL, 12: signal.SIGSTOP, 19: signal.SIGKILL}
+@pytest.fixture
+def disturb(monkeypatch):
+    """Send a signal to the worker some milliseconds after the prediction of each number has begun."""
+    moments: dict[int, signal.Signals] = {}
+    rng, predict, count = random.Random(4), RemoteModel.predict, itertools.count(1)
+
+    def signal_worker(kind: signal.Signals) -> None:
+        for child in filter(is_worker, psutil.Process().children()):
+            child.send_signal(kind)
 
     def disturbed(model, query):
-        nonlocal number
-        number += 1
-        if number in moments:
-            threading.Timer(rng.uniform(0, 0.01), signal_workers, (moments[number],)).start()
+        if kind := moments.pop(next(count), None):
+            threading.Timer(rng.uniform(0, 0.012), signal_worker, (kind,)).start()
         return predict(model, query)
 
     monkeypatch.setattr(RemoteModel, "predict", disturbed)
+    return moments
+
+
+def test_killed_and_stopped_workers_lose_nothing(numpy_python, tmp_path, disturb):
+    name, words = f"numpy_models:Slow@{numpy_python}", ("--simulations", "40", "--images", "1")
+    disturb |= {5: signal.SIGKILL, 12: signal.SIGSTOP, 19: signal.SIGKILL}
     code, text = run(name, tmp_path / "run", *words)
     assert code == 1 and "Traceback" not in text
     assert text.count("was killed (SIGKILL)") == 2 and text.count("did not answer in 1 s") == 1
@@ -154,16 +129,34 @@ def test_killed_and_stopped_workers_lose_nothing(numpy_python, tmp_path, monkeyp
     assert "3 of 4 units were lost" in text and len({key.partition("/")[0] for key in kept}) == 1
     code, text = run(name, tmp_path / "run", *words)
     assert code == 0 and "1 of 4 units are finished already" in text
-    assert tables(tmp_path / "run") == tables(tmp_path / "whole")
+    assert run("numpy_models:Slow", tmp_path / "whole", *words)[0] == 0
+    outside, inside = records(tmp_path / "run", name), records(tmp_path / "whole", "numpy_models:Slow")
+    assert all(one.equals(other) for one, other in zip(outside, inside, strict=True))
 
 
-def signal_workers(kind: signal.Signals) -> None:
-    for child in filter(is_worker, psutil.Process().children()):
-        child.send_signal(kind)
+def test_units_of_a_batch_are_computed_one_by_one_after_a_fault(numpy_python, tmp_path, disturb, monkeypatch):
+    monkeypatch.setitem(BATCH_SIZE, "cpu", 128)  # as on a GPU
+    disturb |= {30: signal.SIGKILL, 45: signal.SIGKILL}  # the second one in a unit that is alone by then
+    name, words = f"numpy_models:Slow@{numpy_python}", ("--simulations", "40", "--images", "1")
+    code, text = run(name, tmp_path / "run", *words)
+    assert code == 1 and "1 of 4 units were lost" in text, text
 
 
 @pytest.mark.slow
-def test_thirty_killed_and_stopped_workers_lose_nothing(numpy_python, tmp_path):
-    text = "".join(campaign(f"numpy_models:Slow@{numpy_python}", tmp_path, 30, 200, seed=2))
-    assert "was killed (SIGKILL)" in text and "did not answer in 1 s" in text
-    print(f"{text.count('Lost: ')} units lost, {text.count('Error: ')} commands ended early")
+def test_thirty_killed_and_stopped_workers_lose_nothing(numpy_python, tmp_path, disturb):
+    name, words = f"numpy_models:Slow@{numpy_python}", ("--simulations", "200")
+    assert run("numpy_models:Slow", tmp_path / "whole", *words)[0] == 0
+    rng = random.Random(2)
+    moments = itertools.accumulate(rng.randrange(3, 40) for _ in range(30))
+    disturb |= {moment: rng.choice([signal.SIGKILL, signal.SIGSTOP]) for moment in moments}
+    kept: dict[str, bytes] = {}
+    code, lost = 1, ""
+    while code:
+        code, text = run(name, tmp_path / "run", *words)
+        now, lost = tables(tmp_path / "run"), lost + text
+        assert {file: now[file] for file in kept} == kept and "Traceback" not in text
+        kept = now
+    assert not disturb and lost.count("Lost: ") == 30
+    assert lost.count("was killed (SIGKILL)") + lost.count("did not answer in 1 s") == 30
+    outside, inside = records(tmp_path / "run", name), records(tmp_path / "whole", "numpy_models:Slow")
+    assert all(one.equals(other) for one, other in zip(outside, inside, strict=True))

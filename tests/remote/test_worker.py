@@ -105,6 +105,7 @@ def test_printing_and_reading_disturb_nothing(numpy_python):
         ("numpy_models:Numpy@", "has no place to run; write NAME@/path/to/python"),
         ("@/usr/bin/python3", "has no place to run"),
         ("numpy_models:Numpy@cmd:", "has no place to run"),
+        ("numpy_models:Numpy@cmd:run a,b", "has a comma outside the quotes of a command line"),
         ("numpy_models:Numpy@cmd:python 'open", "has no place to run"),
         ("numpy_models:Numpy@tcp://host", "has no place to run"),
         ("numpy_models:Numpy@/no/python", "/no/python cannot be reached (No such file or directory)"),
