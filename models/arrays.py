@@ -36,10 +36,9 @@ def as_adapter(model: Any) -> Any:
 def _adapted(model: Any) -> type[NumpyModel]:
     declared = getattr(model, "capabilities", None)
     if isinstance(declared, Mapping):
+        values: Any = {k: tuple(v) if isinstance(v, list) else v for k, v in declared.items()}
         try:
-            declared = Capabilities(
-                **{k: tuple(v) if isinstance(v, list) else v for k, v in declared.items()}
-            )
+            declared = Capabilities(**values)
         except TypeError as error:
             raise PluginError(f"the capabilities of {model.__qualname__} are wrong ({error})") from error
     facts = ("title", "version", "licence", "trained_on", "default_protocols", "required_weights")

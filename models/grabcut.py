@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -61,5 +63,6 @@ def _cut(image: np.ndarray, box: np.ndarray, positive: np.ndarray, negative: np.
         return labels
     colours = np.repeat(np.round(image * 255).astype(np.uint8)[..., None], 3, axis=2)
     cv2.setRNGSeed(0)  # OpenCV's own generator starts the mixtures
+    no_box: Any = None
     mixtures = np.zeros((1, 65)), np.zeros((1, 65))
-    return cv2.grabCut(colours, labels, None, *mixtures, ITERATIONS, cv2.GC_INIT_WITH_MASK)[0]
+    return cv2.grabCut(colours, labels, no_box, *mixtures, ITERATIONS, cv2.GC_INIT_WITH_MASK)[0]

@@ -21,7 +21,7 @@ from segbench.models.weights import WeightsError, file_checksum
 from segbench.protocols.adapter import Box, Capabilities, Click, Query
 
 # What a pickled number of numpy needs; checkpoints of nnU-Net hold some.
-NUMBERS = [np.float64().__reduce__()[0], np.dtype, *map(type, map(np.dtype, ("f4", "f8", "i8")))]
+NUMBERS: list[Any] = [np.float64().__reduce__()[0], np.dtype, *map(type, map(np.dtype, ("f4", "f8", "i8")))]
 FULL_MASK = 10.0  # logit of the mask, and minus that of the rest: a session returns no logits
 
 
