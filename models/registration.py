@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -42,7 +44,22 @@ class Registration:
             raise ValueError("registration needs a context of at least one image")
         arrays = (query.image[:, 0], query.context.images[:, :, 0], query.context.labels[:, :, 0])
         images = zip(*(array.float().numpy() for array in arrays), strict=True)
-        return torch.from_numpy(np.stack([_logits(*of_image) for of_image in images]))[:, None]
+        with _one_thread():
+            return torch.from_numpy(np.stack([_logits(*of_image) for of_image in images]))[:, None]
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let SimpleITK use one thread, as the last bits depend on their number."""
+    import SimpleITK as sitk
+
+    process = sitk.ProcessObject
+    before = process.GetGlobalDefaultNumberOfThreads()
+    process.SetGlobalDefaultNumberOfThreads(1)
+    try:
+        yield
+    finally:
+        process.SetGlobalDefaultNumberOfThreads(before)
 
 
 def _logits(target: np.ndarray, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -74,7 +91,6 @@ def _affine(fixed: Any, moving: Any, start: Any) -> tuple[Any, float]:
     import SimpleITK as sitk
 
     method = sitk.ImageRegistrationMethod()
-    method.SetNumberOfThreads(1)
     method.SetMetricAsCorrelation()
     method.SetMetricSamplingStrategy(method.NONE)
     method.SetInterpolator(sitk.sitkLinear)
@@ -94,7 +110,6 @@ def _demons(fixed: Any, moving: Any, start: Any) -> Any:
 
     warped = sitk.HistogramMatching(sitk.Resample(moving, fixed, start, sitk.sitkLinear), fixed)
     demons = sitk.FastSymmetricForcesDemonsRegistrationFilter()
-    demons.SetNumberOfThreads(1)
     demons.SetNumberOfIterations(ITERATIONS)
     field = demons.Execute(fixed, warped)
     return sitk.CompositeTransform([start, sitk.DisplacementFieldTransform(field)])

@@ -131,6 +131,25 @@ def test_registration_takes_the_mask_of_the_image_that_fits_best():
         assert dice(create_model("registration").predict(query)[0, 0].numpy() > 0, label) > 0.97
 
 
+def test_registration_does_not_depend_on_the_number_of_threads():
+    import SimpleITK as sitk
+
+    threads = sitk.ProcessObject
+    rng = np.random.default_rng(0)
+    discs = [disc(24, 20), disc(22, 27), disc(28, 24)]
+    images = [0.3 + 0.3 * label + rng.normal(0, 0.1, label.shape) for label in discs]
+    query = Query(maps(images[0]), context=context(images[1:], discs[1:]))
+    before, answers = threads.GetGlobalDefaultNumberOfThreads(), []
+    try:
+        for number in (1, 2, 8):
+            threads.SetGlobalDefaultNumberOfThreads(number)
+            answers.append(create_model("registration").predict(query))
+            assert threads.GetGlobalDefaultNumberOfThreads() == number
+    finally:
+        threads.SetGlobalDefaultNumberOfThreads(before)
+    assert torch.equal(answers[0], answers[1]) and torch.equal(answers[0], answers[2])
+
+
 def test_registration_of_flat_images_and_of_empty_masks_has_finite_answers():
     label = disc(24, 20)
     flat, empty = np.zeros((SIDE, SIDE)), np.zeros((SIDE, SIDE), bool)
