@@ -51,7 +51,6 @@ def resume(plan: RunPlan, manifest: dict[str, Any], backend: Backend) -> Results
         If a unit cannot be computed, or is damaged after every attempt. Units that are lost with the worker
         of a model (`segbench.models.remote`) do not stop the others.
     """
-    from segbench.benchmark.execution.worker import clear_caches
     from segbench.results import load
     from segbench.results.store import DamagedUnit, Run
 
@@ -74,7 +73,6 @@ def resume(plan: RunPlan, manifest: dict[str, Any], backend: Backend) -> Results
             missing = _missing(store, plan.units)
             continue
         _update_manifest(store, written)
-        clear_caches()
         if not computed:
             click.echo("Nothing to compute: all units are finished")
         return results
@@ -103,7 +101,7 @@ def _compute(units: list[Unit], store: Run, plan: RunPlan, backend: Backend) -> 
     from segbench.benchmark.execution.batches import make_batches
     from segbench.benchmark.execution.progress import BatchProgress, reports
     from segbench.benchmark.execution.run_units import execute
-    from segbench.benchmark.execution.worker import Job, with_absolute_paths
+    from segbench.benchmark.execution.worker import Job, clear_caches, with_absolute_paths
     from segbench.benchmark.local_models import for_workers
     from segbench.benchmark.settings import resolve_workers
 
@@ -116,7 +114,10 @@ def _compute(units: list[Unit], store: Run, plan: RunPlan, backend: Backend) -> 
         local = for_workers({unit.model for unit in units}, others=processes > 1 or client is not None)
         batches, job = with_absolute_paths(batches, Job(plan.settings, plan.root, store.path, local, send))
         progress = BatchProgress(batches, receive)
-        execute(batches, job, device, processes, size=len, progress=progress, client=client)
+        try:
+            execute(batches, job, device, processes, size=len, progress=progress, client=client)
+        finally:
+            clear_caches()
     if progress.lost:
         raise Failure(
             f"{len(progress.lost)} of {count_of(len(units), 'unit')} were lost, as stated above, with the "

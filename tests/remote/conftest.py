@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import venv
 from pathlib import Path
@@ -39,3 +40,4 @@ def in_folder_of_models(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     yield
     remote.forget()
+    gc.collect()  # adapters that are in the traceback of an exception
