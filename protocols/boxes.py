@@ -31,4 +31,4 @@ class OneBox(BoxFirst):
 
 
 BOXES = OneBox("boxes", Boxes(), max_steps=1, title="Boxes", unit="boxes", variant=True)
-BOX_THEN_CLICKS = BoxFirst("box-then-clicks", BoxThenClicks(), title="Box, then center clicks", variant=True)
+BOX_THEN_CLICKS = BoxFirst("box-then-clicks", BoxThenClicks(), title="Box then center clicks", variant=True)

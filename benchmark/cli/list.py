@@ -135,6 +135,8 @@ def _list(kind: str, format: str, data_root: str | None) -> None:
             click.echo(
                 textwrap.fill(_model_facts(row), width, initial_indent="    ", subsequent_indent="    ")
             )
+    if kind == "models":
+        click.echo("Licence and training data are of official weights; those of bundled ones: models/bundled")
 
 
 def _lines(rows: list[Row], columns: Sequence[str]) -> list[str]:
