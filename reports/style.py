@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -129,11 +130,23 @@ def line_styles(models: Iterable[str]) -> dict[str, LineStyle]:
     return {name: LineStyle(model_title(name), *style) for name, style in styles.items()}
 
 
+def _environment(interpreter: Path) -> str:
+    return interpreter.parents[1].name if interpreter.parent.name == "bin" else interpreter.name
+
+
 def model_title(name: str) -> str:
-    """Return the title that a model's adapter declares; its name if it is not installed here."""
+    """Return the title that a model's adapter declares; its name if it is not installed here.
+
+    Of ``NAME@TARGET`` the target follows: of a Python interpreter the folder of its environment.
+    """
     from segbench.models.registry import MODELS as ADAPTERS
     from segbench.models.registry import title
 
+    model, at, target = name.partition("@")
+    if at:
+        command = target.startswith(("cmd:", "tcp:"))
+        place = target.partition(":")[2].strip("/") if command else _environment(Path(target))
+        return f"{model_title(model)} @ {textwrap.shorten(place, 30)}"
     try:  # a name such as module:Class from a record is not imported
         return title(name) if ":" not in name and name in ADAPTERS else name
     except PluginError:

@@ -112,3 +112,16 @@ def test_the_table_of_models_has_training_data_and_licence():
 def test_models_that_were_trained_on_evaluated_data_are_named(trained_on, warned):
     texts = [one["text"] for one in provenance.warnings(with_facts(trained_on))]
     assert any(text.startswith("MultiverSeg was trained on toy. ") for text in texts) == warned
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("scribbleprompt@/home/ada/envs/old torch/bin/python", "ScribblePrompt @ old torch"),
+        ("mine:Mine@python3.9", "mine:Mine @ python3.9"),
+        ("sam@tcp://gpu:7000", "SAM @ gpu:7000"),
+        ("sam@cmd:docker run -i --rm --gpus all --network none sam", "SAM @ docker run -i --rm [...]"),
+    ],
+)
+def test_a_model_in_another_environment_has_a_short_title(name, title):
+    assert style.model_title(name) == title
