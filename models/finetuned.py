@@ -72,9 +72,9 @@ class FineTuned:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Fingerprint of the pretrained networks, with the number of images between fine-tunings."""
+        """Fingerprint of the pretrained networks and of how they are fine-tuned."""
         networks = f"{self.pretrained.fingerprint} {self.fallback.fingerprint}"
-        return f"{type(self).__qualname__} {self.every} {networks}"
+        return f"{type(self).__qualname__} {self.every} {self.episodes} {networks}"
 
     @torch.inference_mode()
     def predict(self, query: Query) -> Tensor:
@@ -120,7 +120,7 @@ class ScribblePromptFineTuned(FineTuned):
 
 
 class MultiverSegFineTuned(FineTuned):
-    """MultiverSeg fine-tuned on the finished images, every four images; all of them stay its context."""
+    """MultiverSeg fine-tuned on the finished images, which stay its context."""
 
     title = "MultiverSeg, fine-tuned"
     base = MultiverSeg

@@ -1,9 +1,9 @@
 """Interactions and seconds of the fine-tuning baselines beside the pretrained models, as a Markdown table.
 
-Usage: python tests/performance/fine_tuning.py [--models NAMES] [--dataset wbc] [--data-root DIR]
-       [--split val] [--protocol center-clicks] [--simulations 2] [--weights bundled] [--output RUN]
+Usage: python tests/performance/fine_tuning.py [--models NAMES] [--datasets wbc] [--tasks 'wbc/JTSC/*']
+       [--data-root DIR] [--split val] [--simulations 1] [--weights bundled] [--output RUN]
 
-Runs the protocol in one process, or continues the run in the folder. The seconds of a fine-tuning are the
+Runs center-clicks in one process, or continues the run in the folder. The seconds of a fine-tuning are the
 seconds of the images at which one happens, less those of as many predictions of the other images.
 """
 
@@ -45,18 +45,19 @@ def rows(images: pd.DataFrame, names: list[str]) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--models", default=NAMES)
-    parser.add_argument("--dataset", default="wbc")
+    parser.add_argument("--datasets", default="wbc")
+    parser.add_argument("--tasks", default="wbc/JTSC/*")
     parser.add_argument("--data-root")
     parser.add_argument("--split", default="val")
-    parser.add_argument("--protocol", default="center-clicks")
-    parser.add_argument("--simulations", type=int, default=2)
+    parser.add_argument("--simulations", type=int, default=1)
     parser.add_argument("--weights", default="bundled")
     parser.add_argument("--output")
     options = parser.parse_args()
     run = segbench.run(
-        protocol=options.protocol,
+        protocol="center-clicks",
         models=options.models,
-        datasets=options.dataset,
+        datasets=options.datasets,
+        tasks=options.tasks,
         data_root=options.data_root,
         split=options.split,
         simulations=options.simulations,
