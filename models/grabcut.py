@@ -17,7 +17,7 @@ LOGITS = np.array([-10, 10, -5, 5], np.float32)  # of OpenCV's labels, cv2.GC_BG
 
 
 class GrabCut:
-    """Graph cut with Gaussian mixtures of the intensities inside and outside; no network.
+    """Graph cut with Gaussian mixtures of the intensities inside and outside.
 
     Marks are sure, and dilated to three pixels. Outside a box is background, inside it probable foreground.
     Without a box, what `Geodesic` segments is probable foreground, and the rest probable background.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import io
 import json
-import pickle
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, Self
 
 import numpy as np
@@ -155,7 +155,7 @@ def _load(session: Any, checkpoint: Path) -> None:
         session.initialize_from_trained_model_folder(str(folder), fold, checkpoint.name)
     except WeightsError:
         raise
-    except pickle.UnpicklingError as error:
+    except UnpicklingError as error:
         raise WeightsError(
             f"{checkpoint} holds more than weights, and could run code; do not use it"
         ) from error

@@ -73,7 +73,7 @@ def with_points(model: Model) -> Model:
     described: Any = model
     capabilities = described.capabilities
     attributes = {
-        "__doc__": f"{described.title} that gets at most {POINTS} points of each sign in place of scribbles.",
+        "__doc__": f"{described.title} whose scribbles are at most {POINTS} points of each sign.",
         "__module__": model.__module__,
         "title": f"{described.title} (points from scribbles)",
         "capabilities": replace(capabilities, prompts=(*capabilities.prompts, "scribbles")),

@@ -17,7 +17,7 @@ ITERATIONS = 30  # of each registration
 
 
 class Registration:
-    """The warped mask of the image of the context that fits the target best; no network.
+    """The warped mask of the context's image that fits the target best.
 
     Every image of the context is registered to the target at a quarter of its size, by an affine transform.
     The image with the largest squared correlation is registered again at full size: the affine transform is

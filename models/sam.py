@@ -30,13 +30,13 @@ class Encoded(NamedTuple):
 
 
 class SAM:
-    """Segments what points, a box and its own last logits show (Kirillov et al., 2023).
+    """Segments what points, a box and its last logits show.
 
-    Images become 8-bit and RGB and go through the image processor of the weights. Points at the centres of
-    pixels, and the outer edges of the box, are scaled to the resized image. The last logits are resized to
-    the network's mask prompt. After a single point, which may mean a part or the whole, the mask of three
-    with the highest predicted IoU counts; after any other prompt the network's single mask, as its authors
-    advise.
+    Kirillov et al., 2023. Images become 8-bit and RGB and go through the image processor of the weights.
+    Points at the centres of pixels, and the outer edges of the box, are scaled to the resized image. The last
+    logits are resized to the network's mask prompt. After a single point, which may mean a part or the whole,
+    the mask of three with the highest predicted IoU counts; after any other prompt the network's single mask,
+    as its authors advise.
 
     Parameters
     ----------
@@ -198,7 +198,10 @@ class MedSAM(SAM):
 
 
 class HQSAM(SAM):
-    """SAM with an output token of high quality (Ke et al., 2023); the sum of both masks, its default."""
+    """SAM with an output token of high quality (Ke et al., 2023).
+
+    Its logits are the sum of both masks, the default.
+    """
 
     title = "HQ-SAM"
     required_weights = ("sam-hq",)

@@ -152,12 +152,12 @@ class Sam2:
 
 
 class Sam2Memory:
-    """SAM 2 with its own context: earlier images and their masks are frames of a video in its memory.
+    """SAM 2 with its own context: earlier images and their masks in its memory.
 
-    Each entry is a conditioning frame with its mask as input, and the image the frame after the last. The
-    image is first predicted from memory alone. Points and a box then correct this prediction. As in Meta's
-    predictor, the last logits are fed with them; transformers itself has no argument for that. Without a
-    context it is `Sam2`.
+    Each entry is a conditioning frame of a video with its mask as input, and the image the frame after the
+    last. The image is first predicted from memory alone. Points and a box then correct this prediction. As in
+    Meta's predictor, the last logits are fed with them; transformers itself has no argument for that. Without
+    a context it is `Sam2`.
 
     Upstream's rules decide what is read from memory. The official weights read all conditioning frames
     (``max_cond_frame_num`` is -1), all at the same position in time; with a limit, those closest to the image

@@ -12,7 +12,7 @@ from segbench.protocols.sequential import Sequential
 
 
 class BoxFirst(Sequential):
-    """Images one after another, each with a box as its first interaction.
+    """Each image gets a box first.
 
     Contexts are those of experiment 1. No image is predicted from its context alone: all methods have the
     box.
@@ -22,7 +22,10 @@ class BoxFirst(Sequential):
 
 
 class OneBox(BoxFirst):
-    """One prediction of each image, from a box; nothing is corrected, whatever the settings allow."""
+    """One prediction of each image, from a box.
+
+    Nothing is corrected, whatever the settings allow.
+    """
 
     family = "boxes"
 

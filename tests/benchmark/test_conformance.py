@@ -9,6 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from segbench.benchmark.available import unavailable
 from segbench.benchmark.conformance import Finding, examine, mock
 from segbench.errors import UsageError
 from segbench.models.automatic import EMBEDDED_TASK
@@ -135,7 +136,11 @@ def test_boxes_are_in_the_queries_and_runs_of_models_that_take_them():
     assert not any("box" in check for check in brush)
 
 
-BUILT_IN = [name for name in MODELS.builtin if not MODELS.get(name).capabilities.needs_training]
+BUILT_IN = [
+    name
+    for name in MODELS.builtin
+    if not MODELS.get(name).capabilities.needs_training and unavailable(name, "bundled") is None
+]
 VARIANTS = [name for name in BUILT_IN if getattr(MODELS.get(name), "default_protocols", None) == ()]
 
 

@@ -66,7 +66,9 @@ def test_run_leaves_records_and_a_manifest(finished):
     manifest = json.loads((finished / "manifest.json").read_text())
     assert manifest["settings"]["precision"] == "float32"
     source = manifest["models"]["toys:Brush"]["source"]
-    assert manifest["models"] == {"toys:Brush": {"weights": None, "checksum": None, "source": source}}
+    unknown = dict.fromkeys(("licence", "trained_on"), "not stated")
+    facts = {"weights": None, "checksum": None, "source": source} | unknown
+    assert manifest["models"] == {"toys:Brush": facts}
     assert len(source) == 64 and "source" not in manifest["protocols"]["center-clicks"]
     assert len(manifest["processors"]) == 1 and platform.node() not in json.dumps(manifest["processors"])
     assert manifest["settings"]["seed_image"] == "keep"

@@ -27,7 +27,7 @@ def numpy_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
             (packages / part).symlink_to(installed / part)
     python = folder / "bin" / "python"
     for absent in ("torch", "segbench"):
-        command = [python, "-c", f"import {absent}"]
+        command = [python, "-E", "-c", f"import {absent}"]
         assert subprocess.run(command, cwd=folder, stderr=subprocess.DEVNULL).returncode, absent
     return python
 
