@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from segbench.models.remote import segbench_worker as wire
+import segbench.models.remote.segbench_worker as wire
 from segbench.models.remote.connection import START_LIMIT, Connection, WorkerError, address_of
 from segbench.protocols.adapter import Capabilities, Query
 from segbench.text import printable

@@ -15,7 +15,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, NamedTuple
 
-from segbench.models.remote import segbench_worker as wire
+import segbench.models.remote.segbench_worker as wire
 from segbench.paths import expanded
 from segbench.registry import PluginError
 from segbench.text import printable, split_names
