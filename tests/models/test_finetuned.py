@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from segbench.datasets.task import Task, TaskData
 from segbench.models import create_model
 from segbench.models.finetuned import MultiverSegFineTuned, ScribblePromptFineTuned
 from segbench.models.multiverseg import MultiverSeg
@@ -14,7 +15,9 @@ from segbench.models.networks import ScribblePromptUNet
 from segbench.models.registry import runs_by_default
 from segbench.models.scribbleprompt import ScribblePrompt
 from segbench.protocols.adapter import Context, Interactions, Query
+from segbench.protocols.config import Config
 from segbench.protocols.metrics import dice
+from segbench.protocols.sequential import CENTER_CLICKS
 from segbench.randomness import keyed_generator
 
 SIDE = 32
@@ -161,6 +164,17 @@ def test_fine_tuning_on_a_task_of_dark_objects_improves_later_images():
 
     before, after = quality(model.pretrained.predict(asked)), quality(model.predict(asked))
     assert before < 0.6 and after > before + 0.3
+
+
+def test_the_time_of_a_fine_tuning_is_recorded_at_its_image():
+    images, labels = (maps.numpy() for maps in dark_discs(10))
+    split = np.array(["train"] * 2 + ["test"] * 8)
+    task = Task("toy", "toy", "drawing", "0", "dark-disc")
+    data = TaskData(task, images, labels.astype(bool), np.arange(10).astype(str), split)
+    config = Config(images=8, max_steps=1, target_dice=1.0)
+    records = CENTER_CLICKS.run(data, scribbleprompt(), (0,), config, create_model("random-walker"), "toy")
+    seconds = {row["position"]: row["seconds"] for row in records.images}
+    assert all(seconds[tuned] > seconds[tuned + 1] for tuned in (2, 4, 6))
 
 
 def test_the_baselines_run_only_when_named():
