@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 from segbench.benchmark.excluded import MOST_NAMES, excluded_lines
 from segbench.datasets.all_test import is_all_test
 from segbench.datasets.catalogue import trained_on_by
-from segbench.models.hub import is_official
-from segbench.models.registry import required_weights
+from segbench.models.hub import has_official
 from segbench.text import count_of, join_names, render_command
 
 if TYPE_CHECKING:
@@ -53,11 +52,7 @@ def _seen_lines(selection: Selection, weights: str) -> Iterator[str]:
     """Yield a line for each data set on which official weights of the run were trained."""
     for dataset in sorted({task.task.dataset for task in selection.tasks()}):
         seen = trained_on_by(dataset)
-        models = [
-            name
-            for name in selection.models()
-            if any(network in seen and is_official(network, weights) for network in required_weights(name))
-        ]
+        models = [name for name in selection.models() if has_official(name, weights, seen)]
         if models:
             yield f"Not held out: the official weights of {join_names(models)} were trained on {dataset}"
 

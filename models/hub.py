@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from segbench.errors import reason_of
 from segbench.models.extras import optional
 from segbench.models.named_weights import BUNDLED, weights_of
-from segbench.models.registry import MODELS, facts, networks
+from segbench.models.registry import MODELS, facts, networks, required_weights
 from segbench.models.remote import is_remote
 from segbench.models.weights import WeightsError, file_checksum, training_metadata, weights_path
 
@@ -112,6 +112,11 @@ def checksum(name: str, weights: str = BUNDLED) -> str:
 def is_official(name: str, weights: str) -> bool:
     """Whether the weights of a network are those that its authors published."""
     return weights_of(weights, name) in ("official", official_address(name))
+
+
+def has_official(name: str, weights: str, among: Collection[str]) -> bool:
+    """Whether a model has official weights of a network among these, such as those that saw a data set."""
+    return any(part in among and is_official(part, weights) for part in required_weights(name))
 
 
 def trained_on(name: str, weights: str) -> str:

@@ -132,15 +132,14 @@ def trained_before(results: Results, dataset: str) -> list[str]:
 
     The data set is not held out for them.
     """
-    from segbench.models.hub import is_official
-    from segbench.models.registry import MODELS, required_weights
+    from segbench.models.hub import has_official
+    from segbench.models.registry import MODELS
 
     seen = trained_on_by(dataset)
     return [
         name
         for name, weights in models(results).items()
-        if name in MODELS.builtin and weights is not None
-        if any(network in seen and is_official(network, weights) for network in required_weights(name))
+        if name in MODELS.builtin and weights is not None and has_official(name, weights, seen)
     ]
 
 
