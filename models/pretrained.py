@@ -9,8 +9,16 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from segbench.models.extras import optional
 from segbench.models.weights import WeightsError
+
+
+def eight_bit(images: Tensor) -> Tensor:
+    """Return images with values in [0, 1] as uint8 tensors on the CPU, as image processors take them."""
+    return (255 * images).round().to(torch.uint8).cpu()
 
 
 def load_network(network_class: str, folder: Path, model: str, also: str = "") -> Any:

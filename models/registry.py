@@ -142,7 +142,7 @@ def required_weights(name: str) -> tuple[str, ...]:
 def networks(name: str) -> tuple[str, ...]:
     """Names of a model's weights; a model that declares none has weights of its own name.
 
-    The environment of a model is no part of the name.
+    The name leaves out the environment of a model.
     """
     if is_remote(name):
         return tuple(MODELS.get(name).networks)

@@ -14,7 +14,7 @@ from torch import Tensor
 from segbench.models.hub import folder_checksum, model_folder
 from segbench.models.network_adapter import DTYPES
 from segbench.models.points import points_of, with_points
-from segbench.models.pretrained import load_network, load_processor
+from segbench.models.pretrained import eight_bit, load_network, load_processor
 from segbench.models.weights import WeightsError
 from segbench.protocols.adapter import Capabilities, Interactions, Query
 
@@ -115,7 +115,7 @@ class SAM:
 
     def _encode(self, image: Tensor) -> Encoded:
         """Encode an image (H, W), once for all its steps."""
-        grey = (255 * image).round().to(torch.uint8).cpu().numpy()
+        grey = eight_bit(image).numpy()
         key = grey.shape, grey.tobytes()
         if key not in self._encoded:
             pixels, height, width = self._preprocess(np.repeat(grey[..., None], 3, axis=-1))

@@ -13,7 +13,7 @@ from torch import Tensor
 from segbench.models.extras import optional
 from segbench.models.hub import folder_checksum, model_folder
 from segbench.models.points import points_of, with_points
-from segbench.models.pretrained import load_network
+from segbench.models.pretrained import eight_bit, load_network
 from segbench.protocols.adapter import Capabilities, Query
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, as in upstream's processor
@@ -111,7 +111,7 @@ class Sam2:
 
     def features(self, image: Tensor) -> Features:
         """Return the features of an image (1, 1, H, W), which is encoded once for all its steps."""
-        levels = (255 * image).round().to(torch.uint8).cpu()
+        levels = eight_bit(image)
         key = content_key(levels)
         if key not in self._features:
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from segbench.models.hub import folder_checksum, model_folder
-from segbench.models.pretrained import load_network, load_processor
+from segbench.models.pretrained import eight_bit, load_network, load_processor
 from segbench.protocols.adapter import Capabilities, Query
 
 WHITE = 3 * 255.0**2  # squared distance of white, the colour of foreground, to black
@@ -120,5 +120,4 @@ def _one_by_one(attend: Any, hidden_states: Tensor, output_attentions: bool) -> 
 
 def _colours(images: Tensor) -> list[np.ndarray]:
     """Return images (n, 1, H, W) as uint8 arrays (H, W, 3)."""
-    levels = (255 * images[:, 0]).round().to(torch.uint8).cpu().numpy()
-    return [np.repeat(level[:, :, None], 3, axis=2) for level in levels]
+    return [np.repeat(level[:, :, None], 3, axis=2) for level in eight_bit(images[:, 0]).numpy()]

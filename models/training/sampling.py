@@ -63,7 +63,7 @@ class View:
         """A standard normal number for each member: (T, M, 1, 1)."""
         tasks, members = self.coordinates.shape[:2]
         shared = self.sampler.normal((tasks, 1, 1, 1))
-        return self._blend(shared, self.sampler.normal((tasks, members, 1, 1)))
+        return self.blend(shared, self.sampler.normal((tasks, members, 1, 1)))
 
     def uniform(self, low: float, high: float) -> Tensor:
         """A uniform number for each member: (T, M, 1, 1)."""
@@ -81,14 +81,14 @@ class View:
         """Smooth noise (T, M, S, S) of standard deviation about 1."""
         tasks, _, side = self.coordinates.shape[:3]
         shared = self._sample(smooth_noise(self.sampler, tasks, cells, side))
-        return self._blend(shared, self.member_noise(cells))
+        return self.blend(shared, self.member_noise(cells))
 
     def member_noise(self, cells: int) -> Tensor:
         """Smooth noise (T, M, S, S), independent for each member."""
         tasks, members, side = self.coordinates.shape[:3]
         return smooth_noise(self.sampler, tasks * members, cells, side).unflatten(0, (tasks, members))
 
-    def _blend(self, shared: Tensor, individual: Tensor) -> Tensor:
+    def blend(self, shared: Tensor, individual: Tensor) -> Tensor:
         """Combine standard normals of the task (T, 1, ...) and of the members (T, M, ...) into one."""
         return torch.sqrt(1 - self.variety**2) * shared + self.variety * individual
 

@@ -186,7 +186,7 @@ def _voronoi(view: View) -> tuple[Tensor, Tensor, Tensor]:
     """
     tasks, members, side = view.coordinates.shape[:3]
     position = view.coordinates / view.task_uniform(0.13, 0.5)[..., None]
-    moved = view._blend(
+    moved = view.blend(
         view.sampler.normal((tasks, 1, CELLS**2, 2)), view.sampler.normal((tasks, members, CELLS**2, 2))
     )
     moved = view.task_uniform(0.2, 1) * (torch.special.ndtr(moved) - 0.5)
