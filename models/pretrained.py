@@ -7,13 +7,60 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor
 
 from segbench.models.extras import optional
+from segbench.models.hub import folder_checksum, model_folder
 from segbench.models.weights import WeightsError
+from segbench.protocols.adapter import Capabilities, Query
+
+
+class Pretrained:
+    """Base class of adapters around a network of transformers.
+
+    A subclass has ``capabilities``, `load`, `segment` and a constructor.
+
+    Parameters
+    ----------
+    *parts
+        What `load` returns, the checksum of the weights, device and precision.
+    """
+
+    capabilities: ClassVar[Capabilities]
+    micro_batch = 1  # images have different numbers of points, or contexts that need the memory
+
+    def __init__(self, *parts: Any) -> None:
+        raise NotImplementedError
+
+    @classmethod
+    def load(cls, name: str, folder: Path) -> tuple[Any, ...]:
+        """Return the parts that the constructor takes from a folder; errors as of `create`."""
+        raise NotImplementedError
+
+    @classmethod
+    def create(cls, name: str, weights: str, device: str, precision: str) -> Self:
+        """Create an adapter with the weights in a folder or on a hub; see `segbench.models.hub`.
+
+        Raises
+        ------
+        WeightsError
+            If transformers or the weights are missing, damaged or of another architecture.
+        """
+        folder = model_folder(name, weights)
+        return cls(*cls.load(name, folder), folder_checksum(folder), device, precision)
+
+    def segment(self, query: Query, index: int) -> Tensor:
+        """Return the logits (1, 1, H, W) of one image of a query."""
+        raise NotImplementedError
+
+    @torch.inference_mode()
+    def predict(self, query: Query) -> Tensor:
+        """Return logits (B, 1, H, W) in float32 on the query's device, image by image."""
+        logits = [self.segment(query, index) for index in range(len(query.image))]
+        return torch.cat(logits).to(query.image.device)
 
 
 def eight_bit(images: Tensor) -> Tensor:

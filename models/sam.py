@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -11,10 +11,9 @@ import torch.nn.functional as F
 from cachetools import LRUCache
 from torch import Tensor
 
-from segbench.models.hub import folder_checksum, model_folder
 from segbench.models.network_adapter import DTYPES
 from segbench.models.points import points_of, with_points
-from segbench.models.pretrained import eight_bit, load_network, load_processor
+from segbench.models.pretrained import Pretrained, eight_bit, load_network, load_processor
 from segbench.models.weights import WeightsError
 from segbench.protocols.adapter import Capabilities, Interactions, Query
 
@@ -29,7 +28,7 @@ class Encoded(NamedTuple):
     width: int
 
 
-class SAM:
+class SAM(Pretrained):
     """Segments what points, a box and its last logits show.
 
     Kirillov et al., 2023. Images become 8-bit and RGB and go through the image processor of the weights.
@@ -57,7 +56,6 @@ class SAM:
     trained_on = "SA-1B: 11 million photographs"
     official = "hf://facebook/sam-vit-base"
     version = 1
-    micro_batch = 1  # images have different numbers of points
     network_class: ClassVar[str] = "SamModel"
 
     def __init__(
@@ -71,18 +69,9 @@ class SAM:
         self._encoded: LRUCache[tuple, Encoded] = LRUCache(KEPT)
 
     @classmethod
-    def create(cls, name: str, weights: str, device: str, precision: str) -> Self:
-        """Create an adapter with the weights in a folder or on a hub; see `segbench.models.hub`.
-
-        Raises
-        ------
-        WeightsError
-            If transformers or the weights are missing, damaged or of another architecture.
-        """
-        folder = model_folder(name, weights)
+    def load(cls, name: str, folder: Path) -> tuple[Any, ...]:
         network = load_network(cls.network_class, folder, name)
-        processor = cls._processor(name, folder, network.config.vision_config.image_size)
-        return cls(network, processor, folder_checksum(folder), device, precision)
+        return network, cls._processor(name, folder, network.config.vision_config.image_size)
 
     @classmethod
     def _processor(cls, name: str, folder: Path, side: int) -> Any:
@@ -95,14 +84,7 @@ class SAM:
             )
         return processor
 
-    @torch.inference_mode()
-    def predict(self, query: Query) -> Tensor:
-        """Return logits (B, 1, H, W) in float32 on the query's device."""
-        logits = [self._segment(query, index) for index in range(len(query.image))]
-        return torch.stack(logits).to(query.image.device)
-
-    def _segment(self, query: Query, index: int) -> Tensor:
-        """Return the logits (1, H, W) of one image of a query."""
+    def segment(self, query: Query, index: int) -> Tensor:
         encoded = self._encode(query.image[index, 0])
         shape = query.image.shape[-2:]
         prompts = {} if query.interactions is None else self._prompts(query.interactions, index, encoded)
@@ -111,7 +93,7 @@ class SAM:
         single = prompts.keys() == {"input_points", "input_labels"} and prompts["input_labels"].numel() == 1
         output = self.network(**encoded.embeddings, **prompts, multimask_output=single)
         best = int(output.iou_scores[0, 0].argmax()) if output.pred_masks.shape[2] > 1 else 0
-        return self._at_size(output.pred_masks[0, :, best : best + 1], encoded, shape)
+        return self._at_size(output.pred_masks[0, :, best : best + 1], encoded, shape)[None]
 
     def _encode(self, image: Tensor) -> Encoded:
         """Encode an image (H, W), once for all its steps."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,9 +12,8 @@ from cachetools import LRUCache
 from torch import Tensor
 
 from segbench.models.extras import optional
-from segbench.models.hub import folder_checksum, model_folder
 from segbench.models.points import points_of, with_points
-from segbench.models.pretrained import eight_bit, load_network
+from segbench.models.pretrained import Pretrained, eight_bit, load_network
 from segbench.protocols.adapter import Capabilities, Query
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, as in upstream's processor
@@ -31,7 +31,7 @@ def content_key(tensor: Tensor) -> tuple:
     return tensor.shape, tensor.numpy().tobytes()
 
 
-class Sam2:
+class Sam2(Pretrained):
     """Segments what points, a box and its own last logits show.
 
     Images become 8-bit and RGB. As by upstream's image processor, which needs torchvision, they are resized
@@ -60,7 +60,6 @@ class Sam2:
     trained_on = "SA-1B, SA-V and internal videos of Meta: natural images"
     official = "hf://facebook/sam2.1-hiera-large"
     version = 1
-    micro_batch = 1
 
     def __init__(
         self, network: Any, checksum: str = "", device: str = "cpu", precision: str = "float32"
@@ -72,26 +71,11 @@ class Sam2:
         self._features: LRUCache[tuple, Features] = LRUCache(KEPT_IMAGES)
 
     @classmethod
-    def create(cls, name: str, weights: str, device: str, precision: str) -> Self:
-        """Create an adapter with weights in the layout of transformers, of Sam2Model or Sam2VideoModel.
+    def load(cls, name: str, folder: Path) -> tuple[Any, ...]:
+        """Return the network from weights of Sam2Model or of Sam2VideoModel."""
+        return (load_network("Sam2Model", folder, name, also="sam2_video"),)
 
-        Raises
-        ------
-        WeightsError
-            If transformers or the weights are absent, or the weights damaged or of another network.
-        """
-        folder = model_folder(name, weights)
-        network = load_network("Sam2Model", folder, name, also="sam2_video")
-        return cls(network, folder_checksum(folder), device, precision)
-
-    @torch.inference_mode()
-    def predict(self, query: Query) -> Tensor:
-        """Logits (B, 1, H, W), image by image."""
-        logits = [self._segment(query, index) for index in range(len(query.image))]
-        return torch.cat(logits).to(query.image.device)
-
-    def _segment(self, query: Query, index: int) -> Tensor:
-        """Return the logits (1, 1, H, W) of an image."""
+    def segment(self, query: Query, index: int) -> Tensor:
         image = query.image[[index]]
         *fine, coarse = self.maps(self.features(image))
         coarse = coarse + self.network.no_memory_embedding.permute(1, 2, 0)[..., None]
@@ -151,7 +135,7 @@ class Sam2:
         return prompts
 
 
-class Sam2Memory:
+class Sam2Memory(Pretrained):
     """SAM 2 with its own context: earlier images and their masks in its memory.
 
     Each entry is a conditioning frame of a video with its mask as input, and the image the frame after the
@@ -173,8 +157,10 @@ class Sam2Memory:
     Parameters
     ----------
     network : transformers.Sam2VideoModel
-    fallback : Sam2
-        Its network shares all but the memory with `network`.
+    image_network : transformers.Sam2Model
+        It shares all but the memory with `network`.
+    checksum, device, precision
+        As for `Sam2`.
     """
 
     title = "SAM 2 with memory"
@@ -182,42 +168,30 @@ class Sam2Memory:
     required_weights: tuple[str, ...] = ("sam2",)
     licence, trained_on, official = Sam2.licence, Sam2.trained_on, Sam2.official
     version = 1
-    micro_batch = 1
 
-    def __init__(self, network: Any, fallback: Sam2) -> None:
+    def __init__(
+        self,
+        network: Any,
+        image_network: Any,
+        checksum: str = "",
+        device: str = "cpu",
+        precision: str = "float32",
+    ) -> None:
+        self.fallback = Sam2(image_network, checksum, device, precision)
         for part in SHARED_PARTS:
-            setattr(network, part, getattr(fallback.network, part))
-        self.network = network.to(fallback.device)
-        self.fallback, self.device = fallback, fallback.device
-        self.fingerprint = f"sam2-memory {self.version} {fallback.fingerprint}"
+            setattr(network, part, getattr(image_network, part))
+        self.network, self.device = network.to(device), self.fallback.device
+        self.fingerprint = f"sam2-memory {self.version} {self.fallback.fingerprint}"
         self._read: LRUCache[tuple, Tensor] = LRUCache(KEPT_IMAGES)
         self._memories: LRUCache[tuple, dict[str, Tensor]] = LRUCache(KEPT_MEMORIES)
 
     @classmethod
-    def create(cls, name: str, weights: str, device: str, precision: str) -> Self:
-        """Create an adapter with weights in the layout of transformers, of Sam2VideoModel.
+    def load(cls, name: str, folder: Path) -> tuple[Any, ...]:
+        return load_network("Sam2VideoModel", folder, name), *Sam2.load(name, folder)
 
-        Raises
-        ------
-        WeightsError
-            If transformers or the weights are absent, or the weights damaged or of another network.
-        """
-        folder = model_folder(name, weights)
-        network = load_network("Sam2VideoModel", folder, name)
-        image_network = load_network("Sam2Model", folder, name, also="sam2_video")
-        return cls(network, Sam2(image_network, folder_checksum(folder), device, precision))
-
-    @torch.inference_mode()
-    def predict(self, query: Query) -> Tensor:
-        """Logits (B, 1, H, W), image by image."""
+    def segment(self, query: Query, index: int) -> Tensor:
         if query.context is None:
-            return self.fallback.predict(query)
-        logits = [self._segment(query, index) for index in range(len(query.image))]
-        return torch.cat(logits).to(query.image.device)
-
-    def _segment(self, query: Query, index: int) -> Tensor:
-        """Return the logits (1, 1, H, W) of an image with a context."""
-        assert query.context is not None
+            return self.fallback.segment(query, index)
         image, prompts = query.image[[index]], self.fallback.prompts(query, index)
         entries = torch.stack([query.context.images[index], query.context.labels[index]], dim=1)
         conditioned = self._conditioned(image, entries)

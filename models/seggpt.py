@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Self
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from segbench.models.hub import folder_checksum, model_folder
-from segbench.models.pretrained import eight_bit, load_network, load_processor
+from segbench.models.pretrained import Pretrained, eight_bit, load_network, load_processor
 from segbench.protocols.adapter import Capabilities, Query
 
 WHITE = 3 * 255.0**2  # squared distance of white, the colour of foreground, to black
 SMALLEST = 1e-6  # brightness, and distance to 1; logits are finite
 
 
-class SegGPT:
+class SegGPT(Pretrained):
     """Paints the mask of an image from a context of images and their masks.
 
     Images become 8-bit and RGB and go through the image processor of the weights, which resizes them to
@@ -46,7 +46,6 @@ class SegGPT:
     trained_on = "ADE20K, COCO, PASCAL VOC, Cityscapes, LIP, PACO, retinal vessels and aerial images"
     official = "hf://BAAI/seggpt-vit-large"
     version = 1
-    micro_batch = 1
 
     def __init__(
         self, network: Any, processor: Any, checksum: str, device: str = "cpu", precision: str = "float32"
@@ -56,31 +55,16 @@ class SegGPT:
         self.fingerprint = f"seggpt {self.version} {checksum} {self.device} {precision}"
 
     @classmethod
-    def create(cls, name: str, weights: str, device: str, precision: str) -> Self:
-        """Create an adapter with weights in the layout of transformers.
-
-        Raises
-        ------
-        WeightsError
-            If transformers or the weights are absent, or the weights damaged or of another network.
-        """
-        folder = model_folder(name, weights)
+    def load(cls, name: str, folder: Path) -> tuple[Any, ...]:
         network = load_network("SegGptForImageSegmentation", folder, name)
-        processor = load_processor("SegGptImageProcessorPil", folder, name)
-        return cls(network, processor, folder_checksum(folder), device, precision)
+        return network, load_processor("SegGptImageProcessorPil", folder, name)
 
-    @torch.inference_mode()
-    def predict(self, query: Query) -> Tensor:
-        """Logits (B, 1, H, W), image by image; ValueError without a context."""
-        context = query.context
-        if context is None:
+    def segment(self, query: Query, index: int) -> Tensor:
+        """Return the logits (1, 1, H, W) of an image; ValueError without a context."""
+        if query.context is None:
             raise ValueError("SegGPT needs a context of at least one image")
-        entries = zip(query.image, context.images, context.labels, strict=True)
-        logits = [self._segment(*entry) for entry in entries]
-        return torch.stack(logits).to(query.image.device)
-
-    def _segment(self, image: Tensor, images: Tensor, labels: Tensor) -> Tensor:
-        """Return the logits (1, H, W) of an image from its context, tensors (n, 1, H, W)."""
+        image, images = query.image[index], query.context.images[index]
+        labels = query.context.labels[index]
         inputs = self.processor(
             images=_colours(image[None]),
             prompt_images=_colours(images),
@@ -98,7 +82,7 @@ class SegGPT:
         )
         background, foreground = found.segmentation_scores
         share = (foreground - background) / WHITE  # from -1 to 1
-        return 2 * share.clamp(2 * SMALLEST - 1, 1 - 2 * SMALLEST).atanh()[None]
+        return 2 * share.clamp(2 * SMALLEST - 1, 1 - 2 * SMALLEST).atanh()[None, None]
 
 
 def frugal(network: Any) -> Any:
