@@ -18,8 +18,8 @@ def _train(model: str, **options: Any) -> None:
 
 TEXTS = {
     "preset": "Schedule: small, real (real and synthetic tasks), paper, or smoke for a test of seconds.",
-    "start": "Initial weights: bundled, official or a file; those of a narrower network are widened.  "
-    "[default: random]",
+    "start": "Initial weights: bundled, official or a file; those of a narrower network are widened; "
+    "multiverseg takes a ScribblePrompt too.  [default: random]",
     "datasets": "Data sets to learn from, comma-separated: their train splits instead of synthetic tasks (in "
     f"addition with the preset real), or their scans; {FOLDERS}DIR takes all training sets in a folder.  "
     "[default: synthetic tasks; brain-phantom for scans; all installed ones for nnunet]",

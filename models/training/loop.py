@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from segbench.datasets.task import TaskData
 from segbench.models.network_adapter import NetworkAdapter, stack_inputs
+from segbench.models.networks import MultiverSeg, ScribblePromptUNet
 from segbench.models.networks.cross import CrossUNet
 from segbench.models.registry import MODELS
 from segbench.models.scribbleprompt import ScribblePrompt
@@ -37,7 +38,7 @@ from segbench.models.training.superpixels import superpixel_tasks
 from segbench.models.training.synthetic import synthetic_tasks
 from segbench.models.training.transplant import transplant
 from segbench.models.training.widening import add_set_weights, widen
-from segbench.models.weights import file_checksum, load_state, weights_path
+from segbench.models.weights import file_checksum, load_state, read_state, weights_path
 from segbench.protocols.adapter import Context, Query
 from segbench.randomness import keyed_generator
 
@@ -91,7 +92,7 @@ class Training(CheckpointedTraining):
             self.source = Mixture(Collection(tasks, device), self.source, self.preset.real)
         start_file = weights_path(model, start) if start else None
         taught = any(stage.taught for stage in self.preset.stages)
-        teacher_file = weights_path(TEACHER, "bundled") if taught or self.preset.transplant else None
+        teacher_file = weights_path(TEACHER, "bundled") if taught else None
         manifest = training_manifest(tasks, credits)
         configuration = {
             "model": model,
@@ -253,21 +254,29 @@ class Training(CheckpointedTraining):
     def _initial_network(self, path: Path | None) -> nn.Module:
         """A network with random weights, or those of a file, which are widened if necessary.
 
-        The file may hold a narrower network, or the baseline of an InterConv network.
+        The file may hold a narrower network, the baseline of an InterConv network, or a ScribblePrompt, which
+        becomes the target path of a MultiverSeg.
         """
         adapter_class, width = MODELS.get(self.model), self.preset.width
         network: nn.Module = adapter_class.untrained(width)
         generator = torch.Generator().manual_seed(self.seed)
         if path is None:
             initialise(network, generator)
-            if self.preset.transplant and self.teacher is not None:
-                transplant(network, self.teacher.network.float(), self.seed)
             return network
-        state = load_state(adapter_class.network_class, path).state_dict()
-        narrow = adapter_class.network_class.width_of(state)
+        transplanted = isinstance(network, MultiverSeg) and _holds_scribbleprompt(path)
+        source = ScribblePromptUNet if transplanted else adapter_class.network_class
+        state = load_state(source, path).state_dict()
+        narrow = source.width_of(state)
         if narrow > width:
             raise TrainingError(f"{path} holds a network of width {narrow}, more than {width}")
-        network.load_state_dict(add_set_weights(widen(state, narrow, width, generator), network.state_dict()))
+        state = widen(state, narrow, width, generator)
+        if transplanted:
+            donor = ScribblePromptUNet(width)
+            donor.load_state_dict(state)
+            initialise(network, generator)
+            transplant(network, donor, self.seed)
+        else:
+            network.load_state_dict(add_set_weights(state, network.state_dict()))
         return network
 
     def _rate(self, progress: float) -> float:
@@ -275,6 +284,10 @@ class Training(CheckpointedTraining):
         decayed = max(0.0, 1 - (1 - progress) / self.preset.decay)
         factor = 1 - (1 - self.preset.final_rate) * decayed
         return self.preset.learning_rate * min(1.0, (progress + 1e-3) / 0.01) * factor
+
+
+def _holds_scribbleprompt(path: Path) -> bool:
+    return read_state(path).keys() == ScribblePromptUNet(1).state_dict().keys()
 
 
 def _annotate(annotators: list[Annotator], previous: Tensor | None) -> None:
@@ -314,7 +327,8 @@ def train(
     precision : {"float32", "bfloat16"}
         Precision of the arithmetic (autocast); the weights are float32.
     start : str or None
-        Initial weights, as for `weights_path`; those of a narrower network are widened.
+        Initial weights, as for `weights_path`; those of a narrower network are widened. MultiverSeg takes
+        a ScribblePrompt too, as its target path.
     tasks : sequence of TaskData
         Real tasks, from whose train splits the model learns with the preset's probability ``real``.
     credits : sequence of Credit

@@ -117,9 +117,6 @@ class Preset:
     scatter : float
         Spread of the poses within a synthetic task; small for InterConv, whose images have similar
         compositions (InterConv, Fig. 2).
-    transplant : bool
-        Whether MultiverSeg begins with the weights of the bundled ScribblePrompt in its target path, unless
-        initial weights are given.
     """
 
     width: int
@@ -137,7 +134,6 @@ class Preset:
     single: float = 0.5
     scribbles: bool = True
     scatter: float = 1.0
-    transplant: bool = False
 
     def progress(self) -> list[float]:
         """Share of the schedule, or with `restarts` of the stage, that is done before each batch."""
@@ -203,7 +199,6 @@ def _staged(alone: int, small: int, joint: int) -> Preset:
         real=0.3,
         task_augmentations=FEW_EDGES,
         single=0.7,
-        transplant=True,
     )
 
 

@@ -5,10 +5,12 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from segbench.models.networks import MultiverSeg, ScribblePromptUNet
 from segbench.models.scribbleprompt import ScribblePrompt
 from segbench.models.training import loop, losses
+from segbench.models.training.checkpointed import TrainingError
 from segbench.models.training.presets import PRESETS, Preset, Stage
 from segbench.models.training.transplant import transplant
 
@@ -19,10 +21,10 @@ STAGE = Stage(32, 8, 2, 2, 4, fewest=1)
 def make(tmp_path, monkeypatch):
     """Make a training of MultiverSeg of width 4 with one stage of other fields."""
 
-    def make(name="out", transplant=False, **fields):
-        preset = Preset(4, 1e-3, (dataclasses.replace(STAGE, **fields),), transplant=transplant)
+    def make(name="out", start=None, **fields):
+        preset = Preset(4, 1e-3, (dataclasses.replace(STAGE, **fields),))
         monkeypatch.setitem(PRESETS, "changed", {"multiverseg": preset})
-        return loop.Training("multiverseg", "changed", tmp_path / name, 0, "cpu", "float32", None, ())
+        return loop.Training("multiverseg", "changed", tmp_path / name, 0, "cpu", "float32", start, ())
 
     return make
 
@@ -68,6 +70,25 @@ def test_the_rate_of_each_stage_rises_and_decays():
     stages = (dataclasses.replace(STAGE, batches=2), dataclasses.replace(STAGE, batches=4))
     assert Preset(4, 1e-3, stages, restarts=True).progress() == [0, 0.5, 0, 0.25, 0.5, 0.75]
     assert Preset(4, 1e-3, stages).progress() == [index / 6 for index in range(6)]
+
+
+@pytest.mark.parametrize("width", [2, 4])
+def test_a_training_begins_with_a_scribbleprompt_of_at_most_its_width(make, tmp_path, width):
+    start, inputs = tmp_path / "narrow.safetensors", torch.rand(2, 5, 32, 32)
+    torch.manual_seed(0)
+    donor = ScribblePromptUNet(width)
+    save_file(donor.state_dict(), start)
+    network = make(start=str(start)).network
+    copied = network.enc_blocks[0].cross.cross_conv.weight[:width, :5]
+    assert torch.equal(copied, donor.downs[0].conv[0].weight)
+    with torch.inference_mode():
+        assert not torch.equal(network.alone(inputs), make("random").network.alone(inputs))
+
+
+def test_a_wider_scribbleprompt_is_refused(make, tmp_path):
+    save_file(ScribblePromptUNet(6).state_dict(), tmp_path / "wide.safetensors")
+    with pytest.raises(TrainingError, match="holds a network of width 6, more than 4"):
+        make(start=str(tmp_path / "wide.safetensors"))
 
 
 @pytest.mark.slow

@@ -1,10 +1,11 @@
 """What each part of the staged recipe gives MultiverSeg: trainings of equal processor time without one part.
 
-Usage: python tests/performance/ablation.py OUTPUT [--minutes 8] [--arms full,real,...]
+Usage: python tests/performance/ablation.py OUTPUT START [--minutes 8] [--arms full,real,...]
        [--datasets ../shared/data/training] [--data-root ../shared/data]
 
-Each training begins with the bundled ScribblePrompt and has the stages of the preset ``real``, with as many
-batches as fit into its minutes of one core. Networks are then compared as by choose.py.
+START is a ScribblePrompt of width 64, with which each training but ``transplant`` begins. A training has the
+stages of the preset ``real``, with as many batches as fit into its minutes of one core. Networks are then
+compared as by choose.py. The teacher is the bundled ScribblePrompt.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ FULL = presets.PRESETS["real"][MODEL]
 ARMS = {
     "full": FULL,
     "real": replace(FULL, real=0.0),
-    "transplant": replace(FULL, transplant=False),
+    "transplant": FULL,  # from random weights
     "distillation": _stages(FULL, distillation=0.0),
     "scribbles": replace(FULL, scribbles=False),
     "sequences": _short(FULL),  # of two interactions
@@ -49,18 +50,20 @@ ARMS = {
 }
 
 
-def training(preset: Preset, output: Path, sets: list[TrainingSet]) -> Training:
+def training(preset: Preset, output: Path, sets: list[TrainingSet], start: str | None) -> Training:
     """A training on one core by a preset."""
     presets.PRESETS["ablation"] = {MODEL: preset}
     tasks = [task for one in sets for task in one.tasks]
     credits = [one.credit for one in sets]
-    return Training(MODEL, "ablation", output, 0, "cpu", "bfloat16", None, tasks, credits)
+    return Training(MODEL, "ablation", output, 0, "cpu", "bfloat16", start, tasks, credits)
 
 
 def seconds_of(stage: Stage, preset: Preset, sets: list[TrainingSet]) -> float:
     """Processor time of a batch of a stage."""
     with tempfile.TemporaryDirectory() as folder:
-        tried = training(replace(preset, stages=(replace(stage, batches=TRIED + 1),)), Path(folder), sets)
+        tried = training(
+            replace(preset, stages=(replace(stage, batches=TRIED + 1),)), Path(folder), sets, None
+        )
         tried.batch(0)
         start = time.process_time()
         for index in range(1, TRIED + 1):
@@ -82,6 +85,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("output", type=Path)
+    parser.add_argument("start")
     parser.add_argument("--minutes", type=float, default=8)
     parser.add_argument("--arms", default=",".join(ARMS))
     parser.add_argument("--datasets", type=Path, default=Path("../shared/data/training"))
@@ -94,10 +98,11 @@ def main() -> None:
     for arm in options.arms.split(","):
         used = sets if ARMS[arm].real else []
         preset = fitted(ARMS[arm], options.minutes, used)
-        start = time.process_time()
-        weights = run_training(training(preset, options.output / arm, used))
+        start = None if arm == "transplant" else options.start
+        begun = time.process_time()
+        weights = run_training(training(preset, options.output / arm, used, start))
         batches = " + ".join(str(stage.batches) for stage in preset.stages)
-        print(f"{arm}: {batches} batches in {(time.process_time() - start) / 60:.1f} minutes", flush=True)
+        print(f"{arm}: {batches} batches in {(time.process_time() - begun) / 60:.1f} minutes", flush=True)
         for dataset in SETS:
             table = summary(measure(MODEL, str(weights), dataset, options), ["dataset"])
             print(printed(arm, dataset, table.groupby("protocol").mean()), flush=True)
