@@ -24,6 +24,7 @@ ONLY_FOR = {
     "workers": "nnunet",
     "width": "models that are trained on scans",
     "start": "models that are trained on synthetic tasks",
+    "teacher": "multiverseg",
 }
 
 
@@ -32,6 +33,7 @@ def train(
     *,
     preset: str = "small",
     start: str | None = None,
+    teacher: str | None = None,
     datasets: str | None = None,
     width: int | None = None,
     epochs: int | None = None,
@@ -67,16 +69,19 @@ def train(
     options: dict[str, Any] = {"seed": seed, "device": used, "precision": resolve_precision(precision, used)}
     root = resolve_root(data_root)
     if model == SUPERVISED:
-        _reject(model, width=width, start=start)
+        _reject(model, width=width, start=start, teacher=teacher)
         _train_nnunet(preset, datasets, root, output, epochs, workers, **options)
     elif model in SCAN_PRESETS["small"]:
-        _reject(model, epochs=epochs, workers=workers, start=start)
+        _reject(model, epochs=epochs, workers=workers, start=start, teacher=teacher)
         yield from _train_on_scans(model, preset, datasets, root, output, **options, width=width)
     else:
         _reject(model, epochs=epochs, workers=workers)
         _require_known(model, preset)
         _reject(model, width=width)
-        yield _train_on_tasks(model, preset, datasets, root, output, **options, start=start)
+        if model != ONLY_FOR["teacher"]:
+            _reject(model, teacher=teacher)
+        options |= {"start": start, "teacher": teacher}
+        yield _train_on_tasks(model, preset, datasets, root, output, **options)
 
 
 def _reject(model: str, **options: Any) -> None:

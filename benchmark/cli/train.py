@@ -20,6 +20,8 @@ TEXTS = {
     "preset": "Schedule: small, real (real and synthetic tasks), paper, or smoke for a test of seconds.",
     "start": "Initial weights: bundled, official or a file; those of a narrower network are widened; "
     "multiverseg takes a ScribblePrompt too.  [default: random]",
+    "teacher": "Weights of the ScribblePrompt that teaches multiverseg: bundled, official or a file.  "
+    "[default: bundled]",
     "datasets": "Data sets to learn from, comma-separated: their train splits instead of synthetic tasks (in "
     f"addition with the preset real), or their scans; {FOLDERS}DIR takes all training sets in a folder.  "
     "[default: synthetic tasks; brain-phantom for scans; all installed ones for nnunet]",
@@ -45,6 +47,7 @@ command = command_of(
         train,
         TEXTS,
         start={"metavar": "WEIGHTS"},
+        teacher={"metavar": "WEIGHTS"},
         preset={"metavar": "NAME"},
         seed={"type": click.IntRange(0)},
     ),

@@ -79,6 +79,7 @@ class Training(CheckpointedTraining):
         start: str | None,
         tasks: Sequence[TaskData],
         credits: Sequence[Credit] = (),
+        teacher: str | None = None,
     ) -> None:
         if preset not in PRESETS or model not in PRESETS[preset]:
             raise TrainingError(
@@ -92,7 +93,9 @@ class Training(CheckpointedTraining):
             self.source = Mixture(Collection(tasks, device), self.source, self.preset.real)
         start_file = weights_path(model, start) if start else None
         taught = any(stage.taught for stage in self.preset.stages)
-        teacher_file = weights_path(TEACHER, "bundled") if taught else None
+        if teacher and not taught:
+            raise TrainingError(f"the preset {preset!r} of {model} has no teacher; leave out its weights")
+        teacher_file = weights_path(TEACHER, teacher or "bundled") if taught else None
         manifest = training_manifest(tasks, credits)
         configuration = {
             "model": model,
@@ -105,7 +108,9 @@ class Training(CheckpointedTraining):
         self.licences = {credit.dataset: credit.licence for credit in credits}
         self.schedule = [stage for stage in self.preset.stages for _ in range(stage.batches)]
         self.progress = self.preset.progress()
-        self.teacher = ScribblePrompt.create(TEACHER, "bundled", device, precision) if teacher_file else None
+        self.teacher = (
+            ScribblePrompt.create(TEACHER, str(teacher_file), device, precision) if teacher_file else None
+        )
         self.adapter: NetworkAdapter = MODELS.get(model)(self._initial_network(start_file), device)
         network = self.adapter.network.train()
         predictions = max(stage.steps + bool(stage.context) for stage in self.preset.stages)
@@ -310,6 +315,7 @@ def train(
     start: str | None = None,
     tasks: Sequence[TaskData] = (),
     credits: Sequence[Credit] = (),
+    teacher: str | None = None,
 ) -> Path:
     """Train a model, or continue its training, and export its weights.
 
@@ -333,6 +339,9 @@ def train(
         Real tasks, from whose train splits the model learns with the preset's probability ``real``.
     credits : sequence of Credit
         Licences and citations of their data sets, for the manifest.
+    teacher : str or None
+        Weights of the ScribblePrompt that teaches in some stages, as for `weights_path`; None for the bundled
+        ones.
 
     Returns
     -------
@@ -342,11 +351,13 @@ def train(
     Raises
     ------
     TrainingError
-        If there is no such schedule, the folder holds another training, the loss is not finite, or the
-        checkpoint cannot be written.
+        If there is no such schedule, or a teacher for a schedule without one, the folder holds another
+        training, the loss is not finite, or the checkpoint cannot be written.
     WeightsError
         If the initial weights cannot be read.
     DataError
         If the train split of a real task has images of only one subject.
     """
-    return run_training(Training(model, preset, output, seed, device, precision, start, tasks, credits))
+    return run_training(
+        Training(model, preset, output, seed, device, precision, start, tasks, credits, teacher)
+    )

@@ -45,12 +45,12 @@ class Stage:
     fewer_steps : bool
         Whether each batch with a context draws its number of steps, from 0.
     distillation : float
-        Weight of a loss against the prediction of the bundled ScribblePrompt from the same input.
+        Weight of a loss against the teacher's prediction, a ScribblePrompt's, from the same input.
     fixed_context : bool
         Whether the features of the context get no gradient in corrections.
     predicted : float
-        Share of the context's labels that are replaced by predictions of the bundled ScribblePrompt, as the
-        context of an evaluation holds them.
+        Share of the context's labels that are replaced by the teacher's predictions, as the context of an
+        evaluation holds them.
     rate : float
         Learning rate, as a share of the preset's.
     """
@@ -72,7 +72,7 @@ class Stage:
 
     @property
     def taught(self) -> bool:
-        """Whether the stage needs the bundled ScribblePrompt."""
+        """Whether the stage needs a teacher."""
         return self.distillation > 0 or self.predicted > 0
 
     def targets(self, context: int) -> int:

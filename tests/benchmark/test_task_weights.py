@@ -74,6 +74,7 @@ def test_an_untrained_model_comes_with_the_command_that_trains_it(tmp_path, monk
     [
         (["nnunet", "--width", "8"], "--width is for models that are trained on scans, not for nnunet"),
         (["nnunet", "--start", "bundled"], "--start is for models that are trained on synthetic tasks"),
+        (["universeg", "--teacher", "bundled"], "--teacher is for multiverseg, not for universeg"),
         (["universeg", "--epochs", "3"], "--epochs is for nnunet, not for universeg"),
         (["simpleunet", "--workers", "3"], "--workers is for nnunet, not for simpleunet"),
         (["nnunet", "--preset", "large"], "unknown preset"),

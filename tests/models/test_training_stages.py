@@ -13,6 +13,7 @@ from segbench.models.training import loop, losses
 from segbench.models.training.checkpointed import TrainingError
 from segbench.models.training.presets import PRESETS, Preset, Stage
 from segbench.models.training.transplant import transplant
+from segbench.models.weights import file_checksum
 
 STAGE = Stage(32, 8, 2, 2, 4, fewest=1)
 
@@ -21,10 +22,12 @@ STAGE = Stage(32, 8, 2, 2, 4, fewest=1)
 def make(tmp_path, monkeypatch):
     """Make a training of MultiverSeg of width 4 with one stage of other fields."""
 
-    def make(name="out", start=None, **fields):
+    def make(name="out", start=None, teacher=None, **fields):
         preset = Preset(4, 1e-3, (dataclasses.replace(STAGE, **fields),))
         monkeypatch.setitem(PRESETS, "changed", {"multiverseg": preset})
-        return loop.Training("multiverseg", "changed", tmp_path / name, 0, "cpu", "float32", start, ())
+        return loop.Training(
+            "multiverseg", "changed", tmp_path / name, 0, "cpu", "float32", start, (), teacher=teacher
+        )
 
     return make
 
@@ -53,6 +56,20 @@ def test_distillation_pulls_to_the_teacher(make):
     assert (logits.grad < 0).all()
     plain, taught = make("plain"), make("taught", distillation=1.0)
     assert taught.batch(0)["loss_1"] > plain.batch(0)["loss_1"]
+
+
+def test_the_teacher_has_the_given_weights(make, tmp_path):
+    torch.manual_seed(1)
+    teacher = ScribblePromptUNet(2)
+    save_file(teacher.state_dict(), tmp_path / "teacher.safetensors")
+    made = make(teacher=str(tmp_path / "teacher.safetensors"), distillation=1.0)
+    assert torch.equal(made.teacher.network.downs[0].conv[0].weight, teacher.downs[0].conv[0].weight)
+    assert made.metadata()["teacher"] == file_checksum(tmp_path / "teacher.safetensors")
+
+
+def test_a_schedule_without_a_teacher_takes_none(make):
+    with pytest.raises(TrainingError, match="has no teacher; leave out its weights"):
+        make(teacher="bundled")
 
 
 def test_a_part_of_the_context_is_predicted(make):
