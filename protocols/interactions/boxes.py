@@ -12,19 +12,17 @@ from segbench.protocols.interactions.geometry import bounding_box
 MAX_JITTER = 19  # pixels; ScribblePrompt's simulator and training configuration draw 0 to 19
 
 
-def label_box(label: np.ndarray, rng: np.random.Generator, max_jitter: int = MAX_JITTER) -> Box | None:
+def label_box(label: np.ndarray, rng: np.random.Generator) -> Box | None:
     """Draw a box around all pixels of a label.
 
     The rule: take the tight bounds of the whole label, all its components included. Move each of the four
-    sides outwards by a whole number of pixels, uniform on 0, 1, ..., ``max_jitter`` and independent of the
-    other sides. Clip the box to the image. The box therefore contains the whole label.
+    sides outwards by a whole number of pixels, uniform on 0, 1, ..., 19 and independent of the other sides.
+    Clip the box to the image. The box therefore contains the whole label.
 
     Parameters
     ----------
     label : bool array (H, W)
     rng : numpy.random.Generator
-    max_jitter : int
-        Largest move of a side, in pixels.
 
     Returns
     -------
@@ -42,7 +40,7 @@ def label_box(label: np.ndarray, rng: np.random.Generator, max_jitter: int = MAX
     if bounds is None:
         return None
     rows, columns = bounds
-    top, left, bottom, right = rng.integers(0, max_jitter + 1, 4).tolist()
+    top, left, bottom, right = rng.integers(0, MAX_JITTER + 1, 4).tolist()
     height, width = label.shape
     return Box(
         max(rows.start - top, 0),
