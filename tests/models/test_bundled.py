@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
+from segbench.datasets import catalogue
 from segbench.datasets.phantoms import BrainPhantom, Phantoms
+from segbench.datasets.registry import DATASETS
 from segbench.models.registry import create_model
+from segbench.models.training.real_tasks import EVALUATION_TABLES, VALIDATION_SETS
+from segbench.models.weights import read_header
 from segbench.protocols.adapter import Interactions, Query
 from segbench.protocols.config import Config
 from segbench.protocols.interactions import line_scribble
@@ -18,6 +25,7 @@ from segbench.protocols.simulation import Rules, Setup, SimulationGroup, segment
 from segbench.protocols.trajectory import labelled
 
 IMAGES = 3
+SHIPPED = sorted(Path(__file__).parents[2].glob("models/*/*.safetensors"))
 
 
 @pytest.fixture(scope="module")
@@ -99,3 +107,13 @@ def test_simpleunets_segment_the_brain_phantom_better_in_sets():
 def test_the_matched_pair_goes_on_for_twenty_clicks(lungs, model):
     dice = mean_dice(model, lungs, clicks=20)
     assert dice[-5:].mean() > dice[0] + 0.1
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_shipped_weights_learnt_from_no_data_for_evaluation(path):
+    configuration = json.loads(read_header(path).get("training", "{}"))
+    learnt = {name.lower() for name in configuration.get("data", {})}
+    entries = [entry for table in EVALUATION_TABLES for entry in catalogue.entries(table)]
+    evaluated = VALIDATION_SETS | {text.lower() for entry in entries for text in (entry.key, entry.name)}
+    assert not learnt & (evaluated | set(DATASETS.names()))
+    assert set(configuration.get("licences", {})) == set(configuration.get("data", {}))
