@@ -183,20 +183,19 @@ def _staged(alone: int, small: int, joint: int) -> Preset:
     alone, small, joint : int
         Batches of each stage.
     """
-    context = Stage(64, 40, 8, 3, small, fewest=1, alone=0.1, fixed_context=True)
+    context = Stage(64, 40, 8, 3, small, fewest=1, alone=0.1, fewer_steps=True, fixed_context=True)
+    whole = replace(context, side=128, images=24, context=16, steps=6, batches=joint, rate=0.7)
     stages = (
         Stage(128, 8, 8, 8, alone, alone=1.0, distillation=0.5),
-        replace(context, fewer_steps=True, predicted=0.3),
-        replace(
-            context, side=128, images=20, steps=6, batches=joint, distillation=0.4, predicted=0.5, rate=0.7
-        ),
+        replace(context, predicted=0.3),
+        replace(whole, distillation=0.4, predicted=0.5),
     )
     return Preset(
         64,
         1e-3,
         stages,
         restarts=True,
-        real=0.3,
+        real=0.5,
         task_augmentations=FEW_EDGES,
         single=0.7,
     )
