@@ -12,11 +12,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from segbench.datasets.task import TaskData
 from segbench.models.network_adapter import NetworkAdapter, stack_inputs
-from segbench.models.networks import MultiverSeg, ScribblePromptUNet
 from segbench.models.networks.cross import CrossUNet
 from segbench.models.registry import MODELS
 from segbench.models.scribbleprompt import ScribblePrompt
@@ -25,10 +24,10 @@ from segbench.models.training.checkpointed import (
     CheckpointedTraining,
     TrainingError,
     atomic_write,
-    initialise,
     run_training,
 )
 from segbench.models.training.collection import Collection, Mixture, TaskSource
+from segbench.models.training.initial import initial_network
 from segbench.models.training.losses import distillation_loss, hard_dice, segmentation_loss
 from segbench.models.training.presets import PRESETS, Stage
 from segbench.models.training.prompts import Annotator, SetAnnotator, stack_interactions
@@ -36,9 +35,7 @@ from segbench.models.training.real_tasks import Credit, training_manifest
 from segbench.models.training.sampling import Sampler
 from segbench.models.training.superpixels import superpixel_tasks
 from segbench.models.training.synthetic import synthetic_tasks
-from segbench.models.training.transplant import transplant
-from segbench.models.training.widening import add_set_weights, widen
-from segbench.models.weights import file_checksum, load_state, read_state, weights_path
+from segbench.models.weights import file_checksum, weights_path
 from segbench.protocols.adapter import Context, Query
 from segbench.randomness import keyed_generator
 
@@ -111,7 +108,9 @@ class Training(CheckpointedTraining):
         self.teacher = (
             ScribblePrompt.create(TEACHER, str(teacher_file), device, precision) if teacher_file else None
         )
-        self.adapter: NetworkAdapter = MODELS.get(model)(self._initial_network(start_file), device)
+        self.adapter: NetworkAdapter = MODELS.get(model)(
+            initial_network(model, self.preset.width, start_file, seed), device
+        )
         network = self.adapter.network.train()
         predictions = max(stage.steps + bool(stage.context) for stage in self.preset.stages)
         losses = [f"{name}_{step}" for step in range(predictions) for name in ("loss", "dice")]
@@ -256,43 +255,11 @@ class Training(CheckpointedTraining):
         images, labels = augment(generator, images, labels, WITHIN_TASK, shared=False)
         return augment(generator, images, labels, self.preset.task_augmentations, shared=True)
 
-    def _initial_network(self, path: Path | None) -> nn.Module:
-        """A network with random weights, or those of a file, which are widened if necessary.
-
-        The file may hold a narrower network, the baseline of an InterConv network, or a ScribblePrompt, which
-        becomes the target path of a MultiverSeg.
-        """
-        adapter_class, width = MODELS.get(self.model), self.preset.width
-        network: nn.Module = adapter_class.untrained(width)
-        generator = torch.Generator().manual_seed(self.seed)
-        if path is None:
-            initialise(network, generator)
-            return network
-        transplanted = isinstance(network, MultiverSeg) and _holds_scribbleprompt(path)
-        source = ScribblePromptUNet if transplanted else adapter_class.network_class
-        state = load_state(source, path).state_dict()
-        narrow = source.width_of(state)
-        if narrow > width:
-            raise TrainingError(f"{path} holds a network of width {narrow}, more than {width}")
-        state = widen(state, narrow, width, generator)
-        if transplanted:
-            donor = ScribblePromptUNet(width)
-            donor.load_state_dict(state)
-            initialise(network, generator)
-            transplant(network, donor, self.seed)
-        else:
-            network.load_state_dict(add_set_weights(state, network.state_dict()))
-        return network
-
     def _rate(self, progress: float) -> float:
         """Learning rate after a share of the batches: warm-up, constant, linear decay."""
         decayed = max(0.0, 1 - (1 - progress) / self.preset.decay)
         factor = 1 - (1 - self.preset.final_rate) * decayed
         return self.preset.learning_rate * min(1.0, (progress + 1e-3) / 0.01) * factor
-
-
-def _holds_scribbleprompt(path: Path) -> bool:
-    return read_state(path).keys() == ScribblePromptUNet(1).state_dict().keys()
 
 
 def _annotate(annotators: list[Annotator], previous: Tensor | None) -> None:
