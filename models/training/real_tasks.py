@@ -101,13 +101,17 @@ def _read_set(path: Path) -> TrainingSet:
     return TrainingSet(Credit(path.name, settings["licence"], settings["citation"]), tuple(tasks))
 
 
+def evaluation_names() -> set[str]:
+    """Names of the sets that models are evaluated on, in lower case."""
+    entries = [entry for table in EVALUATION_TABLES for entry in catalogue.entries(table)]
+    names = {text.lower() for entry in entries for text in (entry.key, entry.name)}
+    return VALIDATION_SETS | names | set(DATASETS.names())
+
+
 def _refuse_evaluation_data(path: Path, name: str) -> None:
     """Raise `DataError` for a set that models are evaluated on, by its location, folder or name."""
-    entries = [entry for table in EVALUATION_TABLES for entry in catalogue.entries(table)]
-    names = VALIDATION_SETS | {text.lower() for entry in entries for text in (entry.key, entry.name)}
-    names |= set(DATASETS.names())
     folders = {part.lower() for part in path.resolve().parts}
-    if folders & EVALUATION_FOLDERS or {path.name.lower(), name.lower()} & names:
+    if folders & EVALUATION_FOLDERS or {path.name.lower(), name.lower()} & evaluation_names():
         raise DataError(f"{path} is for evaluation; remove it from the folder of the training sets")
 
 

@@ -9,11 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from segbench.datasets import catalogue
 from segbench.datasets.phantoms import BrainPhantom, Phantoms
-from segbench.datasets.registry import DATASETS
 from segbench.models.registry import create_model
-from segbench.models.training.real_tasks import EVALUATION_TABLES, VALIDATION_SETS
+from segbench.models.training.real_tasks import evaluation_names
 from segbench.models.weights import read_header
 from segbench.protocols.adapter import Interactions, Query
 from segbench.protocols.config import Config
@@ -113,7 +111,5 @@ def test_the_matched_pair_goes_on_for_twenty_clicks(lungs, model):
 def test_shipped_weights_learnt_from_no_data_for_evaluation(path):
     configuration = json.loads(read_header(path).get("training", "{}"))
     learnt = {name.lower() for name in configuration.get("data", {})}
-    entries = [entry for table in EVALUATION_TABLES for entry in catalogue.entries(table)]
-    evaluated = VALIDATION_SETS | {text.lower() for entry in entries for text in (entry.key, entry.name)}
-    assert not learnt & (evaluated | set(DATASETS.names()))
+    assert not learnt & evaluation_names()
     assert set(configuration.get("licences", {})) == set(configuration.get("data", {}))
