@@ -16,8 +16,8 @@ def label_box(label: np.ndarray, rng: np.random.Generator) -> Box | None:
     """Draw a box around all pixels of a label.
 
     The rule: take the tight bounds of the whole label, all its components included. Move each of the four
-    sides outwards by a whole number of pixels, uniform on 0, 1, ..., 19 and independent of the other sides.
-    Clip the box to the image. The box therefore contains the whole label.
+    sides outwards by a whole number of pixels, uniform on 0, 1, ..., ``MAX_JITTER`` and independent of the
+    other sides. Clip the box to the image. The box therefore contains the whole label.
 
     Parameters
     ----------

@@ -14,7 +14,7 @@ from segbench.protocols.adapter import Box, Capabilities, Click
 from segbench.protocols.annotators import Boxes, Interaction
 from segbench.protocols.boxes import BOX_THEN_CLICKS, BOXES
 from segbench.protocols.config import Config
-from segbench.protocols.interactions import keyed_generator, label_box
+from segbench.protocols.interactions import boxes, keyed_generator, label_box
 from segbench.protocols.registry import PROTOCOLS
 from segbench.protocols.scheduler import plain_loop
 from segbench.protocols.sequential import Sequential
@@ -70,9 +70,12 @@ def test_boxes_are_clipped_to_the_image():
     assert boxes.min() == 0 and (boxes <= [24, 30, 24, 30]).all()
 
 
-def test_a_box_contains_all_components_and_an_empty_label_has_none():
+def test_a_box_contains_all_components_and_an_empty_label_has_none(monkeypatch):
     label = np.zeros((64, 64), bool)
     label[[3, 50], [60, 8]] = True
+    with monkeypatch.context() as patch:
+        patch.setattr(boxes, "MAX_JITTER", 0)
+        assert label_box(label, keyed_generator(0)) == (3, 8, 51, 61)
     for number in range(50):
         top, left, bottom, right = label_box(label, keyed_generator(number))
         assert label[top:bottom, left:right].sum() == 2
