@@ -89,10 +89,7 @@ class Training(CheckpointedTraining):
         if tasks:
             self.source = Mixture(Collection(tasks, device), self.source, self.preset.real)
         start_file = weights_path(model, start) if start else None
-        taught = any(stage.taught for stage in self.preset.stages)
-        if teacher and not taught:
-            raise TrainingError(f"the preset {preset!r} of {model} has no teacher; leave out its weights")
-        teacher_file = weights_path(TEACHER, teacher or "bundled") if taught else None
+        teacher_file = self._teacher_file(preset, teacher)
         manifest = training_manifest(tasks, credits)
         configuration = {
             "model": model,
@@ -127,6 +124,16 @@ class Training(CheckpointedTraining):
         if manifest:
             with atomic_write(output / "manifest.json") as temporary:
                 temporary.write_text(json.dumps(manifest, indent=1, ensure_ascii=False), "utf-8")
+
+    def _teacher_file(self, preset: str, weights: str | None) -> Path | None:
+        """The weights of the teacher, or None for a schedule without one."""
+        if any(stage.taught for stage in self.preset.stages):
+            return weights_path(TEACHER, weights or "bundled")
+        if weights:
+            raise TrainingError(
+                f"the preset {preset!r} of {self.model} has no teacher; leave out its weights"
+            )
+        return None
 
     def metadata(self) -> dict[str, Any]:
         """Configuration, and the licence of each data set."""
@@ -318,8 +325,8 @@ def train(
     Raises
     ------
     TrainingError
-        If there is no such schedule, or a teacher for a schedule without one, the folder holds another
-        training, the loss is not finite, or the checkpoint cannot be written.
+        If there is no such schedule, the schedule takes no teacher, the folder holds another training, the
+        loss is not finite, or the checkpoint cannot be written.
     WeightsError
         If the initial weights cannot be read.
     DataError

@@ -91,8 +91,8 @@ def test_the_rate_of_each_stage_rises_and_decays():
 
 @pytest.mark.parametrize("width", [2, 4])
 def test_a_training_begins_with_a_scribbleprompt_of_at_most_its_width(make, tmp_path, width):
-    start, inputs = tmp_path / "narrow.safetensors", torch.rand(2, 5, 32, 32)
     torch.manual_seed(0)
+    start, inputs = tmp_path / "narrow.safetensors", torch.rand(2, 5, 32, 32)
     donor = ScribblePromptUNet(width)
     save_file(donor.state_dict(), start)
     network = make(start=str(start)).network
